@@ -1,0 +1,93 @@
+"""Why things failed: failures grouped by signature, and the record of a job."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from typing import TYPE_CHECKING, Protocol
+
+from jobtrail.models import FailureGroup, Record
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+    from datetime import datetime
+
+    from jobtrail.models import Status, Task
+
+__all__ = ["BAD", "group_failures", "record", "signature"]
+
+BAD: frozenset[str] = frozenset({"failed", "timeout"})
+"""Statuses that mean it ended badly by itself; a cancelled one was stopped by somebody."""
+
+_MOST_GROUPS = 5
+_MOST_NAMES = 3
+# In this order: each would break up what the one before it folds.
+_FOLDS = (
+    (re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`"), "'…'"),
+    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?"), "<time>"),
+    (re.compile(r"\b[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<id>"),
+    (re.compile(r"\b(?=[0-9a-fA-F]*\d)(0x)?[0-9a-fA-F]{7,}\b"), "<id>"),
+    (re.compile(r"\d+([.,:]\d+)*"), "N"),
+)
+_LONGEST = 140
+
+
+def signature(reason: str | None) -> str:
+    """Return a reason with numbers, ids, hex, times and quoted values folded, so that like meets like."""
+    text = reason or "(no reason given)"
+    for pattern, stands_for in _FOLDS:
+        text = pattern.sub(stands_for, text)
+    return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
+
+
+def group_failures(tasks: Iterable[Task]) -> tuple[FailureGroup, ...]:
+    """Group failed tasks by signature, most frequent first; past five groups the rest become one."""
+    groups: dict[str, list[Task]] = {}
+    for task in tasks:
+        groups.setdefault(signature(task.reason), []).append(task)
+    ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
+    top = [_group(name, members) for name, members in ordered[:_MOST_GROUPS]]
+    rest = [task for _, members in ordered[_MOST_GROUPS:] for task in members]
+    if rest:
+        top.append(_group(f"({len(ordered) - _MOST_GROUPS} rarer causes)", rest))
+    return tuple(top)
+
+
+def _group(name: str, members: Sequence[Task]) -> FailureGroup:
+    times = sorted(moment for one in members if (moment := one.ended_at or one.started_at))
+    return FailureGroup(
+        signature=name,
+        count=len(members),
+        example=members[0].reason or "",
+        tasks=tuple(one.name for one in members[:_MOST_NAMES]),
+        first_at=times[0] if times else None,
+        last_at=times[-1] if times else None,
+    )
+
+
+class _Attempt(Protocol):
+    @property
+    def id(self) -> str: ...
+    @property
+    def status(self) -> Status: ...
+    @property
+    def created_at(self) -> datetime | None: ...
+
+
+def record(newest_first: Sequence[_Attempt]) -> Record:
+    """Return what the newest attempts of a job come to.
+
+    Args:
+        newest_first: executions or runs.
+    """
+    newest = newest_first[0] if newest_first else None
+    success = next((one for one in newest_first if one.status == "succeeded"), None)
+    failure = next((one for one in newest_first if one.status in BAD), None)
+    return Record(
+        of=len(newest_first),
+        counts=dict(Counter(one.status for one in newest_first).most_common()),
+        newest_status=newest.status if newest else None,
+        newest_at=newest.created_at if newest else None,
+        last_success_at=success.created_at if success else None,
+        last_failure=failure.id if failure else None,
+    )

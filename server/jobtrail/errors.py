@@ -1,0 +1,181 @@
+"""Everything that can go wrong, as one hierarchy.
+
+::
+
+    JobtrailError
+    ├── SettingsError             a setting is missing, malformed or unsafe
+    ├── AgentError                the caller can fix it with its next call
+    │   ├── BadArgument           a value outside what the tool accepts
+    │   ├── UnknownName           no such job, execution, task, run or source
+    │   ├── Unsupported           the source has no such thing
+    │   └── CursorError           a cursor that cannot be continued
+    │       ├── MalformedCursor   not a cursor, cut short, or altered
+    │       ├── WrongCursor       minted by another tool or another version
+    │       ├── ExpiredCursor     older than the upstream keeps it
+    │       └── StrayCursor       its source is gone or points elsewhere now
+    └── UpstreamError             the job system or the way to it
+        ├── Unreachable           no connection, a timeout, a dropped connection
+        ├── Unauthorized          401 or 403
+        ├── NotFound              404; sources turn it into UnknownName
+        ├── Rejected              any other 4xx
+        ├── RateLimited           429
+        ├── UpstreamFault         5xx
+        └── UnreadableAnswer      not JSON, too large, or not the documented shape
+
+Every message is one or two sentences for an agent: what was wrong, what is valid, what to
+call next. No message carries a secret, and upstream text in one went through `clean` first.
+"""
+
+from __future__ import annotations
+
+import re
+from difflib import get_close_matches
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+__all__ = [
+    "AgentError",
+    "BadArgument",
+    "CursorError",
+    "ExpiredCursor",
+    "JobtrailError",
+    "MalformedCursor",
+    "NotFound",
+    "RateLimited",
+    "Rejected",
+    "SettingsError",
+    "StrayCursor",
+    "Unauthorized",
+    "UnknownName",
+    "Unreachable",
+    "UnreadableAnswer",
+    "Unsupported",
+    "UpstreamError",
+    "UpstreamFault",
+    "WrongCursor",
+    "clean",
+    "closest",
+    "shown",
+]
+
+
+class JobtrailError(Exception):
+    """Base of every failure that Jobtrail foresees."""
+
+
+class SettingsError(JobtrailError):
+    """A setting is missing, malformed or unsafe."""
+
+
+class AgentError(JobtrailError):
+    """The caller can fix it with its next call."""
+
+
+class BadArgument(AgentError):
+    """A value outside what the tool accepts."""
+
+
+class UnknownName(AgentError):
+    """No such job, execution, task, run or source."""
+
+
+class Unsupported(AgentError):
+    """The source has no such thing."""
+
+
+class CursorError(AgentError):
+    """A cursor that cannot be continued."""
+
+
+class MalformedCursor(CursorError):
+    """Not a cursor, cut short, or altered."""
+
+
+class WrongCursor(CursorError):
+    """Minted by another tool or another version."""
+
+
+class ExpiredCursor(CursorError):
+    """Older than the upstream keeps it."""
+
+
+class StrayCursor(CursorError):
+    """Its source is gone or points elsewhere now."""
+
+
+class UpstreamError(JobtrailError):
+    """The job system or the way to it.
+
+    Attributes:
+        retryable: whether the same request may succeed shortly.
+        retry_after: seconds the upstream asked to wait, where it said so.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = False, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.retryable = retryable
+        self.retry_after = retry_after
+
+
+class Unreachable(UpstreamError):
+    """No connection, a timeout, a dropped connection."""
+
+
+class Unauthorized(UpstreamError):
+    """401 or 403."""
+
+
+class NotFound(UpstreamError):
+    """404; sources turn it into `UnknownName`."""
+
+
+class Rejected(UpstreamError):
+    """Any other 4xx."""
+
+
+class RateLimited(UpstreamError):
+    """429."""
+
+
+class UpstreamFault(UpstreamError):
+    """5xx."""
+
+
+class UnreadableAnswer(UpstreamError):
+    """Not JSON, too large, or not the documented shape."""
+
+
+_ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
+# Control and format characters: C0, C1, zero-width and bidirectional marks, line separators.
+_UNSEEN = re.compile(
+    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]+"
+)
+
+
+def clean(text: str, most: int = 160) -> str:
+    """Return upstream text as one safe line: no ANSI, no control or invisible characters, clipped.
+
+    Args:
+        text: anything an upstream sent.
+        most: the length in characters to clip to; a clipped text ends in `…`.
+    """
+    # Cut before the regular expressions, so that a megabyte of text costs no more than a line.
+    line = _ANSI.sub("", text[: most * 8])
+    line = " ".join(_UNSEEN.sub(" ", line).split())
+    return line if len(line) <= most and len(text) <= most * 8 else line[: most - 1].rstrip() + "…"
+
+
+def shown(value: object, most: int = 80) -> str:
+    """Return a caller's value as `!r` would show it, made safe and clipped."""
+    return repr(clean(value, most)) if isinstance(value, str) else clean(repr(value), most)
+
+
+def closest(name: str, known: Iterable[str], most: int = 3) -> Sequence[str]:
+    """Return up to `most` known names like `name`, closest first; none if nothing is near."""
+    names = {known_name.casefold(): known_name for known_name in known}
+    found = get_close_matches(name.casefold(), names, n=most, cutoff=0.5)
+    if not found and len(name) > 1:
+        found = [folded for folded in names if name.casefold() in folded][:most]
+    return [names[folded] for folded in found]

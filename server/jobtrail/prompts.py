@@ -1,0 +1,109 @@
+"""MCP prompts from `prompts/*.md`: front matter (name, title, description, arguments), then the text.
+
+`{{name}}` in the text stands for an argument; one that is not given becomes its `default`.
+"""
+
+from __future__ import annotations
+
+import re
+from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import yaml
+from mcp.server.mcpserver.prompts import Prompt
+from mcp.server.mcpserver.prompts.base import PromptArgument
+from pydantic import BaseModel, ConfigDict
+
+from jobtrail.errors import SettingsError, clean
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from importlib.resources.abc import Traversable
+
+    from mcp.server.mcpserver import MCPServer
+
+__all__ = ["PromptFile", "add_prompts", "load_prompts"]
+
+_FRONT_MATTER = re.compile(r"---\n(.*?)\n---\n(.*)", re.DOTALL)
+_LONGEST_ARGUMENT = 200
+
+
+class _Argument(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    description: str
+    required: bool = False
+    default: str = ""
+
+
+class PromptFile(BaseModel):
+    """One prompt as its file describes it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    name: str
+    title: str
+    description: str
+    arguments: tuple[_Argument, ...] = ()
+    text: str
+
+    def fill(self, given: dict[str, str]) -> str:
+        """Return the text with its arguments, each cleaned to one line."""
+        values = {
+            one.name: clean(given.get(one.name, ""), _LONGEST_ARGUMENT) or one.default for one in self.arguments
+        }
+        return re.sub(r"\{\{(\w+)\}\}", lambda match: values.get(match[1], match[0]), self.text)
+
+
+def load_prompts() -> list[PromptFile]:
+    """Read every prompt file, by name.
+
+    Raises:
+        SettingsError: the installation has none, or one is malformed.
+    """
+    found = [
+        _read(path) for path in sorted(_folder().iterdir(), key=lambda path: path.name) if path.name.endswith(".md")
+    ]
+    if not found:
+        raise SettingsError("this installation has no prompts; install jobtrail again")
+    return found
+
+
+def _folder() -> Traversable:
+    """Return the wheel's copy, or the repository's folder for an editable install."""
+    packaged = files("jobtrail") / "_prompts"
+    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "prompts"
+
+
+def _read(path: Traversable) -> PromptFile:
+    match = _FRONT_MATTER.fullmatch(path.read_text(encoding="utf-8").replace("\r\n", "\n"))
+    if match is None:
+        raise SettingsError(f"prompt file {path.name} has no front matter")
+    return PromptFile.model_validate({**yaml.safe_load(match[1]), "text": match[2].strip()})
+
+
+def add_prompts(server: MCPServer[Any]) -> None:
+    """Register every prompt with a server."""
+    for one in load_prompts():
+        server.add_prompt(
+            Prompt(
+                name=one.name,
+                title=one.title,
+                description=one.description,
+                arguments=[
+                    PromptArgument(name=arg.name, description=arg.description, required=arg.required)
+                    for arg in one.arguments
+                ],
+                fn=_filler(one),
+                context_kwarg=None,
+            )
+        )
+
+
+def _filler(one: PromptFile) -> Callable[..., str]:
+    def fill(**given: str) -> str:
+        return one.fill(given)
+
+    return fill

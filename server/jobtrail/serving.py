@@ -1,0 +1,217 @@
+"""Transports: stdio, HTTP+SSE and Streamable HTTP, and who may reach the latter two.
+
+Host and Origin are always checked (DNS rebinding); off loopback a bearer token is required too.
+"""
+
+from __future__ import annotations
+
+import hmac
+import ipaddress
+import os
+import signal
+import socket
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+import anyio
+from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
+from starlette.requests import Request
+from starlette.responses import PlainTextResponse
+
+from jobtrail.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Generator
+
+    from mcp.server.mcpserver import MCPServer
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from jobtrail.settings import Settings
+
+__all__ = ["HttpBind", "http_app", "run_app", "serve_stdio"]
+
+_GRACE_SECONDS = 2
+_LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
+
+
+@dataclass(frozen=True)
+class HttpBind:
+    """Where to listen, which Host values to accept, and the token to ask for."""
+
+    host: str
+    port: int
+    hosts: tuple[str, ...]
+    token: str | None
+
+    @classmethod
+    def checked(cls, host: str, port: int, settings: Settings) -> HttpBind:
+        """Return the bind for an MCP transport.
+
+        Raises:
+            SettingsError: off loopback without `JOBTRAIL_AUTH_TOKEN`.
+        """
+        token = settings.auth_token.get_secret_value() if settings.auth_token else None
+        if not is_loopback(host) and not token:
+            raise SettingsError(
+                f"--host {host} is reachable from other machines, and whoever reaches this server can read your "
+                "jobs: set JOBTRAIL_AUTH_TOKEN, or listen on 127.0.0.1"
+            )
+        return cls(host, port, (*_LOOPBACK_NAMES, _bracketed(host), *settings.allowed_hosts), token)
+
+    @classmethod
+    def loopback_only(cls, host: str, port: int, settings: Settings) -> HttpBind:
+        """Return the bind for the plane, which has no log-in of its own.
+
+        Raises:
+            SettingsError: not a loopback address.
+        """
+        if not is_loopback(host):
+            raise SettingsError(f"--host {host}: the plane has no log-in, so it listens on loopback only")
+        return cls(host, port, (*_LOOPBACK_NAMES, *settings.allowed_hosts), None)
+
+    def security(self) -> TransportSecuritySettings:
+        """Return what the SDK checks Host and Origin against: each name with any port."""
+        names = [name for host in self.hosts for name in _with_ports(host)]
+        return TransportSecuritySettings(
+            enable_dns_rebinding_protection=True,
+            allowed_hosts=names,
+            allowed_origins=[f"{scheme}://{name}" for name in names for scheme in ("http", "https")],
+        )
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether an address can be reached from this machine only."""
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _with_ports(host: str) -> tuple[str, ...]:
+    """Return a name with a port as it is, one without also with any port."""
+    return (host,) if ":" in host.rpartition("]")[2] else (host, f"{host}:*")
+
+
+def _bracketed(host: str) -> str:
+    return f"[{host.strip('[]')}]" if ":" in host else host
+
+
+class Gate:
+    """ASGI middleware: Host and Origin first, then the token; `GET /healthz` needs none."""
+
+    def __init__(self, app: ASGIApp, bind: HttpBind) -> None:
+        self._app = app
+        self._token = bind.token
+        self._security = TransportSecurityMiddleware(bind.security())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answer 421, 403 or 401, or `ok`, or pass the request on."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope)
+        refusal = await self._security.validate_request(request)
+        if refusal is None and request.url.path == "/healthz":
+            refusal = PlainTextResponse("ok\n")
+        if refusal is None and not self._knows(request):
+            refusal = PlainTextResponse(
+                "send the server's JOBTRAIL_AUTH_TOKEN as Authorization: Bearer\n",
+                status_code=401,
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        await (refusal or self._app)(scope, receive, send)
+
+    def _knows(self, request: Request) -> bool:
+        if self._token is None:
+            return True
+        scheme, _, given = request.headers.get("authorization", "").partition(" ")
+        return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode())
+
+
+def http_app(server: MCPServer[Any], transport: Literal["sse", "http"], bind: HttpBind) -> ASGIApp:
+    """Return the ASGI app of an HTTP transport: `/sse` with `/messages/`, or `/mcp`; and `/healthz`."""
+    if transport == "sse":
+        return Gate(server.sse_app(transport_security=bind.security(), host=bind.host), bind)
+    # Stateless: any replica can answer any request, and old clients need no sticky routing.
+    app = server.streamable_http_app(stateless_http=True, transport_security=bind.security(), host=bind.host)
+    return Gate(app, bind)
+
+
+def run_app(app: ASGIApp, bind: HttpBind, ready: Callable[[str], None]) -> int:
+    """Serve an app until SIGINT or SIGTERM; return the exit code.
+
+    Args:
+        app: the ASGI app.
+        bind: where to listen; port 0 takes any free one.
+        ready: told the base URL once the socket listens.
+
+    Raises:
+        SettingsError: the address cannot be listened on.
+    """
+    import uvicorn  # noqa: PLC0415 # stdio does not need it
+
+    listener = _listen(bind)
+    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS)
+    url = f"http://{_bracketed(bind.host)}:{listener.getsockname()[1]}"
+
+    class Server(uvicorn.Server):
+        @contextmanager
+        def capture_signals(self) -> Generator[None]:
+            """Leave signals to `serve`: uvicorn would raise them again after a clean end."""
+            yield
+
+    server = Server(config)
+
+    async def serve() -> None:
+        async with anyio.create_task_group() as group:
+            group.start_soon(_on_signal, server)
+            ready(url)
+            await server.serve(sockets=[listener])
+            group.cancel_scope.cancel()
+
+    anyio.run(serve)
+    return 0
+
+
+async def _on_signal(server: Any) -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            # The second one does not wait for open streams.
+            server.force_exit = server.should_exit
+            server.should_exit = True
+
+
+def _listen(bind: HttpBind) -> socket.socket:
+    family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((bind.host.strip("[]"), bind.port))
+    except OSError as error:
+        listener.close()
+        raise SettingsError(
+            f"cannot listen on {bind.host}:{bind.port} ({error.strerror}); give another --port, or 0 for a free one"
+        ) from None
+    listener.listen(128)
+    return listener
+
+
+def serve_stdio(server: MCPServer[Any]) -> int:
+    """Serve over stdin and stdout until the input closes, SIGINT or SIGTERM; return the exit code."""
+    anyio.run(_stdio, server)
+    return 0
+
+
+async def _stdio(server: MCPServer[Any]) -> None:
+    async with anyio.create_task_group() as group:
+        group.start_soon(_end_on_signal)
+        await server.run_stdio_async()
+        group.cancel_scope.cancel()
+
+
+async def _end_on_signal() -> None:
+    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        async for _ in signals:
+            # The thread that reads stdin cannot be interrupted, so a clean return would wait for a line.
+            os._exit(0)

@@ -1,0 +1,269 @@
+"""Every setting, named once: environment variables, the TOML file, Blaxel's own config file.
+
+Environment variables serve the common case of one source of each kind; the file serves several.
+Nothing configured means the embedded plane. See the tables in README.md.
+"""
+
+from __future__ import annotations
+
+import os
+import tomllib
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+
+from jobtrail.errors import SettingsError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["BLAXEL_URL", "ENVIRONMENT", "RUNWISP_URL", "Settings", "SourceSettings", "load"]
+
+BLAXEL_URL = "https://api.blaxel.ai/v0"
+RUNWISP_URL = "http://127.0.0.1:9477"
+
+ENVIRONMENT = {
+    "BL_API_KEY": "Blaxel API key",
+    "BL_CLIENT_CREDENTIALS": "Blaxel client credentials, base64 of id:secret",
+    "BL_WORKSPACE": "Blaxel workspace; overrides the one in ~/.blaxel/config.yaml",
+    "BL_API_URL": f"Blaxel API address (default {BLAXEL_URL})",
+    "RUNWISP_URL": f"RunWisp daemon address (default {RUNWISP_URL} once another RUNWISP_ variable is set)",
+    "RUNWISP_SOCKET": "RunWisp Unix socket (DATA/runwisp.sock); needs no login",
+    "RUNWISP_PASSWORD": "RunWisp password, for log-in by challenge and response",
+    "RUNWISP_TOKEN": "RunWisp bearer token",
+    "JOBTRAIL_CONFIG": "TOML file with several sources (default: jobtrail/config.toml where the platform keeps such)",
+    "JOBTRAIL_SOURCE": "name of the default source (default: the first configured)",
+    "JOBTRAIL_TZ": "IANA zone in which times without a zone are taken (default UTC)",
+    "JOBTRAIL_AUTH_TOKEN": "bearer token that HTTP clients must send; required off loopback",
+    "JOBTRAIL_ALLOWED_HOSTS": "comma list of further Host values that HTTP accepts, such as jobs.example:8080",
+    "JOBTRAIL_LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR, to stderr (default WARNING)",
+}
+
+
+def _blank_to_none(value: Any) -> Any:
+    return None if isinstance(value, str) and not value.strip() else value
+
+
+Text = Annotated[str | None, BeforeValidator(_blank_to_none)]
+M = TypeVar("M", bound=BaseModel)
+Secret = Annotated[SecretStr | None, BeforeValidator(_blank_to_none)]
+
+
+class _Frozen(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid", hide_input_in_errors=True)
+
+
+class SourceSettings(_Frozen):
+    """One source. Which keys matter depends on `kind`.
+
+    Attributes:
+        origin: where it was configured, for error messages.
+        api_key_env, password_env, token_env, client_credentials_env: names of environment variables
+            to read a secret from, so that the file need not hold it.
+    """
+
+    name: str = Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")
+    kind: Literal["blaxel", "runwisp", "embedded"]
+    origin: str = ""
+    url: Annotated[Text, Field(pattern=r"^https?://[^/]")] = None
+    workspace: Text = None
+    api_key: Secret = None
+    api_key_env: Text = None
+    client_credentials: Secret = None
+    client_credentials_env: Text = None
+    access_token: Secret = None
+    refresh_token: Secret = None
+    device_code: Secret = None
+    socket: Text = None
+    password: Secret = None
+    password_env: Text = None
+    token: Secret = None
+    token_env: Text = None
+
+
+class Settings(_Frozen):
+    """All settings of a process."""
+
+    sources: tuple[SourceSettings, ...]
+    default: str
+    timezone: str = "UTC"
+    auth_token: Secret = None
+    allowed_hosts: tuple[str, ...] = ()
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
+
+    def zone(self) -> ZoneInfo:
+        """Return the zone of naive times."""
+        return ZoneInfo(self.timezone)
+
+
+def load(environ: Mapping[str, str] | None = None, home: Path | None = None) -> Settings:
+    """Read all settings.
+
+    Args:
+        environ: environment variables; the process's own unless given.
+        home: the home directory with `.blaxel/config.yaml`; the user's unless given.
+
+    Raises:
+        SettingsError: a file cannot be read, a key is unknown, a value is out of range.
+    """
+    environ = os.environ if environ is None else environ
+    given = {key: value for key, value in environ.items() if key in ENVIRONMENT and value.strip()}
+    table = _file(given.get("JOBTRAIL_CONFIG"))
+    sources = _sources(given, environ, table, home or Path.home())
+    default = given.get("JOBTRAIL_SOURCE") or table.get("default") or sources[0].name
+    names = [source.name for source in sources]
+    if default not in names:
+        raise SettingsError(f"the default source {shown(default)} is not configured; configured: {', '.join(names)}")
+    timezone = given.get("JOBTRAIL_TZ") or table.get("timezone") or "UTC"
+    _check_zone(timezone)
+    return _validated(
+        Settings,
+        {
+            "sources": sources,
+            "default": default,
+            "timezone": timezone,
+            "auth_token": given.get("JOBTRAIL_AUTH_TOKEN"),
+            "allowed_hosts": tuple(
+                host.strip() for host in given.get("JOBTRAIL_ALLOWED_HOSTS", "").split(",") if host.strip()
+            ),
+            "log_level": given.get("JOBTRAIL_LOG_LEVEL", "WARNING").upper(),
+        },
+        "the environment",
+    )
+
+
+def _sources(
+    given: Mapping[str, str], environ: Mapping[str, str], table: Mapping[str, Any], home: Path
+) -> tuple[SourceSettings, ...]:
+    found: dict[str, SourceSettings] = {}
+    for source in (_blaxel(given, home), _runwisp(given), *_tables(table, environ)):
+        if source is not None:
+            found.setdefault(source.name, source)
+    if not found:
+        found["embedded"] = SourceSettings(name="embedded", kind="embedded", origin="the default")
+    return tuple(found.values())
+
+
+def _blaxel(given: Mapping[str, str], home: Path) -> SourceSettings | None:
+    """Read the Blaxel source of the environment: API key, then client credentials, then the CLI's file."""
+    path = home / ".blaxel" / "config.yaml"
+    named = [key for key in given if key.startswith("BL_")]
+    if not named and not path.is_file():
+        return None
+    keys: dict[str, Any] = {"url": given.get("BL_API_URL"), "workspace": given.get("BL_WORKSPACE")}
+    if "BL_API_KEY" in given:
+        keys["api_key"] = given["BL_API_KEY"]
+    elif "BL_CLIENT_CREDENTIALS" in given:
+        keys["client_credentials"] = given["BL_CLIENT_CREDENTIALS"]
+    elif path.is_file():
+        keys = {**_cli_file(path, given.get("BL_WORKSPACE")), "url": given.get("BL_API_URL")}
+    origin = "BL_API_KEY, BL_CLIENT_CREDENTIALS or `bl login`, and BL_WORKSPACE"
+    if "BL_API_URL" not in given and not any(
+        keys.get(key) for key in ("api_key", "client_credentials", "access_token")
+    ):
+        raise SettingsError(f"{' and '.join(named) or path} is set, but no Blaxel credentials are; set {origin}")
+    return _validated(
+        SourceSettings, {"name": "blaxel", "kind": "blaxel", "origin": origin, **keys}, "the environment"
+    )
+
+
+def _cli_file(path: Path, workspace: str | None) -> dict[str, Any]:
+    """Read the file that `bl login` writes; the CLI and the Python SDK spell client credentials differently."""
+    import yaml  # noqa: PLC0415 # only where the file is there
+
+    try:
+        body: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8")) or {}
+        context: dict[str, Any] = body.get("context") or {}
+        wanted: Any = workspace or context.get("workspace")
+        entries = cast("list[dict[str, Any]]", body.get("workspaces") or [])
+        entry = next((one for one in entries if one.get("name") == wanted), None)
+        credentials = dict((entry or {}).get("credentials") or {})
+    except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
+        raise SettingsError(f"{path} cannot be read ({type(error).__name__}); run `bl login` again") from None
+    if entry is None:
+        raise SettingsError(f"{path} has no workspace {shown(wanted)}; set BL_WORKSPACE or run `bl login`")
+    if credentials.get("apiKey"):
+        return {"workspace": wanted, "api_key": credentials["apiKey"]}
+    both = credentials.get("client_credentials") or credentials.get("clientCredentials")
+    if both:
+        return {"workspace": wanted, "client_credentials": both}
+    return {
+        "workspace": wanted,
+        **{key: credentials.get(key) for key in ("access_token", "refresh_token", "device_code")},
+    }
+
+
+def _runwisp(given: Mapping[str, str]) -> SourceSettings | None:
+    if not any(key.startswith("RUNWISP_") for key in given):
+        return None
+    names = ("url", "socket", "password", "token")
+    keys = {name: given.get(f"RUNWISP_{name.upper()}") for name in names}
+    origin = "RUNWISP_URL or RUNWISP_SOCKET, and RUNWISP_PASSWORD or RUNWISP_TOKEN"
+    return _validated(
+        SourceSettings, {"name": "runwisp", "kind": "runwisp", "origin": origin, **keys}, "the environment"
+    )
+
+
+def _file(named: str | None) -> dict[str, Any]:
+    import platformdirs  # noqa: PLC0415 # not before it is needed
+
+    path = Path(named).expanduser() if named else platformdirs.user_config_path("jobtrail") / "config.toml"
+    if not named and not path.is_file():
+        return {}
+    try:
+        table = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise SettingsError(f"{path} cannot be read ({error.strerror}); check JOBTRAIL_CONFIG") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise SettingsError(f"{path} is not TOML: {error}") from None
+    unknown = table.keys() - {"default", "timezone", "sources"}
+    if unknown:
+        raise SettingsError(f"{path} has unknown keys {sorted(unknown)}; known: default, timezone, sources")
+    return {**table, "path": path}
+
+
+def _tables(table: Mapping[str, Any], environ: Mapping[str, str]) -> list[SourceSettings]:
+    found: list[SourceSettings] = []
+    path = table.get("path")
+    sources = table.get("sources", {})
+    if not isinstance(sources, dict):
+        raise SettingsError(f"{path}: sources must be tables such as [sources.prod]")
+    for name, keys in cast("dict[str, Any]", sources).items():
+        where = f"[sources.{name}] of {path}"
+        if not isinstance(keys, dict):
+            raise SettingsError(f"{where} must be a table")
+        row: dict[str, Any] = {**keys, "name": name, "origin": where}
+        found.append(_validated(SourceSettings, _with_secrets(row, environ, where), where))
+    return found
+
+
+def _with_secrets(row: dict[str, Any], environ: Mapping[str, str], where: str) -> dict[str, Any]:
+    """Fill each secret whose `…_env` key names an environment variable."""
+    for key in ("api_key", "client_credentials", "password", "token"):
+        variable = row.get(f"{key}_env")
+        if variable is None:
+            continue
+        if not environ.get(str(variable)):
+            raise SettingsError(f"{where} reads {key} from ${variable}, which is not set")
+        row = {**row, key: environ[str(variable)]}
+    return row
+
+
+def _check_zone(name: str) -> None:
+    try:
+        ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
+        raise SettingsError(
+            f"JOBTRAIL_TZ={shown(name)} is not an IANA zone; give one such as Europe/Berlin"
+        ) from None
+
+
+def _validated(shape: type[M], fields: Mapping[str, Any], where: str) -> M:
+    try:
+        return shape.model_validate(fields)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        key = ".".join(str(part) for part in first["loc"])
+        raise SettingsError(f"{where}: {key}: {first['msg']}") from None

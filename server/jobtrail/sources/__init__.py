@@ -1,0 +1,94 @@
+"""Sources: the configured upstreams, opened and told apart by name."""
+
+from __future__ import annotations
+
+import hashlib
+from typing import TYPE_CHECKING
+
+from jobtrail.errors import UnknownName, Unsupported, closest, shown
+from jobtrail.sources.base import Source
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    import httpx2
+
+    from jobtrail.settings import Settings, SourceSettings
+
+__all__ = ["Source", "Sources", "open_sources"]
+
+
+class Sources:
+    """The configured sources by name, opened when first asked for."""
+
+    def __init__(self, settings: Settings, openers: Mapping[str, Callable[[], Source]]) -> None:
+        self._settings = settings
+        self._openers = openers
+        self._open: dict[str, Source] = {}
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """All configured names, in order."""
+        return tuple(self._openers)
+
+    def get(self, name: str | None, *, needs: str | None = None) -> Source:
+        """Return a source: the named one, or the default, or the first that has what is needed.
+
+        Args:
+            name: as configured; None for the default.
+            needs: `executions` or `runs`, where only some sources have them.
+
+        Raises:
+            UnknownName: no such source.
+            Unsupported: no configured source has what is needed.
+        """
+        if name is not None:
+            return self._opened(name)
+        candidates = [self._opened(self._settings.default), *(self._opened(other) for other in self._openers)]
+        for source in candidates:
+            if needs is None or getattr(source, f"has_{needs}"):
+                return source
+        kinds = ", ".join(f"{one.name} ({one.kind})" for one in candidates[1:])
+        instead = "list_runs(task=…)" if needs == "executions" else "list_executions(job=…)"
+        raise Unsupported(f"no configured source has {needs}; configured: {kinds}. Call {instead} instead")
+
+    def _opened(self, name: str) -> Source:
+        if name not in self._openers:
+            near = closest(name, self._openers)
+            hint = f"; closest: {near[0]}" if near else ""
+            raise UnknownName(f"source={shown(name)} is not configured{hint}; configured: {', '.join(self._openers)}")
+        if name not in self._open:
+            self._open[name] = self._openers[name]()
+        return self._open[name]
+
+    async def aclose(self) -> None:
+        """Close every source that was opened."""
+        for source in self._open.values():
+            await source.aclose()
+
+
+def open_sources(settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> Sources:
+    """Return the configured sources; nothing connects before it is asked.
+
+    Args:
+        settings: which sources there are.
+        transport: the network edge, where tests stand in for it.
+    """
+    return Sources(settings, {one.name: _opener(one, transport) for one in settings.sources})
+
+
+def _opener(one: SourceSettings, transport: httpx2.AsyncBaseTransport | None) -> Callable[[], Source]:
+    def open_it() -> Source:
+        # Imported here so that a server answers `initialize` before it loads its HTTP stack.
+        from jobtrail.sources import opening  # noqa: PLC0415
+
+        openers = {"blaxel": opening.blaxel, "runwisp": opening.runwisp, "embedded": opening.embedded}
+        return openers[one.kind](one, fingerprint(one), transport)
+
+    return open_it
+
+
+def fingerprint(one: SourceSettings) -> str:
+    """Return three bytes, in hex, that change when a name is pointed at something else."""
+    identity = "\0".join((one.kind, one.url or "", one.socket or "", one.workspace or ""))
+    return hashlib.blake2b(identity.encode(), digest_size=3).hexdigest()

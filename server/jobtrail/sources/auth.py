@@ -1,0 +1,185 @@
+"""How requests prove who they are, as httpx2 auth flows; no secret is ever shown or logged.
+
+Rules: Blaxel's `POST /oauth/token` (client credentials, refresh of a device login), RunWisp 1.x's
+challenge and response (`/api/auth/challenge`, `/api/auth/login`).
+"""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import anyio
+import anyio.to_thread
+import httpx2
+
+from jobtrail.errors import Unauthorized, UnreadableAnswer
+from jobtrail.sources.http import error_from
+
+__all__ = ["Bearer", "BlaxelToken", "RunWispLogin"]
+
+_EARLY = 60.0
+_REFUSED = 401
+_REFUSED_SECONDS = 60.0
+_ROUNDS = 600_000
+
+Flow = AsyncGenerator[httpx2.Request, httpx2.Response]
+
+
+def _signed(request: httpx2.Request, token: str) -> httpx2.Request:
+    request.headers["Authorization"] = f"Bearer {token}"
+    return request
+
+
+async def _sent(flow: Flow, response: httpx2.Response) -> httpx2.Request | None:
+    """Hand a response to a flow; return its next request, None at its end."""
+    try:
+        return await flow.asend(response)
+    except StopAsyncIteration:
+        return None
+
+
+class Bearer(httpx2.Auth):
+    """A fixed token or API key."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    async def async_auth_flow(self, request: httpx2.Request) -> Flow:
+        """Sign the request."""
+        yield _signed(request, self._token)
+
+
+class _Login(httpx2.Auth):
+    """A token that is fetched when needed, kept until shortly before it ends, and renewed on a 401."""
+
+    def __init__(self, who: str, fix: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._who = who
+        self._fix = fix
+        self._clock = clock
+        self._token = ""
+        self._until = 0.0
+        self._refusal: tuple[float, Unauthorized] | None = None
+        # Held across the whole log-in, so that parallel calls log in once.
+        self._lock = anyio.Lock()
+
+    async def async_auth_flow(self, request: httpx2.Request) -> Flow:
+        """Sign the request, logging in first where no token is at hand, and once more after a 401."""
+        fresh = False
+        while True:
+            async with self._lock:
+                if not self._token or self._clock() >= self._until:
+                    self._raise_recent_refusal()
+                    login = self.log_in(request)
+                    step = await anext(login)
+                    while step is not None:
+                        answer = yield step
+                        step = await _sent(login, answer)
+                    fresh = True
+                used = self._token
+            response = yield _signed(request, used)
+            if response.status_code != _REFUSED or fresh:
+                return
+            # The upstream forgot the token: a restart, or it ended early.
+            if self._token == used:
+                self._token = ""
+
+    def _raise_recent_refusal(self) -> None:
+        """Refuse at once what was refused just now: RunWisp allows five log-in requests in five minutes."""
+        if self._refusal and self._clock() < self._refusal[0]:
+            raise Unauthorized(str(self._refusal[1]))
+
+    def log_in(self, request: httpx2.Request) -> Flow:
+        """Yield the requests of a log-in and end it with `_keep`."""
+        raise NotImplementedError
+
+    async def _json(self, response: httpx2.Response) -> dict[str, Any]:
+        await response.aread()
+        if response.is_error:
+            error = error_from(response, response.content, who=f"{self._who} (log-in)", fix=self._fix)
+            if isinstance(error, Unauthorized):
+                self._refusal = (self._clock() + _REFUSED_SECONDS, error)
+            raise error
+        try:
+            body = response.json()
+        except ValueError:
+            body = None
+        if not isinstance(body, dict):
+            raise UnreadableAnswer(f"{self._who} answered its log-in with something other than JSON. {self._fix}")
+        return body  # pyright: ignore[reportUnknownVariableType] # JSON objects have string keys
+
+    def _keep(self, token: object, seconds: float) -> None:
+        if not isinstance(token, str) or not token:
+            raise UnreadableAnswer(f"{self._who} answered its log-in without a token. {self._fix}")
+        self._token = token
+        self._until = self._clock() + max(seconds - _EARLY, 1.0)
+
+
+class BlaxelToken(_Login):
+    """A Blaxel access token from `POST {base}/oauth/token`.
+
+    Args:
+        url: of the token endpoint.
+        grant: the JSON body, such as `{"grant_type": "client_credentials"}`.
+        basic: base64 of `id:secret`, for client credentials.
+        token: a token that is already at hand, with the seconds it still lives.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        grant: dict[str, str],
+        *,
+        basic: str | None = None,
+        token: tuple[str, float] | None = None,
+        who: str,
+        fix: str,
+    ) -> None:
+        super().__init__(who, fix)
+        self._url = url
+        self._grant = grant
+        self._basic = basic
+        if token:
+            self._keep(*token)
+
+    async def log_in(self, request: httpx2.Request) -> Flow:
+        """Ask for a token; a refresh token in the answer replaces the one in the grant."""
+        headers = {"Authorization": f"Basic {self._basic}"} if self._basic else {}
+        response = yield httpx2.Request(
+            "POST", self._url, json=self._grant, headers=headers, extensions=request.extensions
+        )
+        body = await self._json(response)
+        if "refresh_token" in self._grant and isinstance(body.get("refresh_token"), str):
+            self._grant = {**self._grant, "refresh_token": body["refresh_token"]}
+        life = body.get("expires_in")
+        self._keep(body.get("access_token"), float(life) if isinstance(life, int | float) else 3600.0)
+
+
+class RunWispLogin(_Login):
+    """A RunWisp session token by challenge and response; it lives 24 hours."""
+
+    def __init__(self, base_url: str, password: str, *, who: str, fix: str) -> None:
+        super().__init__(who, fix)
+        self._base = base_url.rstrip("/")
+        self._password = password
+
+    async def log_in(self, request: httpx2.Request) -> Flow:
+        """Fetch a nonce, answer it, keep the token."""
+        response = yield httpx2.Request("GET", f"{self._base}/api/auth/challenge", extensions=request.extensions)
+        nonce = (await self._json(response)).get("nonce")
+        if not isinstance(nonce, str):
+            raise UnreadableAnswer(f"{self._who} gave no challenge to log in with. {self._fix}")
+        proof = await anyio.to_thread.run_sync(self._proof, nonce)
+        response = yield httpx2.Request(
+            "POST",
+            f"{self._base}/api/auth/login",
+            json={"nonce": nonce, "response": proof},
+            extensions=request.extensions,
+        )
+        body = await self._json(response)
+        self._keep(body.get("token"), 24 * 3600.0)
+
+    def _proof(self, nonce: str) -> str:
+        return hashlib.pbkdf2_hmac("sha256", self._password.encode(), nonce.encode(), _ROUNDS, 32).hex()

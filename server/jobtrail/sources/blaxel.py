@@ -1,0 +1,339 @@
+"""Blaxel batch jobs: the control plane's five job reads, paged by cursor.
+
+Contract: the seed documents blaxel-*.txt and `Blaxel-Version: 2026-04-28`, the first with cursors.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from jobtrail.errors import (
+    BadArgument,
+    ExpiredCursor,
+    NotFound,
+    Rejected,
+    StrayCursor,
+    UnknownName,
+    UnreadableAnswer,
+    shown,
+)
+from jobtrail.models import Job, JobDetail
+from jobtrail.paging import Batch, Spot
+from jobtrail.sources.base import NEWEST_FIRST, Ask, FullExecution, Sort, Source, unknown_name, within_window
+from jobtrail.sources.blaxel_wire import (
+    DEPLOYMENTS,
+    EXECUTION_WORDS,
+    TASK_WORDS,
+    WireExecution,
+    WireJob,
+    WirePage,
+    WireTask,
+)
+from jobtrail.sources.wire import name_in_path, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+    from datetime import datetime
+
+    from jobtrail.models import Execution, Task
+    from jobtrail.paging import Listing
+    from jobtrail.sources.http import Http
+
+__all__ = ["VERSION", "Blaxel"]
+
+VERSION = "2026-04-28"
+_SORTS = {"created_at": "createdAt", "name": "name"}
+_SHORTEST_QUERY, _LONGEST_QUERY = 2, 200
+_NAMES_TO_SUGGEST = 200
+
+T = TypeVar("T", Job, "Execution", "Task")
+
+
+class Blaxel(Source):
+    """A Blaxel workspace.
+
+    Its cursors live 24 hours (seed documents, parameter `cursor`).
+    """
+
+    kind = "blaxel"
+    has_executions = True
+    execution_words = EXECUTION_WORDS
+    task_words = TASK_WORDS
+    deployment_words = DEPLOYMENTS
+    job_sorts = execution_sorts = task_sorts = ("created_at", "name")
+    job_sort = NEWEST_FIRST
+    cursor_life = 24 * 3600
+
+    def __init__(self, name: str, http: Http, fingerprint: str) -> None:
+        super().__init__(name, fingerprint)
+        self._http = http
+
+    @property
+    def sample(self) -> bool:
+        """Whether the last answer was marked as sample data."""
+        return self._http.sample
+
+    async def aclose(self) -> None:
+        """Close connections."""
+        await self._http.client.aclose()
+
+    def jobs(self, ask: Ask) -> Listing[Job]:
+        """List batch jobs (`GET /jobs`: cursor, limit 200, sort, q, anchor, status)."""
+        params = _params(ask, query=True)
+        if ask.statuses:
+            params["status"] = ",".join(sorted(word.upper() for word in ask.statuses.raw))
+        pages = _Pages(self._http, "jobs", params, WireJob, lambda row: row.job(), 200)
+        order = _Order[Job](lambda job: job.name, lambda job: job.created_at, ask.sort)
+        narrowed = not ask.query or len(ask.query) >= _SHORTEST_QUERY
+        listing = _CursorListing(pages, order, narrowed=narrowed, filtered=bool(ask.query or ask.statuses))
+        return _FromEnd(pages, order, listing) if ask.from_end else listing
+
+    async def job(self, name: str) -> JobDetail:
+        """Read one job (`GET /jobs/{jobId}`); `show_secrets` is never sent."""
+        path = f"jobs/{name_in_path('job', name)}"
+        try:
+            wire = parse(WireJob, await self._http.get(path), self._http.who)
+        except NotFound:
+            raise await self._unknown_job(name) from None
+        return wire.detail(self.name)
+
+    def executions(self, job: str, ask: Ask) -> Listing[Execution]:
+        """List executions (`GET /jobs/{jobId}/executions`: cursor, limit 100, sort).
+
+        `q` is not sent: an execution has no name or labels for it to search, so what it would
+        match is not documented; ids are searched while walking.
+        """
+        path = f"jobs/{name_in_path('job', job)}/executions"
+        pages = _Pages(
+            self._http, path, _params(ask, query=False), WireExecution, lambda row: row.execution(job), 100
+        )
+        order = _Order["Execution"](lambda one: one.id, lambda one: one.created_at, ask.sort)
+        # The documents leave open whether meta.total counts this job's executions or the workspace's.
+        listing = _CursorListing(pages, order, narrowed=_unfiltered(ask), filtered=True)
+        return _Named(within_window(listing, ask), self, job)
+
+    async def execution(self, job: str, execution: str) -> FullExecution:
+        """Read one execution (`GET /jobs/{jobId}/executions/{executionId}`)."""
+        path = f"jobs/{name_in_path('job', job)}/executions/{name_in_path('execution', execution)}"
+        try:
+            wire = parse(WireExecution, await self._http.get(path), self._http.who)
+        except NotFound:
+            await self.check_job(job)
+            raise UnknownName(
+                f"execution={shown(execution)} does not exist in job {shown(job)}; "
+                f"call list_executions(job={shown(job)}) for those that do"
+            ) from None
+        return wire.full(job)
+
+    def tasks(self, job: str, execution: str, ask: Ask) -> Listing[Task]:
+        """List tasks (`GET …/tasks`: cursor, limit 200, sort, q)."""
+        path = f"jobs/{name_in_path('job', job)}/executions/{name_in_path('execution', execution)}/tasks"
+        pages = _Pages(self._http, path, _params(ask, query=True), WireTask, lambda row: row.task(), 200)
+        order = _Order["Task"](lambda one: one.name, lambda one: one.created_at, ask.sort)
+        listing = _CursorListing(pages, order, narrowed=_unfiltered(ask), filtered=not _unfiltered(ask))
+        return _Named(listing, self, job, execution)
+
+    async def check_job(self, name: str) -> None:
+        """Read a job only to see that it exists; the documents give its list of executions no 404."""
+        try:
+            await self._http.get(f"jobs/{name_in_path('job', name)}")
+        except NotFound:
+            raise await self._unknown_job(name) from None
+
+    async def missing(self, job: str, execution: str | None) -> UnknownName:
+        """Return what is missing where a list answered 404."""
+        if execution is None:
+            return await self._unknown_job(job)
+        try:
+            await self.execution(job, execution)
+        except UnknownName as error:
+            return error
+        return UnknownName(f"execution={shown(execution)} has no task list; call get_execution for it")
+
+    async def _unknown_job(self, name: str) -> UnknownName:
+        body = await self._http.get("jobs", {"limit": _NAMES_TO_SUGGEST, "sort": "name:asc"})
+        page = parse(WirePage, body, self._http.who)
+        known = [parse(WireJob, row, self._http.who).job().name for row in page.data or []]
+        return UnknownName(unknown_name("job", name, known, "list_jobs()"))
+
+
+def _unfiltered(ask: Ask) -> bool:
+    return not (ask.statuses or ask.query or ask.window)
+
+
+def _params(ask: Ask, *, query: bool) -> dict[str, str | int]:
+    params: dict[str, str | int] = {"sort": f"{_SORTS[ask.sort.key]}:{'desc' if ask.sort.descending else 'asc'}"}
+    if ask.query and len(ask.query) > _LONGEST_QUERY:
+        raise BadArgument(f"query has {len(ask.query)} characters; give at most {_LONGEST_QUERY}")
+    # Under two characters the upstream would answer unfiltered (parameter q); the walker filters then.
+    if query and ask.query and len(ask.query) >= _SHORTEST_QUERY:
+        params["q"] = ask.query
+    return params
+
+
+@dataclass(frozen=True)
+class _Pages(Generic[T]):
+    """One paged endpoint: where it is, what is always sent, how a row is read."""
+
+    http: Http
+    path: str
+    params: dict[str, str | int]
+    shape: type[Any]
+    read: Callable[[Any], T]
+    largest: int
+
+    async def get(self, cursor: str, size: int, **more: str) -> tuple[list[T], WirePage]:
+        params = {**self.params, **more, "limit": max(1, min(size, self.largest))}
+        if cursor:
+            params["cursor"] = cursor
+        try:
+            body = await self.http.get(self.path, params)
+        except Rejected as error:
+            if not cursor:
+                raise
+            raise ExpiredCursor(f"{self.http.who} no longer takes the cursor of this walk ({error})") from None
+        return self._page(body, int(params["limit"]))
+
+    def _page(self, body: Any, asked: int) -> tuple[list[T], WirePage]:
+        who = self.http.who
+        if isinstance(body, list):
+            raise UnreadableAnswer(
+                f"{who} answered a bare list where a page with data and meta was due, so a part cannot be told "
+                f"from the whole; what answers there does not know Blaxel-Version {VERSION}. {self.http.fix}"
+            )
+        page = parse(WirePage, body, who)
+        rows = page.data
+        if rows is None and page.meta is None:
+            raise UnreadableAnswer(f"{who} answered a page without data and meta. {self.http.fix}")
+        items = [self.read(parse(self.shape, row, who)) for row in rows or []]
+        if page.meta is None and len(items) >= asked:
+            raise UnreadableAnswer(f"{who} answered a full page without meta, so whether there is more is unknown")
+        if page.more and not page.cursor:
+            raise UnreadableAnswer(f"{who} says that there is more but sends no cursor to reach it")
+        return items, page
+
+
+@dataclass(frozen=True)
+class _Order(Generic[T]):
+    """How items are told apart and ordered, to find an exact item again on a page that has changed."""
+
+    identity: Callable[[T], str]
+    created: Callable[[T], datetime | None]
+    sort: Sort
+
+    def mark(self, done: int, item: T) -> tuple[str | int, ...]:
+        created = self.created(item)
+        return (done, self.identity(item), round(created.timestamp() * 1_000_000) if created else 0)
+
+    def start(self, items: Sequence[T], detail: tuple[str | int, ...]) -> int | None:
+        """Return the index of the first item after the marked one; None where that lies further on."""
+        if not detail:
+            return 0
+        match detail:
+            case (int(done), str(identity), int(created)):
+                pass
+            case _:
+                raise StrayCursor("this cursor does not fit what it walks")
+        if 0 < done <= len(items) and self.identity(items[done - 1]) == identity:
+            return done
+        for index, item in enumerate(items):
+            if self.identity(item) == identity:
+                return index + 1
+        return self._past(items, identity, created, done)
+
+    def _past(self, items: Sequence[T], identity: str, created: int, done: int) -> int | None:
+        """Find the place by order, for an item that is on another page now or gone."""
+        for index, item in enumerate(items):
+            other = self.created(item)
+            if self.sort.key == "name":
+                ahead = self.identity(item) < identity if self.sort.descending else self.identity(item) > identity
+            elif not created or other is None:
+                return min(done, len(items))
+            else:
+                here = round(other.timestamp() * 1_000_000)
+                ahead = here < created if self.sort.descending else here > created
+            if ahead:
+                return index
+        return None
+
+
+class _CursorListing(Generic[T]):
+    """A listing over one paged endpoint.
+
+    A spot is the upstream cursor of a page and, inside a page, the last item consumed.
+    """
+
+    def __init__(self, pages: _Pages[T], order: _Order[T], *, narrowed: bool, filtered: bool) -> None:
+        self._pages = pages
+        self._order = order
+        self._filtered = filtered
+        self.narrowed = narrowed
+
+    async def fetch(self, at: Spot, want: int) -> Batch[T]:
+        """Read one page; inside a page, the largest, so that the last item consumed is on it."""
+        items, page = await self._pages.get(at.upstream, self._pages.largest if at.detail else want)
+        start = self._order.start(items, at.detail)
+        following = Spot(page.cursor) if page.more else None
+        if start is None:
+            # The item was not on this page and everything here comes before it: look on the next.
+            start = len(items)
+            following = Spot(page.cursor, at.detail) if page.more else None
+        rest = items[start:]
+
+        def after(index: int) -> Spot:
+            done = start + index + 1
+            if done == len(items) and following is not None:
+                return following
+            return Spot(at.upstream, self._order.mark(done, rest[index]))
+
+        return Batch(rest, after, following, page.total(filtered=self._filtered))
+
+
+class _FromEnd(Generic[T]):
+    """The listing from its end: the tail page (parameter `anchor=end`), then the other direction."""
+
+    def __init__(self, pages: _Pages[T], order: _Order[T], forward: _CursorListing[T]) -> None:
+        flipped = Sort(order.sort.key, not order.sort.descending)
+        direction = "desc" if flipped.descending else "asc"
+        params = {**pages.params, "sort": f"{_SORTS[flipped.key]}:{direction}"}
+        self._pages = pages
+        self._order = _Order(order.identity, order.created, flipped)
+        back = _Pages(pages.http, pages.path, params, pages.shape, pages.read, pages.largest)
+        self._back = _CursorListing(back, self._order, narrowed=forward.narrowed, filtered=True)
+        self.narrowed = forward.narrowed
+
+    async def fetch(self, at: Spot, want: int) -> Batch[T]:
+        """Read the tail page, reversed; from then on walk the flipped order from its last item."""
+        if at != Spot():
+            return await self._back.fetch(at, want)
+        items, page = await self._pages.get("", want, anchor="end")
+        items.reverse()
+        total = page.total(filtered=True)
+
+        def after(index: int) -> Spot:
+            return Spot("", self._order.mark(index + 1, items[index]))
+
+        whole = total.value is not None and total.value <= len(items)
+        return Batch(items, after, None if whole or not items else after(len(items) - 1), total)
+
+
+class _Named(Generic[T]):
+    """A listing below a job or an execution: a 404 says which of the two does not exist."""
+
+    def __init__(self, listing: Listing[T], source: Blaxel, job: str, execution: str | None = None) -> None:
+        self._listing = listing
+        self._source = source
+        self._names = (job, execution)
+        self.narrowed = listing.narrowed
+
+    async def fetch(self, at: Spot, want: int) -> Batch[T]:
+        """Read one page.
+
+        Raises:
+            UnknownName: the job or the execution does not exist.
+        """
+        try:
+            return await self._listing.fetch(at, want)
+        except NotFound:
+            raise await self._source.missing(*self._names) from None

@@ -1,0 +1,288 @@
+"""The shapes Blaxel answers with, as far as Jobtrail reads them, and what they become.
+
+Contract: the seed documents and the job schemas of the vendor's spec. Secret values (env values,
+callback secrets) are in none of these shapes, so they cannot reach an answer.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from jobtrail.models import Execution, Job, JobDetail, Stats, Task, Total
+from jobtrail.sources.base import FullExecution
+from jobtrail.sources.wire import Items, OrEmpty, Wire, line, moment, seconds, word
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobtrail.models import Status
+
+__all__ = ["DEPLOYMENTS", "EXECUTION_WORDS", "TASK_WORDS", "WireExecution", "WireJob", "WirePage", "WireTask"]
+
+EXECUTION_WORDS: Mapping[str, Status] = {
+    "queued": "queued",
+    "pending": "queued",
+    "running": "running",
+    "cancelling": "running",
+    "cancelled": "cancelled",
+    "failed": "failed",
+    "succeeded": "succeeded",
+    "timeout": "timeout",
+}
+"""Schema JobExecutionStatus."""
+
+TASK_WORDS: Mapping[str, Status] = {
+    "unspecified": "unknown",
+    "pending": "queued",
+    "reconciling": "running",
+    "failed": "failed",
+    "succeeded": "succeeded",
+    "running": "running",
+    "cancelled": "cancelled",
+}
+"""Schema JobExecutionTaskStatus."""
+
+DEPLOYMENTS = frozenset(
+    [
+        "deleting",
+        "terminated",
+        "failed",
+        "deactivated",
+        "deactivating",
+        "uploading",
+        "building",
+        "deploying",
+        "deployed",
+        "built",
+    ]
+)
+"""Schema Status, in lower case."""
+
+
+class _Meta(Wire):
+    has_more: bool | None = Field(default=None, alias="hasMore")
+    next_cursor: str | None = Field(default=None, alias="nextCursor")
+    total: int | None = None
+    partial: bool | None = Field(default=None, alias="totalIsPartial")
+
+
+class WirePage(Wire):
+    """`{data, meta}` (schema PaginationMeta); rows are read one by one."""
+
+    data: list[object] | None = None
+    meta: _Meta | None = None
+
+    @property
+    def cursor(self) -> str:
+        """The cursor of the next page, empty on the last."""
+        return (self.meta.next_cursor or "") if self.meta else ""
+
+    @property
+    def more(self) -> bool:
+        """Whether there is a next page: either field is taken for a yes."""
+        return bool(self.cursor or (self.meta and self.meta.has_more))
+
+    def total(self, *, filtered: bool) -> Total:
+        """Return `meta.total`, which ignores the filters of the page."""
+        if self.meta is None or self.meta.total is None:
+            return Total(kind="unknown")
+        if self.meta.partial:
+            return Total(value=self.meta.total, kind="at_least")
+        return Total(value=self.meta.total, kind="unfiltered" if filtered else "exact")
+
+
+class _Metadata(Wire):
+    name: str | None = None
+    display_name: str | None = Field(default=None, alias="displayName")
+    labels: OrEmpty[dict[str, str | None]] = Field(default_factory=dict[str, str | None])
+    created_at: str | None = Field(default=None, alias="createdAt")
+    updated_at: str | None = Field(default=None, alias="updatedAt")
+
+
+class _Env(Wire):
+    name: str | None = None
+
+
+class _Runtime(Wire):
+    envs: Items[_Env] = Field(default_factory=list[_Env])
+    generation: str | None = None
+    image: str | None = None
+    max_retries: int | None = Field(default=None, alias="maxRetries")
+    memory: int | None = None
+    timeout: int | None = None
+
+
+class _TriggerConfiguration(Wire):
+    schedule: str | None = None
+
+
+class _Trigger(Wire):
+    type: str | None = None
+    enabled: bool | None = None
+    configuration: OrEmpty[_TriggerConfiguration] = _TriggerConfiguration()
+
+
+class _JobSpec(Wire):
+    enabled: bool | None = None
+    region: str | None = None
+    runtime: OrEmpty[_Runtime] = _Runtime()
+    triggers: Items[_Trigger] = Field(default_factory=list[_Trigger])
+
+
+class WireJob(Wire):
+    """Schema Job, without events, revisions and everything secret."""
+
+    metadata: OrEmpty[_Metadata] = _Metadata()
+    spec: OrEmpty[_JobSpec] = _JobSpec()
+    status: str | None = None
+
+    def job(self) -> Job:
+        """Return it as agents see it."""
+        meta = self.metadata
+        schedules = [one.configuration.schedule for one in self.spec.triggers if one.enabled is not False]
+        return Job(
+            name=line(meta.name, 200) or "(unnamed)",
+            kind="job",
+            status=line((self.status or "").lower(), 40),
+            display_name=line(meta.display_name, 80),
+            schedule=line(", ".join(schedule for schedule in schedules if schedule), 80),
+            created_at=moment(meta.created_at),
+            updated_at=moment(meta.updated_at),
+            labels={line(k, 64) or "": line(v, 64) or "" for k, v in list(meta.labels.items())[:20]} or None,
+        )
+
+    def detail(self, source: str) -> JobDetail:
+        """Return it with its settings; environment variables by name only."""
+        runtime = self.spec.runtime
+        found = {
+            "enabled": None if self.spec.enabled is None else str(self.spec.enabled).lower(),
+            "region": self.spec.region,
+            "image": runtime.image,
+            "generation": runtime.generation,
+            "memory_mb": runtime.memory,
+            "timeout_s": runtime.timeout,
+            "max_retries": runtime.max_retries,
+            "triggers": ", ".join(one.type for one in self.spec.triggers if one.type),
+        }
+        settings = {key: line(str(value)) or "" for key, value in found.items() if value not in {None, ""}}
+        names = tuple(name for one in runtime.envs[:40] if (name := line(one.name, 64)))
+        return JobDetail(source=source, job=self.job(), settings=settings, env_names=names or None)
+
+
+class _Condition(Wire):
+    message: str | None = None
+    reason: str | None = None
+    severity: str | None = None
+    state: str | None = None
+    type: str | None = None
+
+
+class _TaskMetadata(Wire):
+    name: str | None = None
+    created_at: str | None = Field(default=None, alias="createdAt")
+    scheduled_at: str | None = Field(default=None, alias="scheduledAt")
+    started_at: str | None = Field(default=None, alias="startedAt")
+    completed_at: str | None = Field(default=None, alias="completedAt")
+
+
+class WireTask(Wire):
+    """Schema JobExecutionTask; its id is `metadata.name`."""
+
+    metadata: OrEmpty[_TaskMetadata] = _TaskMetadata()
+    conditions: Items[_Condition] = Field(default_factory=list[_Condition])
+    status: str | None = None
+
+    def task(self) -> Task:
+        """Return it as agents see it."""
+        meta = self.metadata
+        status, raw = word(self.status, TASK_WORDS)
+        started, ended = moment(meta.started_at), moment(meta.completed_at)
+        return Task(
+            name=line(meta.name, 200) or "(unnamed)",
+            status=status,
+            raw_status=raw,
+            created_at=moment(meta.created_at) or moment(meta.scheduled_at),
+            started_at=started,
+            ended_at=ended,
+            duration_s=seconds(started, ended),
+            reason=None if status == "succeeded" else self._reason(),
+        )
+
+    def _reason(self) -> str | None:
+        """Return the newest condition that says why, as one line."""
+        for condition in reversed(self.conditions):
+            parts = [part for part in (condition.reason, condition.message) if part]
+            if parts:
+                return line(": ".join(parts))
+        return None
+
+
+class _Stats(Wire):
+    total: int | None = None
+    success: int | None = None
+    failure: int | None = None
+    running: int | None = None
+    cancelled: int | None = None
+    retried: int | None = None
+
+    def stats(self) -> Stats | None:
+        found = Stats(
+            total=self.total,
+            succeeded=self.success,
+            failed=self.failure,
+            running=self.running,
+            cancelled=self.cancelled,
+            retried=self.retried,
+        )
+        return found if found != Stats() else None
+
+
+class _ExecutionMetadata(Wire):
+    id: str | None = None
+    job: str | None = None
+    created_at: str | None = Field(default=None, alias="createdAt")
+    started_at: str | None = Field(default=None, alias="startedAt")
+    completed_at: str | None = Field(default=None, alias="completedAt")
+
+
+class _ExecutionSpec(Wire):
+    parallelism: int | None = None
+    timeout: int | None = None
+
+
+class WireExecution(Wire):
+    """Schema JobExecution; `spec.envOverride` is not read."""
+
+    metadata: OrEmpty[_ExecutionMetadata] = _ExecutionMetadata()
+    spec: OrEmpty[_ExecutionSpec] = _ExecutionSpec()
+    stats: OrEmpty[_Stats] = _Stats()
+    status: str | None = None
+    tasks: list[WireTask] | None = None
+
+    def execution(self, job: str) -> Execution:
+        """Return it as agents see it."""
+        meta = self.metadata
+        status, raw = word(self.status, EXECUTION_WORDS)
+        started, ended = moment(meta.started_at), moment(meta.completed_at)
+        return Execution(
+            id=line(meta.id, 200) or "(no id)",
+            job=line(meta.job, 200) or job,
+            status=status,
+            raw_status=raw,
+            created_at=moment(meta.created_at),
+            started_at=started,
+            ended_at=ended,
+            duration_s=seconds(started, ended),
+            stats=self.stats.stats(),
+        )
+
+    def full(self, job: str) -> FullExecution:
+        """Return it with what only the single read says."""
+        return FullExecution(
+            execution=self.execution(job),
+            tasks=[one.task() for one in self.tasks] if self.tasks else None,
+            parallelism=self.spec.parallelism,
+            timeout_s=self.spec.timeout,
+        )

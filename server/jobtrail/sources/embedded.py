@@ -1,0 +1,105 @@
+"""The embedded plane as one source: batch jobs and scheduled tasks, in-process over ASGI.
+
+The whole path of the two HTTP clients is exercised, without a port.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobtrail.errors import UnknownName
+from jobtrail.paging import Chain
+from jobtrail.sources.base import Ask, FullExecution, Sort, Source
+from jobtrail.sources.blaxel_wire import DEPLOYMENTS, EXECUTION_WORDS, TASK_WORDS
+from jobtrail.sources.runwisp_wire import RUN_WORDS
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from jobtrail.models import Execution, Job, JobDetail, LogTail, Run, Task
+    from jobtrail.paging import Listing
+    from jobtrail.sources.blaxel import Blaxel
+    from jobtrail.sources.runwisp import RunWisp
+
+__all__ = ["Embedded"]
+
+
+class Embedded(Source):
+    """Both APIs of the plane behind one name.
+
+    Args:
+        close: ends the plane, after both clients are closed.
+    """
+
+    kind = "embedded"
+    has_executions = has_runs = True
+    execution_words = EXECUTION_WORDS
+    task_words = TASK_WORDS
+    run_words = RUN_WORDS
+    deployment_words = DEPLOYMENTS
+    job_sorts = execution_sorts = task_sorts = ("created_at", "name")
+    job_sort = Sort("name", descending=False)
+
+    def __init__(self, name: str, blaxel: Blaxel, runwisp: RunWisp, close: Callable[[], Awaitable[None]]) -> None:
+        super().__init__(name, blaxel.fingerprint)
+        self._blaxel = blaxel
+        self._runwisp = runwisp
+        self._close = close
+        self.run_sorts = runwisp.run_sorts
+        self.cursor_life = blaxel.cursor_life
+
+    @property
+    def sample(self) -> bool:
+        """Whether the plane serves its sample workspace."""
+        return self._blaxel.sample or self._runwisp.sample
+
+    async def aclose(self) -> None:
+        """Close both clients and the plane."""
+        await self._blaxel.aclose()
+        await self._runwisp.aclose()
+        await self._close()
+
+    def jobs(self, ask: Ask) -> Listing[Job]:
+        """List batch jobs, then scheduled tasks; a deployment status or a time order has only the former."""
+        batch = self._blaxel.jobs(ask)
+        if ask.statuses or ask.sort.key != "name":
+            return batch
+        return Chain([batch, self._runwisp.jobs(ask)])
+
+    async def job(self, name: str) -> JobDetail:
+        """Return the batch job of that name, or the scheduled task."""
+        try:
+            return await self._blaxel.job(name)
+        except UnknownName as unknown:
+            try:
+                return await self._runwisp.job(name)
+            except UnknownName:
+                raise unknown from None
+
+    async def check_job(self, name: str) -> None:
+        """Raise unless one of the two has it."""
+        await self.job(name)
+
+    def executions(self, job: str, ask: Ask) -> Listing[Execution]:
+        """List executions of a batch job."""
+        return self._blaxel.executions(job, ask)
+
+    async def execution(self, job: str, execution: str) -> FullExecution:
+        """Return one execution."""
+        return await self._blaxel.execution(job, execution)
+
+    def tasks(self, job: str, execution: str, ask: Ask) -> Listing[Task]:
+        """List the tasks of an execution."""
+        return self._blaxel.tasks(job, execution, ask)
+
+    async def runs(self, task: str | None, ask: Ask) -> Listing[Run]:
+        """List runs of a scheduled task."""
+        return await self._runwisp.runs(task, ask)
+
+    async def run(self, run: str) -> Run:
+        """Return one run."""
+        return await self._runwisp.run(run)
+
+    async def log_tail(self, run: str, lines: int) -> LogTail | None:
+        """Return the tail of a log."""
+        return await self._runwisp.log_tail(run, lines)

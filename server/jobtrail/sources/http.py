@@ -1,0 +1,267 @@
+"""The one HTTP layer: timeouts, retries, size and type checks, and status codes as errors.
+
+Only GET is retried: on connection errors, 429 and 5xx, with jittered backoff, honouring
+`Retry-After` in both forms (RFC 9110 section 10.2.3), and never past the caller's deadline.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import TYPE_CHECKING, Any, cast
+
+import anyio
+
+from jobtrail.errors import (
+    NotFound,
+    RateLimited,
+    Rejected,
+    Unauthorized,
+    Unreachable,
+    UnreadableAnswer,
+    UpstreamError,
+    UpstreamFault,
+    clean,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    import httpx2
+
+__all__ = ["Http", "HttpLimits", "error_from"]
+
+SAMPLE_HEADER = "Jobtrail-Data"
+"""The embedded plane says with this header that it serves its sample workspace."""
+
+_REQUEST_IDS = ("x-cf-request-id", "cf-ray", "x-request-id")
+_ERROR_BODY = 65_536
+_CLIENT_ERROR, _SERVER_ERROR = 400, 500
+
+
+@dataclass(frozen=True)
+class HttpLimits:
+    """Bounds of one upstream request. Times are seconds, sizes bytes.
+
+    Attributes:
+        connect: until a connection stands.
+        read: between two pieces of an answer.
+        total: for the request with all its retries.
+        attempts: tries at most, the first included.
+        body: size of an answer at most; an execution with 10,000 inline tasks takes about 5 MB.
+        backoff: the first wait before a retry; it doubles.
+    """
+
+    connect: float = 5.0
+    read: float = 20.0
+    total: float = 30.0
+    attempts: int = 4
+    body: int = 64 * 1024 * 1024
+    backoff: float = 0.2
+
+
+@dataclass
+class Http:
+    """GET against one upstream.
+
+    Attributes:
+        client: carries the base URL, the auth and the transport.
+        who: how errors name the upstream, such as `source 'blaxel'`.
+        fix: which setting to look at when credentials are refused.
+        sample: whether the last answer said that it is sample data.
+    """
+
+    client: httpx2.AsyncClient
+    who: str
+    fix: str
+    limits: HttpLimits = field(default_factory=HttpLimits)
+    sample: bool = False
+
+    async def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
+        """Return the parsed JSON of a GET.
+
+        Args:
+            path: relative to the base URL, already quoted.
+            params: the query.
+
+        Raises:
+            UpstreamError: in one of its forms; the message names the upstream.
+        """
+        import stamina  # noqa: PLC0415 # a server that is never asked need not load it
+
+        with anyio.move_on_after(self.limits.total):
+            async for attempt in stamina.retry_context(
+                on=self._wait,
+                attempts=self.limits.attempts,
+                timeout=None,
+                wait_initial=self.limits.backoff,
+                wait_max=self.limits.backoff * 16,
+                wait_jitter=self.limits.backoff,
+            ):
+                with attempt:
+                    return await self._once(path, params)
+        raise Unreachable(
+            f"{self.who} did not answer within {self.limits.total:g} s; a retry may help", retryable=True
+        )
+
+    async def _once(self, path: str, params: Mapping[str, str | int] | None) -> Any:
+        import httpx2  # noqa: PLC0415 # see stamina
+
+        try:
+            async with self.client.stream("GET", path, params=params) as response:
+                if response.status_code >= _CLIENT_ERROR:
+                    body = await _read(response, _ERROR_BODY)
+                    raise error_from(response, body, who=self.who, fix=self.fix)
+                self._check(response)
+                body = await _read(response, self.limits.body)
+        except httpx2.HTTPError as error:
+            raise self._unreachable(error) from None
+        if len(body) > self.limits.body:
+            raise UnreadableAnswer(
+                f"{self.who} sent more than {self.limits.body // 1024 // 1024} MiB in one answer; "
+                "ask for less with a smaller limit or a narrower window"
+            )
+        try:
+            return json.loads(body)
+        except ValueError:
+            raise UnreadableAnswer(
+                f"{self.who} answered with JSON that does not parse; that is a fault of the upstream or of a "
+                "proxy before it, a retry may help"
+            ) from None
+
+    def _check(self, response: httpx2.Response) -> None:
+        """Refuse what is not JSON before reading it: RunWisp 1.x answers unknown paths with a web page."""
+        if response.is_redirect:
+            raise Rejected(f"{self.who} redirects elsewhere (HTTP {response.status_code}); {self.fix}")
+        kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
+        if kind != "application/json" and not kind.endswith("+json"):
+            raise UnreadableAnswer(
+                f"{self.who} answered {clean(kind, 40) or 'no content type'!r} where JSON was due; its "
+                f"address may point at a web page or a proxy instead of the API. {self.fix}"
+            )
+        self.sample = response.headers.get(SAMPLE_HEADER) == "sample"
+
+    def _wait(self, error: Exception) -> bool | float:
+        """Decide on a retry: no, yes after the backoff, or yes after what the upstream asked for."""
+        if not isinstance(error, UpstreamError) or not error.retryable:
+            return False
+        if error.retry_after is None:
+            return True
+        left = anyio.current_effective_deadline() - anyio.current_time()
+        return error.retry_after if error.retry_after < left else False
+
+    def _unreachable(self, error: httpx2.HTTPError) -> UpstreamError:
+        import httpx2  # noqa: PLC0415 # see stamina
+
+        if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
+            return Unreachable(
+                f"{self.who} cannot be reached: no connection to {_where(self.client)}. "
+                f"Check that it runs; {self.fix}",
+                retryable=True,
+            )
+        if isinstance(error, httpx2.TimeoutException):
+            # Not retried: the next try would take as long again.
+            return Unreachable(
+                f"{self.who} was reached but sent nothing for {self.limits.read:g} s; it is slow or hung, "
+                "ask again later or for a smaller window"
+            )
+        if isinstance(error, httpx2.TransportError):
+            return Unreachable(
+                f"{self.who} dropped the connection before its answer was complete; a retry may help",
+                retryable=True,
+            )
+        return UnreadableAnswer(f"{self.who} sent an answer that HTTP cannot decode ({type(error).__name__})")
+
+
+async def _read(response: httpx2.Response, most: int) -> bytes:
+    """Return the body, or its first `most` bytes and some more where it is longer."""
+    body = bytearray()
+    async for piece in response.aiter_bytes():
+        body += piece
+        if len(body) > most:
+            break
+    return bytes(body)
+
+
+def _where(client: httpx2.AsyncClient) -> str:
+    """Return the address without any user name, password or query in it."""
+    url = client.base_url
+    return f"{url.scheme}://{url.host}" + (f":{url.port}" if url.port else "")
+
+
+def error_from(response: httpx2.Response, body: bytes, *, who: str, fix: str) -> UpstreamError:
+    """Return the error that stands for an upstream's status code.
+
+    Args:
+        response: for its status and headers.
+        body: its body as far as read; any of the documented error shapes, or anything else.
+        who: how the message names the upstream.
+        fix: which setting to look at when credentials are refused.
+    """
+    status = response.status_code
+    said = _said(response, body)
+    reference = _reference(response)
+    wait = _retry_after(response)
+    if status in {401, 403}:
+        return Unauthorized(f"{who} refused the credentials (HTTP {status}{reference}); {fix}")
+    if status == 404:  # noqa: PLR2004 # HTTP's own number
+        return NotFound(f"{who} knows no such thing (HTTP 404{reference}){said}")
+    if status == 429:  # noqa: PLR2004 # HTTP's own number
+        pause = f"wait {wait:.0f} s" if wait is not None else "wait a little"
+        message = f"{who} limits its callers (HTTP 429{reference}); {pause} and make the same call again"
+        return RateLimited(message, retryable=True, retry_after=wait)
+    if status >= _SERVER_ERROR:
+        message = f"{who} failed (HTTP {status}{reference}){said}; that is the upstream's fault, a retry may help"
+        return UpstreamFault(message, retryable=True, retry_after=wait)
+    return Rejected(f"{who} refused the request (HTTP {status}{reference}){said}")
+
+
+def _reference(response: httpx2.Response) -> str:
+    for name in _REQUEST_IDS:
+        if found := response.headers.get(name):
+            return f", request id {clean(found, 64)}"
+    return ""
+
+
+def _retry_after(response: httpx2.Response) -> float | None:
+    """Return `Retry-After` as seconds from now, from either of its two forms."""
+    value = response.headers.get("retry-after", "").strip()
+    if not value:
+        return None
+    try:
+        return max(0.0, float(int(value)))
+    except ValueError:
+        pass
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return None
+    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+
+
+def _said(response: httpx2.Response, body: bytes) -> str:
+    """Return the upstream's own words, quoted and clipped; nothing where the body is not JSON."""
+    if "json" not in response.headers.get("content-type", ""):
+        return ""
+    try:
+        found = _message(json.loads(body))
+    except ValueError:
+        return ""
+    return f": {clean(found, 200)!r}" if found else ""
+
+
+def _message(body: Any) -> str | None:
+    """Find the message in Blaxel's three error shapes, or in problem+json (RFC 9457)."""
+    if not isinstance(body, dict):
+        return None
+    fields = cast("dict[str, Any]", body)
+    inner = fields.get("error")
+    if isinstance(inner, dict):
+        return _message(inner)
+    parts = [fields.get("message") or fields.get("detail") or inner or fields.get("title")]
+    errors = fields.get("errors")
+    if isinstance(errors, list):
+        parts += [_message(one) for one in cast("list[Any]", errors)[:3]]
+    return "; ".join(part for part in parts if isinstance(part, str)) or None

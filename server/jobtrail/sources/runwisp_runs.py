@@ -1,0 +1,211 @@
+"""Paging through runs so that arriving and pruned runs never repeat or skip one.
+
+By time, 1.x pages by key: `createdBefore` (or, oldest first, `createdAfter`) is inclusive to the
+nanosecond, so a page asks from the last time seen. Runs that share a time come in no order that
+could be relied on, but in the same one each time: a spot counts how many of them were handed out.
+Offsets move under the reader, so an offset is only a hint for where the last run handed out is.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from jobtrail.errors import NotFound, StrayCursor, UnreadableAnswer
+from jobtrail.models import Run, Total
+from jobtrail.paging import Batch, Spot
+from jobtrail.sources.runwisp_wire import WireRuns
+from jobtrail.sources.wire import from_nanoseconds, nanoseconds, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from jobtrail.sources.base import Sort
+    from jobtrail.sources.http import Http
+    from jobtrail.sources.runwisp_wire import WireRun
+
+__all__ = ["KeyListing", "OffsetListing", "Runs"]
+
+_LARGEST = 1000
+_MOST_STEPS = 50
+_OVERLAP = 1
+_LAST_TIME = 253_402_300_800_000_000_000  # the year 10000
+
+
+@dataclass(frozen=True)
+class Runs:
+    """An endpoint that lists runs: where it is and what is always sent.
+
+    `forget` is called when the endpoint has gone, since the daemon may speak another dialect now.
+    """
+
+    http: Http
+    path: str
+    params: dict[str, str | int]
+    forget: Callable[[], None]
+
+    async def get(self, size: int, **more: str | int) -> tuple[list[WireRun], int]:
+        """Return one page of runs and the total that the upstream gives."""
+        params = {**self.params, **more, "limit": max(1, min(size, _LARGEST))}
+        try:
+            page = parse(WireRuns, await self.http.get(self.path, params), self.http.who)
+        except (NotFound, UnreadableAnswer):
+            self.forget()
+            raise
+        return page.items or [], page.total
+
+
+class KeyListing:
+    """Runs by creation time on 1.x.
+
+    A spot is (time in nanoseconds, id, how many runs of that time were handed out, how many in all).
+    """
+
+    def __init__(self, runs: Runs, *, descending: bool, narrowed: bool) -> None:
+        self._runs = runs
+        self._bound = "createdBefore" if descending else "createdAfter"
+        self.narrowed = narrowed
+
+    async def fetch(self, at: Spot, want: int) -> Batch[Run]:
+        """Read a page from the last time seen, which costs the same at any depth."""
+        if not at.detail:
+            rows, total = await self._runs.get(want)
+            return self._batch(rows, total, _Last(0, "", 0, 0))
+        last = _last(at.detail)
+        bound = {self._bound: from_nanoseconds(last.time)}
+        rows, total = await self._runs.get(want + _OVERLAP, **bound, offset=last.tied - 1)
+        if rows and rows[0].id == last.identity:
+            return self._batch(rows[1:], total - last.tied, last)
+        return await self._found_again(last, want, bound)
+
+    async def _found_again(self, last: _Last, want: int, bound: dict[str, str]) -> Batch[Run]:
+        """Look through the runs of one time for the last one handed out, after one of them was pruned."""
+        rows, total = await self._runs.get(want + last.tied, **bound)
+        places = [index for index, row in enumerate(rows) if row.id == last.identity]
+        start = places[0] + 1 if places else max(last.tied - 1, 0)
+        return self._batch(rows[start:], total - start, replace(last, tied=start))
+
+    def _batch(self, rows: Sequence[WireRun], left: int, last: _Last) -> Batch[Run]:
+        times = [nanoseconds(row.created) or 0 for row in rows]
+
+        def after(index: int) -> Spot:
+            tied = 0
+            while tied <= index and times[index - tied] == times[index]:
+                tied += 1
+            if tied == index + 1 and times[index] == last.time:
+                tied += last.tied
+            return Spot("", (times[index], rows[index].id or "", tied, last.done + index + 1))
+
+        return Batch(
+            items=[row.run() for row in rows],
+            after=after,
+            next=after(len(rows) - 1) if rows and len(rows) < left else None,
+            total=Total(value=last.done + left, kind="exact" if self.narrowed else "unfiltered"),
+        )
+
+
+@dataclass(frozen=True)
+class _Last:
+    """The last run handed out: its time, its id, its number among those of its time, and in all."""
+
+    time: int
+    identity: str
+    tied: int
+    done: int
+
+
+def _last(detail: tuple[str | int, ...]) -> _Last:
+    """Check what a cursor carried."""
+    match detail:
+        case (int(time), str(identity), int(tied), int(done)) if 0 <= time < _LAST_TIME and tied > 0 and done >= 0:
+            return _Last(time, identity, tied, done)
+        case _:
+            raise StrayCursor("this cursor does not fit what it walks")
+
+
+class OffsetListing:
+    """Runs by offset: every order of the seed dialect, and the orders of 1.x other than by time.
+
+    A spot is (time in nanoseconds, id, offset) of the last run handed out. The next page starts one run early: if
+    that one is not there, runs came or went, and it is looked for.
+    """
+
+    def __init__(self, runs: Runs, sort: Sort, *, narrowed: bool, filtered: bool) -> None:
+        self._runs = runs
+        self._sort = sort
+        self._filtered = filtered
+        self.narrowed = narrowed
+
+    async def fetch(self, at: Spot, want: int) -> Batch[Run]:
+        """Read the page after the spot, wherever that has moved to."""
+        if not at.detail:
+            rows, total = await self._runs.get(want)
+            return self._batch(rows, total, 0, 0, None)
+        created, identity, done = _opened(at.detail)
+        offset = max(done - _OVERLAP, 0)
+        behind = False
+        for _ in range(_MOST_STEPS):
+            rows, total = await self._runs.get(want + _OVERLAP, offset=offset)
+            start = self._start(rows, created, identity)
+            if start == 0 and offset and self._sort.key == "created_at" and not behind:
+                # Everything here lies past the last run, and so might what was before: step back.
+                offset = max(offset - want, 0)
+                continue
+            if start is not None:
+                return self._batch(rows, total, offset, start, None)
+            if self._sort.key != "created_at":
+                return self._batch(rows, total, offset, min(_OVERLAP, len(rows)), _DRIFTED)
+            if not rows:
+                return self._batch(rows, total, offset, 0, None)
+            behind = True
+            offset += len(rows)
+        raise UnreadableAnswer(f"{self._runs.http.who} changes faster than it can be paged; ask for a window")
+
+    def _start(self, rows: Sequence[WireRun], created: int, identity: str) -> int | None:
+        """Return the index after the last run handed out; None where it lies further on."""
+        for index, row in enumerate(rows):
+            if row.id == identity:
+                return index + 1
+        if self._sort.key != "created_at":
+            return None
+        last = (created, identity)
+        for index, row in enumerate(rows):
+            here = (nanoseconds(row.created) or 0, row.id or "")
+            if (here < last) if self._sort.descending else (here > last):
+                return index
+        return None
+
+    def _batch(self, rows: Sequence[WireRun], total: int, offset: int, start: int, note: str | None) -> Batch[Run]:
+        rest = rows[start:]
+
+        def after(index: int) -> Spot:
+            return _spot(rest[index], offset + start + index + 1)
+
+        more = bool(rest) and offset + len(rows) < total
+        return Batch(
+            items=[row.run() for row in rest],
+            after=after,
+            next=after(len(rest) - 1) if more else None,
+            total=Total(value=total, kind="unfiltered" if self._filtered else "exact"),
+            note=note,
+        )
+
+
+_DRIFTED = (
+    "runs came or went since the last page, and this order cannot be paged by key: some may repeat or be "
+    "missing. sort=created_at:desc is stable"
+)
+
+
+def _spot(row: WireRun, count: int) -> Spot:
+    """Return the spot just after a run: its time in nanoseconds, its id and a count."""
+    return Spot("", (nanoseconds(row.created) or 0, row.id or "", count))
+
+
+def _opened(detail: tuple[str | int, ...]) -> tuple[int, str, int]:
+    """Check what a cursor carried, as `_spot` makes it."""
+    match detail:
+        case (int(created), str(identity), int(count)) if 0 <= created < _LAST_TIME and count >= 0:
+            return created, identity, count
+        case _:
+            raise StrayCursor("this cursor does not fit what it walks")

@@ -1,0 +1,172 @@
+"""The shapes RunWisp answers with, in either dialect, and what they become.
+
+The seed document (about 0.4) spells fields in snake_case, 1.0.1 in camelCase, and names moved one
+by one in between: every field is read by either spelling.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pydantic import AliasChoices, Field
+
+from jobtrail.models import Job, JobDetail, LogTail, Run
+from jobtrail.sources.wire import OrEmpty, Wire, line, moment, seconds, word
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from jobtrail.models import Status
+
+__all__ = ["RUN_WORDS", "RUN_WORDS_1", "WireLog", "WireRun", "WireRuns", "WireTaskDefinition", "WireTasks"]
+
+RUN_WORDS_1: Mapping[str, Status] = {
+    "pending": "queued",
+    "running": "running",
+    "succeeded": "succeeded",
+    "failed": "failed",
+    "crashed": "failed",
+    "log_overflow": "failed",
+    "start_failed": "failed",
+    "timeout": "timeout",
+    "stopped": "cancelled",
+    "daemon_stopped": "cancelled",
+    "skipped": "skipped",
+    "queue_full": "skipped",
+    "dst_skipped": "skipped",
+    "missed": "skipped",
+}
+"""Phases and end reasons that 1.0.1 knows."""
+
+RUN_WORDS: Mapping[str, Status] = {**RUN_WORDS_1, "success": "succeeded"}
+"""Those, and the seed document's."""
+
+_LONGEST_LINE = 400
+_NANOSECONDS = 1_000_000_000
+
+
+def _either(camel: str, *others: str) -> AliasChoices:
+    return AliasChoices(camel, *others)
+
+
+class WireRun(Wire):
+    """Schema Run of either dialect."""
+
+    id: str | None = None
+    task_name: str | None = Field(default=None, validation_alias=_either("taskName", "task_name"))
+    status: str | None = None
+    end_reason: str | None = Field(default=None, validation_alias=_either("endReason", "end_reason"))
+    exit_code: int | None = Field(default=None, validation_alias=_either("exitCode", "exit_code"))
+    started: str | None = Field(default=None, validation_alias=_either("startedAt", "start_at", "started_at"))
+    ended: str | None = Field(default=None, validation_alias=_either("endedAt", "end_at", "ended_at"))
+    created: str | None = Field(default=None, validation_alias=_either("createdAt", "created_at"))
+    triggered_by: str | None = Field(default=None, validation_alias=_either("triggeredBy", "triggered_by"))
+    attempt: int | None = Field(default=None, validation_alias=_either("retryAttempt", "retry_attempt"))
+    retry_of: str | None = Field(default=None, validation_alias=_either("retryOfRunId", "retry_of_run_id"))
+    instance: int | None = Field(
+        default=None, validation_alias=_either("instanceIndex", "instance_index", "replica_index")
+    )
+
+    def run(self) -> Run:
+        """Return it as agents see it; a run that has not ended has no exit code, whatever it says."""
+        over = (self.status or "").lower() == "ended"
+        status, raw = word(self.end_reason if over else self.status, RUN_WORDS)
+        started, ended = moment(self.started), moment(self.ended)
+        return Run(
+            id=line(self.id, 64) or "(no id)",
+            task=line(self.task_name, 200) or "(unnamed)",
+            status=status,
+            raw_status=raw if over or status == "unknown" else None,
+            created_at=moment(self.created),
+            started_at=started,
+            ended_at=ended if over else None,
+            duration_s=seconds(started, ended) if over else None,
+            exit_code=self.exit_code if over and status not in {"skipped", "unknown"} else None,
+            trigger=line(self.triggered_by, 40),
+            attempt=self.attempt + 1 if self.attempt else None,
+            retry_of=line(self.retry_of, 64),
+            instance=self.instance or None,
+        )
+
+
+class WireRuns(Wire):
+    """`{items, total}` or `{runs, total}`; either list may be null."""
+
+    items: list[WireRun] | None = Field(default=None, validation_alias=AliasChoices("items", "runs"))
+    total: int
+
+
+class WireTaskDefinition(Wire):
+    """Schema Task, as far as it is shown: environment variables by name only."""
+
+    name: str | None = None
+    kind: str | None = None
+    group: str | None = None
+    description: str | None = None
+    cron: str | None = None
+    timezone: str | None = None
+    next_run_at: str | None = Field(default=None, validation_alias=_either("nextRunAt", "next_run_at"))
+    timeout: int | None = None
+    retries: int | None = Field(default=None, validation_alias=_either("retryAttempts", "retry_attempts"))
+    overlap: str | None = Field(default=None, validation_alias=_either("onOverlap", "on_overlap"))
+    concurrent: int | None = Field(default=None, validation_alias=_either("maxConcurrent", "max_concurrent"))
+    instances: int | None = None
+    restart: str | None = None
+    env: OrEmpty[dict[str, object]] = Field(default_factory=dict[str, object])
+
+    def job(self) -> Job:
+        """Return it as agents see it."""
+        return Job(
+            name=line(self.name, 200) or "(unnamed)",
+            kind="service" if self.kind == "service" else "task",
+            description=line(self.description),
+            schedule=line(self.cron, 80),
+            next_run_at=moment(self.next_run_at),
+            group=line(self.group, 80),
+        )
+
+    def detail(self, source: str) -> JobDetail:
+        """Return it with its settings; durations arrive in nanoseconds."""
+        found = {
+            "timezone": self.timezone,
+            "timeout_s": f"{self.timeout / _NANOSECONDS:g}" if self.timeout else None,
+            "retry_attempts": self.retries,
+            "on_overlap": self.overlap,
+            "max_concurrent": self.concurrent,
+            "instances": self.instances,
+            "restart": self.restart,
+        }
+        settings = {key: line(str(value)) or "" for key, value in found.items() if value not in {None, ""}}
+        names = tuple(name for key in list(self.env)[:40] if (name := line(key, 64)))
+        return JobDetail(source=source, job=self.job(), settings=settings, env_names=names or None)
+
+
+class WireTasks(Wire):
+    """`{items}` or `{tasks}` of `GET /api/tasks`."""
+
+    items: list[WireTaskDefinition] | None = Field(default=None, validation_alias=AliasChoices("items", "tasks"))
+
+
+class _WireLine(Wire):
+    n: int | None = None
+    text: str | None = None
+
+
+class WireLog(Wire):
+    """A page of `GET /api/runs/{id}/log`; `n` counts from 0."""
+
+    lines: list[_WireLine] | None = None
+    total_lines: int | None = Field(default=None, alias="totalLines")
+
+    def tail(self) -> LogTail | None:
+        """Return it as agents see it; None where there is no line."""
+        lines = self.lines or []
+        if not lines:
+            return None
+        total = self.total_lines if self.total_lines is not None else len(lines)
+        first = lines[0].n if lines[0].n is not None else total - len(lines)
+        return LogTail(
+            lines=tuple(line(one.text, _LONGEST_LINE) or "" for one in lines),
+            first_line=first + 1,
+            total_lines=total,
+        )

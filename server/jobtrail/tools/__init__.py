@@ -1,0 +1,39 @@
+"""The whole surface: every tool an agent can call, in the order it is listed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobtrail.models import ExecutionDetail, ExecutionPage, JobDetail, JobPage, RunDetail, RunPage, TaskPage
+from jobtrail.tools.call import State
+from jobtrail.tools.executions import get_execution, list_executions, list_tasks
+from jobtrail.tools.jobs import get_job, list_jobs
+from jobtrail.tools.runs import get_run, list_runs
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from pydantic import BaseModel
+
+__all__ = ["TOOLS", "State", "ToolSpec"]
+
+
+@dataclass(frozen=True)
+class ToolSpec:
+    """One tool: its function, whose docstring is its description, and what it answers."""
+
+    fn: Callable[..., Awaitable[BaseModel]]
+    title: str
+    answer: type[BaseModel]
+
+
+TOOLS = (
+    ToolSpec(list_jobs, "List jobs", JobPage),
+    ToolSpec(get_job, "Get job", JobDetail),
+    ToolSpec(list_executions, "List executions", ExecutionPage),
+    ToolSpec(get_execution, "Explain execution", ExecutionDetail),
+    ToolSpec(list_tasks, "List tasks of an execution", TaskPage),
+    ToolSpec(list_runs, "List runs", RunPage),
+    ToolSpec(get_run, "Get run", RunDetail),
+)

@@ -1,0 +1,312 @@
+"""One list call, from its arguments or its cursor to its page: what every list tool shares."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+
+from mcp.server.mcpserver import Context
+
+from jobtrail.cursor import Cursor, seal, unseal
+from jobtrail.errors import BadArgument, CursorError, ExpiredCursor, StrayCursor, UnknownName, shown
+from jobtrail.models import Coverage, Total, Window
+from jobtrail.paging import START, Chain, Spot, Walk, Walked, walk
+from jobtrail.sources.base import NEWEST_FIRST, Ask, Sort, read_sort, read_statuses
+from jobtrail.window import Clock, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import datetime
+
+    from jobtrail.models import Status
+    from jobtrail.paging import Listing
+    from jobtrail.sources import Source, Sources
+
+__all__ = ["ListCall", "State", "begin", "call_text", "required", "source_notes"]
+
+DEFAULT_LIMIT = 20
+LARGEST_LIMIT = 100
+
+
+@dataclass(frozen=True)
+class State:
+    """What lives as long as the server: the sources and the clock."""
+
+    sources: Sources
+    clock: Clock
+
+
+class _Item(Protocol):
+    @property
+    def status(self) -> str | None: ...
+    @property
+    def created_at(self) -> datetime | None: ...
+
+
+ItemT = TypeVar("ItemT", bound=_Item)
+Args = dict[str, str | int | bool]
+
+
+@dataclass
+class ListCall:
+    """A list call whose arguments are known, wherever they came from.
+
+    Attributes:
+        args: the normalised arguments, which the next cursor carries.
+        at: where the walk starts.
+        minted: when the upstream cursor in `at` was obtained, in Unix seconds.
+        scanned, matched: what earlier pages of this walk came to.
+        continued: whether a cursor was given.
+    """
+
+    ctx: Context[State]
+    tool: str
+    source: Source
+    args: Args
+    now: datetime
+    at: Spot = START
+    minted: int = 0
+    scanned: int = 0
+    matched: int = 0
+    continued: bool = False
+    notes: list[str] = field(default_factory=list[str])
+    window: Window | None = None
+
+    def text(self, name: str) -> str | None:
+        """Return a text argument."""
+        value = self.args.get(name)
+        return value if isinstance(value, str) else None
+
+    def required(self, name: str, then: str) -> str:
+        """Return a text argument that must be given.
+
+        Raises:
+            BadArgument: it is absent; `then` is the call that shows its values.
+        """
+        return required(self.tool, name, self.text(name), then)
+
+    def ask(self, words: Mapping[str, Status], sorts: Sequence[str], default: Sort = NEWEST_FIRST) -> Ask:
+        """Return what to ask the source for.
+
+        Args:
+            words: the upstream's statuses.
+            sorts: the fields it can sort by.
+            default: its own order.
+        """
+        self._fix_window()
+        return Ask(
+            sort=read_sort(self.text("sort"), sorts, default),
+            query=(self.text("query") or self.text("search") or "").strip() or None,
+            statuses=read_statuses(self.text("status"), words),
+            window=self.window,
+            from_end=bool(self.args.get("from_end")),
+        )
+
+    def _fix_window(self) -> None:
+        """Resolve the window once: the cursor carries moments, so that `24h` does not move with the pages."""
+        clock = self.ctx.request_context.lifespan_context.clock
+        since, until = self.text("since"), self.text("until")
+        self.window = resolve(since, until, clock, self.now)
+        for name, bound in (
+            ("since", self.window and self.window.since),
+            ("until", self.window and self.window.until),
+        ):
+            if bound:
+                self.args[name] = bound.isoformat().replace("+00:00", "Z")
+
+    async def walk(
+        self, listing: Listing[ItemT], ask: Ask, searched: Callable[[ItemT], Sequence[str]]
+    ) -> Walked[ItemT]:
+        """Walk a listing from where the call stands.
+
+        Args:
+            listing: what to walk.
+            ask: its filters; each is applied again here, whatever the upstream did.
+            searched: the texts of an item in which `query` is looked for; none where only the
+                upstream can search.
+        """
+        how = Walk[ItemT](
+            limit=self._limit(),
+            keep=_keep(ask, searched),
+            progress=self._progress,
+        )
+        try:
+            return await walk(listing, how, self.at)
+        except CursorError as error:
+            raise type(error)(f"{error}; start again with {self.restart()}") from None
+
+    async def _progress(self, scanned: int, matched: int) -> None:
+        message = f"{self.scanned + scanned} scanned, {self.matched + matched} matched"
+        await self.ctx.report_progress(self.scanned + scanned, message=message)
+
+    def _limit(self) -> int:
+        asked = self.args.get("limit", DEFAULT_LIMIT)
+        asked = asked if isinstance(asked, int) else DEFAULT_LIMIT
+        limit = max(1, min(asked, LARGEST_LIMIT))
+        if limit != asked:
+            self.notes.append(f"limit {asked} was taken as {limit}; it can be 1 to {LARGEST_LIMIT}")
+            self.args["limit"] = limit
+        return limit
+
+    def restart(self) -> str:
+        """Return the call that starts this walk again."""
+        return call_text(self.tool, {**self.args, "source": self.source.name})
+
+    def page(self, walked: Walked[ItemT], ask: Ask, listing: Listing[ItemT]) -> dict[str, Any]:
+        """Return the fields that every page shares."""
+        scanned, matched = self.scanned + walked.scanned, self.matched + walked.matched
+        complete = walked.spot is None
+        chained = isinstance(listing, Chain) and ask.sort.key == "created_at"
+        back_to = self.window.since if complete and self.window else None
+        if ask.sort == NEWEST_FIRST and not chained and not complete and walked.last is not None:
+            back_to = walked.last.created_at
+        notes = [*self.notes, *walked.notes]
+        if complete and not matched and (hint := self._widen()):
+            notes.append(hint)
+        return {
+            "source": self.source.name,
+            "sample": self.source.sample or None,
+            "coverage": Coverage(scanned=scanned, matched=matched, complete=complete, back_to=back_to),
+            "total": _total(walked.total, matched, complete=complete),
+            "cursor": None if walked.spot is None else self._seal(walked.spot, scanned, matched),
+            "window": self.window,
+            "sort": f"task, then {ask.sort}" if chained else str(ask.sort),
+            "filters": self._filters(),
+            "notes": tuple(notes) or None,
+            "items": tuple(walked.items),
+        }
+
+    def _filters(self) -> dict[str, str] | None:
+        return {name: str(self.args[name]) for name in ("status", "query", "search") if name in self.args} or None
+
+    def _widen(self) -> str | None:
+        """Return the call to try next where nothing matched."""
+        dropped = next((name for name in ("query", "search", "status", "since", "until") if name in self.args), None)
+        if dropped is None:
+            return None
+        rest = {name: value for name, value in self.args.items() if name != dropped}
+        return f"nothing matched; to widen: {call_text(self.tool, {**rest, 'source': self.source.name})}"
+
+    def _seal(self, spot: Spot, scanned: int, matched: int) -> str:
+        kept = spot.upstream == self.at.upstream and self.minted
+        return seal(
+            Cursor(
+                tool=self.tool,
+                source=self.source.name,
+                fingerprint=self.source.fingerprint,
+                minted=self.minted if kept else int(self.now.timestamp()),
+                args=self.args,
+                scanned=scanned,
+                matched=matched,
+                spot=spot,
+            )
+        )
+
+
+def begin(
+    ctx: Context[State],
+    tool: str,
+    cursor: str | None,
+    source: str | None,
+    needs: str | None = None,
+    **given: str | int | bool | None,
+) -> ListCall:
+    """Start a list call from its arguments, or from its cursor alone.
+
+    Raises:
+        BadArgument: both a cursor and arguments.
+        CursorError: the cursor cannot be continued.
+        AgentError: the source does not exist or has no such list.
+    """
+    state = ctx.request_context.lifespan_context
+    now = state.clock.now().replace(microsecond=0)
+    args: Args = {name: value for name, value in given.items() if value not in (None, "")}  # pyright: ignore[reportAssignmentType] # None is filtered out
+    if cursor is None:
+        return ListCall(ctx, tool, state.sources.get(source, needs=needs), args, now)
+    if args or source is not None:
+        extra = ", ".join([*args, *(["source"] if source is not None else [])])
+        raise BadArgument(
+            f"a cursor carries its own arguments, but {extra} came with it; call {tool}(cursor=…) alone"
+        )
+    return _resume(ctx, tool, unseal(cursor, tool), now)
+
+
+def _resume(ctx: Context[State], tool: str, cursor: Cursor, now: datetime) -> ListCall:
+    sources = ctx.request_context.lifespan_context.sources
+    restart = call_text(tool, cursor.args)
+    try:
+        source = sources.get(cursor.source)
+    except UnknownName:
+        names = ", ".join(sources.names)
+        raise StrayCursor(
+            f"this cursor walks source {shown(cursor.source)}, which is no longer configured (configured: {names}); "
+            f"start again with {restart}"
+        ) from None
+    if source.fingerprint != cursor.fingerprint:
+        raise StrayCursor(
+            f"source {source.name!r} points at another upstream than when this cursor was made; start again "
+            f"with {restart}"
+        )
+    age = int(now.timestamp()) - cursor.minted
+    if cursor.spot.upstream and source.cursor_life and age > source.cursor_life:
+        raise ExpiredCursor(
+            f"this cursor is {age // 3600} h old and its upstream keeps cursors for "
+            f"{source.cursor_life // 3600} h; start again with {restart}"
+        )
+    return ListCall(
+        ctx, tool, source, dict(cursor.args), now, cursor.spot, cursor.minted, cursor.scanned, cursor.matched,
+        continued=True,
+    )  # fmt: skip
+
+
+def _keep(ask: Ask, searched: Callable[[ItemT], Sequence[str]]) -> Callable[[ItemT], bool]:
+    statuses, window, query = ask.statuses, ask.window, (ask.query or "").lower()
+
+    def keep(item: ItemT) -> bool:
+        return (
+            (statuses is None or statuses.keeps(item))
+            and (window is None or _inside(window, item.created_at))
+            and (not query or _contains(searched(item), query))
+        )
+
+    return keep
+
+
+def _inside(window: Window, moment: datetime | None) -> bool:
+    """Return whether a moment lies in the window; one that is not known is kept, not hidden."""
+    if moment is None:
+        return True
+    return (window.since is None or moment >= window.since) and (window.until is None or moment <= window.until)
+
+
+def _contains(texts: Sequence[str], query: str) -> bool:
+    return not texts or any(query in text.lower() for text in texts)
+
+
+def _total(upstream: Total, matched: int, *, complete: bool) -> Total:
+    """Return what is known of how many there are; a walk that ended has counted them."""
+    if complete:
+        return Total(value=matched, kind="exact")
+    return upstream if upstream.value is not None else Total(value=matched, kind="at_least")
+
+
+def required(tool: str, name: str, value: str | None, then: str) -> str:
+    """Return an argument that must be given.
+
+    Raises:
+        BadArgument: it is absent; `then` is the call that shows its values.
+    """
+    if value is None or not value.strip():
+        raise BadArgument(f"{tool} needs {name}; call {then} for its values")
+    return value
+
+
+def call_text(tool: str, args: Mapping[str, object]) -> str:
+    """Return a call as an agent would write it."""
+    return f"{tool}({', '.join(f'{name}={value!r}' for name, value in args.items())})"
+
+
+def source_notes(state: State, given: str | None, used: Source) -> list[str]:
+    """Return which other sources there are, where none was asked for."""
+    others = [name for name in state.sources.names if name != used.name]
+    return [f"other sources: {', '.join(others)} (give source=…)"] if others and given is None else []

@@ -1,0 +1,106 @@
+"""What exists: `list_jobs` and `get_job`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mcp.server.mcpserver import Context
+
+from jobtrail.diagnosis import record
+from jobtrail.errors import BadArgument, closest, shown
+from jobtrail.models import Execution, Job, JobDetail, JobPage, Run
+from jobtrail.paging import Walk, walk
+from jobtrail.sources.base import NEWEST_FIRST, Ask, StatusFilter, read_sort
+from jobtrail.tools import params
+from jobtrail.tools.call import State, begin, required, source_notes
+
+if TYPE_CHECKING:
+    from jobtrail.models import Record
+    from jobtrail.sources import Source
+    from jobtrail.tools.call import ListCall
+
+__all__ = ["get_job", "list_jobs"]
+
+_RECENT = 20
+
+
+async def list_jobs(
+    ctx: Context[State],
+    query: params.Query = None,
+    status: params.DeploymentStatus = None,
+    sort: params.Sort = None,
+    from_end: params.FromEnd = None,
+    limit: params.Limit = None,
+    cursor: params.Cursor = None,
+    source: params.Source = None,
+) -> JobPage:
+    """What exists: batch jobs, scheduled tasks and services, with kind, status, schedule and last change.
+
+    Start here when a job's name is not known. For kind job go on with list_executions, for task or
+    service with list_runs.
+    Examples: {} · {"query": "etl", "status": "deployed,failed"}
+    """
+    call = begin(
+        ctx,
+        "list_jobs",
+        cursor,
+        source,
+        query=query,
+        status=status,
+        sort=sort,
+        from_end=from_end,
+        limit=limit,
+    )
+    ask = Ask(
+        sort=read_sort(call.text("sort"), call.source.job_sorts, call.source.job_sort),
+        query=(call.text("query") or "").strip() or None,
+        statuses=_deployments(call),
+        from_end=bool(call.args.get("from_end")),
+    )
+    listing = call.source.jobs(ask)
+    walked = await call.walk(listing, ask, _searched)
+    if not call.continued:
+        call.notes += source_notes(ctx.request_context.lifespan_context, source, call.source)
+    return JobPage(**call.page(walked, ask, listing))
+
+
+def _searched(job: Job) -> list[str]:
+    """Return what the documents search (parameter q), and a scheduled task's description and group."""
+    labels = [text for pair in (job.labels or {}).items() for text in pair]
+    return [job.name, job.display_name or "", job.description or "", job.group or "", *labels]
+
+
+def _deployments(call: ListCall) -> StatusFilter | None:
+    words = frozenset(one.strip().lower() for one in (call.text("status") or "").split(",") if one.strip())
+    known = call.source.deployment_words
+    for one in words if known else ():
+        if one not in known:
+            near = closest(one, known)
+            hint = f"did you mean {near[0]}? " if near else ""
+            raise BadArgument(
+                f"status={shown(one)} is not a deployment status; {hint}valid: {', '.join(sorted(known))}"
+            )
+    return StatusFilter(words, words) if words else None
+
+
+async def get_job(ctx: Context[State], job: params.Job = None, source: params.Source = None) -> JobDetail:
+    """One job or scheduled task: schedule, settings (no secret values), and how its last 20 attempts ended.
+
+    Use it to see whether a job is healthy before looking at single executions or runs.
+    Examples: {"job": "nightly-etl"} · {"job": "backup-postgres", "source": "runwisp"}
+    """
+    state = ctx.request_context.lifespan_context
+    chosen = state.sources.get(source)
+    name = required("get_job", "job", job, "list_jobs()")
+    detail = await chosen.job(name)
+    attempts = await _recent(chosen, detail.job)
+    return detail.model_copy(update={"record": attempts, "sample": chosen.sample or None})
+
+
+async def _recent(source: Source, job: Job) -> Record:
+    ask = Ask(sort=NEWEST_FIRST)
+    if job.kind == "job":
+        executions = await walk(source.executions(job.name, ask), Walk[Execution](limit=_RECENT))
+        return record(executions.items)
+    runs = await walk(await source.runs(job.name, ask), Walk[Run](limit=_RECENT))
+    return record(runs.items)

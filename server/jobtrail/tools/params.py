@@ -1,0 +1,66 @@
+"""The parameters that tools share, each described once."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, cast
+
+from pydantic import BeforeValidator, Field
+
+__all__ = [
+    "Cursor",
+    "DeploymentStatus",
+    "Execution",
+    "FromEnd",
+    "Job",
+    "Limit",
+    "Query",
+    "Run",
+    "Search",
+    "Since",
+    "Sort",
+    "Source",
+    "Status",
+    "TaskName",
+    "Until",
+]
+
+
+def _joined(value: Any) -> Any:
+    """Take a list of words for a comma list: agents send either."""
+    return ",".join(str(one) for one in cast("list[object]", value)) if isinstance(value, list) else value
+
+
+Job = Annotated[str | None, Field(description="Job name, as list_jobs shows it.")]
+Execution = Annotated[str | None, Field(description="Execution id, as list_executions shows it.")]
+TaskName = Annotated[
+    str | None, Field(description="Scheduled task name, as list_jobs shows it; all tasks if absent.")
+]
+Run = Annotated[str | None, Field(description="Run id, as list_runs shows it.")]
+Status = Annotated[
+    str | None,
+    BeforeValidator(_joined),
+    Field(
+        description="Comma list of queued, running, succeeded, failed, timeout, cancelled, skipped, unknown, "
+        "or the upstream's own words."
+    ),
+]
+DeploymentStatus = Annotated[
+    str | None,
+    BeforeValidator(_joined),
+    Field(description="Comma list of deployed, failed, deactivated, building, …; batch jobs only."),
+]
+FromEnd = Annotated[bool | None, Field(description="Start at the far end of the order: the oldest first.")]
+Since = Annotated[
+    str | None,
+    Field(description="Created at or after: 15m, 24h, 7d, today, yesterday, or ISO 8601."),
+]
+Until = Annotated[str | None, Field(description="Created at or before; same forms as since.")]
+Query = Annotated[str | None, Field(description="Text the name or id contains, any case.")]
+Search = Annotated[str | None, Field(description="Text that the task name or run id contains, any case.")]
+Sort = Annotated[str | None, Field(description="field:asc or field:desc.")]
+Limit = Annotated[int | None, Field(description="Rows to return, 1 to 100; 20 if absent.")]
+Cursor = Annotated[
+    str | None,
+    Field(description="Continues an earlier answer. Give it alone: it carries every other argument."),
+]
+Source = Annotated[str | None, Field(description="Configured source; the default one if absent.")]

@@ -1,0 +1,90 @@
+"""Runs of scheduled tasks: `list_runs` and `get_run`."""
+
+from __future__ import annotations
+
+from mcp.server.mcpserver import Context
+
+from jobtrail.diagnosis import BAD
+from jobtrail.errors import UpstreamError
+from jobtrail.models import LogTail, Run, RunDetail, RunPage
+from jobtrail.sources import Source
+from jobtrail.tools import params
+from jobtrail.tools.call import State, begin, call_text, required
+
+__all__ = ["get_run", "list_runs"]
+
+_TAIL = 20
+
+
+async def list_runs(
+    ctx: Context[State],
+    task: params.TaskName = None,
+    status: params.Status = None,
+    since: params.Since = None,
+    until: params.Until = None,
+    search: params.Search = None,
+    sort: params.Sort = None,
+    limit: params.Limit = None,
+    cursor: params.Cursor = None,
+    source: params.Source = None,
+) -> RunPage:
+    """What a scheduled task ran, or all of them: a line a run with status, exit code, duration, trigger.
+
+    Use it for "did the backup run, what failed since yesterday". The answer says how much it covers; go on
+    with its cursor.
+    Examples: {"status": "failed,timeout", "since": "yesterday"} · {"task": "backup-postgres", "limit": 5}
+    """
+    call = begin(
+        ctx, "list_runs", cursor, source, "runs",
+        task=task, status=status, since=since, until=until, search=search, sort=sort, limit=limit,
+    )  # fmt: skip
+    ask = call.ask(call.source.run_words, call.source.run_sorts)
+    name = call.text("task")
+    listing = await call.source.runs(name, ask)
+    walked = await call.walk(listing, ask, lambda one: [one.task, one.id])
+    if name and not call.scanned + walked.scanned:
+        await call.source.check_job(name)
+    return RunPage(task=name, **call.page(walked, ask, listing))
+
+
+async def get_run(ctx: Context[State], run: params.Run = None, source: params.Source = None) -> RunDetail:
+    """One run of a scheduled task: how it ended, and the last 20 lines of its log where there is one.
+
+    Examples: {"run": "01K9Z3V5Q8R2M4N6P7S9T0W1X2"}
+    """
+    chosen = ctx.request_context.lifespan_context.sources.get(source, needs="runs")
+    one = await chosen.run(required("get_run", "run", run, "list_runs()"))
+    log, notes = await _log(chosen, one.id)
+    return RunDetail(
+        source=chosen.name,
+        sample=chosen.sample or None,
+        verdict=_verdict(one),
+        run=one,
+        log=log,
+        notes=tuple(notes) or None,
+        next_calls=_next_calls(chosen, one),
+    )
+
+
+async def _log(source: Source, run: str) -> tuple[LogTail | None, list[str]]:
+    """Return the log's tail; a log that cannot be read does not hide the run."""
+    try:
+        log = await source.log_tail(run, _TAIL)
+    except UpstreamError as error:
+        return None, [f"the log could not be read: {error}"]
+    return log, [] if log else ["this source has no log for this run"]
+
+
+def _verdict(one: Run) -> str:
+    words = f"{one.status} ({one.raw_status})" if one.raw_status else one.status
+    if one.exit_code is None:
+        return words
+    return f"{words} with exit code {one.exit_code}"
+
+
+def _next_calls(source: Source, one: Run) -> tuple[str, ...]:
+    if one.status in {"running", "queued"}:
+        return (call_text("get_run", {"run": one.id, "source": source.name}),)
+    if one.status in BAD:
+        return (call_text("list_runs", {"task": one.task, "limit": 10, "source": source.name}),)
+    return ()

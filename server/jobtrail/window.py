@@ -1,0 +1,95 @@
+"""Times as people say them, resolved once into a closed UTC window.
+
+The grammar: a length of time back from now (`15m`, `24h`, `7d`, `2w`), `now`, `today`, `yesterday`,
+or ISO 8601 (`2026-11-22`, `2026-11-22T14:00Z`). A time without a zone is taken in the
+configured zone, UTC unless set.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, time, timedelta, tzinfo
+
+from jobtrail.errors import BadArgument, shown
+from jobtrail.models import Window
+
+__all__ = ["GRAMMAR", "Clock", "resolve"]
+
+GRAMMAR = "15m, 24h, 7d, today, yesterday, or ISO 8601 such as 2026-11-22T14:00Z"
+
+_LENGTH = re.compile(r"(\d{1,6})\s*(s|m|h|d|w)", re.IGNORECASE)
+_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LAST_MOMENT = timedelta(days=1) - timedelta(microseconds=1)
+
+
+@dataclass(frozen=True)
+class Clock:
+    """Where now comes from, and the zone a naive time is taken in."""
+
+    zone: tzinfo = UTC
+    zone_name: str = "UTC"
+
+    def now(self) -> datetime:
+        """Return the current time in UTC."""
+        return datetime.now(UTC)
+
+
+def resolve(since: str | None, until: str | None, clock: Clock, now: datetime) -> Window | None:
+    """Resolve two bounds to a closed window; None when neither is given.
+
+    Args:
+        since: the earlier bound, in this module's grammar.
+        until: the later bound; for a whole day its last moment counts.
+        clock: gives the zone of naive times.
+        now: the moment that lengths of time count back from.
+
+    Raises:
+        BadArgument: outside the grammar, out of range, or an empty window.
+    """
+    if not since and not until:
+        return None
+    start = _moment("since", since, clock, now, end=False) if since else None
+    stop = _moment("until", until, clock, now, end=True) if until else None
+    if start and stop and start > stop:
+        raise BadArgument(f"since={shown(since)} is later than until={shown(until)}; swap them or drop one of them")
+    if start and start > now:
+        raise BadArgument(
+            f"since={shown(since)} lies in the future (the server's now is {now:%Y-%m-%dT%H:%M:%SZ}); "
+            "give an earlier time"
+        )
+    return Window(since=start, until=stop, now=now)
+
+
+def _moment(which: str, text: str, clock: Clock, now: datetime, *, end: bool) -> datetime:
+    word = text.strip()
+    try:
+        found = _relative(word.casefold(), clock, now, end=end) or _iso(word, clock, end=end)
+    except (ValueError, OverflowError):
+        found = None
+    if found is None:
+        raise BadArgument(f"{which}={shown(text)} is not a time; give {GRAMMAR}")
+    return found
+
+
+def _relative(word: str, clock: Clock, now: datetime, *, end: bool) -> datetime | None:
+    if word == "now":
+        return now
+    if word in {"today", "yesterday"}:
+        day = now.astimezone(clock.zone).date() - timedelta(days=word == "yesterday")
+        return _edge_of_day(datetime.combine(day, time.min, clock.zone), end=end)
+    if match := _LENGTH.fullmatch(word):
+        return now - timedelta(seconds=int(match[1]) * _UNIT[match[2]])
+    return None
+
+
+def _iso(word: str, clock: Clock, *, end: bool) -> datetime:
+    moment = datetime.fromisoformat(word)
+    if moment.tzinfo is None:
+        moment = moment.replace(tzinfo=clock.zone)
+    whole_day = re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", word) is not None
+    return _edge_of_day(moment, end=end) if whole_day else moment.astimezone(UTC)
+
+
+def _edge_of_day(midnight: datetime, *, end: bool) -> datetime:
+    return (midnight + _LAST_MOMENT if end else midnight).astimezone(UTC)
