@@ -1,7 +1,8 @@
 """The cursor: everything that continues a page, in one short URL-safe token.
 
 Layout, parts joined by `.`: `1` (the version) with base64url of four checksum bytes and the deflated
-JSON of the call; the upstream's own cursor, or nothing; then each part of the spot. What is URL-safe
+JSON of the call; the upstream's own cursor, or nothing; when that was minted; how many items were
+scanned and matched; then each part of the spot. What is URL-safe
 already is not encoded again, since an agent must copy every character.
 
 It is stateless, so any replica continues it, and unsigned, so nothing in it is trusted: its
@@ -17,7 +18,7 @@ import json
 import re
 import zlib
 from dataclasses import dataclass
-from typing import Any, cast
+from typing import Any
 
 from jobtrail.errors import MalformedCursor, WrongCursor
 from jobtrail.paging import Spot
@@ -39,6 +40,9 @@ _DICTIONARY = (
 )
 
 
+Args = dict[str, str | int | bool]
+
+
 @dataclass(frozen=True)
 class Cursor:
     """What a cursor carries.
@@ -58,7 +62,7 @@ class Cursor:
     source: str
     fingerprint: str
     minted: int
-    args: dict[str, str | int | bool]
+    args: Args
     scanned: int
     matched: int
     spot: Spot
@@ -66,14 +70,13 @@ class Cursor:
 
 def seal(cursor: Cursor) -> str:
     """Return the token for a cursor."""
-    fields = [
-        cursor.tool, cursor.source, cursor.fingerprint, cursor.minted if cursor.spot.upstream else 0,
-        cursor.args, cursor.scanned, cursor.matched,
-    ]  # fmt: skip
+    fields = [cursor.tool, cursor.source, cursor.fingerprint, cursor.args]
+    minted = cursor.minted if cursor.spot.upstream else 0
+    parts = (cursor.spot.upstream, minted, cursor.scanned, cursor.matched, *cursor.spot.detail)
     packer = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=_DICTIONARY)
     payload = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
     packed = packer.compress(payload) + packer.flush()
-    tail = "".join("." + _written(part) for part in (cursor.spot.upstream, *cursor.spot.detail))
+    tail = "".join("." + _written(part) for part in parts)
     return _VERSION + _b64(_check(packed, tail) + packed) + tail
 
 
@@ -95,8 +98,7 @@ def unseal(token: str, tool: str) -> Cursor:
         )
     fields = _payload(head[1:], dot + rest, tool)
     try:
-        upstream, *detail = (_part(text) for text in rest.split("."))
-        cursor = _read(fields, Spot(str(upstream), tuple(detail)))
+        cursor = _read(fields, [_part(text) for text in rest.split(".")])
     except (TypeError, ValueError) as error:
         raise _malformed(tool) from error
     if cursor.tool != tool:
@@ -108,7 +110,8 @@ def _payload(head: str, tail: str, tool: str) -> Any:
     try:
         blob = base64.b64decode(head + "=" * (-len(head) % 4), altchars=b"-_", validate=True)
         check, packed = blob[:4], blob[4:]
-        if check != _check(packed, tail):
+        # Base64 lets the last character differ without a trace: take only the one way to write it.
+        if check != _check(packed, tail) or _b64(blob) != head:
             raise _malformed(tool)
         opener = zlib.decompressobj(-15, zdict=_DICTIONARY)
         payload = opener.decompress(packed, _MOST_PAYLOAD)
@@ -117,16 +120,19 @@ def _payload(head: str, tail: str, tool: str) -> Any:
         raise _malformed(tool) from error
 
 
-def _read(fields: Any, spot: Spot) -> Cursor:
-    tool, source, fingerprint, minted, args, scanned, matched = fields
+def _read(fields: list[Any], parts: list[str | int]) -> Cursor:
+    tool, source, fingerprint, args = fields
+    upstream, minted, scanned, matched, *detail = parts
+    plain: dict[str, Any] = dict(args)
+    texts, counts = (tool, source, fingerprint, upstream), (minted, scanned, matched)
     if not (
-        all(isinstance(text, str) for text in (tool, source, fingerprint))
-        and all(isinstance(number, int) and number >= 0 for number in (minted, scanned, matched))
-        and isinstance(args, dict)
-        and all(isinstance(value, str | int) for value in cast("dict[str, object]", args).values())
+        all(isinstance(text, str) for text in texts)
+        and all(isinstance(count, int) and count >= 0 for count in counts)
+        and all(isinstance(value, str | int) for value in plain.values())
     ):
         raise TypeError(fields)
-    return Cursor(tool, source, fingerprint, minted, cast("dict[str, Any]", args), scanned, matched, spot)
+    spot = Spot(str(upstream), tuple(detail))
+    return Cursor(tool, source, fingerprint, int(minted), plain, int(scanned), int(matched), spot)
 
 
 def _malformed(tool: str) -> MalformedCursor:

@@ -7,12 +7,13 @@ Nothing configured means the embedded plane. See the tables in README.md.
 from __future__ import annotations
 
 import os
+import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
 from jobtrail.errors import SettingsError, shown
 
@@ -46,6 +47,12 @@ def _blank_to_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _an_address(value: str | None) -> str | None:
+    if value is not None and not re.match(r"https?://[^/]", value):
+        raise ValueError("give an address that begins with http:// or https://")
+    return value
+
+
 Text = Annotated[str | None, BeforeValidator(_blank_to_none)]
 M = TypeVar("M", bound=BaseModel)
 Secret = Annotated[SecretStr | None, BeforeValidator(_blank_to_none)]
@@ -67,7 +74,7 @@ class SourceSettings(_Frozen):
     name: str = Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")
     kind: Literal["blaxel", "runwisp", "embedded"]
     origin: str = ""
-    url: Annotated[Text, Field(pattern=r"^https?://[^/]")] = None
+    url: Annotated[Text, AfterValidator(_an_address)] = None
     workspace: Text = None
     api_key: Secret = None
     api_key_env: Text = None

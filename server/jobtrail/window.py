@@ -18,7 +18,7 @@ __all__ = ["GRAMMAR", "Clock", "resolve"]
 
 GRAMMAR = "15m, 24h, 7d, today, yesterday, or ISO 8601 such as 2026-11-22T14:00Z"
 
-_LENGTH = re.compile(r"(\d{1,6})\s*(s|m|h|d|w)", re.IGNORECASE)
+_LENGTH = re.compile(r"([0-9]{1,6})\s*(s|m|h|d|w)", re.IGNORECASE)
 _UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LAST_MOMENT = timedelta(days=1) - timedelta(microseconds=1)
 

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+
 from tests.peers.runwisp_daemon import Daemon, RunwispMissing, copy_home, find_binary, seed_home
 
 if TYPE_CHECKING:

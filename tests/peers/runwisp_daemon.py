@@ -228,9 +228,7 @@ class Daemon:
         answer = self.get("/api/runs", **query).raise_for_status()
         return answer.json()["items"] or []
 
-    def trigger(
-        self, task: str, params: dict[str, str] | None = None, *, wait: bool = True
-    ) -> dict[str, Any]:
+    def trigger(self, task: str, params: dict[str, str] | None = None, *, wait: bool = True) -> dict[str, Any]:
         """Run a task for real and return the run: ended, or just created when not waiting."""
         with self._over_socket() as client:
             answer = client.post(
@@ -361,9 +359,7 @@ def _stored(row: RunRow) -> list[Any]:
     return [stored_time(value) if isinstance(value, datetime) else value for value in values]
 
 
-def read_runs(
-    db: Path, where: str = "deleted_at IS NULL", values: Sequence[Any] = ()
-) -> list[dict[str, Any]]:
+def read_runs(db: Path, where: str = "deleted_at IS NULL", values: Sequence[Any] = ()) -> list[dict[str, Any]]:
     """Read rows of `runs` in insertion order, without writing; `where` is SQL with `?` for values."""
     with closing(sqlite3.connect(f"{db.as_uri()}?mode=ro", uri=True, timeout=10)) as connection:
         connection.row_factory = sqlite3.Row

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
+
 from tests.peers.runwisp_daemon import (
     Daemon,
     RunRow,
@@ -91,13 +92,9 @@ def test_starting_ends_the_runs_that_were_under_way(runwisp_daemon: Daemon) -> N
 
 
 @pytest.mark.parametrize("direction", ["asc", "desc"])
-def test_runs_created_together_come_in_the_order_they_were_inserted(
-    runwisp_daemon: Daemon, direction: str
-) -> None:
+def test_runs_created_together_come_in_the_order_they_were_inserted(runwisp_daemon: Daemon, direction: str) -> None:
     insert_runs(runwisp_daemon.db, tied(30))
-    served = runwisp_daemon.runs(
-        createdBefore=AFTER_THAT, sortField="createdAt", sortDirection=direction, limit=1000
-    )
+    served = runwisp_daemon.runs(createdBefore=AFTER_THAT, sortField="createdAt", sortDirection=direction, limit=1000)
     assert ids(served) == [row.id for row in tied(30)]
 
 
@@ -138,9 +135,7 @@ def test_deleted_runs_are_hidden_from_lists_totals_and_lookups(runwisp_daemon: D
 
 
 @pytest.fixture(scope="module")
-def filtered(
-    runwisp_binary: Path, runwisp_seed: Path, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Daemon]:
+def filtered(runwisp_binary: Path, runwisp_seed: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Daemon]:
     """A daemon whose oldest runs are one of every kind that the filters tell apart."""
     phases = [("pending", None), ("running", None), ("ended", "failed"), ("ended", "timeout")]
     mixed = [
@@ -182,9 +177,7 @@ def test_a_status_list_mixes_phases_and_end_reasons(filtered: Daemon, status: st
         ("zebra", 0),
     ],
 )
-def test_search_looks_for_a_part_of_the_task_name_or_the_id(
-    filtered: Daemon, search: str, found: int
-) -> None:
+def test_search_looks_for_a_part_of_the_task_name_or_the_id(filtered: Daemon, search: str, found: int) -> None:
     served = filtered.runs(search=search, createdBefore=AFTER_THAT)
     assert ids(served) == [REPORT.id] * found
 

@@ -1,0 +1,42 @@
+"""Fixtures for every test: no settings of this machine, retries without waiting."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+import stamina
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+pytest_plugins = ["tests.peers.fixtures"]
+
+TRIES = 4
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@pytest.fixture(autouse=True)
+def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Hide this machine's configuration; return the empty home that stands in for it."""
+    for name in [*os.environ]:
+        if name.startswith(("BL_", "RUNWISP_", "JOBTRAIL_")) and name != "RUNWISP_BIN":
+            monkeypatch.delenv(name)
+    home = tmp_path_factory.mktemp("home")
+    monkeypatch.setenv("HOME", str(home))
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
+    monkeypatch.setenv("XDG_DATA_HOME", str(home / "data"))
+    return home
+
+
+@pytest.fixture(autouse=True)
+def no_waiting() -> Iterator[None]:
+    """Retry as often as in earnest, but at once."""
+    with stamina.set_testing(testing=True, attempts=TRIES, cap=True):
+        yield

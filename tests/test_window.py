@@ -1,0 +1,99 @@
+"""Windows: the grammar of times, the zone of naive ones, and what is refused."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobtrail.errors import BadArgument
+from jobtrail.window import Clock, resolve
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+CLOCK = Clock()
+BERLIN = Clock(ZoneInfo("Europe/Berlin"), "Europe/Berlin")
+
+
+def since(text: str, clock: Clock = CLOCK) -> datetime | None:
+    window = resolve(text, None, clock, NOW)
+    assert window is not None
+    return window.since
+
+
+def until(text: str, clock: Clock = CLOCK) -> datetime | None:
+    window = resolve(None, text, clock, NOW)
+    assert window is not None
+    return window.until
+
+
+@pytest.mark.parametrize(
+    ("text", "back"),
+    [
+        ("15m", timedelta(minutes=15)),
+        ("24h", timedelta(hours=24)),
+        ("7d", timedelta(days=7)),
+        ("2w", timedelta(weeks=2)),
+        (" 7 D ", timedelta(days=7)),
+        ("now", timedelta()),
+    ],
+)
+def test_a_length_of_time_counts_back_from_now(text: str, back: timedelta) -> None:
+    assert since(text) == NOW - back
+
+
+def test_a_day_is_taken_in_the_configured_zone() -> None:
+    assert since("today", BERLIN) == datetime(2026, 11, 22, 23, 0, tzinfo=UTC)
+    assert since("yesterday", BERLIN) == datetime(2026, 11, 21, 23, 0, tzinfo=UTC)
+    assert since("2026-11-20", BERLIN) == datetime(2026, 11, 19, 23, 0, tzinfo=UTC)
+
+
+def test_a_day_as_the_end_includes_all_of_it() -> None:
+    assert until("yesterday") == datetime(2026, 11, 22, 23, 59, 59, 999999, tzinfo=UTC)
+    assert until("2026-11-20") == datetime(2026, 11, 20, 23, 59, 59, 999999, tzinfo=UTC)
+
+
+def test_a_time_with_a_zone_keeps_it_and_one_without_is_taken_in_the_configured_zone() -> None:
+    assert since("2026-11-22T14:00+02:00", BERLIN) == datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
+    assert since("2026-11-22T14:00Z", BERLIN) == datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
+    assert since("2026-11-22T14:00", BERLIN) == datetime(2026, 11, 22, 13, 0, tzinfo=UTC)
+
+
+def test_no_bounds_are_no_window() -> None:
+    assert resolve(None, None, CLOCK, NOW) is None
+    assert resolve("", "", CLOCK, NOW) is None
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["lastweek", "24", "h", "-1h", "24 hours", "2026-13-01", "2026-02-30T00:00Z", "1e3h", "\uff19h", "tomorrow"],
+)
+def test_a_time_outside_the_grammar_is_refused_with_the_grammar(text: str) -> None:
+    with pytest.raises(BadArgument, match="15m, 24h, 7d, today, yesterday, or ISO 8601"):
+        resolve(text, None, CLOCK, NOW)
+
+
+def test_a_window_that_ends_before_it_begins_is_refused() -> None:
+    with pytest.raises(BadArgument, match="swap them"):
+        resolve("1h", "2h", CLOCK, NOW)
+
+
+def test_a_window_in_the_future_is_refused() -> None:
+    with pytest.raises(BadArgument, match="lies in the future"):
+        resolve("2027-01-01", None, CLOCK, NOW)
+
+
+def test_a_length_longer_than_dates_go_back_is_refused() -> None:
+    with pytest.raises(BadArgument):
+        resolve("999999w", None, CLOCK, NOW)
+
+
+@given(st.text(max_size=30))
+def test_any_text_is_a_time_or_refused(text: str) -> None:
+    try:
+        window = resolve(text, None, CLOCK, NOW)
+    except BadArgument:
+        return
+    assert window is None or window.since is not None
