@@ -26,7 +26,7 @@ _FOLDS = (
     (re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`"), "'…'"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?"), "<time>"),
     (re.compile(r"\b[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<id>"),
-    (re.compile(r"\b(?=[0-9a-fA-F]*\d)(0x)?[0-9a-fA-F]{7,}\b"), "<id>"),
+    (re.compile(r"(?<![0-9a-zA-Z])(?=[a-fA-F]*\d)(0x)?[0-9a-fA-F]{7,}(?![0-9a-zA-Z])"), "<id>"),
     (re.compile(r"\d+([.,:]\d+)*"), "N"),
 )
 _LONGEST = 140

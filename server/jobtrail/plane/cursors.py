@@ -1,0 +1,61 @@
+"""The plane's cursors: a key, bound to the query that made it and to 24 hours.
+
+Rule: seed documents, parameter `cursor` ("only valid for the same query (workspace + filters); the
+server rejects cursors bound to a different query or older than 24h").
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+from typing import TYPE_CHECKING
+
+from jobtrail.plane.answers import Refusal
+
+if TYPE_CHECKING:
+    from jobtrail.plane.store import Key
+
+__all__ = ["open_cursor", "seal_cursor"]
+
+LIFE_SECONDS = 24 * 3600
+_MAC = 9
+
+
+def seal_cursor(secret: str, bound_to: tuple[str, ...], key: Key, now: float) -> str:
+    """Return a cursor for the row after `key`.
+
+    Args:
+        secret: of the store.
+        bound_to: workspace, path, filters and sort.
+        key: the last row's place in the order.
+        now: Unix seconds.
+    """
+    payload = json.dumps([int(now), *key], separators=(",", ":")).encode()
+    return base64.urlsafe_b64encode(_mac(secret, bound_to, payload) + payload).decode().rstrip("=")
+
+
+def open_cursor(secret: str, bound_to: tuple[str, ...], cursor: str, now: float) -> Key:
+    """Return the key a cursor stands for.
+
+    Raises:
+        Refusal: 400, altered, of another query, or too old.
+    """
+    try:
+        blob = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+    except (binascii.Error, ValueError):
+        raise Refusal(400, "bad_request", "invalid cursor") from None
+    mac, payload = blob[:_MAC], blob[_MAC:]
+    if not hmac.compare_digest(mac, _mac(secret, bound_to, payload)):
+        raise Refusal(400, "bad_request", "cursor does not belong to this query")
+    minted, first, second = json.loads(payload)
+    if now - minted > LIFE_SECONDS:
+        raise Refusal(400, "bad_request", "cursor is older than 24h")
+    return first, second
+
+
+def _mac(secret: str, bound_to: tuple[str, ...], payload: bytes) -> bytes:
+    message = "\0".join(bound_to).encode() + b"\0" + payload
+    return hmac.new(bytes.fromhex(secret), message, hashlib.sha256).digest()[:_MAC]

@@ -1,0 +1,134 @@
+"""The sample workspace's cast: its jobs, its scheduled tasks, and what goes wrong with them."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+__all__ = ["BATCH_JOBS", "SCHEDULED", "BatchJob", "Cause", "Scheduled"]
+
+MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
+
+Habit = Literal["steady", "flaky", "down", "slow_start", "superseded", "backfill", "capped"]
+
+
+@dataclass(frozen=True)
+class Cause:
+    """A recurring failure: its reason, and a message with numbers and ids that vary."""
+
+    reason: str
+    message: str
+
+
+REFUSED = Cause(
+    "ConnectionError",
+    'psycopg.OperationalError: connection to server at "10.0.{b}.{a}", port 5432 failed: Connection refused',
+)
+OOM = Cause("OOMKilled", "container exceeded its memory limit of 2048 MiB ({n} MiB) and was killed (exit code 137)")
+RATE = Cause("RateLimited", "HTTP 429 from api.embeddings.example after {a} attempts, request id req_{hex}")
+DENIED = Cause("AccessDenied", "S3 GetObject s3://acme-exports/{date}/part-{n}.parquet: AccessDenied")
+BAD_ROW = Cause("KeyError", "KeyError: 'customer_id' in record {n} of batch {hex}")
+DISK = Cause("DiskFull", "[Errno 28] No space left on device: '/scratch/{hex}.tmp' after writing {n} MiB")
+TIMED_OUT = Cause("DeadlineExceeded", "task ran longer than its timeout of 30m and was terminated")
+TLS = Cause("SSLError", "certificate verify failed: certificate for crm.example expired at {date}T00:00:00Z")
+
+
+@dataclass(frozen=True)
+class BatchJob:
+    """One sample job.
+
+    Attributes:
+        every: between two executions; None for a job that has never run.
+        at: offset of the first execution of the period.
+        keep: how long executions are kept.
+        tasks: tasks of an execution.
+        length: how long a task takes, about.
+        habit: how its executions tend to end.
+        causes: what its failures look like, the usual one first.
+    """
+
+    name: str
+    title: str
+    team: str
+    every: timedelta | None
+    at: timedelta
+    keep: timedelta
+    tasks: int
+    length: timedelta
+    habit: Habit
+    causes: tuple[Cause, ...] = (REFUSED,)
+    deployment: str = "DEPLOYED"
+    schedule: str = ""
+    parallelism: int = 4
+
+
+BATCH_JOBS = (
+    BatchJob("nightly-etl", "Nightly ETL", "data", DAY, 2 * HOUR, 90 * DAY, 14, 9 * MINUTE, "down",
+             (REFUSED, BAD_ROW), schedule="0 2 * * *"),
+    BatchJob("backfill-embeddings", "Backfill embeddings", "search", 7 * DAY, 30 * HOUR, 7 * DAY, 10_000, MINUTE, "backfill",
+             (RATE, OOM, BAD_ROW, DENIED), schedule="0 6 * * 2", parallelism=200),
+    BatchJob("embed-documents", "Embed new documents", "search", 2 * HOUR, 5 * MINUTE, 7 * DAY, 8, 2 * MINUTE, "flaky",
+             (RATE, OOM), schedule="5 */2 * * *"),
+    BatchJob("invoice-export", "Invoice export", "billing", 3 * HOUR, 20 * MINUTE, 10 * DAY, 6, 3 * MINUTE, "flaky",
+             (DENIED, BAD_ROW), schedule="20 */3 * * *"),
+    BatchJob("fraud-scoring", "Fraud scoring", "risk", 15 * MINUTE, 0 * MINUTE, 2 * DAY, 3, 17 * MINUTE, "steady",
+             (OOM,), schedule="*/15 * * * *"),
+    BatchJob("model-evals", "Model evaluations", "ml", HOUR, 10 * MINUTE, 3 * DAY, 5, 6 * MINUTE, "slow_start",
+             (OOM, RATE), schedule="10 * * * *", parallelism=1),
+    BatchJob("preview-build", "Preview build", "web", 30 * MINUTE, 3 * MINUTE, DAY, 4, 45 * MINUTE, "superseded"),
+    BatchJob("image-moderation", "Image moderation", "trust", 6 * HOUR, 40 * MINUTE, 10 * DAY, 10, 4 * MINUTE, "capped",
+             (TIMED_OUT,), schedule="40 */6 * * *"),
+    BatchJob("crm-sync", "CRM sync", "sales", 12 * HOUR, 90 * MINUTE, 14 * DAY, 4, 5 * MINUTE, "flaky", (TLS, REFUSED),
+             schedule="30 1,13 * * *"),
+    BatchJob("log-compaction", "Log compaction", "platform", DAY, 4 * HOUR, 30 * DAY, 6, 12 * MINUTE, "steady", (DISK,),
+             schedule="0 4 * * *"),
+    BatchJob("weekly-report", "Weekly report", "finance", 7 * DAY, 80 * HOUR, 60 * DAY, 2, 7 * MINUTE, "steady",
+             deployment="DEACTIVATED"),
+    BatchJob("thumbnail-render", "Thumbnail render", "web", None, 0 * MINUTE, DAY, 0, MINUTE, "steady", deployment="FAILED"),
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scheduled:
+    """One sample task or service of the RunWisp side.
+
+    Attributes:
+        every: between two runs.
+        at: offset of the first run of the period.
+        length: how long a run takes, about.
+        failures: one run in so many ends badly; 0 for none.
+        endings: how runs end badly, as (end reason, exit code).
+    """
+
+    name: str
+    description: str
+    group: str
+    cron: str
+    every: timedelta
+    at: timedelta
+    length: timedelta
+    failures: int
+    endings: tuple[tuple[str, int], ...] = (("failed", 1),)
+    retries: int = 0
+    service: bool = False
+
+
+SCHEDULED = (
+    Scheduled("backup-postgres", "Nightly dump of the primary database to off-site storage.", "Backups", "15 3 * * *",
+              DAY, 195 * MINUTE, 21 * MINUTE, 4, (("failed", 2), ("timeout", -1)), retries=1),
+    Scheduled("cert-renew", "Renews TLS certificates that end within 30 days.", "Maintenance", "0 5 * * *",
+              DAY, 5 * HOUR, 20 * timedelta(seconds=1), 9),
+    Scheduled("healthcheck-api", "Probes the public API.", "Health", "*/30 * * * *",
+              30 * MINUTE, 0 * MINUTE, 2 * timedelta(seconds=1), 17, (("failed", 1), ("timeout", -1)), retries=2),
+    Scheduled("queue-worker", "Background worker for e-mail and webhooks.", "Services", "",
+              8 * HOUR, 0 * MINUTE, 9 * HOUR, 5, (("crashed", 139), ("stopped", -1)), service=True),
+    Scheduled("reindex-search", "Rebuilds the search index.", "Search", "0 1 */2 * *",
+              2 * DAY, HOUR, 55 * MINUTE, 3, (("log_overflow", -1), ("failed", 1))),
+    Scheduled("report-usage", "Sends usage numbers to billing.", "Reports", "0 */4 * * *",
+              4 * HOUR, 0 * MINUTE, 40 * timedelta(seconds=1), 12, (("failed", 3),)),
+    Scheduled("rotate-logs", "Compresses and prunes application logs.", "Maintenance", "0 4 * * *",
+              DAY, 4 * HOUR, 3 * MINUTE, 0),
+    Scheduled("sync-ldap", "Copies groups from the directory.", "Maintenance", "20 * * * *",
+              HOUR, 20 * MINUTE, 9 * timedelta(seconds=1), 20, (("skipped", 0), ("failed", 1))),
+)  # fmt: skip
