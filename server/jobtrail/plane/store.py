@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable, Sequence
     from pathlib import Path
 
-__all__ = ["Event", "Key", "Query", "Row", "Store", "StoreError", "moment", "stamp"]
+__all__ = ["Event", "Key", "Query", "Row", "RunQuery", "Store", "StoreError", "moment", "stamp"]
 
 SCHEMA_VERSION = 1
 _MICRO = 1_000_000
@@ -68,6 +68,29 @@ class Query:
     offset: int = 0
 
 
+@dataclass(frozen=True)
+class RunQuery:
+    """A page of a task's runs, as RunWisp's seed document asks for it."""
+
+    task: str
+    sort: str
+    descending: bool
+    limit: int
+    offset: int
+    status: str | None = None
+    search: str | None = None
+
+
+_RUN_SORTS = {
+    "task_name": "task",
+    "status": "coalesce(end_reason, status)",
+    "start_at": "started_at",
+    "exit_code": "exit_code",
+    "duration": "ended_at - started_at",
+    "created_at": "created_at",
+}
+
+
 def stamp(moment: datetime) -> int:
     """Return a moment as microseconds since 1970."""
     whole = int(moment.astimezone(UTC).replace(microsecond=0).timestamp())
@@ -104,9 +127,7 @@ class Store:
         version = self._db.execute("PRAGMA user_version").fetchone()[0]
         if version > SCHEMA_VERSION:
             self._db.close()
-            raise StoreError(
-                f"the store has version {version}, and this Jobtrail knows versions up to {SCHEMA_VERSION}"
-            )
+            raise StoreError(f"the store has version {version}; this Jobtrail knows up to {SCHEMA_VERSION}")
         if version == 0:
             schema = (files("jobtrail.plane") / "schema.sql").read_text(encoding="utf-8")
             self._db.executescript(f"BEGIN;\n{schema}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;")
@@ -196,11 +217,12 @@ class Store:
 
     def tasks(self, execution: int, query: Query) -> list[Row]:
         """Return a page of tasks of an execution, which is named by its key."""
-        where, values = ["execution = ?"], [execution]
+        where, values = ["execution = ?"], [str(execution)]
         if query.q:
             where.append("instr(lower(name), ?)")
+            values.append(query.q)
         columns = ("created_at", "position") if query.sort == "createdAt" else ("name",)
-        return self._page("tasks", columns, where, [*values, *([query.q] if query.q else [])], query)
+        return self._page("tasks", columns, where, values, query)
 
     def all_tasks(self, execution: int) -> list[Row]:
         """Return every task of an execution in the order of scheduling."""
@@ -217,7 +239,7 @@ class Store:
     ) -> list[Row]:
         """Read a page by key: it costs the same wherever it lies, and rows that come or go do not shift it."""
         direction = "DESC" if query.descending else "ASC"
-        bound = list(values)
+        bound: list[str | int] = [*values]
         if query.after is not None:
             places = ", ".join("?" * len(order))
             where = [*where, f"({', '.join(order)}) {'<' if query.descending else '>'} ({places})"]
@@ -234,11 +256,20 @@ class Store:
         """Return whether a scheduled task is defined."""
         return bool(self._rows("SELECT 1 FROM definitions WHERE name = ?", (name,)))
 
-    def runs(self, where: str, values: Sequence[Any], order: str, limit: int, offset: int) -> tuple[list[Row], int]:
-        """Return a page of runs and how many match; the clauses are composed by `runwisp`, values bound."""
-        sql = f"SELECT * FROM runs WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 # see above
-        total = self._rows(f"SELECT count(*) FROM runs WHERE {where}", values)[0][0]  # noqa: S608 # see above
-        return self._rows(sql, (*values, limit, offset)), total
+    def runs(self, query: RunQuery) -> tuple[list[Row], int]:
+        """Return a page of runs by offset, as the documents page them, and how many match."""
+        clauses, values = ["task = ?"], [query.task]
+        if query.status:
+            clauses.append("(status = ? OR end_reason = ?)")
+            values += [query.status, query.status]
+        if query.search:
+            clauses.append("(instr(lower(task), ?) OR instr(lower(id), ?))")
+            values += [query.search.lower()] * 2
+        where, direction = " AND ".join(clauses), "DESC" if query.descending else "ASC"
+        order = f"{_RUN_SORTS[query.sort]} {direction}, created_at {direction}, id {direction}"
+        total = self._rows(f"SELECT count(*) FROM runs WHERE {where}", values)[0][0]  # noqa: S608 # names are ours
+        sql = f"SELECT * FROM runs WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 # likewise
+        return self._rows(sql, (*values, query.limit, query.offset)), total
 
     def run(self, identity: str) -> Row | None:
         """Return one run."""
