@@ -48,19 +48,23 @@ a cursor is given alone. Say "nothing failed" only when an answer is complete.\
 """
 
 
-def build_server(settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> MCPServer[State]:
+def build_server(
+    settings: Settings, transport: httpx2.AsyncBaseTransport | None = None, clock: Clock | None = None
+) -> MCPServer[State]:
     """Return the server over the configured sources.
 
     Args:
         settings: which sources there are.
         transport: the network edge of every source but the embedded one, where tests stand in for it.
+        clock: where now comes from; the machine's clock unless given.
     """
+    clock = clock or Clock(settings.zone(), settings.timezone)
 
     @asynccontextmanager
     async def lifespan(_server: MCPServer[State]) -> AsyncGenerator[State]:
-        sources = open_sources(settings, transport)
+        sources = open_sources(settings, transport, clock)
         try:
-            yield State(sources, Clock(settings.zone(), settings.timezone))
+            yield State(sources, clock)
         finally:
             with anyio.CancelScope(shield=True):
                 await sources.aclose()

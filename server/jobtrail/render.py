@@ -44,21 +44,18 @@ def _stamp(moment: datetime | None) -> str:
 
 
 def _duration(seconds: float | None) -> str:
-    """Return seconds as `1m32s`; under ten seconds with one decimal, under one in milliseconds."""
+    """Return seconds as `1m32s` or `1h`; under ten seconds with one decimal, under one in milliseconds."""
     if seconds is None:
         return ""
     if seconds < 1:
         return f"{seconds * 1000:.0f}ms"
     if seconds < 10:  # noqa: PLR2004 # where tenths begin to matter
         return f"{seconds:.1f}s"
-    whole = round(seconds)
-    if whole < 60:  # noqa: PLR2004 # seconds in a minute
-        return f"{whole}s"
-    minutes, rest = divmod(whole, 60)
-    if minutes < 60:  # noqa: PLR2004 # minutes in an hour
-        return f"{minutes}m{rest:02}s"
+    minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    return f"{hours}h{minutes:02}m{rest:02}s"
+    parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
+    written = [f"{value}{unit}" if unit == "h" else f"{value:02}{unit}" for value, unit in parts if value]
+    return "".join(written).lstrip("0")
 
 
 def _status(one: Execution | Task | Run) -> str:
@@ -102,7 +99,6 @@ def _task_row(one: Task) -> dict[str, str]:
     return {
         "name": one.name,
         "status": _status(one),
-        "started": _stamp(one.started_at),
         "duration": _duration(one.duration_s),
         "reason": one.reason or "",
     }
@@ -118,7 +114,6 @@ def _run_row(one: Run) -> dict[str, str]:
         "exit": _count(one.exit_code),
         "trigger": one.trigger or "",
         "attempt": _count(one.attempt),
-        "retry of": one.retry_of or "",
         "instance": _count(one.instance),
     }
 
@@ -130,7 +125,7 @@ def _table(rows: Sequence[Mapping[str, str]]) -> tuple[str, list[str]]:
     columns = [name for name in rows[0] if any(row[name] for row in rows)]
     same = [name for name in columns[1:] if len(rows) > 1 and len({row[name] for row in rows}) == 1]
     shown = [name for name in columns if name not in same]
-    lines = ["\t".join(shown), *("\t".join(row[name] for name in shown) for row in rows)]
+    lines = ["\t".join(shown), *("\t".join(row[name] for name in shown).rstrip() for row in rows)]
     return ", ".join(f"{name} {rows[0][name]}" for name in same), lines
 
 
@@ -151,7 +146,7 @@ def _coverage(page: Page, count: int) -> str:
     if total.kind == "exact" and total.value is not None:
         parts.append(f"of {total.value:,}")
     elif total.kind == "unfiltered" and total.value is not None:
-        parts.append(f"upstream counts {total.value:,} before filters")
+        parts.append(f"upstream counts {total.value:,} in all")
     if seen.back_to and seen.scanned > seen.matched:
         parts.append(f"back to {_stamp(seen.back_to)}")
     return f"{', '.join(parts)}, more to read"
@@ -252,16 +247,18 @@ def _execution(detail: ExecutionDetail) -> str:
         seen = detail.coverage
         reach = "all" if seen.complete else f"the first {seen.scanned:,}"
         lines.append(f"{seen.matched:,} failed tasks by cause, from {reach} tasks:")
+        lines.append("count\texample\ttasks\ttime")
         for group in detail.failures:
             span = " to ".join(dict.fromkeys(filter(None, (_stamp(group.first_at), _stamp(group.last_at)))))
-            lines.append(f"{group.count}x\t{group.example}\t{', '.join(group.tasks)}\t{span}")
+            lines.append(f"{group.count}\t{group.example}\t{', '.join(group.tasks)}\t{span}")
     lines += [*_notes(detail.notes), *(f"next: {call}" for call in detail.next_calls)]
     return "\n".join(line for line in lines if line)
 
 
 def _run(detail: RunDetail) -> str:
     one = detail.run
-    row = {**_run_row(one), "started": _stamp(one.started_at), "ended": _stamp(one.ended_at)}
+    times = {"started": _stamp(one.started_at), "ended": _stamp(one.ended_at)}
+    row = {**_run_row(one), **times, "retry of": one.retry_of or ""}
     lines = [
         f"run {one.id} of {one.task} · {_of_source(detail.source, detail.sample)}",
         f"verdict: {detail.verdict}",

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import hashlib
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import UnknownName, Unsupported, closest, shown
 from jobtrail.sources.base import Source
+from jobtrail.window import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -15,7 +17,7 @@ if TYPE_CHECKING:
 
     from jobtrail.settings import Settings, SourceSettings
 
-__all__ = ["Source", "Sources", "open_sources"]
+__all__ = ["Edge", "Source", "Sources", "open_sources"]
 
 
 class Sources:
@@ -67,23 +69,35 @@ class Sources:
             await source.aclose()
 
 
-def open_sources(settings: Settings, transport: httpx2.AsyncBaseTransport | None = None) -> Sources:
+def open_sources(
+    settings: Settings, transport: httpx2.AsyncBaseTransport | None = None, clock: Clock | None = None
+) -> Sources:
     """Return the configured sources; nothing connects before it is asked.
 
     Args:
         settings: which sources there are.
         transport: the network edge, where tests stand in for it.
+        clock: what the embedded plane goes by.
     """
-    return Sources(settings, {one.name: _opener(one, transport) for one in settings.sources})
+    edge = Edge(transport, clock or Clock())
+    return Sources(settings, {one.name: _opener(one, edge) for one in settings.sources})
 
 
-def _opener(one: SourceSettings, transport: httpx2.AsyncBaseTransport | None) -> Callable[[], Source]:
+@dataclass(frozen=True)
+class Edge:
+    """What lies outside: the network (None for the real one) and the time."""
+
+    transport: httpx2.AsyncBaseTransport | None
+    clock: Clock
+
+
+def _opener(one: SourceSettings, edge: Edge) -> Callable[[], Source]:
     def open_it() -> Source:
         # Imported here so that a server answers `initialize` before it loads its HTTP stack.
         from jobtrail.sources import opening  # noqa: PLC0415
 
         openers = {"blaxel": opening.blaxel, "runwisp": opening.runwisp, "embedded": opening.embedded}
-        return openers[one.kind](one, fingerprint(one), transport)
+        return openers[one.kind](one, fingerprint(one), edge)
 
     return open_it
 

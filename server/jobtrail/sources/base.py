@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol, TypeVar
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from jobtrail.errors import BadArgument, Unsupported, closest, shown
 from jobtrail.models import STATUSES
 from jobtrail.paging import Edged
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from jobtrail.models import Execution, Job, JobDetail, LogTail, Run, Status, Task, Window
-    from jobtrail.paging import Listing
+    from jobtrail.paging import Batch, Listing, Spot
 
 __all__ = [
     "NEWEST_FIRST",
     "Ask",
+    "Explained",
     "FullExecution",
     "Sort",
     "Source",
@@ -54,6 +55,7 @@ class _HasTime(Protocol):
     def created_at(self) -> datetime | None: ...
 
 
+T = TypeVar("T")
 D = TypeVar("D", bound=_HasTime)
 
 
@@ -239,6 +241,31 @@ def within_window(listing: Listing[D], ask: Ask) -> Listing[D]:
         return created < edge if ask.sort.descending else created > edge
 
     return Edged(listing, beyond)
+
+
+class Explained(Generic[T]):
+    """A listing whose error says less than the source can find out.
+
+    Args:
+        listing: the listing.
+        error: the error that is explained.
+        explain: returns what to raise instead; it may ask the upstream.
+    """
+
+    def __init__(
+        self, listing: Listing[T], error: type[Exception], explain: Callable[[], Awaitable[Exception]]
+    ) -> None:
+        self._listing = listing
+        self._error = error
+        self._explain = explain
+        self.narrowed = listing.narrowed
+
+    async def fetch(self, at: Spot, want: int) -> Batch[T]:
+        """Read one page."""
+        try:
+            return await self._listing.fetch(at, want)
+        except self._error:
+            raise await self._explain() from None
 
 
 def unknown_name(what: str, name: str, known: Iterable[str], then: str) -> str:

@@ -20,7 +20,16 @@ from jobtrail.errors import (
 )
 from jobtrail.models import Job, JobDetail
 from jobtrail.paging import Batch, Spot
-from jobtrail.sources.base import NEWEST_FIRST, Ask, FullExecution, Sort, Source, unknown_name, within_window
+from jobtrail.sources.base import (
+    NEWEST_FIRST,
+    Ask,
+    Explained,
+    FullExecution,
+    Sort,
+    Source,
+    unknown_name,
+    within_window,
+)
 from jobtrail.sources.blaxel_wire import (
     DEPLOYMENTS,
     EXECUTION_WORDS,
@@ -111,7 +120,7 @@ class Blaxel(Source):
         order = _Order["Execution"](lambda one: one.id, lambda one: one.created_at, ask.sort)
         # The documents leave open whether meta.total counts this job's executions or the workspace's.
         listing = _CursorListing(pages, order, narrowed=_unfiltered(ask), filtered=True)
-        return _Named(within_window(listing, ask), self, job)
+        return Explained(within_window(listing, ask), NotFound, lambda: self._missing(job, None))
 
     async def execution(self, job: str, execution: str) -> FullExecution:
         """Read one execution (`GET /jobs/{jobId}/executions/{executionId}`)."""
@@ -132,7 +141,7 @@ class Blaxel(Source):
         pages = _Pages(self._http, path, _params(ask, query=True), WireTask, lambda row: row.task(), 200)
         order = _Order["Task"](lambda one: one.name, lambda one: one.created_at, ask.sort)
         listing = _CursorListing(pages, order, narrowed=_unfiltered(ask), filtered=not _unfiltered(ask))
-        return _Named(listing, self, job, execution)
+        return Explained(listing, NotFound, lambda: self._missing(job, execution))
 
     async def check_job(self, name: str) -> None:
         """Read a job only to see that it exists; the documents give its list of executions no 404."""
@@ -141,7 +150,7 @@ class Blaxel(Source):
         except NotFound:
             raise await self._unknown_job(name) from None
 
-    async def missing(self, job: str, execution: str | None) -> UnknownName:
+    async def _missing(self, job: str, execution: str | None) -> UnknownName:
         """Return what is missing where a list answered 404."""
         if execution is None:
             return await self._unknown_job(job)
@@ -267,7 +276,7 @@ class _CursorListing(Generic[T]):
     def __init__(self, pages: _Pages[T], order: _Order[T], *, narrowed: bool, filtered: bool) -> None:
         self._pages = pages
         self._order = order
-        self._filtered = filtered
+        self.filtered = filtered
         self.narrowed = narrowed
 
     async def fetch(self, at: Spot, want: int) -> Batch[T]:
@@ -287,7 +296,7 @@ class _CursorListing(Generic[T]):
                 return following
             return Spot(at.upstream, self._order.mark(done, rest[index]))
 
-        return Batch(rest, after, following, page.total(filtered=self._filtered))
+        return Batch(rest, after, following, page.total(filtered=self.filtered))
 
 
 class _FromEnd(Generic[T]):
@@ -300,7 +309,8 @@ class _FromEnd(Generic[T]):
         self._pages = pages
         self._order = _Order(order.identity, order.created, flipped)
         back = _Pages(pages.http, pages.path, params, pages.shape, pages.read, pages.largest)
-        self._back = _CursorListing(back, self._order, narrowed=forward.narrowed, filtered=True)
+        self._filtered = forward.filtered
+        self._back = _CursorListing(back, self._order, narrowed=forward.narrowed, filtered=forward.filtered)
         self.narrowed = forward.narrowed
 
     async def fetch(self, at: Spot, want: int) -> Batch[T]:
@@ -309,31 +319,10 @@ class _FromEnd(Generic[T]):
             return await self._back.fetch(at, want)
         items, page = await self._pages.get("", want, anchor="end")
         items.reverse()
-        total = page.total(filtered=True)
+        total = page.total(filtered=self._filtered)
 
         def after(index: int) -> Spot:
             return Spot("", self._order.mark(index + 1, items[index]))
 
-        whole = total.value is not None and total.value <= len(items)
+        whole = total.kind == "exact" and total.value == len(items)
         return Batch(items, after, None if whole or not items else after(len(items) - 1), total)
-
-
-class _Named(Generic[T]):
-    """A listing below a job or an execution: a 404 says which of the two does not exist."""
-
-    def __init__(self, listing: Listing[T], source: Blaxel, job: str, execution: str | None = None) -> None:
-        self._listing = listing
-        self._source = source
-        self._names = (job, execution)
-        self.narrowed = listing.narrowed
-
-    async def fetch(self, at: Spot, want: int) -> Batch[T]:
-        """Read one page.
-
-        Raises:
-            UnknownName: the job or the execution does not exist.
-        """
-        try:
-            return await self._listing.fetch(at, want)
-        except NotFound:
-            raise await self._source.missing(*self._names) from None

@@ -7,21 +7,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import UnknownName
-from jobtrail.paging import Chain
-from jobtrail.sources.base import Ask, FullExecution, Sort, Source
+from jobtrail.errors import UnknownName, shown
+from jobtrail.models import Job
+from jobtrail.paging import EVERYTHING, Chain, Walk, walk
+from jobtrail.sources.base import Ask, Explained, FullExecution, Sort, Source, unknown_name
 from jobtrail.sources.blaxel_wire import DEPLOYMENTS, EXECUTION_WORDS, TASK_WORDS
 from jobtrail.sources.runwisp_wire import RUN_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
-    from jobtrail.models import Execution, Job, JobDetail, LogTail, Run, Task
+    from jobtrail.models import Execution, JobDetail, LogTail, Run, Task
     from jobtrail.paging import Listing
     from jobtrail.sources.blaxel import Blaxel
     from jobtrail.sources.runwisp import RunWisp
 
 __all__ = ["Embedded"]
+
+_KINDS = {"job": "batch job", "task": "scheduled task", "service": "service"}
 
 
 class Embedded(Source):
@@ -70,19 +73,30 @@ class Embedded(Source):
         """Return the batch job of that name, or the scheduled task."""
         try:
             return await self._blaxel.job(name)
-        except UnknownName as unknown:
-            try:
-                return await self._runwisp.job(name)
-            except UnknownName:
-                raise unknown from None
+        except UnknownName:
+            pass
+        try:
+            return await self._runwisp.job(name)
+        except UnknownName:
+            raise await self._unknown(name, "job") from None
 
     async def check_job(self, name: str) -> None:
         """Raise unless one of the two has it."""
         await self.job(name)
 
+    async def _unknown(self, name: str, what: str) -> UnknownName:
+        """Return what to say of a name that is not of the kind asked for."""
+        ask = Ask(sort=self.job_sort)
+        jobs = (await walk(self.jobs(ask), Walk[Job](limit=EVERYTHING))).items
+        for job in jobs:
+            if job.name == name:
+                call = f"list_executions(job={name!r})" if job.kind == "job" else f"list_runs(task={name!r})"
+                return UnknownName(f"{shown(name)} is a {_KINDS[job.kind]}; call {call}")
+        return UnknownName(unknown_name(what, name, [job.name for job in jobs], "list_jobs()"))
+
     def executions(self, job: str, ask: Ask) -> Listing[Execution]:
         """List executions of a batch job."""
-        return self._blaxel.executions(job, ask)
+        return Explained(self._blaxel.executions(job, ask), UnknownName, lambda: self._unknown(job, "job"))
 
     async def execution(self, job: str, execution: str) -> FullExecution:
         """Return one execution."""
@@ -94,7 +108,8 @@ class Embedded(Source):
 
     async def runs(self, task: str | None, ask: Ask) -> Listing[Run]:
         """List runs of a scheduled task."""
-        return await self._runwisp.runs(task, ask)
+        listing = await self._runwisp.runs(task, ask)
+        return Explained(listing, UnknownName, lambda: self._unknown(task, "task")) if task else listing
 
     async def run(self, run: str) -> Run:
         """Return one run."""

@@ -15,6 +15,7 @@ from jobtrail.sources.runwisp import RunWisp
 
 if TYPE_CHECKING:
     from jobtrail.settings import SourceSettings
+    from jobtrail.sources import Edge
 
 __all__ = ["blaxel", "embedded", "runwisp"]
 
@@ -24,11 +25,11 @@ _PLANE_URL = "http://plane.invalid"
 _BLAXEL_HEADERS = {"Blaxel-Version": VERSION}
 
 
-def blaxel(one: SourceSettings, fingerprint: str, transport: httpx2.AsyncBaseTransport | None) -> Blaxel:
+def blaxel(one: SourceSettings, fingerprint: str, edge: Edge) -> Blaxel:
     """Open a Blaxel workspace: API key, else client credentials, else a device login."""
     base = (one.url or BLAXEL_URL).rstrip("/")
     headers = {**_BLAXEL_HEADERS, **({"X-Blaxel-Workspace": one.workspace} if one.workspace else {})}
-    http = _http(one, base, transport, _blaxel_auth(one, base), headers)
+    http = _http(one, base, edge.transport, _blaxel_auth(one, base), headers)
     return Blaxel(one.name, http, fingerprint)
 
 
@@ -53,10 +54,10 @@ def _blaxel_auth(one: SourceSettings, base: str) -> httpx2.Auth | None:
     return auth.Bearer(one.access_token.get_secret_value()) if one.access_token else None
 
 
-def runwisp(one: SourceSettings, fingerprint: str, transport: httpx2.AsyncBaseTransport | None) -> RunWisp:
+def runwisp(one: SourceSettings, fingerprint: str, edge: Edge) -> RunWisp:
     """Open a RunWisp daemon: its Unix socket, else its address with a token, a password or neither."""
     if one.socket:
-        transport = transport or httpx2.AsyncHTTPTransport(uds=one.socket)
+        transport = edge.transport or httpx2.AsyncHTTPTransport(uds=one.socket)
         return RunWisp(one.name, _http(one, _SOCKET_URL, transport, None, {}), fingerprint)
     base = (one.url or RUNWISP_URL).rstrip("/")
     signer: httpx2.Auth | None = None
@@ -64,18 +65,14 @@ def runwisp(one: SourceSettings, fingerprint: str, transport: httpx2.AsyncBaseTr
         signer = auth.Bearer(one.token.get_secret_value())
     elif one.password:
         signer = auth.RunWispLogin(base, one.password.get_secret_value(), who=_who(one), fix=_fix(one))
-    return RunWisp(one.name, _http(one, base, transport, signer, {}), fingerprint)
+    return RunWisp(one.name, _http(one, base, edge.transport, signer, {}), fingerprint)
 
 
-def embedded(
-    one: SourceSettings,
-    fingerprint: str,
-    transport: httpx2.AsyncBaseTransport | None,  # noqa: ARG001 # the plane is its own network edge
-) -> Embedded:
+def embedded(one: SourceSettings, fingerprint: str, edge: Edge) -> Embedded:
     """Open the embedded plane in-process; its sample workspace is made when first asked for."""
     from jobtrail.plane import SamplePlane  # noqa: PLC0415 # only where nothing else is configured
 
-    plane = SamplePlane()
+    plane = SamplePlane(edge.clock.now)
     inside = httpx2.ASGITransport(plane, raise_app_exceptions=False)
     jobs = Blaxel(one.name, _http(one, f"{_PLANE_URL}/v0", inside, None, _BLAXEL_HEADERS), fingerprint)
     tasks = RunWisp(one.name, _http(one, _PLANE_URL, inside, None, {}), fingerprint)

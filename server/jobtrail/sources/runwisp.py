@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, UnreadableAnswer, Unsupported, shown
 from jobtrail.models import Job, JobDetail, LogTail, Run, Total
 from jobtrail.paging import Batch, Chain, Spot
-from jobtrail.sources.base import NEWEST_FIRST, Ask, Sort, Source, unknown_name, within_window
+from jobtrail.sources.base import NEWEST_FIRST, Ask, Explained, Sort, Source, unknown_name, within_window
 from jobtrail.sources.runwisp_runs import KeyListing, OffsetListing, Runs
 from jobtrail.sources.runwisp_wire import (
     RUN_WORDS,
@@ -147,7 +147,8 @@ class RunWisp(Source):
         _order(params, ask.sort, "sort_field", "sort_direction", _SORTS_SEED)
         runs = Runs(self._http, f"api/tasks/{name_in_path('task', task)}/runs", params, self.forget)
         filtered = bool(ask.statuses or ask.window or ask.query)
-        return within_window(OffsetListing(runs, ask.sort, narrowed=not filtered, filtered=filtered), ask)
+        listing = OffsetListing(runs, ask.sort, narrowed=not filtered, filtered=filtered)
+        return Explained(within_window(listing, ask), NotFound, lambda: self._unknown_task(task))
 
     def forget(self) -> None:
         """Look at the dialect again next time: the daemon may have been replaced."""

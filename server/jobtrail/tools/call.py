@@ -183,7 +183,7 @@ class ListCall:
         """Return the call to try next where nothing matched."""
         dropped = next((name for name in ("query", "search", "status", "since", "until") if name in self.args), None)
         if dropped is None:
-            return None
+            return "there is nothing to list: it exists and is empty"
         rest = {name: value for name, value in self.args.items() if name != dropped}
         return f"nothing matched; to widen: {call_text(self.tool, {**rest, 'source': self.source.name})}"
 

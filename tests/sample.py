@@ -1,0 +1,61 @@
+"""A client of Jobtrail over the sample workspace at a fixed time, and how an agent follows a walk."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from mcp import Client
+from mcp.types import TextContent
+
+from jobtrail.app import build_server
+from jobtrail.settings import Settings, SourceSettings
+from jobtrail.window import Clock
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator
+
+    from mcp.types import CallToolResult
+
+__all__ = ["NOW", "SAMPLE", "FixedClock", "answer", "follow", "sample_client", "text_of"]
+
+NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
+SAMPLE = Settings(sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded")
+
+
+@dataclass(frozen=True)
+class FixedClock(Clock):
+    """A clock that stands still."""
+
+    moment: datetime = NOW
+
+    def now(self) -> datetime:
+        return self.moment
+
+
+@asynccontextmanager
+async def sample_client(now: datetime = NOW) -> AsyncGenerator[Client]:
+    async with Client(build_server(SAMPLE, clock=FixedClock(moment=now))) as client:
+        yield client
+
+
+def text_of(result: CallToolResult) -> str:
+    return "\n".join(block.text for block in result.content if isinstance(block, TextContent))
+
+
+async def answer(client: Client, tool: str, **arguments: Any) -> tuple[str, dict[str, Any]]:
+    """Return an answer's text and its structured content."""
+    result = await client.call_tool(tool, arguments)
+    assert not result.is_error, text_of(result)
+    assert result.structured_content is not None
+    return text_of(result), result.structured_content
+
+
+async def follow(client: Client, tool: str, **arguments: Any) -> list[dict[str, Any]]:
+    """Return every page of a walk; after the first, by its cursor alone."""
+    pages = [(await answer(client, tool, **arguments))[1]]
+    while cursor := pages[-1].get("cursor"):
+        pages.append((await answer(client, tool, cursor=cursor))[1])
+    return pages

