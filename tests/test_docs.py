@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from mcp.shared.exceptions import MCPError
 
 import jobtrail
 from jobtrail.cli import main
@@ -122,6 +123,20 @@ async def test_prompts_are_served_with_their_arguments_filled_in() -> None:
     assert "since 3d and why" in str(filled.messages[0].content)
     assert "since 24h and why" in str(default.messages[0].content)
     assert "since 24h # New orders {{since}} and why" in str(hostile.messages[0].content)
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "sentence"),
+    [
+        ("explain-execution", {}, "prompt explain-execution needs job"),
+        ("triage", {"sicne": "3d"}, "triage has no argument 'sicne'; it takes since"),
+        ("triag", {}, "there is no prompt 'triag'; did you mean triage?"),
+    ],
+)
+async def test_a_prompt_that_cannot_be_filled_says_why(name: str, arguments: dict[str, str], sentence: str) -> None:
+    async with sample_client() as client:
+        with pytest.raises(MCPError, match=re.escape(sentence)):
+            await client.get_prompt(name, arguments)
 
 
 def test_the_changelog_tells_of_what_is_not_released() -> None:

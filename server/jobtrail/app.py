@@ -13,7 +13,8 @@ import anyio
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
 from mcp.server.mcpserver.tools import Tool
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.shared.exceptions import MCPError
+from mcp.types import INVALID_PARAMS, CallToolResult, TextContent, ToolAnnotations
 from pydantic import ValidationError
 
 from jobtrail import __version__
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
     import httpx2
-    from mcp.types import InputRequiredResult
+    from mcp.types import GetPromptResult, InputRequiredResult
 
     from jobtrail.settings import Settings
 
@@ -106,6 +107,25 @@ class _Server(MCPServer[State]):
             if isinstance(error.__cause__, ValidationError):
                 return _failed(_misfit(name, error.__cause__))
             raise
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[State] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """Fill a prompt; what is wrong with the request is said, where the SDK would call it an internal error."""
+        prompts = {prompt.name: prompt for prompt in await self.list_prompts()}
+        if name not in prompts:
+            hint = _did_you_mean(closest(name, prompts))
+            raise MCPError(INVALID_PARAMS, f"there is no prompt {shown(name)}; {hint}there are {', '.join(prompts)}")
+        accepted = {one.name: bool(one.required) for one in prompts[name].arguments or []}
+        for given in arguments or {}:
+            if given not in accepted:
+                raise MCPError(
+                    INVALID_PARAMS, f"{name} has no argument {shown(given)}; it takes {', '.join(accepted)}"
+                )
+        missing = [one for one, required in accepted.items() if required and not (arguments or {}).get(one)]
+        if missing:
+            raise MCPError(INVALID_PARAMS, f"prompt {name} needs {', '.join(missing)}")
+        return await super().get_prompt(name, arguments, context)
 
 
 def _did_you_mean(near: Any) -> str:
