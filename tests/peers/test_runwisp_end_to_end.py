@@ -101,8 +101,9 @@ class Arrivals:
 async def test_over_stdio_cursors_alone_list_exactly_the_failed_runs_while_new_ones_arrive(
     runwisp_daemon: Daemon,
 ) -> None:
+    insert_runs(runwisp_daemon.db, failed_rows(60, datetime(2026, 1, 5, tzinfo=UTC)))
     before = {row["id"] for row in read_runs(runwisp_daemon.db, FAILED)}
-    assert len(before) > 50
+    assert len(before) > 60
     command = StdioServerParameters(
         command=sys.executable,
         args=["-m", "jobtrail", "serve"],
