@@ -87,15 +87,19 @@ def build_server(
 class _Server(MCPServer[State]):
     """The SDK's server with our sentences for arguments that fit no schema."""
 
+    def __init__(self, *, tools: list[Tool], **options: Any) -> None:
+        super().__init__(tools=tools, **options)
+        self._accepted = {tool.name: tuple(tool.parameters.get("properties", {})) for tool in tools}
+
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[State] | None = None
     ) -> CallToolResult | InputRequiredResult:
         """Call a tool; a misspelt argument is an error here, where the SDK would drop it in silence."""
-        tools = {tool.name: tool for tool in await self.list_tools()}
-        if name not in tools:
-            near = closest(name, tools)
-            return _failed(f"there is no tool {shown(name)}; {_did_you_mean(near)}there are {', '.join(tools)}")
-        accepted: dict[str, Any] = tools[name].input_schema.get("properties", {})
+        accepted = self._accepted.get(name)
+        if accepted is None:
+            near = closest(name, self._accepted)
+            known = ", ".join(self._accepted)
+            return _failed(f"there is no tool {shown(name)}; {_did_you_mean(near)}there are {known}")
         for given in arguments:
             if given not in accepted:
                 near = closest(given, accepted)

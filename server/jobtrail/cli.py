@@ -86,6 +86,9 @@ def _load() -> Settings:
         format="%(asctime)s %(levelname)s %(name)s %(message)s",
         force=True,
     )
+    for name in ("httpx2", "httpcore2"):
+        # They log addresses and headers, which may hold credentials.
+        logging.getLogger(name).setLevel(logging.WARNING)
     return settings
 
 

@@ -24,6 +24,8 @@ from jobtrail.errors import SettingsError
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
 
+    import uvicorn
+    from anyio.abc import TaskStatus
     from mcp.server.mcpserver import MCPServer
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -165,7 +167,7 @@ def run_app(app: ASGIApp, bind: HttpBind, ready: Callable[[str], None]) -> int:
 
     async def serve() -> None:
         async with anyio.create_task_group() as group:
-            group.start_soon(_on_signal, server)
+            await group.start(_on_signal, server)
             ready(url)
             await server.serve(sockets=[listener])
             group.cancel_scope.cancel()
@@ -174,12 +176,14 @@ def run_app(app: ASGIApp, bind: HttpBind, ready: Callable[[str], None]) -> int:
     return 0
 
 
-async def _on_signal(server: Any) -> None:
+async def _on_signal(server: uvicorn.Server, *, task_status: TaskStatus[None]) -> None:
     with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            # The second one does not wait for open streams.
+        task_status.started()
+        async for number in signals:
+            # The second one does not wait for requests under way.
             server.force_exit = server.should_exit
-            server.should_exit = True
+            # sse-starlette hooks into this method: open event streams end by themselves.
+            server.handle_exit(number, None)
 
 
 def _listen(bind: HttpBind) -> socket.socket:

@@ -59,7 +59,7 @@ def _refused(request: Request, refusal: Exception) -> Response:
     """Answer a refusal in the words of the API that was asked."""
     if not isinstance(refusal, Refusal):
         raise refusal
-    if request.url.path.startswith("/api"):
+    if request.scope["path"].startswith("/api/"):
         body: dict[str, Any] = {
             "title": refusal.error,
             "status": refusal.status,

@@ -7,13 +7,13 @@ from __future__ import annotations
 
 import json
 import re
-import secrets
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import JSONResponse
 from starlette.routing import Route
 
+from jobtrail.plane.access import Access
 from jobtrail.plane.answers import Refusal
 from jobtrail.plane.cursors import open_cursor, seal_cursor
 from jobtrail.plane.store import Query, moment
@@ -38,7 +38,6 @@ DEPLOYMENTS = (
 _SORTS = ("createdAt:desc", "createdAt:asc", "name:asc", "name:desc")
 _SHORTEST_Q, _LONGEST_Q = 2, 200
 _MASK = "***"
-_TOKEN_SECONDS = 7200
 
 
 @dataclass(frozen=True)
@@ -57,9 +56,8 @@ class Blaxel:
 
     def __init__(self, store: Store, api_key: str | None, clock: Callable[[], datetime]) -> None:
         self._store = store
-        self._key = api_key
+        self._access = Access(api_key, clock)
         self._clock = clock
-        self._tokens: set[str] = set()
 
     def routes(self) -> list[Route]:
         """Return the routes below `/v0`."""
@@ -70,22 +68,13 @@ class Blaxel:
             Route(below, self.executions),
             Route(below + "/{execution}", self.execution),
             Route(below + "/{execution}/tasks", self.tasks),
-            Route("/oauth/token", self.token, methods=["POST"]),
+            Route("/oauth/token", self._access.token, methods=["POST"]),
         ]
-
-    def token(self, request: Request) -> Response:
-        """`POST /oauth/token` with client credentials: a token that lives two hours."""
-        if not request.headers.get("authorization", "").lower().startswith("basic "):
-            raise Refusal(401, "unauthorized", "client credentials are required")
-        token = secrets.token_urlsafe(24)
-        self._tokens.add(token)
-        body = {"access_token": token, "refresh_token": "", "expires_in": _TOKEN_SECONDS, "token_type": "Bearer"}
-        return JSONResponse(body)
 
     def jobs(self, request: Request) -> Response:
         """`GET /jobs`: cursor, limit 50 (200), sort, q, anchor, status."""
         workspace = self._enter(request)
-        asked = self._list(request, workspace, 50, 200)
+        asked = self._list(request, workspace, 50, 200, of_jobs=True)
         if not asked.paged:
             rows = self._store.jobs(workspace, Query("createdAt", descending=True, limit=-1))
             return JSONResponse([_job(row) for row in rows])
@@ -143,13 +132,10 @@ class Blaxel:
         return self._page(asked, lambda query: self._store.tasks(row["key"], query), _task, key, row["total"])
 
     def _enter(self, request: Request) -> str:
-        """Check the key in any of its header forms, and return the workspace."""
-        headers = request.headers
-        given = headers.get("x-blaxel-authorization") or headers.get("authorization") or ""
-        token = given.partition(" ")[2].strip()
-        if self._key is not None and token not in {self._key, *self._tokens}:
-            raise Refusal(401, "unauthorized", "a valid API key is required")
-        return headers.get("x-blaxel-workspace") or request.query_params.get("workspace") or self._store.workspace
+        """Check the key, and return the workspace: of the header, of the query, or the store's own."""
+        self._access.check(request)
+        named = request.headers.get("x-blaxel-workspace") or request.query_params.get("workspace")
+        return named or self._store.workspace
 
     def _version(self, request: Request) -> bool:
         """Return whether the version header asks for the paged contract; unknown versions are refused."""
@@ -158,24 +144,24 @@ class Blaxel:
             raise Refusal(400, "invalid_api_version", f"unknown API version; known: {', '.join(KNOWN_VERSIONS)}")
         return bool(version)
 
-    def _list(self, request: Request, workspace: str, default: int, most: int) -> _List:
-        paged = self._version(request)
-        params = request.query_params
+    def _list(self, request: Request, workspace: str, default: int, most: int, *, of_jobs: bool = False) -> _List:
+        """Read the parameters; the older contract has but `limit`, and checks `status` without filtering by it."""
+        paged, params = self._version(request), request.query_params
+        limit = min(_whole(request, "limit", default, 1), most)
+        statuses = _statuses(params.get("status", "")) if of_jobs else ()
+        if not paged:
+            return _List(Query("createdAt", descending=True, limit=limit), paged, ())
         sort = params.get("sort") or _SORTS[0]
         if sort not in _SORTS:
             raise Refusal(400, "bad_request", f"sort must be one of {', '.join(_SORTS)}")
-        q = params.get("q", "").strip().lower()
-        if len(q) > _LONGEST_Q:
-            raise Refusal(400, "bad_request", f"q must have at most {_LONGEST_Q} characters")
-        q = q if len(q) >= _SHORTEST_Q else ""
-        statuses = _statuses(params.get("status", "")) if request.url.path.endswith("/jobs") else ()
-        bound_to = (workspace, request.url.path, sort, q, ",".join(statuses))
+        q = _search(params.get("q", ""))
         cursor = params.get("cursor", "")
-        from_end = _from_end(params.get("anchor"), sort, cursor)
-        limit = min(_whole(request, "limit", default, 1), most)
+        from_end = of_jobs and _from_end(params.get("anchor"), sort, cursor)
+        # Not `request.url.path`: that needs the rest of the URL to be well formed.
+        bound_to = (workspace, request.scope["path"], sort, q, ",".join(statuses))
         key, _, direction = sort.partition(":")
         query = Query("name" if key == "name" else "createdAt", descending=direction == "desc", limit=limit, q=q)
-        if cursor and paged:
+        if cursor:
             now = self._clock().timestamp()
             query = replace(query, after=open_cursor(self._secret, bound_to, cursor, now))
         return _List(query, paged, bound_to, from_end, statuses)
@@ -226,9 +212,17 @@ def _whole(request: Request, name: str, default: int, least: int) -> int:
     text = request.query_params.get(name, "")
     if not text:
         return default
-    if not re.fullmatch(r"[0-9]{1,9}", text) or int(text) < least:
+    if not re.fullmatch(r"[0-9]{1,18}", text) or int(text) < least:
         raise Refusal(400, "bad_request", f"{name} must be a whole number from {least} on")
     return int(text)
+
+
+def _search(text: str) -> str:
+    """Read `q`: trimmed and lowercased; what is too short does not filter."""
+    q = text.strip().lower()
+    if len(q) > _LONGEST_Q:
+        raise Refusal(400, "bad_request", f"q must have at most {_LONGEST_Q} characters")
+    return q if len(q) >= _SHORTEST_Q else ""
 
 
 def _statuses(text: str) -> tuple[str, ...]:

@@ -34,7 +34,7 @@ def seal_cursor(secret: str, bound_to: tuple[str, ...], key: Key, now: float) ->
         now: Unix seconds.
     """
     payload = json.dumps([int(now), *key], separators=(",", ":")).encode()
-    return base64.urlsafe_b64encode(_mac(secret, bound_to, payload) + payload).decode().rstrip("=")
+    return _text(_mac(secret, bound_to, payload) + payload)
 
 
 def open_cursor(secret: str, bound_to: tuple[str, ...], cursor: str, now: float) -> Key:
@@ -48,6 +48,9 @@ def open_cursor(secret: str, bound_to: tuple[str, ...], cursor: str, now: float)
     except (binascii.Error, ValueError):
         raise Refusal(400, "bad_request", "invalid cursor") from None
     mac, payload = blob[:_MAC], blob[_MAC:]
+    if _text(blob) != cursor:
+        # Base64 has several spellings of the same bytes; only the one that was given out counts.
+        raise Refusal(400, "bad_request", "invalid cursor")
     if not hmac.compare_digest(mac, _mac(secret, bound_to, payload)):
         raise Refusal(400, "bad_request", "cursor does not belong to this query")
     minted, first, second = json.loads(payload)
@@ -56,6 +59,11 @@ def open_cursor(secret: str, bound_to: tuple[str, ...], cursor: str, now: float)
     return first, second
 
 
+def _text(blob: bytes) -> str:
+    return base64.urlsafe_b64encode(blob).decode().rstrip("=")
+
+
 def _mac(secret: str, bound_to: tuple[str, ...], payload: bytes) -> bytes:
-    message = "\0".join(bound_to).encode() + b"\0" + payload
+    # As JSON, so that no two queries have the same text, and a name of any characters has one.
+    message = json.dumps(bound_to).encode() + b"\0" + payload
     return hmac.new(bytes.fromhex(secret), message, hashlib.sha256).digest()[:_MAC]

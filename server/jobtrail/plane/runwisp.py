@@ -141,4 +141,6 @@ def _run(row: Row, request: Request) -> dict[str, Any]:
 
 
 def _schema(request: Request, name: str) -> str:
-    return f"{request.url.scheme}://{request.url.netloc}/schemas/{name}.json"
+    # Not `request.url`: that needs the query to be well formed.
+    base = request.base_url
+    return f"{base.scheme}://{base.netloc}/schemas/{name}.json"

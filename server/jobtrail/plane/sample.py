@@ -83,7 +83,8 @@ def _definition(job: BatchJob) -> Event:
         "metadata": {"displayName": job.title, "labels": labels, "createdBy": "sample"},
         "spec": {"enabled": job.deployment == "DEPLOYED", "region": "us-pdx-1", "runtime": runtime,
                  "triggers": triggers if job.schedule else []},
-        "search": " ".join((job.name, job.title, *labels, *labels.values())).lower(),
+        # Apart from each other: a search is for a part of one of them.
+        "search": "\n".join((job.name, job.title, *labels, *labels.values())).lower(),
     }  # fmt: skip
     created = _EPOCH + timedelta(days=_chance("created", job.name).randrange(600), seconds=7)
     return Event("job.defined", created, job.name, status=job.deployment, body=body)
@@ -126,22 +127,25 @@ def _tasks(
         begin = lanes[lane]
         length = job.length * chance.uniform(0.5, 1.5)
         fails = number in bad
-        events.append(Event("task.scheduled", at, name, execution, "pending", spec))
-        events.append(Event("task.status", begin, name, execution, "running"))
+        mine = [
+            Event("task.scheduled", at, name, execution, "pending", spec),
+            Event("task.status", begin, name, execution, "running"),
+        ]
         if fails or chance.random() < 0.01:  # noqa: PLR2004 # a rare retry that helps
             # Each attempt gets about as far as the last one.
             condition = _condition(bad.get(number, job.causes[0]), begin, chance)
             begin += length
-            events.append(Event("task.status", begin, name, execution, "pending", [condition]))
+            mine.append(Event("task.status", begin, name, execution, "pending", [condition]))
             begin += 5 * _SECOND
-            events.append(Event("task.status", begin, name, execution, "running"))
+            mine.append(Event("task.status", begin, name, execution, "running"))
         ended = begin + length
         status = "failed" if fails else "succeeded"
         conditions = [_condition(bad[number], ended, chance, attempt) for attempt in (1, 2)] if fails else None
         if job.habit == "superseded" and job.every is not None and ended > at + job.every:
             ended, status, conditions = at + job.every + chance.uniform(1, 60) * _SECOND, "cancelled", None
-            begin = min(begin, ended)
         failed = failed or status == "failed"
+        # A task that is cancelled does not get as far as its retry.
+        events += [event for event in mine if event.at < ended]
         events.append(Event("task.status", ended, name, execution, status, conditions))
         lanes[lane] = ended
     timed_out = job.habit == "capped" and failed

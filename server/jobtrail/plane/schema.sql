@@ -15,6 +15,8 @@ CREATE TABLE events (
 );
 CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
+CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events
+BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 
 CREATE TABLE jobs (
   workspace  TEXT NOT NULL,
@@ -48,7 +50,8 @@ CREATE TABLE executions (
   UNIQUE (workspace, job, id)
 );
 CREATE INDEX executions_by_time ON executions (workspace, job, created_at, id);
-CREATE INDEX executions_by_id ON executions (workspace, id);
+-- A task's event names its execution alone, so ids are unique in a workspace.
+CREATE UNIQUE INDEX executions_by_id ON executions (workspace, id);
 
 CREATE TABLE tasks (
   execution  INTEGER NOT NULL,
@@ -58,6 +61,7 @@ CREATE TABLE tasks (
   updated_at INTEGER NOT NULL,
   started_at INTEGER,
   ended_at   INTEGER,
+  attempts   INTEGER NOT NULL DEFAULT 0,
   status     TEXT NOT NULL,
   spec       TEXT,
   conditions TEXT,
@@ -124,11 +128,11 @@ BEGIN
     failure = failure + (NEW.status = 'failed') - (task.status = 'failed'),
     running = running + (NEW.status = 'running') - (task.status = 'running'),
     cancelled = cancelled + (NEW.status = 'cancelled') - (task.status = 'cancelled'),
-    -- Running again after an attempt that left a condition: that was a retry.
-    retried = retried + (NEW.status = 'running' AND task.started_at IS NOT NULL),
+    -- Tasks that were retried, not retries: a task counts when its second attempt begins.
+    retried = retried + (NEW.status = 'running' AND task.status <> 'running' AND task.attempts = 1),
     updated_at = NEW.at
   FROM (
-    SELECT tasks.status, tasks.started_at, tasks.execution FROM tasks
+    SELECT tasks.status, tasks.attempts, tasks.execution FROM tasks
     JOIN executions ON executions.key = tasks.execution
     WHERE executions.workspace = NEW.workspace AND executions.id = NEW.parent AND tasks.name = NEW.name
   ) AS task
@@ -138,6 +142,7 @@ BEGIN
     updated_at = NEW.at,
     started_at = CASE WHEN NEW.status = 'running' THEN coalesce(started_at, NEW.at) ELSE started_at END,
     ended_at = CASE WHEN NEW.status IN ('succeeded', 'failed', 'cancelled') THEN NEW.at END,
+    attempts = attempts + (NEW.status = 'running' AND status <> 'running'),
     conditions = coalesce(NEW.body, conditions)
   WHERE name = NEW.name
     AND execution = (SELECT key FROM executions WHERE workspace = NEW.workspace AND id = NEW.parent);
