@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import os
 import sys
 from typing import TYPE_CHECKING
 
@@ -31,7 +32,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        sys.stderr.close()
+        # The reader has enough, as in `jobtrail tour | head`; Python must not flush into the pipe at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
 
 
@@ -115,13 +117,18 @@ def _tour(arguments: argparse.Namespace) -> int:
 
     from jobtrail.tour import tour  # noqa: PLC0415 # see _serve
 
-    return anyio.run(tour, settings, arguments.source, print)
+    try:
+        return anyio.run(tour, settings, arguments.source, print)
+    except BaseExceptionGroup as group:
+        if group.subgroup(BrokenPipeError):
+            raise BrokenPipeError from None
+        raise
 
 
 def _plane(arguments: argparse.Namespace) -> int:
     settings = _load()
     from jobtrail.plane import SamplePlane  # noqa: PLC0415 # see _serve
-    from jobtrail.serving import HttpBind, run_app  # noqa: PLC0415 # see _serve
+    from jobtrail.serving import Gate, HttpBind, run_app  # noqa: PLC0415 # see _serve
 
     bind = HttpBind.loopback_only(arguments.host, arguments.port, settings)
 
@@ -132,4 +139,4 @@ def _plane(arguments: argparse.Namespace) -> int:
             flush=True,
         )
 
-    return run_app(SamplePlane(), bind, ready)
+    return run_app(Gate(SamplePlane(), bind), bind, ready)

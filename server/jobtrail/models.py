@@ -91,10 +91,10 @@ class Job(_Seen):
 
 
 class Execution(_Seen):
-    """One triggered execution of a Blaxel job."""
+    """One triggered execution of a Blaxel job; on a page of one job's executions, `job` is the page's."""
 
     id: str
-    job: str
+    job: str | None = None
     status: Status
     raw_status: str | None = None
     created_at: Moment | None = None
@@ -118,10 +118,13 @@ class Task(_Seen):
 
 
 class Run(_Seen):
-    """One run of a RunWisp task. `exit_code` is there only once the run has ended."""
+    """One run of a RunWisp task; on a page of one task's runs, `task` is the page's.
+
+    `exit_code` is there only once the run has ended.
+    """
 
     id: str
-    task: str
+    task: str | None = None
     status: Status
     raw_status: str | None = None
     created_at: Moment | None = None

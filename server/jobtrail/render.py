@@ -107,7 +107,7 @@ def _task_row(one: Task) -> dict[str, str]:
 def _run_row(one: Run) -> dict[str, str]:
     return {
         "id": one.id,
-        "task": one.task,
+        "task": one.task or "",
         "status": _status(one),
         "created": _stamp(one.created_at),
         "duration": _duration(one.duration_s),
@@ -195,7 +195,7 @@ def _tasks(page: TaskPage) -> str:
 def _runs(page: RunPage) -> str:
     what = f"runs of {page.task}" if page.task else "runs of all tasks"
     rows = [_run_row(one) for one in page.items]
-    return _page(page, what, "list_runs", [{**row, "task": ""} for row in rows] if page.task else rows)
+    return _page(page, what, "list_runs", rows)
 
 
 def _fields(row: Mapping[str, str], *skip: str) -> str:

@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     import uvicorn
     from anyio.abc import TaskStatus
     from mcp.server.mcpserver import MCPServer
-    from starlette.types import ASGIApp, Receive, Scope, Send
+    from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from jobtrail.settings import Settings
 
-__all__ = ["HttpBind", "http_app", "run_app", "serve_stdio"]
+__all__ = ["Gate", "HttpBind", "http_app", "run_app", "serve_stdio"]
 
 _GRACE_SECONDS = 2
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
@@ -122,13 +122,46 @@ class Gate:
                 status_code=401,
                 headers={"WWW-Authenticate": "Bearer"},
             )
-        await (refusal or self._app)(scope, receive, send)
+        if refusal is not None:
+            await refusal(scope, receive, send)
+            return
+        whole = _Whole(send)
+        await self._app(scope, receive, whole.send)
+        await whole.end()
 
     def _knows(self, request: Request) -> bool:
         if self._token is None:
             return True
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode())
+
+
+class _Whole:
+    """One whole response: an event stream that stops with the server is ended, not left open.
+
+    The SDK's SSE endpoint returns a second, empty response after such a stream; it is dropped.
+    """
+
+    def __init__(self, send: Send) -> None:
+        self._send = send
+        self._started = False
+        self._more = True
+
+    async def send(self, message: Message) -> None:
+        """Pass on the messages of the first response."""
+        if message["type"] == "http.response.start":
+            if self._started:
+                await self.end()
+            self._started = True
+        if self._more:
+            self._more = message["type"] != "http.response.body" or message.get("more_body", False)
+            await self._send(message)
+
+    async def end(self) -> None:
+        """End the response where its app did not."""
+        if self._started and self._more:
+            self._more = False
+            await self._send({"type": "http.response.body", "body": b"", "more_body": False})
 
 
 def http_app(server: MCPServer[Any], transport: Literal["sse", "http"], bind: HttpBind) -> ASGIApp:
@@ -195,7 +228,8 @@ def _listen(bind: HttpBind) -> socket.socket:
     except OSError as error:
         listener.close()
         raise SettingsError(
-            f"cannot listen on {bind.host}:{bind.port} ({error.strerror}); give another --port, or 0 for a free one"
+            f"cannot listen on {bind.host}:{bind.port} ({error.strerror}); give another --host or --port, "
+            "--port 0 for any free one"
         ) from None
     listener.listen(128)
     return listener

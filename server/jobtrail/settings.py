@@ -11,6 +11,7 @@ import re
 import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
@@ -43,19 +44,42 @@ ENVIRONMENT = {
 }
 
 
+_BLAXEL_SECRETS = {"api_key": "BL_API_KEY", "client_credentials": "BL_CLIENT_CREDENTIALS"}
+
+
 def _blank_to_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
+def _trimmed(value: Any) -> Any:
+    """Drop the spaces and line ends that pasting and secret files leave around a value."""
+    return _blank_to_none(value.strip() if isinstance(value, str) else value)
+
+
 def _an_address(value: str | None) -> str | None:
-    if value is not None and not re.match(r"https?://[^/]", value):
-        raise ValueError("give an address that begins with http:// or https://")
+    if value is None:
+        return None
+    try:
+        parts = urlsplit(value)
+        fits = parts.scheme in {"http", "https"} and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        fits = False
+    if not fits or re.search(r"\s", value):
+        raise ValueError("give an address such as https://host:port/path")
     return value
 
 
-Text = Annotated[str | None, BeforeValidator(_blank_to_none)]
+def _fits_a_header(value: str | SecretStr | None) -> Any:
+    text = value.get_secret_value() if isinstance(value, SecretStr) else value or ""
+    if not (text.isascii() and text.isprintable()):
+        raise ValueError("there are characters in it that no HTTP header may carry; was it copied in full?")
+    return value
+
+
 M = TypeVar("M", bound=BaseModel)
-Secret = Annotated[SecretStr | None, BeforeValidator(_blank_to_none)]
+Text = Annotated[str | None, BeforeValidator(_trimmed)]
+Password = Annotated[SecretStr | None, BeforeValidator(_blank_to_none)]
+Secret = Annotated[SecretStr | None, BeforeValidator(_trimmed), AfterValidator(_fits_a_header)]
 
 
 class _Frozen(BaseModel):
@@ -74,8 +98,9 @@ class SourceSettings(_Frozen):
     name: str = Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")
     kind: Literal["blaxel", "runwisp", "embedded"]
     origin: str = ""
-    url: Annotated[Text, AfterValidator(_an_address)] = None
-    workspace: Text = None
+    # Not shown: an address may hold a user name and a password.
+    url: Annotated[Text, AfterValidator(_an_address)] = Field(default=None, repr=False)
+    workspace: Annotated[Text, AfterValidator(_fits_a_header)] = None
     api_key: Secret = None
     api_key_env: Text = None
     client_credentials: Secret = None
@@ -84,7 +109,7 @@ class SourceSettings(_Frozen):
     refresh_token: Secret = None
     device_code: Secret = None
     socket: Text = None
-    password: Secret = None
+    password: Password = None
     password_env: Text = None
     token: Secret = None
     token_env: Text = None
@@ -118,13 +143,13 @@ def load(environ: Mapping[str, str] | None = None, home: Path | None = None) -> 
     environ = os.environ if environ is None else environ
     given = {key: value for key, value in environ.items() if key in ENVIRONMENT and value.strip()}
     table = _file(given.get("JOBTRAIL_CONFIG"))
-    sources = _sources(given, environ, table, home or Path.home())
+    sources = _sources(given, environ, table, home or _home())
     default = given.get("JOBTRAIL_SOURCE") or table.get("default") or sources[0].name
     names = [source.name for source in sources]
     if default not in names:
         raise SettingsError(f"the default source {shown(default)} is not configured; configured: {', '.join(names)}")
     timezone = given.get("JOBTRAIL_TZ") or table.get("timezone") or "UTC"
-    _check_zone(timezone)
+    _check_zone(timezone, "JOBTRAIL_TZ" if "JOBTRAIL_TZ" in given else f"timezone of {table.get('path')}")
     return _validated(
         Settings,
         {
@@ -137,8 +162,25 @@ def load(environ: Mapping[str, str] | None = None, home: Path | None = None) -> 
             ),
             "log_level": given.get("JOBTRAIL_LOG_LEVEL", "WARNING").upper(),
         },
-        "the environment",
+        "settings",
+        {"auth_token": "JOBTRAIL_AUTH_TOKEN", "log_level": "JOBTRAIL_LOG_LEVEL"},
     )
+
+
+def _home() -> Path:
+    """Return the home directory; one without files for a user who has none, as in some containers."""
+    try:
+        return Path.home()
+    except RuntimeError:
+        return Path(os.devnull)
+
+
+def _is_file(path: Path) -> bool:
+    """Return whether there is a file; one behind a closed door is not there."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
 
 
 def _sources(
@@ -157,27 +199,34 @@ def _blaxel(given: Mapping[str, str], home: Path) -> SourceSettings | None:
     """Read the Blaxel source of the environment: API key, then client credentials, then the CLI's file."""
     path = home / ".blaxel" / "config.yaml"
     named = [key for key in given if key.startswith("BL_")]
-    if not named and not path.is_file():
+    if not named and not _is_file(path):
         return None
     keys: dict[str, Any] = {"url": given.get("BL_API_URL"), "workspace": given.get("BL_WORKSPACE")}
     if "BL_API_KEY" in given:
         keys["api_key"] = given["BL_API_KEY"]
     elif "BL_CLIENT_CREDENTIALS" in given:
         keys["client_credentials"] = given["BL_CLIENT_CREDENTIALS"]
-    elif path.is_file():
-        keys = {**_cli_file(path, given.get("BL_WORKSPACE")), "url": given.get("BL_API_URL")}
+    elif _is_file(path):
+        found = _cli_file(path, given.get("BL_WORKSPACE"))
+        if not found and not named:
+            return None
+        keys = {**keys, **found}
     origin = "BL_API_KEY, BL_CLIENT_CREDENTIALS or `bl login`, and BL_WORKSPACE"
     if "BL_API_URL" not in given and not any(
         keys.get(key) for key in ("api_key", "client_credentials", "access_token")
     ):
         raise SettingsError(f"{' and '.join(named) or path} is set, but no Blaxel credentials are; set {origin}")
-    return _validated(
-        SourceSettings, {"name": "blaxel", "kind": "blaxel", "origin": origin, **keys}, "the environment"
-    )
+    variables = {"url": "BL_API_URL", "workspace": "BL_WORKSPACE"}
+    variables |= {key: name for key, name in _BLAXEL_SECRETS.items() if name in given}
+    fields = {"name": "blaxel", "kind": "blaxel", "origin": origin, **keys}
+    return _validated(SourceSettings, fields, str(path), variables)
 
 
 def _cli_file(path: Path, workspace: str | None) -> dict[str, Any]:
-    """Read the file that `bl login` writes; the CLI and the Python SDK spell client credentials differently."""
+    """Read the file that `bl login` writes, nothing where nobody is logged in.
+
+    The CLI and the Python SDK spell client credentials differently.
+    """
     import yaml  # noqa: PLC0415 # only where the file is there
 
     try:
@@ -189,6 +238,8 @@ def _cli_file(path: Path, workspace: str | None) -> dict[str, Any]:
         credentials = dict((entry or {}).get("credentials") or {})
     except (OSError, UnicodeDecodeError, yaml.YAMLError, AttributeError, TypeError, ValueError) as error:
         raise SettingsError(f"{path} cannot be read ({type(error).__name__}); run `bl login` again") from None
+    if not entries:
+        return {}
     if entry is None:
         raise SettingsError(f"{path} has no workspace {shown(wanted)}; set BL_WORKSPACE or run `bl login`")
     if credentials.get("apiKey"):
@@ -208,16 +259,21 @@ def _runwisp(given: Mapping[str, str]) -> SourceSettings | None:
     names = ("url", "socket", "password", "token")
     keys = {name: given.get(f"RUNWISP_{name.upper()}") for name in names}
     origin = "RUNWISP_URL or RUNWISP_SOCKET, and RUNWISP_PASSWORD or RUNWISP_TOKEN"
-    return _validated(
-        SourceSettings, {"name": "runwisp", "kind": "runwisp", "origin": origin, **keys}, "the environment"
-    )
+    fields = {"name": "runwisp", "kind": "runwisp", "origin": origin, **keys}
+    return _validated(SourceSettings, fields, "RunWisp", {name: f"RUNWISP_{name.upper()}" for name in names})
 
 
 def _file(named: str | None) -> dict[str, Any]:
     import platformdirs  # noqa: PLC0415 # not before it is needed
 
-    path = Path(named).expanduser() if named else platformdirs.user_config_path("jobtrail") / "config.toml"
-    if not named and not path.is_file():
+    try:
+        path = Path(named or platformdirs.user_config_path("jobtrail") / "config.toml").expanduser()
+    except RuntimeError:
+        # No home directory: without a name that is the same as no file.
+        if named:
+            raise SettingsError(f"{named} cannot be read (no such user); check JOBTRAIL_CONFIG") from None
+        return {}
+    if not named and not _is_file(path):
         return {}
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
@@ -252,25 +308,27 @@ def _with_secrets(row: dict[str, Any], environ: Mapping[str, str], where: str) -
         variable = row.get(f"{key}_env")
         if variable is None:
             continue
-        if not environ.get(str(variable)):
+        if not environ.get(str(variable), "").strip():
             raise SettingsError(f"{where} reads {key} from ${variable}, which is not set")
         row = {**row, key: environ[str(variable)]}
     return row
 
 
-def _check_zone(name: str) -> None:
+def _check_zone(name: str, where: str) -> None:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
-        raise SettingsError(
-            f"JOBTRAIL_TZ={shown(name)} is not an IANA zone; give one such as Europe/Berlin"
-        ) from None
+        raise SettingsError(f"{where}: {shown(name)} is not an IANA zone; give one such as Europe/Berlin") from None
 
 
-def _validated(shape: type[M], fields: Mapping[str, Any], where: str) -> M:
+def _validated(
+    shape: type[M], fields: Mapping[str, Any], where: str, variables: Mapping[str, str] | None = None
+) -> M:
+    """Return the model; what does not fit is named by its environment variable, or as a key of `where`."""
     try:
         return shape.model_validate(fields)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         key = ".".join(str(part) for part in first["loc"])
-        raise SettingsError(f"{where}: {key}: {first['msg']}") from None
+        place = (variables or {}).get(key) or f"{where}: {key}"
+        raise SettingsError(f"{place}: {first['msg'].removeprefix('Value error, ')}") from None

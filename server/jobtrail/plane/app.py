@@ -59,7 +59,7 @@ def _refused(request: Request, refusal: Exception) -> Response:
     """Answer a refusal in the words of the API that was asked."""
     if not isinstance(refusal, Refusal):
         raise refusal
-    if request.scope["path"].startswith("/api/"):
+    if _of_runwisp(request):
         body: dict[str, Any] = {
             "title": refusal.error,
             "status": refusal.status,
@@ -71,7 +71,13 @@ def _refused(request: Request, refusal: Exception) -> Response:
 
 
 def _not_found(request: Request, _error: Exception) -> Response:
-    return _refused(request, Refusal(404, "not_found", "no such endpoint"))
+    word = "Not Found" if _of_runwisp(request) else "not_found"
+    return _refused(request, Refusal(404, word, "no such endpoint"))
+
+
+def _of_runwisp(request: Request) -> bool:
+    # Not `request.url`: that needs the query to be well formed.
+    return request.scope["path"].startswith("/api/")
 
 
 class _Labelled:

@@ -13,7 +13,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Literal
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import Generator, Iterable, Iterator, Sequence
     from pathlib import Path
 
 __all__ = ["Event", "Key", "Query", "Row", "RunQuery", "Store", "StoreError", "moment", "stamp"]
@@ -105,6 +105,16 @@ def moment(micros: int | None) -> str | None:
     return text.replace("+00:00", "Z")
 
 
+def _statements(script: str) -> Iterator[str]:
+    """Split a script; SQLite's own way to run one would end the transaction around it."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
+
+
 class Store:
     """A SQLite store, in memory or in a file; safe to use from several threads.
 
@@ -121,17 +131,24 @@ class Store:
         self._db.row_factory = sqlite3.Row
         if path is not None:
             self._db.execute("PRAGMA journal_mode = WAL")
-        self._migrate()
+        try:
+            self._migrate()
+        except StoreError:
+            self._db.close()
+            raise
 
     def _migrate(self) -> None:
-        version = self._db.execute("PRAGMA user_version").fetchone()[0]
-        if version > SCHEMA_VERSION:
-            self._db.close()
-            raise StoreError(f"the store has version {version}; this Jobtrail knows up to {SCHEMA_VERSION}")
-        if version == 0:
-            schema = (files("jobtrail.plane") / "schema.sql").read_text(encoding="utf-8")
-            self._db.executescript(f"BEGIN;\n{schema}\nPRAGMA user_version = {SCHEMA_VERSION};\nCOMMIT;")
-            self.set_meta("cursor_key", secrets.token_hex(32))
+        # In one transaction: another process may open the same new file at this moment.
+        with self._transaction() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise StoreError(f"the store has version {version}; this Jobtrail knows up to {SCHEMA_VERSION}")
+            if version == 0:
+                schema = (files("jobtrail.plane") / "schema.sql").read_text(encoding="utf-8")
+                for statement in _statements(schema):
+                    db.execute(statement)
+                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+                db.execute("INSERT INTO meta VALUES ('cursor_key', ?)", (secrets.token_hex(32),))
 
     def close(self) -> None:
         """Close the database."""

@@ -56,7 +56,7 @@ class HttpLimits:
 
     connect: float = 5.0
     read: float = 20.0
-    total: float = 30.0
+    total: float = 25.0
     attempts: int = 4
     body: int = 64 * 1024 * 1024
     backoff: float = 0.2

@@ -54,6 +54,7 @@ async def list_executions(
     walked = await call.walk(listing, ask, lambda one: [one.id])
     if not call.scanned + walked.scanned:
         await call.source.check_job(name)
+    walked.items = [one.model_copy(update={"job": None}) for one in walked.items]
     return ExecutionPage(job=name, **call.page(walked, ask, listing))
 
 

@@ -41,9 +41,11 @@ async def list_runs(
     ask = call.ask(call.source.run_words, call.source.run_sorts)
     name = call.text("task")
     listing = await call.source.runs(name, ask)
-    walked = await call.walk(listing, ask, lambda one: [one.task, one.id])
+    walked = await call.walk(listing, ask, lambda one: [one.task or "", one.id])
     if name and not call.scanned + walked.scanned:
         await call.source.check_job(name)
+    if name:
+        walked.items = [one.model_copy(update={"task": None}) for one in walked.items]
     return RunPage(task=name, **call.page(walked, ask, listing))
 
 
