@@ -283,7 +283,9 @@ class Store:
             clauses.append("(instr(lower(task), ?) OR instr(lower(id), ?))")
             values += [query.search.lower()] * 2
         where, direction = " AND ".join(clauses), "DESC" if query.descending else "ASC"
-        order = f"{_RUN_SORTS[query.sort]} {direction}, created_at {direction}, id {direction}"
+        # Named once each: SQLite would sort anew for a second created_at.
+        columns = dict.fromkeys((_RUN_SORTS[query.sort], "created_at", "id"))
+        order = ", ".join(f"{column} {direction}" for column in columns)
         total = self._rows(f"SELECT count(*) FROM runs WHERE {where}", values)[0][0]  # noqa: S608 # names are ours
         sql = f"SELECT * FROM runs WHERE {where} ORDER BY {order} LIMIT ? OFFSET ?"  # noqa: S608 # likewise
         return self._rows(sql, (*values, query.limit, query.offset)), total

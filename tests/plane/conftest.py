@@ -1,0 +1,29 @@
+"""Stores that are made once; tests only read them."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobtrail.plane import Store, fill
+from tests.plane.stocks import stocked
+from tests.sample import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture(scope="session")
+def sample() -> Iterator[Store]:
+    store = Store(None)
+    fill(store, NOW)
+    yield store
+    store.close()
+
+
+@pytest.fixture(scope="session")
+def stock() -> Iterator[Store]:
+    store = stocked()
+    yield store
+    store.close()

@@ -1,0 +1,137 @@
+"""Small stores for tests of the plane, and a client of the plane over one."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+
+from jobtrail.plane import Event, Store, build_plane
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Mapping
+
+__all__ = [
+    "EXECUTIONS", "PAGED", "START", "TASKS", "Hand", "at", "client_of", "execution", "job", "name_of", "names_in",
+    "refused", "stocked", "task", "walk",
+]  # fmt: skip
+
+START = datetime(2026, 11, 1, tzinfo=UTC)
+EXECUTIONS, TASKS = "/jobs/etl/executions", "/jobs/etl/executions/exec-000/tasks"
+PAGED = {"Blaxel-Version": "2026-04-28"}
+
+
+@dataclass
+class Hand:
+    """A clock that is moved by hand."""
+
+    moment: datetime = START
+
+    def __call__(self) -> datetime:
+        return self.moment
+
+
+def at(minutes: float) -> datetime:
+    return START + timedelta(minutes=minutes)
+
+
+def job(
+    name: str,
+    minutes: float = 0,
+    *,
+    title: str = "",
+    labels: Mapping[str, str] | None = None,
+    status: str = "DEPLOYED",
+    envs: list[dict[str, Any]] | None = None,
+) -> Event:
+    labels = labels or {}
+    body = {
+        "metadata": {"displayName": title, "labels": labels},
+        "spec": {"enabled": True, "runtime": {"envs": envs or []}},
+        "search": "\n".join((name, title, *labels, *labels.values())).lower(),
+    }
+    return Event("job.defined", at(minutes), name, status=status, body=body)
+
+
+def execution(identity: str, of: str, minutes: float = 0, status: str = "queued", **spec: Any) -> list[Event]:
+    created = Event("execution.created", at(minutes), identity, of, "queued", {"parallelism": 1, **spec})
+    if status == "queued":
+        return [created]
+    return [
+        created,
+        Event("execution.status", at(minutes + 1), identity, of, "running"),
+        Event("execution.status", at(minutes + 2), identity, of, status),
+    ]
+
+
+def task(name: str, of: str, minutes: float = 0, *statuses: str) -> list[Event]:
+    events = [Event("task.scheduled", at(minutes), name, of, "pending", {"maxRetries": 2, "timeout": "30m"})]
+    return events + [
+        Event("task.status", at(minutes + number), name, of, status) for number, status in enumerate(statuses, 1)
+    ]
+
+
+@asynccontextmanager
+async def client_of(
+    store: Store,
+    path: str = "/v0",
+    *,
+    clock: Hand | None = None,
+    api_key: str | None = None,
+    version: str = PAGED["Blaxel-Version"],
+) -> AsyncGenerator[httpx2.AsyncClient]:
+    """A client of the plane, in the paged contract unless told; an error inside the plane raises here."""
+    transport = httpx2.ASGITransport(build_plane(store, api_key=api_key, clock=clock or Hand()))
+    base = f"http://plane.invalid{path}"
+    async with httpx2.AsyncClient(transport=transport, base_url=base, headers={"Blaxel-Version": version}) as client:
+        yield client
+
+
+async def walk(client: httpx2.AsyncClient, path: str, **params: Any) -> list[dict[str, Any]]:
+    """Return the bodies of every page of a list."""
+    pages: list[dict[str, Any]] = []
+    cursor: dict[str, str] = {}
+    while True:
+        answer = await client.get(path, params={**params, **cursor})
+        assert answer.status_code == 200, answer.text
+        pages.append(answer.json())
+        meta = pages[-1]["meta"]
+        assert meta["hasMore"] == bool(meta["nextCursor"])
+        if not meta["hasMore"]:
+            return pages
+        cursor = {"cursor": meta["nextCursor"]}
+
+
+def stocked() -> Store:
+    """Return 210 jobs, of one of which there are 110 executions, of the first of which there are 210 tasks."""
+    store = Store(None)
+    store.record(
+        [
+            job("etl", -1, title="Nightly ETL", labels={"team": "Data Platform", "Env-Tier": "gold"}),
+            *(job(f"job-{number:03}", number, status="FAILED" if number < 5 else "BUILT") for number in range(209)),
+            *(event for number in range(110) for event in execution(f"exec-{number:03}", "etl", number)),
+            *(event for number in range(210) for event in task(f"task-{number}", "exec-000", 5)),
+        ]
+    )
+    return store
+
+
+def name_of(item: dict[str, Any]) -> str:
+    metadata = item["metadata"]
+    return metadata.get("id") or metadata["name"]
+
+
+def names_in(answer: httpx2.Response) -> list[str]:
+    assert answer.status_code == 200, answer.text
+    return [name_of(item) for item in answer.json()["data"]]
+
+
+def refused(answer: httpx2.Response, status: int = 400, error: str = "bad_request") -> str:
+    """Return the message of a refusal, whose body is in the vendor's shape."""
+    body = answer.json()
+    assert (answer.status_code, body["error"], body["code"]) == (status, error, status), answer.text
+    assert set(body) == {"error", "code", "message"}
+    return body["message"]

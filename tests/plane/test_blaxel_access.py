@@ -1,0 +1,256 @@
+"""Who is let in on the Blaxel side, what is never shown, and names and queries meant to do harm."""
+
+from __future__ import annotations
+
+import base64
+import json
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+
+from jobtrail.plane import Store, build_plane
+from tests.plane.stocks import (
+    EXECUTIONS,
+    PAGED,
+    START,
+    TASKS,
+    Hand,
+    client_of,
+    execution,
+    job,
+    name_of,
+    names_in,
+    refused,
+    task,
+    walk,
+)
+
+if TYPE_CHECKING:
+    from starlette.types import Receive, Scope, Send
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_secrets_and_overridden_variables_are_masked() -> None:
+    store = Store(None)
+    envs = [{"name": "OPEN", "value": "shown"}, {"name": "TOKEN", "value": "hidden-1", "secret": True}]
+    store.record([job("etl", envs=envs), *execution("e1", "etl", envOverride={"A": "hidden-2", "B": "hidden-3"})])
+    async with client_of(store, "") as client:
+        bodies = ""
+        for path in ("/v0/jobs", "/v0/jobs/etl?show_secrets=true", f"/v0{EXECUTIONS}", f"/v0{EXECUTIONS}/e1"):
+            for version in ("", "2026-04-28"):
+                bodies += (await client.get(path, headers={"Blaxel-Version": version})).text
+        one = (await client.get("/v0/jobs/etl")).json()
+        run = (await client.get(f"/v0{EXECUTIONS}/e1")).json()
+    assert "hidden" not in bodies
+    assert one["spec"]["runtime"]["envs"] == [
+        {"name": "OPEN", "value": "shown"},
+        {"name": "TOKEN", "value": "***", "secret": True},
+    ]
+    assert run["spec"] == {"parallelism": 1, "envOverride": {"A": "***", "B": "***"}}
+
+
+async def test_no_secret_of_the_sample_is_in_any_answer(sample: Store) -> None:
+    masked: list[dict[str, str]] = []
+    bodies: list[str] = []
+    async with client_of(sample) as client:
+        listed = await client.get("/jobs", params={"limit": 200})
+        bodies.append(listed.text)
+        for name in names_in(listed):
+            bodies.append((await client.get(f"/jobs/{name}", params={"show_secrets": "true"})).text)
+            pages = await walk(client, f"/jobs/{name}/executions", limit=100)
+            executions = [one for page in pages for one in page["data"]]
+            masked += [one["spec"]["envOverride"] for one in executions if "envOverride" in one["spec"]]
+            bodies.append(json.dumps(executions))
+            for one in executions[:1]:
+                path = f"/jobs/{name}/executions/{name_of(one)}"
+                bodies += [(await client.get(path)).text, (await client.get(f"{path}/tasks")).text]
+    assert len(bodies) > 30
+    assert '"name":"DATABASE_URL","value":"***","secret":true' in bodies[0]
+    assert not [body for body in bodies if "sample-secret" in body]
+    assert masked == [{"BATCH_SIZE": "***"}] * len(masked)
+    assert masked
+
+
+@pytest.mark.parametrize("header", ["Authorization", "X-Blaxel-Authorization"])
+async def test_a_key_is_taken_from_either_header(stock: Store, header: str) -> None:
+    async with client_of(stock, api_key="key") as client:
+        for value in ("Bearer key", "bearer key", "Bearer  key "):
+            assert (await client.get("/jobs", headers={header: value})).status_code == 200
+        for value in ("Bearer other", "Bearer ", "Bearer", "key", "Basic key", "Bearer keyé", ""):
+            refused(await client.get("/jobs", headers=[(header.encode(), value.encode())]), 401, "unauthorized")
+
+
+@pytest.mark.parametrize("path", ["/jobs", "/jobs/etl", "/jobs/none", EXECUTIONS, f"{EXECUTIONS}/exec-000", TASKS])
+async def test_nothing_is_told_without_the_key(stock: Store, path: str) -> None:
+    async with client_of(stock, api_key="key") as client:
+        refused(await client.get(path), 401, "unauthorized")
+
+
+async def test_without_a_key_of_its_own_the_plane_lets_anybody_in(stock: Store) -> None:
+    async with client_of(stock) as client:
+        for headers in ({}, {"Authorization": "Bearer whatever"}):
+            assert (await client.get("/jobs", headers=headers)).status_code == 200
+
+
+def basic(text: str) -> dict[str, str]:
+    return {"Authorization": f"Basic {base64.b64encode(text.encode()).decode()}"}
+
+
+GRANT = {"grant_type": "client_credentials"}
+
+
+async def test_client_credentials_get_a_token_that_lives_two_hours(stock: Store) -> None:
+    clock = Hand()
+    async with client_of(stock, api_key="key", clock=clock) as client:
+        answer = (await client.post("/oauth/token", json=GRANT, headers=basic("id:key"))).json()
+        token = answer.pop("access_token")
+        assert answer == {"refresh_token": "", "expires_in": 7200, "token_type": "Bearer"}
+        for header in ("Authorization", "X-Blaxel-Authorization"):
+            clock.moment = START + timedelta(seconds=7199)
+            assert (await client.get("/jobs", headers={header: f"Bearer {token}"})).status_code == 200
+            clock.moment = START + timedelta(seconds=7200)
+            refused(await client.get("/jobs", headers={header: f"Bearer {token}"}), 401, "unauthorized")
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [
+        {},
+        basic("id:wrong"),
+        basic("key"),
+        basic(":"),
+        {"Authorization": "Basic ☃".encode()},
+        {"Authorization": "Bearer key"},
+    ],
+)
+async def test_other_credentials_get_no_token(stock: Store, headers: dict[str, Any]) -> None:
+    async with client_of(stock, api_key="key") as client:
+        refused(await client.post("/oauth/token", json=GRANT, headers=headers), 401, "unauthorized")
+
+
+@pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"grant_type": "password"}', b"\xff"])
+async def test_another_grant_gets_no_token(stock: Store, body: bytes) -> None:
+    async with client_of(stock) as client:
+        answer = await client.post("/oauth/token", content=body, headers=basic("id:secret"))
+        assert "client_credentials" in refused(answer, error="unsupported_grant_type")
+
+
+async def test_workspaces_do_not_see_each_other() -> None:
+    store = Store(None, "ours")
+    for space, job_names in (("ours", ["shared", "mine"]), ("theirs", ["shared", "secret"])):
+        store.record([job(name) for name in job_names], space)
+        # The same ids in both.
+        store.record([*execution("e1", "shared", 0, "running"), *task("t1", "e1", 0, "running")], space)
+    store.record(task("t2", "e1", 1, "failed"), "theirs")
+    async with client_of(store) as client:
+        ways: list[dict[str, Any]] = [
+            {"headers": {"X-Blaxel-Workspace": "theirs"}},
+            {"params": {"workspace": "theirs"}},
+        ]
+        for where in ways:
+            listed = (await client.get("/jobs", **where)).json()
+            assert sorted(map(name_of, listed["data"])) == ["secret", "shared"]
+            assert {one["metadata"]["workspace"] for one in listed["data"]} == {"theirs"}
+            assert listed["meta"]["total"] == 2
+            assert (await client.get("/jobs/shared/executions/e1", **where)).json()["stats"]["failure"] == 1
+            refused(await client.get("/jobs/mine", **where), 404, "not_found")
+        own = (await client.get("/jobs/shared/executions/e1")).json()
+        assert (own["stats"]["total"], own["stats"]["failure"], len(own["tasks"])) == (1, 0, 1)
+        refused(await client.get("/jobs/secret"), 404, "not_found")
+        both = await client.get("/jobs", params={"workspace": "theirs"}, headers={"X-Blaxel-Workspace": "ours"})
+        assert sorted(names_in(both)) == ["mine", "shared"]
+        empty = (await client.get("/jobs", params={"workspace": "nobody's"})).json()
+        assert empty == {"data": [], "meta": {"hasMore": False, "nextCursor": "", "total": 0}}
+
+
+@pytest.mark.parametrize(
+    ("path", "what"),
+    [
+        ("/jobs/none", "job"),
+        ("/jobs/none/executions", "job"),
+        ("/jobs/none/executions/exec-000", "job"),
+        ("/jobs/none/executions/exec-000/tasks", "job"),
+        ("/jobs/etl/executions/none", "execution"),
+        ("/jobs/etl/executions/none/tasks", "execution"),
+        ("/jobs/job-001/executions/exec-000", "execution"),
+        ("/jobs/job-001/executions/exec-000/tasks", "execution"),
+        ("/jobs/etl/tasks", "no such endpoint"),
+        ("/nothing", "no such endpoint"),
+    ],
+)
+async def test_what_is_not_there_is_not_found(stock: Store, path: str, what: str) -> None:
+    async with client_of(stock) as client:
+        assert what in refused(await client.get(path), 404, "not_found")
+
+
+async def test_there_is_nothing_to_write(stock: Store) -> None:
+    async with client_of(stock) as client:
+        for method in ("POST", "PUT", "PATCH", "DELETE"):
+            refused(await client.request(method, "/jobs/etl"), 404, "not_found")
+
+
+HOSTILE = [
+    "..",
+    "../etl",
+    "../../api/tasks",
+    "a/b",
+    "%",
+    "%2e%2e",
+    "é",
+    "任务",
+    "👩‍💻",
+    "a b",
+    "a?b",
+    "a#b",
+    "\\",
+    "'--",
+    "\x00",
+    "*",
+    "jobs",
+]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+async def test_a_hostile_name_is_looked_up_as_it_is_or_not_found(name: str) -> None:
+    store = Store(None)
+    store.record([job(name), job("etl"), *execution(f"x{name}", name, 1), *task(name, f"x{name}", 1)])
+    quoted = "".join(f"%{byte:02X}" for byte in name.encode())
+    async with client_of(store) as client:
+        answers = [
+            await client.get(f"/jobs/{quoted}{below}")
+            for below in ("", "/executions", f"/executions/x{quoted}", f"/executions/x{quoted}/tasks")
+        ]
+        wrong = await client.get(f"/jobs/etl/executions/{quoted}/tasks")
+    assert wrong.status_code == 404
+    if "/" in name:
+        # A slash ends the name for any router, so such names cannot be asked for.
+        assert {answer.status_code for answer in answers} == {404}
+        return
+    one, runs, run, tasks = (answer.json() for answer in answers)
+    assert one["metadata"]["name"] == name
+    assert [name_of(item) for item in runs["data"]] == [run["metadata"]["id"]] == [f"x{name}"]
+    assert [name_of(item) for item in tasks["data"]] == [name]
+
+
+@pytest.mark.parametrize(
+    "query", [b"q=\xff\xfe", b"cursor=%ff", b"limit=%00", b"&&=&", b"status=\xc3", b"workspace=%ff%00"]
+)
+async def test_a_query_that_is_not_text_is_answered_without_a_server_error(stock: Store, query: bytes) -> None:
+    plane = build_plane(stock)
+
+    async def spoilt(scope: Scope, receive: Receive, send: Send) -> None:
+        await plane({**scope, "query_string": query}, receive, send)
+
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(spoilt), base_url="http://plane.invalid") as client:
+        for path in (
+            "/v0/jobs",
+            f"/v0{EXECUTIONS}",
+            f"/v0{TASKS}",
+            "/v0/jobs/none",
+            "/api/tasks",
+            "/api/tasks/t/runs",
+        ):
+            assert (await client.get(path, headers=PAGED)).status_code in {200, 400, 404, 422}
