@@ -87,7 +87,7 @@ def _install(package: str) -> None:
     CACHE.mkdir(parents=True, exist_ok=True)
     command = [npm, "install", "--no-save", "--no-audit", "--no-fund", "--prefix", str(CACHE), package]
     try:
-        subprocess.run(command, check=True, capture_output=True, text=True, timeout=180)  # noqa: S603 - fixed words
+        subprocess.run(command, check=True, capture_output=True, text=True, timeout=180)
     except subprocess.CalledProcessError as failure:
         raise RunwispMissing(f"npm could not install {package}: {failure.stderr[-400:]}") from failure
     except subprocess.TimeoutExpired as failure:
@@ -107,7 +107,7 @@ def seed_home(binary: Path, home: Path) -> Path:
     """
     config = home / "runwisp.toml"
     home.mkdir(parents=True, exist_ok=True)
-    subprocess.run(  # noqa: S603 - the peer itself
+    subprocess.run(
         [binary, "demo", "--seed-only", "--config", config, "--data", home / "data"],
         check=True,
         capture_output=True,
@@ -192,7 +192,7 @@ class Daemon:
         auth = {"RUNWISP_AUTH": "off"} if self.password is None else {"RUNWISP_PASSWORD": self.password}
         command = [self.binary, "daemon", "--config", self.config, "--data", self.data, "-p", str(self.port)]
         with self.log.open("ab") as log:
-            self._process = subprocess.Popen(  # noqa: S603 - the peer itself
+            self._process = subprocess.Popen(
                 command, stdin=subprocess.DEVNULL, stdout=log, stderr=log, env=_environment(**auth)
             )
         try:
