@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import re
-import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar, cast
 from urllib.parse import urlsplit
@@ -218,7 +217,8 @@ def _blaxel(given: Mapping[str, str], home: Path) -> SourceSettings | None:
         raise SettingsError(f"{' and '.join(named) or path} is set, but no Blaxel credentials are; set {origin}")
     variables = {"url": "BL_API_URL", "workspace": "BL_WORKSPACE"}
     variables |= {key: name for key, name in _BLAXEL_SECRETS.items() if name in given}
-    fields = {"name": "blaxel", "kind": "blaxel", "origin": origin, **keys}
+    where = f"BL_API_URL, {origin}" if "BL_API_URL" in given else origin
+    fields = {"name": "blaxel", "kind": "blaxel", "origin": where, **keys}
     return _validated(SourceSettings, fields, str(path), variables)
 
 
@@ -275,6 +275,8 @@ def _file(named: str | None) -> dict[str, Any]:
         return {}
     if not named and not _is_file(path):
         return {}
+    import tomllib  # noqa: PLC0415 # only where the file is there
+
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
     except OSError as error:

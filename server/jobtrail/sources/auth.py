@@ -53,12 +53,16 @@ class Bearer(httpx2.Auth):
 
 
 class _Login(httpx2.Auth):
-    """A token that is fetched when needed, kept until shortly before it ends, and renewed on a 401."""
+    """A token that is fetched when needed, kept until shortly before it ends, and renewed on a 401.
 
-    def __init__(self, who: str, fix: str, clock: Callable[[], float] = time.monotonic) -> None:
+    Attributes:
+        clock: seconds that only grow.
+    """
+
+    def __init__(self, who: str, fix: str) -> None:
         self._who = who
         self._fix = fix
-        self._clock = clock
+        self.clock: Callable[[], float] = time.monotonic
         self._token = ""
         self._until = 0.0
         self._refusal: tuple[float, Unauthorized] | None = None
@@ -70,7 +74,7 @@ class _Login(httpx2.Auth):
         fresh = False
         while True:
             async with self._lock:
-                if not self._token or self._clock() >= self._until:
+                if not self._token or self.clock() >= self._until:
                     self._raise_recent_refusal()
                     login = self.log_in(request)
                     step = await anext(login)
@@ -80,15 +84,23 @@ class _Login(httpx2.Auth):
                     fresh = True
                 used = self._token
             response = yield _signed(request, used)
-            if response.status_code != _REFUSED or fresh:
+            if response.status_code != _REFUSED:
+                return
+            if fresh:
+                # A log-in that helps nothing; more of them would only use up what the upstream allows.
+                self._refuse(Unauthorized(f"{self._who} refused a token it had just given (HTTP 401); {self._fix}"))
                 return
             # The upstream forgot the token: a restart, or it ended early.
             if self._token == used:
                 self._token = ""
 
+    def _refuse(self, error: Unauthorized) -> None:
+        self._token = ""
+        self._refusal = (self.clock() + _REFUSED_SECONDS, error)
+
     def _raise_recent_refusal(self) -> None:
         """Refuse at once what was refused just now: RunWisp allows five log-in requests in five minutes."""
-        if self._refusal and self._clock() < self._refusal[0]:
+        if self._refusal and self.clock() < self._refusal[0]:
             raise Unauthorized(str(self._refusal[1]))
 
     def log_in(self, request: httpx2.Request) -> Flow:
@@ -100,21 +112,21 @@ class _Login(httpx2.Auth):
         if response.is_error:
             error = error_from(response, response.content, who=f"{self._who} (log-in)", fix=self._fix)
             if isinstance(error, Unauthorized):
-                self._refusal = (self._clock() + _REFUSED_SECONDS, error)
+                self._refuse(error)
             raise error
         try:
             body = response.json()
         except ValueError:
             body = None
         if not isinstance(body, dict):
-            raise UnreadableAnswer(f"{self._who} answered its log-in with something other than JSON. {self._fix}")
+            raise UnreadableAnswer(f"{self._who} answered its log-in with something other than JSON; {self._fix}")
         return body  # pyright: ignore[reportUnknownVariableType] # JSON objects have string keys
 
     def _keep(self, token: object, seconds: float) -> None:
-        if not isinstance(token, str) or not token:
-            raise UnreadableAnswer(f"{self._who} answered its log-in without a token. {self._fix}")
+        if not isinstance(token, str) or not token or not (token.isascii() and token.isprintable()):
+            raise UnreadableAnswer(f"{self._who} answered its log-in without a token; {self._fix}")
         self._token = token
-        self._until = self._clock() + max(seconds - _EARLY, 1.0)
+        self._until = self.clock() + max(seconds - _EARLY, 1.0)
 
 
 class BlaxelToken(_Login):
@@ -169,8 +181,8 @@ class RunWispLogin(_Login):
         """Fetch a nonce, answer it, keep the token."""
         response = yield httpx2.Request("GET", f"{self._base}/api/auth/challenge", extensions=request.extensions)
         nonce = (await self._json(response)).get("nonce")
-        if not isinstance(nonce, str):
-            raise UnreadableAnswer(f"{self._who} gave no challenge to log in with. {self._fix}")
+        if not isinstance(nonce, str) or not nonce.isascii():
+            raise UnreadableAnswer(f"{self._who} gave no challenge to log in with; {self._fix}")
         proof = await anyio.to_thread.run_sync(self._proof, nonce)
         response = yield httpx2.Request(
             "POST",

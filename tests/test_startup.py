@@ -1,0 +1,92 @@
+"""What is loaded when: help loads next to nothing, a server no more than it needs to introduce itself."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+
+import pytest
+
+SECONDS = 60
+HEAVY = {"mcp", "httpx2", "pydantic", "yaml", "sqlite3", "anyio", "starlette", "uvicorn", "stamina"}
+TELL = """
+import atexit, json, sys
+atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))
+"""
+MESSAGES = [
+    {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {"protocolVersion": "2025-11-25", "capabilities": {}, "clientInfo": {"name": "t", "version": "1"}},
+    },
+    {"jsonrpc": "2.0", "method": "notifications/initialized"},
+    {"jsonrpc": "2.0", "id": 2, "method": "tools/list"},
+    {"jsonrpc": "2.0", "id": 3, "method": "prompts/list"},
+]
+
+
+def loaded(code: str) -> set[str]:
+    """Return the modules that a piece of code leaves loaded."""
+    ended = subprocess.run(
+        [sys.executable, "-c", TELL + code],
+        env={"PATH": os.environ["PATH"], "HOME": os.devnull},
+        capture_output=True,
+        text=True,
+        timeout=SECONDS,
+        check=True,
+    )
+    return set(json.loads(ended.stderr))
+
+
+def packages(modules: set[str]) -> set[str]:
+    return {name.partition(".")[0] for name in modules}
+
+
+@pytest.mark.parametrize(
+    "code",
+    [
+        "import jobtrail.cli",
+        "import jobtrail.__main__",
+        "from jobtrail.cli import main; main(['--help'])",
+        "from jobtrail.cli import main; main(['serve', '--help'])",
+        "from jobtrail.cli import main; main(['--version'])",
+    ],
+)
+def test_the_command_line_loads_nothing_heavy_before_it_serves(code: str) -> None:
+    assert loaded(code) & HEAVY == set()
+
+
+def test_reading_the_settings_does_not_load_the_sdk() -> None:
+    modules = loaded("from jobtrail.settings import load; load()")
+    assert modules & {"mcp", "httpx2", "yaml", "sqlite3", "anyio"} == set()
+
+
+def test_a_server_that_was_only_introduced_has_loaded_no_upstream() -> None:
+    code = TELL + "from jobtrail.cli import main; sys.exit(main(['serve']))"
+    pipe = subprocess.PIPE
+    with subprocess.Popen(
+        [sys.executable, "-c", code],
+        env={"PATH": os.environ["PATH"], "HOME": os.devnull},
+        stdin=pipe,
+        stdout=pipe,
+        stderr=pipe,
+        text=True,
+    ) as process:
+        assert process.stdin
+        assert process.stdout
+        for message in MESSAGES:
+            print(json.dumps(message), file=process.stdin, flush=True)
+        answers = {answer["id"]: answer for answer in map(json.loads, (process.stdout.readline() for _ in range(3)))}
+        assert answers[2]["result"]["tools"]
+        _, told = process.communicate(timeout=SECONDS)
+    modules = set(json.loads(told))
+    ours = {name for name in modules if name.startswith("jobtrail.")}
+    upstreams = ("blaxel", "runwisp", "embedded", "opening", "auth")
+    assert ours & {f"jobtrail.sources.{name}" for name in upstreams} == set()
+    assert not {name for name in ours if name.startswith("jobtrail.plane")}
+    # The SDK loads an HTTP client and server in any case; of what is heavy, ours adds the prompts' YAML.
+    added = packages(modules) - packages(loaded("import mcp.server"))
+    assert added & (HEAVY | {"tenacity", "tomllib"}) <= {"yaml"}
