@@ -7,7 +7,7 @@ import inspect
 import logging
 import traceback
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import anyio
 from mcp.server.mcpserver import Context, MCPServer
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
     import httpx2
     from mcp.types import GetPromptResult, InputRequiredResult
+    from pydantic import BaseModel
 
     from jobtrail.settings import Settings
 
@@ -100,11 +101,15 @@ class _Server(MCPServer[State]):
             near = closest(name, self._accepted)
             known = ", ".join(self._accepted)
             return _failed(f"there is no tool {shown(name)}; {_did_you_mean(near)}there are {known}")
-        for given in arguments:
+        for given, value in arguments.items():
             if given not in accepted:
                 near = closest(given, accepted)
                 hint = f"{_did_you_mean(near)}it takes {', '.join(accepted)}"
                 return _failed(f"{name} has no argument {shown(given)}; {hint}")
+            if not _is_unicode(value):
+                return _failed(
+                    f"{name}: {given} holds a lone surrogate, which is no text; give it as a list shows it"
+                )
         try:
             return await super().call_tool(name, arguments, context)
         except ToolError as error:
@@ -132,6 +137,15 @@ class _Server(MCPServer[State]):
         return await super().get_prompt(name, arguments, context)
 
 
+def _is_unicode(value: Any) -> bool:
+    """Return whether a text can be written as UTF-8: a lone surrogate cannot, and JSON can spell one."""
+    try:
+        ("".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
 def _did_you_mean(near: Any) -> str:
     return f"did you mean {near[0]}? " if near else ""
 
@@ -141,6 +155,13 @@ def _misfit(tool: str, error: ValidationError) -> str:
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"][:1])
     return f"{tool}: {name}={shown(first['input'])} does not fit: {clean(first['msg'])}"
+
+
+def _answered(answer: BaseModel) -> CallToolResult:
+    return CallToolResult(
+        content=[TextContent(type="text", text=render(answer))],
+        structured_content=answer.model_dump(mode="json", exclude_none=True),
+    )
 
 
 def _failed(message: str) -> CallToolResult:
@@ -174,7 +195,7 @@ def _translated(spec: ToolSpec) -> Callable[..., Any]:
     async def call(**arguments: Any) -> CallToolResult:
         try:
             with anyio.fail_after(CALL_SECONDS):
-                answer = await spec.fn(**arguments)
+                return _answered(await spec.fn(**arguments))
         except JobtrailError as error:
             return _failed(str(error))
         except TimeoutError:
@@ -184,11 +205,6 @@ def _translated(spec: ToolSpec) -> Callable[..., Any]:
             )
         except Exception as error:  # noqa: BLE001 # the top: nothing may leak from here, nor end the server
             return _failed(_bug(spec.fn.__name__, error))
-        text = render(answer)
-        return CallToolResult(
-            content=[TextContent(type="text", text=text)],
-            structured_content=answer.model_dump(mode="json", exclude_none=True),
-        )
 
     returns = Annotated[CallToolResult, spec.answer]
     signature = inspect.signature(spec.fn, eval_str=True)

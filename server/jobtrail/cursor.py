@@ -28,6 +28,7 @@ __all__ = ["Cursor", "seal", "unseal"]
 _VERSION = "1"
 _MOST_CHARS = 8_192
 _MOST_PAYLOAD = 16_384
+_MOST_DIGITS = 16
 _URL_SAFE = re.compile(r"[A-Za-z0-9_\-=]*")
 _NUMBER, _ENCODED = "~", "~~"
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -74,7 +75,7 @@ def seal(cursor: Cursor) -> str:
     minted = cursor.minted if cursor.spot.upstream else 0
     parts = (cursor.spot.upstream, minted, cursor.scanned, cursor.matched, *cursor.spot.detail)
     packer = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=_DICTIONARY)
-    payload = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode()
+    payload = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
     packed = packer.compress(payload) + packer.flush()
     tail = "".join("." + _written(part) for part in parts)
     return _VERSION + _b64(_check(packed, tail) + packed) + tail
@@ -116,7 +117,7 @@ def _payload(head: str, tail: str, tool: str) -> Any:
         opener = zlib.decompressobj(-15, zdict=_DICTIONARY)
         payload = opener.decompress(packed, _MOST_PAYLOAD)
         return json.loads(payload)
-    except (ValueError, binascii.Error, zlib.error) as error:
+    except (ValueError, RecursionError, binascii.Error, zlib.error) as error:
         raise _malformed(tool) from error
 
 
@@ -131,6 +132,8 @@ def _read(fields: list[Any], parts: list[str | int]) -> Cursor:
         and all(isinstance(value, str | int) for value in plain.values())
     ):
         raise TypeError(fields)
+    # JSON can spell lone surrogates, which nothing after this could write; what cannot be encoded is a ValueError.
+    "".join((tool, source, fingerprint, *map(str, plain), *map(str, plain.values()))).encode()
     spot = Spot(str(upstream), tuple(detail))
     return Cursor(tool, source, fingerprint, int(minted), plain, int(scanned), int(matched), spot)
 
@@ -153,7 +156,7 @@ def _b64(blob: bytes) -> str:
 def _written(part: str | int) -> str:
     """Return a part of a spot in URL-safe characters: numbers in base 36 behind `~`."""
     if isinstance(part, str):
-        return part if _URL_SAFE.fullmatch(part) else _ENCODED + _b64(part.encode())
+        return part if _URL_SAFE.fullmatch(part) else _ENCODED + _b64(part.encode(errors="replace"))
     digits = ""
     left = abs(part)
     while left or not digits:
@@ -166,4 +169,9 @@ def _part(text: str) -> str | int:
     if text.startswith(_ENCODED):
         encoded = text.removeprefix(_ENCODED)
         return base64.urlsafe_b64decode(encoded + "=" * (-len(encoded) % 4)).decode()
-    return int(text.removeprefix(_NUMBER), 36) if text.startswith(_NUMBER) else text
+    if not text.startswith(_NUMBER):
+        return text
+    digits = text.removeprefix(_NUMBER)
+    if len(digits) > _MOST_DIGITS:
+        raise ValueError("no time and no count is that long")
+    return int(digits, 36)

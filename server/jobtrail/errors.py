@@ -148,10 +148,6 @@ class UnreadableAnswer(UpstreamError):
 
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
-# Control and format characters: C0, C1, zero-width and bidirectional marks, line separators.
-_UNSEEN = re.compile(
-    "[\x00-\x1f\x7f-\x9f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff\ufff9-\ufffb\U000e0000-\U000e007f]+"
-)
 
 
 def clean(text: str, most: int = 160) -> str:
@@ -163,7 +159,9 @@ def clean(text: str, most: int = 160) -> str:
     """
     # Cut before the regular expressions, so that a megabyte of text costs no more than a line.
     line = _ANSI.sub("", text[: most * 8])
-    line = " ".join(_UNSEEN.sub(" ", line).split())
+    # What Python does not call printable: control, format and bidirectional characters, separators, private
+    # use, and the lone surrogates that JSON can spell and UTF-8 cannot.
+    line = " ".join("".join(one if one.isprintable() else " " for one in line).split())
     return line if len(line) <= most and len(text) <= most * 8 else line[: most - 1].rstrip() + "…"
 
 

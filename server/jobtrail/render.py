@@ -9,6 +9,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+from jobtrail.errors import clean
 from jobtrail.models import (
     Execution,
     ExecutionDetail,
@@ -184,16 +185,18 @@ def _jobs(page: JobPage) -> str:
 
 
 def _executions(page: ExecutionPage) -> str:
-    return _page(page, f"executions of {page.job}", "list_executions", [_execution_row(one) for one in page.items])
+    return _page(
+        page, f"executions of {clean(page.job)}", "list_executions", [_execution_row(one) for one in page.items]
+    )
 
 
 def _tasks(page: TaskPage) -> str:
-    what = f"tasks of {page.job} {page.execution}"
+    what = f"tasks of {clean(page.job)} {clean(page.execution)}"
     return _page(page, what, "list_tasks", [_task_row(one) for one in page.items])
 
 
 def _runs(page: RunPage) -> str:
-    what = f"runs of {page.task}" if page.task else "runs of all tasks"
+    what = f"runs of {clean(page.task)}" if page.task else "runs of all tasks"
     rows = [_run_row(one) for one in page.items]
     return _page(page, what, "list_runs", rows)
 

@@ -115,6 +115,19 @@ async def test_q_searches_the_ids_of_executions_and_the_names_of_tasks(stock: St
         ]
 
 
+async def test_q_is_lowercased_beyond_ascii_as_the_names_are() -> None:
+    store = Store(None)
+    store.record([job("etl", title="Übergabe"), *execution("Lauf-Ä", "etl"), *task("ПЕРВАЯ", "Lauf-Ä")])
+    async with client_of(store) as client:
+        for path, name, parts in (
+            ("/jobs", "etl", ("über", "ÜBER")),
+            (EXECUTIONS, "Lauf-Ä", ("-ä", "-Ä")),
+            (f"{EXECUTIONS}/Lauf-Ä/tasks", "ПЕРВАЯ", ("первая", "Перв")),
+        ):
+            for q in parts:
+                assert names_in(await client.get(path, params={"q": q})) == [name], q
+
+
 @pytest.mark.parametrize(
     ("sort", "tail"),
     [("", ["job-001", "job-000", "etl"]), ("createdAt:asc", ["job-206", "job-207", "job-208"])],

@@ -134,6 +134,8 @@ def read_statuses(text: str | None, known: Mapping[str, Status]) -> StatusFilter
             near = closest(one, (*STATUSES, *known))
             hint = f"did you mean {' or '.join(near)}? " if near else ""
             raise BadArgument(f"status={shown(one)} is not a status; {hint}valid: {', '.join(STATUSES)}")
+    # Success has no shades, but RunWisp spells it by version, and one version's word finds nothing in another.
+    words = ["succeeded" if known.get(one) == "succeeded" else one for one in words]
     return StatusFilter(
         frozenset(one for one in words if one in STATUSES),
         frozenset(one for one in words if one not in STATUSES),

@@ -202,24 +202,35 @@ class _Pages(Generic[T]):
             if not cursor:
                 raise
             raise ExpiredCursor(f"{self.http.who} no longer takes the cursor of this walk ({error})") from None
-        return self._page(body, int(params["limit"]))
+        items, page = self._page(body, int(params["limit"]))
+        if cursor and page.cursor == cursor:
+            raise UnreadableAnswer(
+                f"{self.http.who} handed back the cursor it was given, so paging would never end; that is a fault of "
+                "the upstream, ask for less with a narrower window or query"
+            )
+        return items, page
 
     def _page(self, body: Any, asked: int) -> tuple[list[T], WirePage]:
         who = self.http.who
         if isinstance(body, list):
             raise UnreadableAnswer(
                 f"{who} answered a bare list where a page with data and meta was due, so a part cannot be told "
-                f"from the whole; what answers there does not know Blaxel-Version {VERSION}. {self.http.fix}"
+                f"from the whole; what answers there does not know Blaxel-Version {VERSION}; {self.http.fix}"
             )
         page = parse(WirePage, body, who)
         rows = page.data
         if rows is None and page.meta is None:
-            raise UnreadableAnswer(f"{who} answered a page without data and meta. {self.http.fix}")
+            raise UnreadableAnswer(f"{who} answered a page without data and meta; {self.http.fix}")
         items = [self.read(parse(self.shape, row, who)) for row in rows or []]
         if page.meta is None and len(items) >= asked:
-            raise UnreadableAnswer(f"{who} answered a full page without meta, so whether there is more is unknown")
+            raise UnreadableAnswer(
+                f"{who} answered a full page without meta, so whether there is more is unknown; {self.http.fix}"
+            )
         if page.more and not page.cursor:
-            raise UnreadableAnswer(f"{who} says that there is more but sends no cursor to reach it")
+            raise UnreadableAnswer(
+                f"{who} says that there is more but sends no cursor to reach it; that is a fault of the upstream, "
+                "a retry may help"
+            )
         return items, page
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, cast
 import anyio
 
 from jobtrail.errors import (
+    BadArgument,
     NotFound,
     RateLimited,
     Rejected,
@@ -38,6 +39,7 @@ SAMPLE_HEADER = "Jobtrail-Data"
 
 _REQUEST_IDS = ("x-cf-request-id", "cf-ray", "x-request-id")
 _ERROR_BODY = 65_536
+_MOST_DIGITS = 20
 _CLIENT_ERROR, _SERVER_ERROR = 400, 500
 
 
@@ -116,6 +118,8 @@ class Http:
                     raise error_from(response, body, who=self.who, fix=self.fix)
                 self._check(response)
                 body = await _read(response, self.limits.body)
+        except httpx2.InvalidURL:
+            raise BadArgument(f"the arguments are too long to send to {self.who}; give shorter ones") from None
         except httpx2.HTTPError as error:
             raise self._unreachable(error) from None
         if len(body) > self.limits.body:
@@ -124,8 +128,8 @@ class Http:
                 "ask for less with a smaller limit or a narrower window"
             )
         try:
-            return json.loads(body)
-        except ValueError:
+            return json.loads(body, parse_int=_integer)
+        except (ValueError, RecursionError):
             raise UnreadableAnswer(
                 f"{self.who} answered with JSON that does not parse; that is a fault of the upstream or of a "
                 "proxy before it, a retry may help"
@@ -139,7 +143,7 @@ class Http:
         if kind != "application/json" and not kind.endswith("+json"):
             raise UnreadableAnswer(
                 f"{self.who} answered {clean(kind, 40) or 'no content type'!r} where JSON was due; its "
-                f"address may point at a web page or a proxy instead of the API. {self.fix}"
+                f"address may point at a web page or a proxy instead of the API; {self.fix}"
             )
         self.sample = response.headers.get(SAMPLE_HEADER) == "sample"
 
@@ -175,6 +179,13 @@ class Http:
         return UnreadableAnswer(f"{self.who} sent an answer that HTTP cannot decode ({type(error).__name__})")
 
 
+def _integer(text: str) -> int:
+    """Read an integer as long as any upstream's: a longer one overflows later, or fills an answer with digits."""
+    if len(text) > _MOST_DIGITS:
+        raise ValueError(text[:_MOST_DIGITS])
+    return int(text)
+
+
 async def _read(response: httpx2.Response, most: int) -> bytes:
     """Return the body, or its first `most` bytes and some more where it is longer."""
     body = bytearray()
@@ -207,7 +218,7 @@ def error_from(response: httpx2.Response, body: bytes, *, who: str, fix: str) ->
     if status in {401, 403}:
         return Unauthorized(f"{who} refused the credentials (HTTP {status}{reference}); {fix}")
     if status == 404:  # noqa: PLR2004 # HTTP's own number
-        return NotFound(f"{who} knows no such thing (HTTP 404{reference}){said}")
+        return NotFound(f"{who} has nothing at this address (HTTP 404{reference}){said}; {fix}")
     if status == 429:  # noqa: PLR2004 # HTTP's own number
         pause = f"wait {wait:.0f} s" if wait is not None else "wait a little"
         message = f"{who} limits its callers (HTTP 429{reference}); {pause} and make the same call again"
@@ -215,7 +226,10 @@ def error_from(response: httpx2.Response, body: bytes, *, who: str, fix: str) ->
     if status >= _SERVER_ERROR:
         message = f"{who} failed (HTTP {status}{reference}){said}; that is the upstream's fault, a retry may help"
         return UpstreamFault(message, retryable=True, retry_after=wait)
-    return Rejected(f"{who} refused the request (HTTP {status}{reference}){said}")
+    return Rejected(
+        f"{who} refused the request (HTTP {status}{reference}){said}; the same call will be refused again, change "
+        "its arguments"
+    )
 
 
 def _reference(response: httpx2.Response) -> str:
@@ -232,11 +246,13 @@ def _retry_after(response: httpx2.Response) -> float | None:
         return None
     try:
         return max(0.0, float(int(value)))
+    except OverflowError:
+        return None
     except ValueError:
         pass
     try:
         moment = parsedate_to_datetime(value)
-    except ValueError:
+    except (ValueError, OverflowError):
         return None
     return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
 
@@ -247,9 +263,15 @@ def _said(response: httpx2.Response, body: bytes) -> str:
         return ""
     try:
         found = _message(json.loads(body))
-    except ValueError:
+    except (ValueError, RecursionError):
         return ""
-    return f": {clean(found, 200)!r}" if found else ""
+    return f": {clean(_without_credentials(response, found), 200)!r}" if found else ""
+
+
+def _without_credentials(response: httpx2.Response, text: str) -> str:
+    """Return text without the credentials of its request, which some upstreams echo."""
+    secret = response.request.headers.get("authorization", "").rpartition(" ")[2]
+    return text.replace(secret, "…") if secret else text
 
 
 def _message(body: Any) -> str | None:

@@ -79,7 +79,7 @@ class RunWisp(Source):
         """Read every task definition (`GET /api/tasks`, which does not page)."""
         try:
             return parse(WireTasks, await self._http.get("api/tasks"), self._http.who).items or []
-        except (NotFound, UnreadableAnswer):
+        except (NotFound, Rejected, UnreadableAnswer):
             self._modern = None
             raise
 
@@ -158,7 +158,7 @@ class RunWisp(Source):
         """Read one run (`GET /api/runs/{runId}`)."""
         if not _ID.fullmatch(run):
             raise BadArgument(
-                f"run={shown(run)} is not a run id; ids are 26 letters and digits, as list_runs shows them"
+                f"run={shown(run)} is not a run id; ids are 26 letters and digits, call list_runs() for them"
             )
         try:
             return parse(WireRun, await self._http.get(f"api/runs/{run}"), self._http.who).run()

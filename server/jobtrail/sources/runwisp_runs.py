@@ -11,7 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import NotFound, StrayCursor, UnreadableAnswer
+from jobtrail.errors import NotFound, Rejected, StrayCursor, UnreadableAnswer
 from jobtrail.models import Run, Total
 from jobtrail.paging import Batch, Spot
 from jobtrail.sources.runwisp_wire import WireRuns
@@ -49,7 +49,7 @@ class Runs:
         params = {**self.params, **more, "limit": max(1, min(size, _LARGEST))}
         try:
             page = parse(WireRuns, await self.http.get(self.path, params), self.http.who)
-        except (NotFound, UnreadableAnswer):
+        except (NotFound, Rejected, UnreadableAnswer):
             self.forget()
             raise
         return page.items or [], page.total

@@ -67,10 +67,11 @@ def parse(shape: type[W], body: Any, who: str) -> W:
         return shape.model_validate(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
+        what = first["msg"].partition(" or instance of")[0]
         where = ".".join(str(part) for part in first["loc"]) or "the body"
         raise UnreadableAnswer(
             f"{who} answered in a shape its documents do not describe: {clean(where, 80)} "
-            f"({clean(first['msg'], 80)}); that is a fault of the upstream or an address of something else"
+            f"({clean(what, 80)}); that is a fault of the upstream, or it is something else: check its address"
         ) from None
 
 

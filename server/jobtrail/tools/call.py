@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from mcp.server.mcpserver import Context
 
 from jobtrail.cursor import Cursor, seal, unseal
-from jobtrail.errors import BadArgument, CursorError, ExpiredCursor, StrayCursor, UnknownName, shown
+from jobtrail.errors import BadArgument, CursorError, ExpiredCursor, StrayCursor, UnknownName, clean, shown
 from jobtrail.models import Coverage, Total, Window
 from jobtrail.paging import START, Chain, Spot, Walk, Walked, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask, Sort, read_sort, read_statuses
@@ -144,7 +144,7 @@ class ListCall:
         asked = asked if isinstance(asked, int) else DEFAULT_LIMIT
         limit = max(1, min(asked, LARGEST_LIMIT))
         if limit != asked:
-            self.notes.append(f"limit {asked} was taken as {limit}; it can be 1 to {LARGEST_LIMIT}")
+            self.notes.append(f"limit {shown(asked, 20)} was taken as {limit}; it can be 1 to {LARGEST_LIMIT}")
             self.args["limit"] = limit
         return limit
 
@@ -177,7 +177,9 @@ class ListCall:
         }
 
     def _filters(self) -> dict[str, str] | None:
-        return {name: str(self.args[name]) for name in ("status", "query", "search") if name in self.args} or None
+        return {
+            name: clean(str(self.args[name])) for name in ("status", "query", "search") if name in self.args
+        } or None
 
     def _widen(self) -> str | None:
         """Return the call to try next where nothing matched."""

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD, group_failures
+from jobtrail.errors import shown
 from jobtrail.models import Coverage, Execution, ExecutionDetail, ExecutionPage, Task, TaskPage
 from jobtrail.paging import Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask, StatusFilter
@@ -79,7 +80,7 @@ async def list_tasks(
         job=job, execution=execution, status=status, query=query, sort=sort, limit=limit,
     )  # fmt: skip
     name = call.required("job", "list_jobs()")
-    identity = call.required("execution", f"list_executions(job={name!r})")
+    identity = call.required("execution", f"list_executions(job={shown(name)})")
     ask = call.ask(call.source.task_words, call.source.task_sorts)
     listing = call.source.tasks(name, identity, ask)
     walked = await call.walk(listing, ask, lambda one: [one.name])
@@ -99,7 +100,7 @@ async def get_execution(
     """
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="executions")
     name = required("get_execution", "job", job, "list_jobs()")
-    identity = required("get_execution", "execution", execution, f"list_executions(job={name!r})")
+    identity = required("get_execution", "execution", execution, f"list_executions(job={shown(name)})")
     full = await chosen.execution(name, identity)
     failed, coverage, notes = await _failed_tasks(chosen, full, name, identity)
     one = full.execution
