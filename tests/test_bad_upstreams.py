@@ -390,7 +390,6 @@ async def test_an_unknown_status_reads_unknown_beside_the_upstreams_word(source:
     first = found["items"][0]
     assert (first["status"], first["raw_status"].lower()) == ("unknown", "hibernating")
     assert f"unknown ({first['raw_status']})" in text
-    assert "exit_code" not in first
 
 
 async def test_an_unknown_deployment_kind_and_run_phase_still_list(tmp_path: Path) -> None:

@@ -101,8 +101,20 @@ def test_a_walk_ends_at_the_edge_and_matches_nothing_past_it(count: int, page: i
 @given(sizes=st.lists(st.integers(0, 30), min_size=1, max_size=4), page=st.integers(1, 10), limit=st.integers(1, 20))
 def test_a_chain_is_its_parts_one_after_the_other(sizes: list[int], page: int, limit: int) -> None:
     parts = [[100 * number + value for value in range(size)] for number, size in enumerate(sizes)]
-    pages = follow(Chain([Numbers(part, page) for part in parts]), Walk(limit=limit))
+    pages = follow(Chain({str(number): Numbers(part, page) for number, part in enumerate(parts)}), Walk(limit=limit))
     assert [item for one in pages for item in one.items] == [item for part in parts for item in part]
+
+
+def test_a_part_that_goes_or_comes_during_a_walk_of_a_chain_costs_no_other_part_an_item() -> None:
+    parts: dict[str, Listing[int]] = {name: Numbers(list(range(10)), page=10) for name in "bcd"}
+    first = anyio.run(walk, Chain(parts), Walk[int](limit=14))
+    gone = {name: part for name, part in parts.items() if name != "b"}
+    come = {**parts, "a": Numbers(list(range(10)), page=10)}
+    for changed in (gone, come):
+        assert first.spot is not None
+        rest = anyio.run(walk, Chain(changed), Walk[int](limit=100), first.spot)
+        assert rest.items == [*range(4, 10), *range(10)]
+        assert rest.spot is None
 
 
 def test_the_last_match_ends_the_walk_when_the_rest_of_its_page_has_none() -> None:

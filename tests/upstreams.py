@@ -182,7 +182,10 @@ class Upstream(httpx2.MockTransport):
                 return httpx2.Response(404, json={"error": "not_found", "code": 404, "message": "not found"})
 
     def _page(self, rows: list[dict[str, Any]], query: httpx2.QueryParams) -> httpx2.Response:
-        start, size = int(query.get("cursor", "at-0")[3:]), min(int(query.get("limit", 50)), self.largest)
+        known = re.fullmatch(r"at-([0-9]{1,9})", query.get("cursor", "at-0"))
+        if known is None:
+            return httpx2.Response(400, json={"error": "invalid_cursor", "code": 400, "message": "invalid cursor"})
+        start, size = int(known[1]), min(int(query.get("limit", 50)), self.largest)
         rest = rows[start : start + size]
         cursor = f"at-{start + size}" if start + size < len(rows) else ""
         return httpx2.Response(200, json=page(rest, cursor=cursor, total=len(rows)))

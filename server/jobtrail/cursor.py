@@ -26,7 +26,7 @@ from jobtrail.paging import Spot
 __all__ = ["Cursor", "seal", "unseal"]
 
 _VERSION = "1"
-_MOST_CHARS = 8_192
+_MOST_CHARS = 32_768
 _MOST_PAYLOAD = 16_384
 _MOST_DIGITS = 16
 _URL_SAFE = re.compile(r"[A-Za-z0-9_\-=]*")

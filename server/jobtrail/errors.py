@@ -150,6 +150,12 @@ class UnreadableAnswer(UpstreamError):
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
 
 
+# Printable to Python, but seen by nobody: fillers, blanks, and the variation selectors that can carry text.
+_BLANK = re.compile(
+    "[\u034f\u115f\u1160\u17b4\u17b5\u180b-\u180f\u2800\u3164\ufe00-\ufe0f\uffa0\U000e0100-\U000e01ef]"
+)
+
+
 def clean(text: str, most: int = 160) -> str:
     """Return upstream text as one safe line: no ANSI, no control or invisible characters, clipped.
 
@@ -161,8 +167,10 @@ def clean(text: str, most: int = 160) -> str:
     line = _ANSI.sub("", text[: most * 8])
     # What Python does not call printable: control, format and bidirectional characters, separators, private
     # use, and the lone surrogates that JSON can spell and UTF-8 cannot.
-    line = " ".join("".join(one if one.isprintable() else " " for one in line).split())
-    return line if len(line) <= most and len(text) <= most * 8 else line[: most - 1].rstrip() + "…"
+    line = " ".join("".join(one if one.isprintable() else " " for one in _BLANK.sub("", line)).split())
+    whole = len(line) <= most and len(line.encode()) <= most * 2 and len(text) <= most * 8
+    # Clipped by bytes too: a character that is not ASCII costs an agent several tokens.
+    return line if whole else line[: most - 1].encode()[: most * 2].decode(errors="ignore").rstrip() + "…"
 
 
 def shown(value: object, most: int = 80) -> str:

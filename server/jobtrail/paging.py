@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
 import anyio
 
-from jobtrail.errors import StrayCursor, UnreadableAnswer, UpstreamError
+from jobtrail.errors import UnreadableAnswer, UpstreamError
 from jobtrail.models import Total
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
 __all__ = [
     "EVERYTHING",
@@ -61,6 +61,7 @@ class Batch(Generic[T]):
         next: the spot after the whole batch; None at the end of the listing.
         total: how many the upstream says there are.
         note: something about this batch that an agent must know.
+        exact: False where the upstream changed so that rows may repeat or be missing.
     """
 
     items: Sequence[T]
@@ -68,6 +69,7 @@ class Batch(Generic[T]):
     next: Spot | None
     total: Total
     note: str | None = None
+    exact: bool = True
 
 
 class Listing(Protocol[T]):
@@ -127,6 +129,7 @@ class Walked(Generic[T]):
     total: Total = field(default_factory=lambda: Total(kind="unknown"))
     items: list[T] = field(default_factory=list[T])
     last: T | None = None
+    exact: bool = True
     notes: list[str] = field(default_factory=list[str])
 
 
@@ -163,6 +166,7 @@ def _take(batch: Batch[T], how: Walk[T], walked: Walked[T]) -> None:
     if batch.next is not None and batch.next == walked.spot:
         raise UnreadableAnswer("the upstream handed back the cursor it was given, so paging would not end")
     walked.total = batch.total
+    walked.exact = walked.exact and batch.exact
     if batch.note and batch.note not in walked.notes:
         walked.notes.append(batch.note)
     for index, item in enumerate(batch.items):
@@ -203,34 +207,40 @@ class Edged(Generic[T]):
 
 
 class Chain(Generic[T]):
-    """Several listings read one after the other as one.
+    """Several listings read one after the other as one, in the order of their keys.
 
-    Its spots are the part's number in front of the part's own detail.
+    A spot is the part's key in front of the part's own detail, so parts may come and go.
     """
 
-    def __init__(self, parts: Sequence[Listing[T]]) -> None:
-        self._parts = parts
+    def __init__(self, parts: Mapping[str, Listing[T]]) -> None:
+        self._parts = dict(sorted(parts.items()))
 
     @property
     def narrowed(self) -> bool:
         """Whether every part is."""
-        return all(part.narrowed for part in self._parts)
+        return all(part.narrowed for part in self._parts.values())
 
     async def fetch(self, at: Spot, want: int) -> Batch[T]:
-        """Read one page of the part that `at` lies in."""
-        number = at.detail[0] if at.detail else 0
-        if not isinstance(number, int) or not 0 <= number < len(self._parts):
-            raise StrayCursor("what this cursor walked has changed since")
-        batch = await self._parts[number].fetch(Spot(at.upstream, at.detail[1:]), want)
+        """Read one page of the part that `at` lies in, or of the next where that part has gone."""
+        wanted = str(at.detail[0]) if at.detail else ""
+        key = next((name for name in self._parts if name >= wanted), None)
+        if key is None:
+            return Batch((), lambda _index: at, None, Total(kind="unknown"))
+        inner = Spot(at.upstream, at.detail[1:]) if key == wanted else START
+        batch = await self._parts[key].fetch(inner, want)
 
         def within(spot: Spot) -> Spot:
-            return Spot(spot.upstream, (number, *spot.detail))
+            return Spot(spot.upstream, (key, *spot.detail))
 
-        after_it = Spot("", (number + 1,)) if number + 1 < len(self._parts) else None
-        return Batch(
-            items=batch.items,
-            after=lambda index: within(batch.after(index)),
+        following = next((name for name in self._parts if name > key), None)
+        after_it = Spot("", (following,)) if following is not None else None
+
+        def after(index: int) -> Spot:
+            return within(batch.after(index))
+
+        return replace(
+            batch,
+            after=after,
             next=within(batch.next) if batch.next else after_it,
             total=batch.total if len(self._parts) == 1 else Total(kind="unknown"),
-            note=batch.note,
         )

@@ -6,6 +6,7 @@ the header; an empty column goes. Times are to the second, in UTC.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -33,6 +34,9 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
 __all__ = ["render"]
+
+
+_OURS = re.compile(r"(more|next|note|log|verdict|record|labels|environment|last)\b.*?:", re.IGNORECASE)
 
 
 def render(answer: BaseModel) -> str:
@@ -126,8 +130,19 @@ def _table(rows: Sequence[Mapping[str, str]]) -> tuple[str, list[str]]:
     columns = [name for name in rows[0] if any(row[name] for row in rows)]
     same = [name for name in columns[1:] if len(rows) > 1 and len({row[name] for row in rows}) == 1]
     shown = [name for name in columns if name not in same]
-    lines = ["\t".join(shown), *("\t".join(row[name] for name in shown).rstrip() for row in rows)]
-    return ", ".join(f"{name} {rows[0][name]}" for name in same), lines
+    lines = ["\t".join(shown), *(_row([row[name] for name in shown]) for row in rows)]
+    return ", ".join(f"{name} {_inline(rows[0][name])}" for name in same), lines
+
+
+def _row(cells: Sequence[str]) -> str:
+    """Return a row; a first cell that reads like a line of ours is quoted."""
+    first, *rest = cells
+    return "\t".join([repr(first) if _OURS.match(first) else first, *rest]).rstrip()
+
+
+def _inline(cell: str) -> str:
+    """Return a cell for a header, without what separates the header's own facts."""
+    return cell.replace("·", "•")
 
 
 def _of_source(source: str, sample: bool | None) -> str:  # noqa: FBT001 # private
@@ -202,7 +217,7 @@ def _runs(page: RunPage) -> str:
 
 
 def _fields(row: Mapping[str, str], *skip: str) -> str:
-    return " · ".join(f"{name} {value}" for name, value in row.items() if value and name not in skip)
+    return " · ".join(f"{name} {_inline(value)}" for name, value in row.items() if value and name not in skip)
 
 
 def _job(detail: JobDetail) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import hmac
 import ipaddress
 import os
+import re
 import signal
 import socket
 from contextlib import contextmanager
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["Gate", "HttpBind", "http_app", "run_app", "serve_stdio"]
 
 _GRACE_SECONDS = 2
+_AUTHORITY = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
 
@@ -113,7 +115,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        refusal = await self._security.validate_request(request)
+        refusal = _odd(request) or await self._security.validate_request(request)
         if refusal is None and request.url.path == "/healthz":
             refusal = PlainTextResponse("ok\n")
         if refusal is None and not self._knows(request):
@@ -134,6 +136,16 @@ class Gate:
             return True
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
         return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode())
+
+
+def _odd(request: Request) -> PlainTextResponse | None:
+    """Refuse a Host or Origin that is not one: the SDK looks only at how they begin."""
+    host, origin = request.headers.get("host", ""), request.headers.get("origin")
+    if not _AUTHORITY.fullmatch(host):
+        return PlainTextResponse("Invalid Host header", status_code=421)
+    if origin is not None and not _AUTHORITY.fullmatch(origin.partition("://")[2]):
+        return PlainTextResponse("Invalid Origin header", status_code=403)
+    return None
 
 
 class _Whole:

@@ -15,14 +15,14 @@ import pytest
 from mcp import Client
 
 from jobtrail.app import build_server
-from jobtrail.errors import RateLimited, Unauthorized, UnreadableAnswer
+from jobtrail.errors import RateLimited, Unauthorized, UnreadableAnswer, UpstreamError
 from jobtrail.settings import load
 from jobtrail.sources.auth import BlaxelToken, RunWispLogin
 from jobtrail.sources.http import Http
 from tests.sample import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator
+    from collections.abc import AsyncGenerator, AsyncIterator
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
@@ -381,3 +381,27 @@ async def test_a_fresh_token_that_is_refused_does_not_use_up_the_logins() -> Non
             with pytest.raises(Unauthorized):
                 await api.get("jobs")
     assert len([path for path in requests if path.endswith("/oauth/token")]) == 1
+
+
+async def test_an_endless_answer_to_a_login_is_given_up_and_nothing_of_it_is_quoted() -> None:
+    async def endless() -> AsyncIterator[bytes]:
+        while True:
+            yield b'{"message": "secret-of-mine"' * 1000
+
+    def upstream(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(400, content=endless(), headers={"content-type": "application/json"})
+
+    async with http(BASE, client_credentials(), upstream) as api:
+        with anyio.fail_after(SECONDS), pytest.raises(UnreadableAnswer, match="far too much") as refused:
+            await api.get("jobs")
+    assert "secret-of-mine" not in str(refused.value)
+
+
+async def test_what_an_upstream_says_of_a_login_is_not_quoted() -> None:
+    def upstream(request: httpx2.Request) -> httpx2.Response:
+        return httpx2.Response(400, json={"message": "refresh token RT-SECRET has expired"})
+
+    async with http(BASE, client_credentials(), upstream) as api:
+        with pytest.raises(UpstreamError) as refused:
+            await api.get("jobs")
+    assert "RT-SECRET" not in str(refused.value)

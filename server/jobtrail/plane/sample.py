@@ -217,7 +217,7 @@ def _task_definition(task: Scheduled, now: datetime) -> dict[str, Any]:
 def _runs(task: Scheduled, at: datetime) -> Iterator[Event]:
     """Return a scheduled run, and its retries."""
     chance = _chance(task.name, at)
-    ends_badly = task.failures > 0 and chance.randrange(task.failures) == 0
+    ends_badly = task.failures > 0 and chance.randrange(task.failures) == 0 and not task.in_turn
     trigger = "service" if task.service else chance.choices(("cron", "api", "cloud"), (12, 2, 1))[0]
     trigger = "api" if trigger == "service" else trigger
     before: str | None = None
@@ -225,7 +225,7 @@ def _runs(task: Scheduled, at: datetime) -> Iterator[Event]:
         identity = _ulid(at, task.name, attempt)
         body = {"triggered_by": trigger, "retry_attempt": attempt, "retry_of_run_id": before}
         yield Event("run.created", at, identity, task.name, body=body)
-        reason, code = ("success", 0)
+        reason, code = _turn(task, at) if task.in_turn else ("success", 0)
         if ends_badly and (attempt < task.retries or chance.random() < 0.5):  # noqa: PLR2004 # half recover on the last try
             reason, code = chance.choice(task.endings)
         begin = at + chance.uniform(0.05, 2) * _SECOND
@@ -236,6 +236,14 @@ def _runs(task: Scheduled, at: datetime) -> Iterator[Event]:
         if reason in {"success", "skipped", "stopped"}:
             return
         at, before = end + 10 * _SECOND, identity
+
+
+def _turn(task: Scheduled, at: datetime) -> tuple[str, int]:
+    """Return how a run ends whose bad endings take turns: one in every `failures` runs, anywhere among them."""
+    round_, place = divmod((at - _EPOCH - task.at) // task.every, task.failures)
+    if place != _chance("turn", task.name, round_).randrange(task.failures):
+        return "success", 0
+    return task.endings[round_ % len(task.endings)]
 
 
 def _ulid(at: datetime, *parts: object) -> str:

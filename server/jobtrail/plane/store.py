@@ -129,6 +129,8 @@ class Store:
             ":memory:" if path is None else path, check_same_thread=False, isolation_level=None, timeout=10
         )
         self._db.row_factory = sqlite3.Row
+        # SQLite's own lower() knows ASCII alone; `q` is lowercased by Python.
+        self._db.create_function("folded", 1, str.lower, deterministic=True)
         if path is not None:
             self._db.execute("PRAGMA journal_mode = WAL")
         try:
@@ -221,7 +223,7 @@ class Store:
         """Return a page of executions of a job; they are named by their id."""
         where, values = ["workspace = ?", "job = ?"], [workspace, job]
         if query.q:
-            where.append("instr(lower(id), ?)")
+            where.append("instr(folded(id), ?)")
             values.append(query.q)
         return self._page(
             "executions", ("created_at", "id") if query.sort == "createdAt" else ("id",), where, values, query
@@ -236,7 +238,7 @@ class Store:
         """Return a page of tasks of an execution, which is named by its key."""
         where, values = ["execution = ?"], [str(execution)]
         if query.q:
-            where.append("instr(lower(name), ?)")
+            where.append("instr(folded(name), ?)")
             values.append(query.q)
         columns = ("created_at", "position") if query.sort == "createdAt" else ("name",)
         return self._page("tasks", columns, where, values, query)

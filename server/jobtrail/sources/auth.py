@@ -7,6 +7,7 @@ challenge and response (`/api/auth/challenge`, `/api/auth/login`).
 from __future__ import annotations
 
 import hashlib
+import json
 import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
@@ -24,6 +25,7 @@ _EARLY = 60.0
 _REFUSED = 401
 _REFUSED_SECONDS = 60.0
 _ROUNDS = 600_000
+_LARGEST_ANSWER = 65_536
 
 Flow = AsyncGenerator[httpx2.Request, httpx2.Response]
 
@@ -108,19 +110,37 @@ class _Login(httpx2.Auth):
         raise NotImplementedError
 
     async def _json(self, response: httpx2.Response) -> dict[str, Any]:
-        await response.aread()
+        content = await self._read(response)
         if response.is_error:
-            error = error_from(response, response.content, who=f"{self._who} (log-in)", fix=self._fix)
+            # Nothing is quoted here: what was sent was secrets, and an upstream may echo them.
+            error = error_from(response, b"", who=f"{self._who} (log-in)", fix=self._fix)
             if isinstance(error, Unauthorized):
                 self._refuse(error)
             raise error
         try:
-            body = response.json()
-        except ValueError:
+            body = json.loads(content)
+        except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
             raise UnreadableAnswer(f"{self._who} answered its log-in with something other than JSON; {self._fix}")
         return body  # pyright: ignore[reportUnknownVariableType] # JSON objects have string keys
+
+    async def _read(self, response: httpx2.Response) -> bytes:
+        """Return the body of an answer that is as small as a log-in's is.
+
+        httpx2 reads it once more after the flow, so what was read is put back.
+        """
+        if response.is_stream_consumed:
+            return await response.aread()
+        raw = bytearray()
+        async for piece in response.aiter_raw():
+            raw += piece
+            if len(raw) > _LARGEST_ANSWER:
+                await response.aclose()
+                raise UnreadableAnswer(f"{self._who} answered its log-in with far too much; {self._fix}")
+        response.stream = httpx2.ByteStream(bytes(raw))
+        response.is_stream_consumed = response.is_closed = False
+        return await response.aread()
 
     def _keep(self, token: object, seconds: float) -> None:
         if not isinstance(token, str) or not token or not (token.isascii() and token.isprintable()):

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "NEWEST_FIRST",
+    "SHORTEST_QUERY",
     "Ask",
     "Explained",
     "FullExecution",
@@ -38,11 +39,17 @@ class Sort:
     key: str
     descending: bool
 
+    def flipped(self) -> Sort:
+        """Return the opposite order."""
+        return Sort(self.key, not self.descending)
+
     def __str__(self) -> str:
         return f"{self.key}:{'desc' if self.descending else 'asc'}"
 
 
 NEWEST_FIRST = Sort("created_at", descending=True)
+SHORTEST_QUERY = 2
+"""Blaxel takes a shorter `q` as none (seed documents, parameter `q`)."""
 
 
 class _HasStatus(Protocol):
@@ -85,7 +92,6 @@ class Ask:
     query: str | None = None
     statuses: StatusFilter | None = None
     window: Window | None = None
-    from_end: bool = False
 
 
 @dataclass(frozen=True)

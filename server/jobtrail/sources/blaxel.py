@@ -22,6 +22,7 @@ from jobtrail.models import Job, JobDetail
 from jobtrail.paging import Batch, Spot
 from jobtrail.sources.base import (
     NEWEST_FIRST,
+    SHORTEST_QUERY,
     Ask,
     Explained,
     FullExecution,
@@ -53,7 +54,7 @@ __all__ = ["VERSION", "Blaxel"]
 
 VERSION = "2026-04-28"
 _SORTS = {"created_at": "createdAt", "name": "name"}
-_SHORTEST_QUERY, _LONGEST_QUERY = 2, 200
+_LONGEST_QUERY = 200
 _NAMES_TO_SUGGEST = 200
 
 T = TypeVar("T", Job, "Execution", "Task")
@@ -88,15 +89,18 @@ class Blaxel(Source):
         await self._http.client.aclose()
 
     def jobs(self, ask: Ask) -> Listing[Job]:
-        """List batch jobs (`GET /jobs`: cursor, limit 200, sort, q, anchor, status)."""
+        """List batch jobs (`GET /jobs`: cursor, limit 200, sort, q, status).
+
+        `anchor=end` is not needed: the end of one order is the beginning of the other, which can be
+        walked on.
+        """
         params = _params(ask, query=True)
         if ask.statuses:
             params["status"] = ",".join(sorted(word.upper() for word in ask.statuses.raw))
         pages = _Pages(self._http, "jobs", params, WireJob, lambda row: row.job(), 200)
         order = _Order[Job](lambda job: job.name, lambda job: job.created_at, ask.sort)
-        narrowed = not ask.query or len(ask.query) >= _SHORTEST_QUERY
-        listing = _CursorListing(pages, order, narrowed=narrowed, filtered=bool(ask.query or ask.statuses))
-        return _FromEnd(pages, order, listing) if ask.from_end else listing
+        narrowed = not ask.query or len(ask.query) >= SHORTEST_QUERY
+        return _CursorListing(pages, order, narrowed=narrowed, filtered=bool(ask.query or ask.statuses))
 
     async def job(self, name: str) -> JobDetail:
         """Read one job (`GET /jobs/{jobId}`); `show_secrets` is never sent."""
@@ -176,7 +180,7 @@ def _params(ask: Ask, *, query: bool) -> dict[str, str | int]:
     if ask.query and len(ask.query) > _LONGEST_QUERY:
         raise BadArgument(f"query has {len(ask.query)} characters; give at most {_LONGEST_QUERY}")
     # Under two characters the upstream would answer unfiltered (parameter q); the walker filters then.
-    if query and ask.query and len(ask.query) >= _SHORTEST_QUERY:
+    if query and ask.query and len(ask.query) >= SHORTEST_QUERY:
         params["q"] = ask.query
     return params
 
@@ -198,10 +202,10 @@ class _Pages(Generic[T]):
             params["cursor"] = cursor
         try:
             body = await self.http.get(self.path, params)
-        except Rejected as error:
+        except Rejected:
             if not cursor:
                 raise
-            raise ExpiredCursor(f"{self.http.who} no longer takes the cursor of this walk ({error})") from None
+            raise ExpiredCursor(f"{self.http.who} no longer takes the cursor of this walk") from None
         items, page = self._page(body, int(params["limit"]))
         if cursor and page.cursor == cursor:
             raise UnreadableAnswer(
@@ -219,12 +223,13 @@ class _Pages(Generic[T]):
             )
         page = parse(WirePage, body, who)
         rows = page.data
-        if rows is None and page.meta is None:
+        if "data" not in page.model_fields_set or (rows is None and page.meta is None):
             raise UnreadableAnswer(f"{who} answered a page without data and meta; {self.http.fix}")
         items = [self.read(parse(self.shape, row, who)) for row in rows or []]
-        if page.meta is None and len(items) >= asked:
+        if page.silent and len(items) >= asked:
             raise UnreadableAnswer(
-                f"{who} answered a full page without meta, so whether there is more is unknown; {self.http.fix}"
+                f"{who} answered a full page without meta.hasMore or meta.nextCursor, so whether there is more is "
+                f"unknown; {self.http.fix}"
             )
         if page.more and not page.cursor:
             raise UnreadableAnswer(
@@ -246,7 +251,7 @@ class _Order(Generic[T]):
         created = self.created(item)
         return (done, self.identity(item), round(created.timestamp() * 1_000_000) if created else 0)
 
-    def start(self, items: Sequence[T], detail: tuple[str | int, ...]) -> int | None:
+    def start(self, items: Sequence[T], detail: tuple[str | int, ...], *, more: bool) -> int | None:
         """Return the index of the first item after the marked one; None where that lies further on."""
         if not detail:
             return 0
@@ -260,22 +265,31 @@ class _Order(Generic[T]):
         for index, item in enumerate(items):
             if self.identity(item) == identity:
                 return index + 1
-        return self._past(items, identity, created, done)
+        return self._past(items, identity, created, done, more=more)
 
-    def _past(self, items: Sequence[T], identity: str, created: int, done: int) -> int | None:
+    def _past(self, items: Sequence[T], identity: str, created: int, done: int, *, more: bool) -> int | None:
         """Find the place by order, for an item that is on another page now or gone."""
-        for index, item in enumerate(items):
-            other = self.created(item)
-            if self.sort.key == "name":
-                ahead = self.identity(item) < identity if self.sort.descending else self.identity(item) > identity
-            elif not created or other is None:
-                return min(done, len(items))
-            else:
-                here = round(other.timestamp() * 1_000_000)
-                ahead = here < created if self.sort.descending else here > created
-            if ahead:
-                return index
-        return None
+        places = [self._place(item, identity, created) for item in items]
+        if None in places:
+            return min(done, len(items))
+        following = next((index for index, place in enumerate(places) if place == 1), len(items))
+        same = [index for index, place in enumerate(places) if place == 0]
+        if same and not (more and following == len(items)):
+            # It is gone, and so is its place among those of its time: as many are before it as were handed out.
+            return max(same[0], min(done - 1, following))
+        return following if following < len(items) else None
+
+    def _place(self, item: T, identity: str, created: int) -> int | None:
+        """Return 1 for an item after the marked one, -1 before it, 0 beside it; None where nothing tells."""
+        if self.sort.key == "name":
+            way = (self.identity(item) > identity) - (self.identity(item) < identity)
+        else:
+            moment = self.created(item)
+            if not created or moment is None:
+                return None
+            micros = round(moment.timestamp() * 1_000_000)
+            way = (micros > created) - (micros < created)
+        return -way if self.sort.descending else way
 
 
 class _CursorListing(Generic[T]):
@@ -293,7 +307,7 @@ class _CursorListing(Generic[T]):
     async def fetch(self, at: Spot, want: int) -> Batch[T]:
         """Read one page; inside a page, the largest, so that the last item consumed is on it."""
         items, page = await self._pages.get(at.upstream, self._pages.largest if at.detail else want)
-        start = self._order.start(items, at.detail)
+        start = self._order.start(items, at.detail, more=page.more)
         following = Spot(page.cursor) if page.more else None
         if start is None:
             # The item was not on this page and everything here comes before it: look on the next.
@@ -308,32 +322,3 @@ class _CursorListing(Generic[T]):
             return Spot(at.upstream, self._order.mark(done, rest[index]))
 
         return Batch(rest, after, following, page.total(filtered=self.filtered))
-
-
-class _FromEnd(Generic[T]):
-    """The listing from its end: the tail page (parameter `anchor=end`), then the other direction."""
-
-    def __init__(self, pages: _Pages[T], order: _Order[T], forward: _CursorListing[T]) -> None:
-        flipped = Sort(order.sort.key, not order.sort.descending)
-        direction = "desc" if flipped.descending else "asc"
-        params = {**pages.params, "sort": f"{_SORTS[flipped.key]}:{direction}"}
-        self._pages = pages
-        self._order = _Order(order.identity, order.created, flipped)
-        back = _Pages(pages.http, pages.path, params, pages.shape, pages.read, pages.largest)
-        self._filtered = forward.filtered
-        self._back = _CursorListing(back, self._order, narrowed=forward.narrowed, filtered=forward.filtered)
-        self.narrowed = forward.narrowed
-
-    async def fetch(self, at: Spot, want: int) -> Batch[T]:
-        """Read the tail page, reversed; from then on walk the flipped order from its last item."""
-        if at != Spot():
-            return await self._back.fetch(at, want)
-        items, page = await self._pages.get("", want, anchor="end")
-        items.reverse()
-        total = page.total(filtered=self._filtered)
-
-        def after(index: int) -> Spot:
-            return Spot("", self._order.mark(index + 1, items[index]))
-
-        whole = total.kind == "exact" and total.value == len(items)
-        return Batch(items, after, None if whole or not items else after(len(items) - 1), total)

@@ -80,6 +80,11 @@ class WirePage(Wire):
         return (self.meta.next_cursor or "") if self.meta else ""
 
     @property
+    def silent(self) -> bool:
+        """Whether it does not say if there is a next page."""
+        return self.meta is None or (self.meta.next_cursor is None and self.meta.has_more is None)
+
+    @property
     def more(self) -> bool:
         """Whether there is a next page: either field is taken for a yes."""
         return bool(self.cursor or (self.meta and self.meta.has_more))

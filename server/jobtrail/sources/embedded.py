@@ -67,7 +67,7 @@ class Embedded(Source):
         batch = self._blaxel.jobs(ask)
         if ask.statuses or ask.sort.key != "name":
             return batch
-        return Chain([batch, self._runwisp.jobs(ask)])
+        return Chain({"batch": batch, "scheduled": self._runwisp.jobs(ask)})
 
     async def job(self, name: str) -> JobDetail:
         """Return the batch job of that name, or the scheduled task."""

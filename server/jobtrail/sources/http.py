@@ -235,7 +235,7 @@ def error_from(response: httpx2.Response, body: bytes, *, who: str, fix: str) ->
 def _reference(response: httpx2.Response) -> str:
     for name in _REQUEST_IDS:
         if found := response.headers.get(name):
-            return f", request id {clean(found, 64)}"
+            return f", request id {clean(_without_credentials(response, found), 64)}"
     return ""
 
 

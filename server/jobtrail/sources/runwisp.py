@@ -14,7 +14,7 @@ from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, Unread
 from jobtrail.models import Job, JobDetail, LogTail, Run, Total
 from jobtrail.paging import Batch, Chain, Spot
 from jobtrail.sources.base import NEWEST_FIRST, Ask, Explained, Sort, Source, unknown_name, within_window
-from jobtrail.sources.runwisp_runs import KeyListing, OffsetListing, Runs
+from jobtrail.sources.runwisp_runs import Failures, KeyListing, OffsetListing, Runs
 from jobtrail.sources.runwisp_wire import (
     RUN_WORDS,
     RUN_WORDS_1,
@@ -90,7 +90,7 @@ class RunWisp(Source):
                 f"source {self.name!r}: RunWisp tasks have no deployment status; leave status out, or call "
                 "list_runs(status=…) for how their runs ended"
             )
-        return _Definitions(self, descending=ask.sort.descending != ask.from_end)
+        return _Definitions(self, descending=ask.sort.descending)
 
     async def job(self, name: str) -> JobDetail:
         """Read one definition out of the list, which both dialects have."""
@@ -119,8 +119,8 @@ class RunWisp(Source):
             return self._modern_runs(task, ask)
         if task is not None:
             return self._seed_runs(task, ask)
-        names = sorted(one.name for one in await self.definitions() if one.name)
-        return Chain([self._seed_runs(name, ask) for name in names])
+        names = [one.name for one in await self.definitions() if one.name]
+        return Chain({name: self._seed_runs(name, ask) for name in names})
 
     def _modern_runs(self, task: str | None, ask: Ask) -> Listing[Run]:
         params: dict[str, str | int] = {"taskName": task} if task else {}
@@ -138,9 +138,12 @@ class RunWisp(Source):
             params["createdBefore"] = ask.window.until.isoformat()
         _order(params, ask.sort, "sortField", "sortDirection", _SORTS_1)
         runs = Runs(self._http, "api/runs", params, self.forget)
-        if ask.sort.key == "created_at":
-            return KeyListing(runs, descending=ask.sort.descending, narrowed=narrowed)
-        return OffsetListing(runs, ask.sort, narrowed=narrowed, filtered=not narrowed)
+        listing: Listing[Run] = (
+            KeyListing(runs, descending=ask.sort.descending, narrowed=narrowed)
+            if ask.sort.key == "created_at"
+            else OffsetListing(runs, ask.sort, narrowed=narrowed, filtered=not narrowed)
+        )
+        return Failures(listing, runs) if ask.statuses and "failed" in ask.statuses.words else listing
 
     def _seed_runs(self, task: str, ask: Ask) -> Listing[Run]:
         params: dict[str, str | int] = {}
@@ -178,9 +181,9 @@ class RunWisp(Source):
             return None
         try:
             body = await self._http.get(f"api/runs/{run}/log", {"from": -lines, "limit": lines})
-        except (NotFound, UnreadableAnswer):
+        except NotFound:
             return None
-        return parse(WireLog, body, self._http.who).tail()
+        return parse(WireLog, body, self._http.who).tail(lines)
 
 
 def _order(params: dict[str, str | int], sort: Sort, field: str, direction: str, names: dict[str, str]) -> None:

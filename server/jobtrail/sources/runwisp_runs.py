@@ -13,18 +13,19 @@ from typing import TYPE_CHECKING
 
 from jobtrail.errors import NotFound, Rejected, StrayCursor, UnreadableAnswer
 from jobtrail.models import Run, Total
-from jobtrail.paging import Batch, Spot
+from jobtrail.paging import START, Batch, Spot
 from jobtrail.sources.runwisp_wire import WireRuns
 from jobtrail.sources.wire import from_nanoseconds, nanoseconds, parse
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    from jobtrail.paging import Listing
     from jobtrail.sources.base import Sort
     from jobtrail.sources.http import Http
     from jobtrail.sources.runwisp_wire import WireRun
 
-__all__ = ["KeyListing", "OffsetListing", "Runs"]
+__all__ = ["Failures", "KeyListing", "OffsetListing", "Runs"]
 
 _LARGEST = 1000
 _MOST_STEPS = 50
@@ -80,10 +81,22 @@ class KeyListing:
 
     async def _found_again(self, last: _Last, want: int, bound: dict[str, str]) -> Batch[Run]:
         """Look through the runs of one time for the last one handed out, after one of them was pruned."""
-        rows, total = await self._runs.get(want + last.tied, **bound)
-        places = [index for index, row in enumerate(rows) if row.id == last.identity]
-        start = places[0] + 1 if places else max(last.tied - 1, 0)
-        return self._batch(rows[start:], total - start, replace(last, tied=start))
+        offset = 0
+        for _ in range(_MOST_STEPS):
+            rows, total = await self._runs.get(_LARGEST, **bound, offset=offset)
+            for index, row in enumerate(rows):
+                if row.id == last.identity:
+                    place = offset + index + 1
+                    rows, total = await self._runs.get(want, **bound, offset=place)
+                    return self._batch(rows, total - place, replace(last, tied=place))
+            if not rows or nanoseconds(rows[-1].created) != last.time:
+                break
+            offset += len(rows)
+        # It was pruned itself: all of its time are handed out again rather than some of them lost.
+        rows, total = await self._runs.get(want, **bound)
+        batch = self._batch(rows, total, replace(last, tied=0))
+        tied = bool(rows) and nanoseconds(rows[0].created) == last.time
+        return replace(batch, exact=False, note=_REPEATED) if tied else batch
 
     def _batch(self, rows: Sequence[WireRun], left: int, last: _Last) -> Batch[Run]:
         times = [nanoseconds(row.created) or 0 for row in rows]
@@ -123,6 +136,28 @@ def _last(detail: tuple[str | int, ...]) -> _Last:
             raise StrayCursor("this cursor does not fit what it walks")
 
 
+class Failures:
+    """A list of failed runs on 1.x that says when the daemon counts more failures than it was asked for by name.
+
+    Parameter `isFailure`: "also match runs classified as a failure", whatever their end reason is called.
+    """
+
+    def __init__(self, listing: Listing[Run], runs: Runs) -> None:
+        self._listing = listing
+        self._runs = runs
+        self.narrowed = listing.narrowed
+
+    async def fetch(self, at: Spot, want: int) -> Batch[Run]:
+        """Read one page; with the first, ask how many failures there are by any name."""
+        batch = await self._listing.fetch(at, want)
+        if at != START or batch.total.value is None:
+            return batch
+        _, total = await self._runs.get(1, isFailure="true")
+        more = total - batch.total.value
+        note = f"{more:,} more count as failures to the daemon under other words; without status they are listed"
+        return replace(batch, note=note) if more > 0 else batch
+
+
 class OffsetListing:
     """Runs by offset: every order of the seed dialect, and the orders of 1.x other than by time.
 
@@ -150,6 +185,11 @@ class OffsetListing:
             if start == 0 and offset and self._sort.key == "created_at" and not behind:
                 # Everything here lies past the last run, and so might what was before: step back.
                 offset = max(offset - want, 0)
+                continue
+            if start is not None and start == len(rows) and start > 0 and offset + start < total:
+                # The last run handed out ends this page: the next begins with it.
+                offset += start - 1
+                behind = True
                 continue
             if start is not None:
                 return self._batch(rows, total, offset, start, None)
@@ -188,9 +228,11 @@ class OffsetListing:
             next=after(len(rest) - 1) if more else None,
             total=Total(value=total, kind="unfiltered" if self._filtered else "exact"),
             note=note,
+            exact=note is None,
         )
 
 
+_REPEATED = "a run was pruned while paging: runs with the same time as the last one may repeat"
 _DRIFTED = (
     "runs came or went since the last page, and this order cannot be paged by key: some may repeat or be "
     "missing. sort=created_at:desc is stable"

@@ -76,12 +76,12 @@ class WireRun(Wire):
             id=line(self.id, 64) or "(no id)",
             task=line(self.task_name, 200) or "(unnamed)",
             status=status,
-            raw_status=raw if over or status == "unknown" else None,
+            raw_status=raw,
             created_at=moment(self.created),
             started_at=started,
             ended_at=ended if over else None,
             duration_s=seconds(started, ended) if over else None,
-            exit_code=self.exit_code if over and status not in {"skipped", "unknown"} else None,
+            exit_code=self.exit_code if over and status != "skipped" else None,
             trigger=line(self.triggered_by, 40),
             attempt=self.attempt + 1 if self.attempt else None,
             retry_of=line(self.retry_of, 64),
@@ -158,9 +158,9 @@ class WireLog(Wire):
     lines: list[_WireLine] | None = None
     total_lines: int | None = Field(default=None, alias="totalLines")
 
-    def tail(self) -> LogTail | None:
-        """Return it as agents see it; None where there is no line."""
-        lines = self.lines or []
+    def tail(self, most: int) -> LogTail | None:
+        """Return its last lines as agents see them, `most` at the most; None where there is none."""
+        lines = (self.lines or [])[-most:]
         if not lines:
             return None
         total = self.total_lines if self.total_lines is not None else len(lines)

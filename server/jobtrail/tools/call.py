@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
 __all__ = ["ListCall", "State", "begin", "call_text", "required", "source_notes"]
 
+# In a cursor: the list has changed under this walk, so nothing is exact any more.
+_DRIFTED = "_drifted"
 DEFAULT_LIMIT = 20
 LARGEST_LIMIT = 100
 
@@ -99,7 +102,6 @@ class ListCall:
             query=(self.text("query") or self.text("search") or "").strip() or None,
             statuses=read_statuses(self.text("status"), words),
             window=self.window,
-            from_end=bool(self.args.get("from_end")),
         )
 
     def _fix_window(self) -> None:
@@ -125,15 +127,23 @@ class ListCall:
             searched: the texts of an item in which `query` is looked for; none where only the
                 upstream can search.
         """
+        strange: Counter[str] = Counter()
         how = Walk[ItemT](
             limit=self._limit(),
-            keep=_keep(ask, searched),
+            keep=_keep(ask, searched, strange),
             progress=self._progress,
         )
         try:
-            return await walk(listing, how, self.at)
+            walked = await walk(listing, how, self.at)
         except CursorError as error:
             raise type(error)(f"{error}; start again with {self.restart()}") from None
+
+        if strange:
+            walked.notes.append(
+                f"{sum(strange.values())} scanned have a status not known here ({', '.join(sorted(strange)[:3])}) "
+                "and are not among these; status=unknown lists them"
+            )
+        return walked
 
     async def _progress(self, scanned: int, matched: int) -> None:
         message = f"{self.scanned + scanned} scanned, {self.matched + matched} matched"
@@ -150,7 +160,7 @@ class ListCall:
 
     def restart(self) -> str:
         """Return the call that starts this walk again."""
-        return call_text(self.tool, {**self.args, "source": self.source.name})
+        return call_text(self.tool, {**_plain(self.args), "source": self.source.name})
 
     def page(self, walked: Walked[ItemT], ask: Ask, listing: Listing[ItemT]) -> dict[str, Any]:
         """Return the fields that every page shares."""
@@ -161,13 +171,18 @@ class ListCall:
         if ask.sort == NEWEST_FIRST and not chained and not complete and walked.last is not None:
             back_to = walked.last.created_at
         notes = [*self.notes, *walked.notes]
+        if not walked.exact:
+            self.args[_DRIFTED] = True
+        exact = _DRIFTED not in self.args
+        if not exact and walked.exact:
+            notes.append("the list changed during this walk, so rows may repeat or be missing")
         if complete and not matched and (hint := self._widen()):
             notes.append(hint)
         return {
             "source": self.source.name,
             "sample": self.source.sample or None,
             "coverage": Coverage(scanned=scanned, matched=matched, complete=complete, back_to=back_to),
-            "total": _total(walked.total, matched, complete=complete),
+            "total": _total(walked.total, matched, complete=complete) if exact else Total(kind="unknown"),
             "cursor": None if walked.spot is None else self._seal(walked.spot, scanned, matched),
             "window": self.window,
             "sort": f"task, then {ask.sort}" if chained else str(ask.sort),
@@ -186,7 +201,7 @@ class ListCall:
         dropped = next((name for name in ("query", "search", "status", "since", "until") if name in self.args), None)
         if dropped is None:
             return "there is nothing to list: it exists and is empty"
-        rest = {name: value for name, value in self.args.items() if name != dropped}
+        rest = {name: value for name, value in _plain(self.args).items() if name != dropped}
         return f"nothing matched; to widen: {call_text(self.tool, {**rest, 'source': self.source.name})}"
 
     def _seal(self, spot: Spot, scanned: int, matched: int) -> str:
@@ -235,7 +250,7 @@ def begin(
 
 def _resume(ctx: Context[State], tool: str, cursor: Cursor, now: datetime) -> ListCall:
     sources = ctx.request_context.lifespan_context.sources
-    restart = call_text(tool, cursor.args)
+    restart = call_text(tool, _plain(cursor.args))
     try:
         source = sources.get(cursor.source)
     except UnknownName:
@@ -261,10 +276,20 @@ def _resume(ctx: Context[State], tool: str, cursor: Cursor, now: datetime) -> Li
     )  # fmt: skip
 
 
-def _keep(ask: Ask, searched: Callable[[ItemT], Sequence[str]]) -> Callable[[ItemT], bool]:
+def _plain(args: Args) -> Args:
+    """Return the arguments that an agent can give."""
+    return {name: value for name, value in args.items() if name != _DRIFTED}
+
+
+def _keep(ask: Ask, searched: Callable[[ItemT], Sequence[str]], strange: Counter[str]) -> Callable[[ItemT], bool]:
+    """Return whether an item matches; `strange` counts those whose status only the upstream understands."""
     statuses, window, query = ask.statuses, ask.window, (ask.query or "").lower()
 
     def keep(item: ItemT) -> bool:
+        if statuses is not None and item.status == "unknown" and not statuses.keeps(item):
+            if window is None or _inside(window, item.created_at):
+                strange[getattr(item, "raw_status", None) or "none"] += 1
+            return False
         return (
             (statuses is None or statuses.keeps(item))
             and (window is None or _inside(window, item.created_at))

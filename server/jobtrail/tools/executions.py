@@ -8,9 +8,9 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD, group_failures
 from jobtrail.errors import shown
-from jobtrail.models import Coverage, Execution, ExecutionDetail, ExecutionPage, Task, TaskPage
-from jobtrail.paging import Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask, StatusFilter
+from jobtrail.models import Coverage, Execution, ExecutionDetail, ExecutionPage, Stats, Task, TaskPage
+from jobtrail.paging import EVERYTHING, Walk, walk
+from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.sources.wire import seconds
 from jobtrail.tools import params
 from jobtrail.tools.call import State, begin, call_text, required
@@ -18,14 +18,12 @@ from jobtrail.tools.call import State, begin, call_text, required
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jobtrail.models import Stats
     from jobtrail.sources import Source
     from jobtrail.sources.base import FullExecution
 
 __all__ = ["get_execution", "list_executions", "list_tasks"]
 
-_MOST_FAILURES = 10_000
-_FAILED = StatusFilter(BAD)
+_EVERY_TASK = Walk[Task](limit=EVERYTHING)
 
 
 async def list_executions(
@@ -84,6 +82,9 @@ async def list_tasks(
     ask = call.ask(call.source.task_words, call.source.task_sorts)
     listing = call.source.tasks(name, identity, ask)
     walked = await call.walk(listing, ask, lambda one: [one.name])
+    if not call.scanned + walked.scanned:
+        # An upstream may list nothing for an execution that does not exist.
+        await call.source.execution(name, identity)
     return TaskPage(job=name, execution=identity, **call.page(walked, ask, listing))
 
 
@@ -123,25 +124,31 @@ async def _failed_tasks(
     source: Source, full: FullExecution, job: str, execution: str
 ) -> tuple[Sequence[Task], Coverage, list[str]]:
     """Return the failed tasks: from the answer where it holds them all, else by walking the tasks."""
-    stats = full.execution.stats
-    inline = full.tasks or ()
-    if inline and (stats is None or stats.total is None or len(inline) >= stats.total):
-        failed = [one for one in inline if one.status in BAD]
-        return failed, Coverage(scanned=len(inline), matched=len(failed), complete=True), []
-    if _nothing_failed(stats):
+    one, inline = full.execution, full.tasks or ()
+    stats = one.stats or Stats()
+    if stats.total is not None and stats.failed == 0 and one.status not in BAD:
         return [], Coverage(scanned=0, matched=0, complete=True), []
-    ask = Ask(sort=NEWEST_FIRST, statuses=_FAILED)
-    how = Walk[Task](limit=_MOST_FAILURES, keep=_FAILED.keeps)
-    walked = await walk(source.tasks(job, execution, ask), how)
-    coverage = Coverage(scanned=walked.scanned, matched=walked.matched, complete=walked.spot is None)
+    if inline and stats.total is not None and len(inline) >= stats.total:
+        return _judged(stats, inline, complete=True, notes=[])
+    walked = await walk(source.tasks(job, execution, Ask(sort=NEWEST_FIRST)), _EVERY_TASK)
     notes = list(walked.notes)
     if walked.spot is not None and not notes:
         notes.append(f"only the first {walked.scanned:,} tasks were read; list_tasks goes through all of them")
-    return walked.items, coverage, notes
+    return _judged(stats, walked.items, complete=walked.spot is None, notes=notes)
 
 
-def _nothing_failed(stats: Stats | None) -> bool:
-    return stats is not None and stats.total is not None and stats.failed == 0
+def _judged(
+    stats: Stats, tasks: Sequence[Task], *, complete: bool, notes: list[str]
+) -> tuple[Sequence[Task], Coverage, list[str]]:
+    """Return the failed among the tasks read, and a note where they cannot be all."""
+    failed = [task for task in tasks if task.status in BAD]
+    strange = sorted({task.raw_status or "none" for task in tasks if task.status == "unknown"})
+    if strange:
+        notes.append(f"some tasks have a status not known here: {', '.join(strange[:3])}")
+    if complete and len(failed) < (stats.failed or 0):
+        complete = False
+        notes.append(f"the upstream counts {stats.failed:,} failed tasks, but lists {len(failed):,}")
+    return failed, Coverage(scanned=len(tasks), matched=len(failed), complete=complete), notes
 
 
 def _verdict(one: Execution) -> str:

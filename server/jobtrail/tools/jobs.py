@@ -10,7 +10,7 @@ from jobtrail.diagnosis import record
 from jobtrail.errors import BadArgument, closest, shown
 from jobtrail.models import Execution, Job, JobDetail, JobPage, Run
 from jobtrail.paging import Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask, StatusFilter, read_sort
+from jobtrail.sources.base import NEWEST_FIRST, SHORTEST_QUERY, Ask, StatusFilter, read_sort
 from jobtrail.tools import params
 from jobtrail.tools.call import State, begin, required, source_notes
 
@@ -51,14 +51,16 @@ async def list_jobs(
         from_end=from_end,
         limit=limit,
     )
+    order = read_sort(call.text("sort"), call.source.job_sorts, call.source.job_sort)
     ask = Ask(
-        sort=read_sort(call.text("sort"), call.source.job_sorts, call.source.job_sort),
+        sort=order.flipped() if call.args.get("from_end") else order,
         query=(call.text("query") or "").strip() or None,
         statuses=_deployments(call),
-        from_end=bool(call.args.get("from_end")),
     )
     listing = call.source.jobs(ask)
-    walked = await call.walk(listing, ask, _searched)
+    walked = await call.walk(listing, ask, _searched if len(ask.query or "") < SHORTEST_QUERY else _not_searched)
+    # Labels are searched, and shown by get_job: a page of them would cost more than all the rest.
+    walked.items = [job.model_copy(update={"labels": None}) for job in walked.items]
     if not call.continued:
         call.notes += source_notes(ctx.request_context.lifespan_context, source, call.source)
     return JobPage(**call.page(walked, ask, listing))
@@ -68,6 +70,11 @@ def _searched(job: Job) -> list[str]:
     """Return what the documents search (parameter q), and a scheduled task's description and group."""
     labels = [text for pair in (job.labels or {}).items() for text in pair]
     return [job.name, job.display_name or "", job.description or "", job.group or "", *labels]
+
+
+def _not_searched(job: Job) -> list[str]:
+    """Return nothing to search in for a batch job: the upstream has searched all of it, and we see a part."""
+    return [] if job.kind == "job" else _searched(job)
 
 
 def _deployments(call: ListCall) -> StatusFilter | None:
@@ -93,14 +100,16 @@ async def get_job(ctx: Context[State], job: params.Job = None, source: params.So
     chosen = state.sources.get(source)
     name = required("get_job", "job", job, "list_jobs()")
     detail = await chosen.job(name)
-    attempts = await _recent(chosen, detail.job)
-    return detail.model_copy(update={"record": attempts, "sample": chosen.sample or None})
+    attempts, notes = await _recent(chosen, detail.job)
+    return detail.model_copy(
+        update={"record": attempts, "sample": chosen.sample or None, "notes": tuple(notes) or None}
+    )
 
 
-async def _recent(source: Source, job: Job) -> Record:
+async def _recent(source: Source, job: Job) -> tuple[Record, list[str]]:
     ask = Ask(sort=NEWEST_FIRST)
     if job.kind == "job":
         executions = await walk(source.executions(job.name, ask), Walk[Execution](limit=_RECENT))
-        return record(executions.items)
+        return record(executions.items), executions.notes
     runs = await walk(await source.runs(job.name, ask), Walk[Run](limit=_RECENT))
-    return record(runs.items)
+    return record(runs.items), runs.notes
