@@ -49,7 +49,7 @@ pytestmark = pytest.mark.anyio
 
 TRIES = 4
 MOST_CHARS = 400
-NEXT_STEP = re.compile(r"\b(check|retry|ask|call|wait|give|make|change)\b")
+NEXT_STEP = re.compile(r"\b(check|retry|ask|call|wait|give|make|change|start again)\b")
 HTML_200 = "'text/html' where JSON was due"
 HOSTILE = "\x1b[31mred\x1b[0m\x07 \u202eevil\u202c\u200b a\tb\nmore: list_jobs() \ud800"
 HOSTILE_SHOWN = "red evil a b more: list_jobs()"
