@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobtrail.plane import Event, Store
-from jobtrail.plane.store import Query, RunQuery
+from jobtrail.plane.runs import RunQuery, select_runs
+from jobtrail.plane.store import Query
 from tests.plane.stocks import EXECUTIONS, at, client_of, execution, job, name_of, task, walk
 
 if TYPE_CHECKING:
@@ -106,10 +107,10 @@ class Watched(Store):
         super().__init__(None)
         self.plans: list[str] = []
 
-    def _rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
         if not sql.startswith("EXPLAIN"):
             self.plans += self.plan(sql, values)
-        return super()._rows(sql, values)
+        return super().rows(sql, values)
 
 
 @pytest.fixture
@@ -164,10 +165,10 @@ def test_a_page_is_read_from_an_index_in_its_order(
 def test_what_a_page_says_besides_its_rows_is_read_from_an_index(watched: Watched) -> None:
     watched.job("default", "job-1")
     watched.execution("default", "job-1", "e1")
-    watched.count("jobs", "default")
-    watched.count("executions", "default", "job-1")
-    watched.all_tasks(2)
+    watched.count_jobs("default")
+    watched.count_executions("default", "job-1")
+    assert len([*watched.all_tasks(2)]) == 9
     watched.run("r1")
-    watched.runs(RunQuery("nightly", "created_at", descending=True, limit=3, offset=3))
-    assert len(watched.plans) == 8
+    select_runs(watched, RunQuery("nightly", "created_at", descending=True, limit=3, offset=3))
+    assert len(watched.plans) == 9
     assert all(plan.startswith("SEARCH ") and " USING " in plan for plan in watched.plans), watched.plans

@@ -15,7 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobtrail.plane import SamplePlane, Store, fill
-from jobtrail.plane.store import Query, RunQuery, stamp
+from jobtrail.plane.runs import RunQuery, select_runs
+from jobtrail.plane.store import Query, stamp
 from tests.plane.stocks import PAGED
 
 if TYPE_CHECKING:
@@ -75,9 +76,9 @@ def workspace(now: datetime) -> Workspace:
             tasks[job["name"], row["id"]] = [{**dict(task), "execution": None} for task in store.all_tasks(key)]
     definitions = store.definitions()
     runs = {
-        row["id"]: dict(row)
+        row["id"]: {**dict(row), "seq": None}
         for one in definitions
-        for row in store.runs(RunQuery(one["name"], "created_at", descending=False, limit=-1, offset=0))[0]
+        for row in select_runs(store, RunQuery(one["name"], "created_at", descending=False, limit=-1, offset=0))[0]
     }
     times = [row[field] or 0 for row in all_rows(executions, tasks, runs) for field in row if field.endswith("_at")]
     store.close()

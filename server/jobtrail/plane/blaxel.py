@@ -83,7 +83,7 @@ class Blaxel:
             lambda query: self._store.jobs(workspace, query, asked.statuses),
             _job,
             lambda row: (row["created_at"], row["name"]),
-            self._store.count("jobs", workspace),
+            self._store.count_jobs(workspace),
         )
 
     def job(self, request: Request) -> Response:
@@ -107,7 +107,7 @@ class Blaxel:
             lambda query: self._store.executions(workspace, job, query),
             _execution,
             lambda row: (row["created_at"], row["id"]),
-            self._store.count("executions", workspace, job),
+            self._store.count_executions(workspace, job),
         )
 
     def execution(self, request: Request) -> Response:

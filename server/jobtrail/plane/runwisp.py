@@ -14,7 +14,8 @@ from starlette.responses import JSONResponse
 from starlette.routing import Route
 
 from jobtrail.plane.answers import Refusal
-from jobtrail.plane.store import RunQuery, moment
+from jobtrail.plane.runs import RunQuery, select_runs
+from jobtrail.plane.store import moment
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -77,7 +78,7 @@ class RunWisp:
                 status=params.get("status"),
                 search=params.get("search"),
             )
-            rows, total = self._store.runs(query)
+            rows, total = select_runs(self._store, query)
         body = [_run(row, request) for row in rows]
         return JSONResponse({"$schema": _schema(request, "RunsResponseBody"), "runs": body or None, "total": total})
 

@@ -16,7 +16,7 @@ from jobtrail.plane.sample_data import BATCH_JOBS, DAY, HOUR, MINUTE, SCHEDULED
 from jobtrail.plane.store import Event
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
     from jobtrail.plane.sample_data import BatchJob, Cause, Scheduled
     from jobtrail.plane.store import Store
@@ -44,11 +44,15 @@ def _history(now: datetime) -> Iterator[Event]:
         yield _definition(job)
         for at in _schedule(job.every, job.at, job.keep, now):
             # What has not happened yet is left out, which is all that makes things run or wait.
-            yield from (event for event in _execution(job, at) if event.at <= now)
+            yield from _until(now, _execution(job, at))
     for task in SCHEDULED:
         yield Event("definition", now, task.name, body=_task_definition(task, now))
         for at in _schedule(task.every, task.at, _KEEP_RUNS, now):
-            yield from (event for event in _runs(task, at) if event.at <= now)
+            yield from _until(now, _runs(task, at))
+
+
+def _until(now: datetime, events: Iterable[Event]) -> Iterator[Event]:
+    return (event for event in events if isinstance(event.at, datetime) and event.at <= now)
 
 
 def _schedule(every: timedelta | None, offset: timedelta, keep: timedelta, now: datetime) -> Iterator[datetime]:

@@ -1,21 +1,10 @@
--- The plane's state: an append-only log of events, and what is derived from it by trigger in the same
--- transaction, so that a page costs a page. Times are microseconds since 1970, UTC.
+-- What follows from the events, by trigger in the same transaction, so that a page costs a page.
+-- Every order of a list has its index. Times are nanoseconds since 1970, UTC.
 
-CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-
-CREATE TABLE events (
-  seq       INTEGER PRIMARY KEY,
-  kind      TEXT    NOT NULL,
-  at        INTEGER NOT NULL,
-  workspace TEXT    NOT NULL,
-  parent    TEXT    NOT NULL,  -- job of an execution, execution of a task, task of a run
-  name      TEXT    NOT NULL,
-  status    TEXT,
-  body      TEXT               -- JSON
-);
 CREATE TRIGGER events_are_not_changed BEFORE UPDATE ON events
 BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 CREATE TRIGGER events_are_not_deleted BEFORE DELETE ON events
+WHEN NOT EXISTS (SELECT 1 FROM meta WHERE key = 'pruning')
 BEGIN SELECT RAISE(ABORT, 'events are append-only'); END;
 
 CREATE TABLE jobs (
@@ -41,6 +30,7 @@ CREATE TABLE executions (
   ended_at   INTEGER,
   status     TEXT NOT NULL,
   body       TEXT NOT NULL,
+  tasks      INTEGER NOT NULL DEFAULT 0, -- listed here; an import may count more than it lists
   total      INTEGER NOT NULL DEFAULT 0,
   success    INTEGER NOT NULL DEFAULT 0,
   failure    INTEGER NOT NULL DEFAULT 0,
@@ -52,6 +42,14 @@ CREATE TABLE executions (
 CREATE INDEX executions_by_time ON executions (workspace, job, created_at, id);
 -- A task's event names its execution alone, so ids are unique in a workspace.
 CREATE UNIQUE INDEX executions_by_id ON executions (workspace, id);
+
+-- How many executions each job has: counting them would cost more the more there are.
+CREATE TABLE tallies (
+  workspace  TEXT NOT NULL,
+  job        TEXT NOT NULL,
+  executions INTEGER NOT NULL,
+  PRIMARY KEY (workspace, job)
+) WITHOUT ROWID;
 
 CREATE TABLE tasks (
   execution  INTEGER NOT NULL,
@@ -65,9 +63,13 @@ CREATE TABLE tasks (
   status     TEXT NOT NULL,
   spec       TEXT,
   conditions TEXT,
+  recorder   TEXT,
   PRIMARY KEY (execution, name)
 ) WITHOUT ROWID;
 CREATE INDEX tasks_by_time ON tasks (execution, created_at, position);
+-- What recorders still run, or left behind.
+CREATE INDEX tasks_held ON tasks (recorder) WHERE recorder IS NOT NULL AND ended_at IS NULL;
+CREATE INDEX tasks_open ON tasks (execution) WHERE ended_at IS NULL;
 
 CREATE TABLE definitions (
   name TEXT PRIMARY KEY,
@@ -75,7 +77,8 @@ CREATE TABLE definitions (
 ) WITHOUT ROWID;
 
 CREATE TABLE runs (
-  id         TEXT PRIMARY KEY,
+  seq        INTEGER PRIMARY KEY,        -- order of insertion, which breaks ties of time
+  id         TEXT NOT NULL UNIQUE,
   task       TEXT NOT NULL,
   created_at INTEGER NOT NULL,
   started_at INTEGER,
@@ -83,9 +86,20 @@ CREATE TABLE runs (
   status     TEXT NOT NULL,
   end_reason TEXT,
   exit_code  INTEGER NOT NULL DEFAULT 0,
-  body       TEXT NOT NULL
-) WITHOUT ROWID;
-CREATE INDEX runs_by_time ON runs (task, created_at, id);
+  body       TEXT NOT NULL,
+  word       TEXT GENERATED ALWAYS AS (coalesce(end_reason, status)) VIRTUAL,
+  duration   INTEGER GENERATED ALWAYS AS (ended_at - started_at) VIRTUAL
+);
+CREATE INDEX runs_by_time ON runs (created_at, seq);
+CREATE INDEX runs_by_start ON runs (started_at, created_at, seq);
+CREATE INDEX runs_by_word ON runs (word, created_at, seq);
+CREATE INDEX runs_by_exit ON runs (exit_code, created_at, seq);
+CREATE INDEX runs_by_duration ON runs (duration, created_at, seq);
+CREATE INDEX runs_of_task_by_time ON runs (task, created_at, seq);
+CREATE INDEX runs_of_task_by_start ON runs (task, started_at, created_at, seq);
+CREATE INDEX runs_of_task_by_word ON runs (task, word, created_at, seq);
+CREATE INDEX runs_of_task_by_exit ON runs (task, exit_code, created_at, seq);
+CREATE INDEX runs_of_task_by_duration ON runs (task, duration, created_at, seq);
 
 CREATE TRIGGER job_defined AFTER INSERT ON events WHEN NEW.kind = 'job.defined'
 BEGIN
@@ -100,6 +114,14 @@ CREATE TRIGGER execution_created AFTER INSERT ON events WHEN NEW.kind = 'executi
 BEGIN
   INSERT INTO executions (workspace, job, id, created_at, updated_at, status, body)
   VALUES (NEW.workspace, NEW.parent, NEW.name, NEW.at, NEW.at, NEW.status, NEW.body);
+  INSERT INTO tallies VALUES (NEW.workspace, NEW.parent, 1)
+  ON CONFLICT (workspace, job) DO UPDATE SET executions = executions + 1;
+END;
+
+CREATE TRIGGER execution_deleted AFTER DELETE ON executions
+BEGIN
+  DELETE FROM tasks WHERE execution = OLD.key;
+  UPDATE tallies SET executions = executions - 1 WHERE workspace = OLD.workspace AND job = OLD.job;
 END;
 
 CREATE TRIGGER execution_changed AFTER INSERT ON events WHEN NEW.kind = 'execution.status'
@@ -112,12 +134,26 @@ BEGIN
   WHERE workspace = NEW.workspace AND job = NEW.parent AND id = NEW.name;
 END;
 
+-- Counts as another system gave them, for an execution whose tasks are not listed here, or whose attempts are not.
+CREATE TRIGGER execution_counted AFTER INSERT ON events WHEN NEW.kind = 'execution.stats'
+BEGIN
+  UPDATE executions SET
+    total = coalesce(json_extract(NEW.body, '$.total'), total),
+    success = coalesce(json_extract(NEW.body, '$.success'), success),
+    failure = coalesce(json_extract(NEW.body, '$.failure'), failure),
+    running = coalesce(json_extract(NEW.body, '$.running'), running),
+    cancelled = coalesce(json_extract(NEW.body, '$.cancelled'), cancelled),
+    retried = coalesce(json_extract(NEW.body, '$.retried'), retried),
+    updated_at = NEW.at
+  WHERE workspace = NEW.workspace AND job = NEW.parent AND id = NEW.name;
+END;
+
 CREATE TRIGGER task_scheduled AFTER INSERT ON events WHEN NEW.kind = 'task.scheduled'
 BEGIN
-  INSERT INTO tasks (execution, position, name, created_at, updated_at, status, spec)
-  SELECT key, total, NEW.name, NEW.at, NEW.at, NEW.status, NEW.body
+  INSERT INTO tasks (execution, position, name, created_at, updated_at, status, spec, recorder)
+  SELECT key, tasks, NEW.name, NEW.at, NEW.at, NEW.status, NEW.body, NEW.recorder
   FROM executions WHERE workspace = NEW.workspace AND id = NEW.parent;
-  UPDATE executions SET total = total + 1, updated_at = NEW.at
+  UPDATE executions SET tasks = tasks + 1, total = total + 1, updated_at = NEW.at
   WHERE workspace = NEW.workspace AND id = NEW.parent;
 END;
 

@@ -1,0 +1,173 @@
+"""The plane's database: opening it, its schema's version, transactions; nothing here knows what it holds."""
+
+from __future__ import annotations
+
+import os
+import secrets
+import sqlite3
+import threading
+from contextlib import contextmanager
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator, Sequence
+    from pathlib import Path
+
+__all__ = ["SCHEMA_VERSION", "Database", "Row", "StoreError"]
+
+SCHEMA_VERSION = 2
+_BUSY_SECONDS = 30
+_KEPT = ("meta", "events_before", "lines")
+_MICROSECONDS_UNTIL = 2
+"""Schema version 1 counted time in microseconds."""
+
+Row = sqlite3.Row
+
+
+class StoreError(Exception):
+    """A store that cannot be opened, read or written."""
+
+
+class Database:
+    """A SQLite database, in memory or in a file; safe to use from several threads and processes.
+
+    A file is in WAL mode, so that readers never wait for a writer; writers wait up to 30 s for each other.
+
+    Args:
+        path: the file, which is made where there is none, readable by its owner alone; None for memory.
+
+    Raises:
+        StoreError: the file cannot be opened, is no store, or is of a newer version.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self.path = path
+        self._lock = threading.RLock()
+        try:
+            self._db = self._connect(path)
+        except (sqlite3.Error, OSError) as error:
+            raise StoreError(f"the store {path} cannot be opened: {error}") from error
+        try:
+            self._migrate()
+        except sqlite3.Error as error:
+            self._db.close()
+            raise StoreError(f"the store {path} cannot be opened: {error}") from error
+        except StoreError:
+            self._db.close()
+            raise
+
+    def _connect(self, path: Path | None) -> sqlite3.Connection:
+        if path is not None:
+            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            # Output may hold what is nobody else's business.
+            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+        db = sqlite3.connect(
+            ":memory:" if path is None else path,
+            check_same_thread=False,
+            isolation_level=None,
+            timeout=_BUSY_SECONDS,
+        )
+        db.row_factory = sqlite3.Row
+        # SQLite's own lower() knows ASCII alone; `q` is lowercased by Python.
+        db.create_function("folded", 1, str.lower, deterministic=True)
+        return db
+
+    def _migrate(self) -> None:
+        if self.path is not None and not self._db.execute("PRAGMA user_version").fetchone()[0]:
+            # Before there is a table, so that pruned pages can be given back to the file system.
+            self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        if self.path is not None:
+            self._db.execute("PRAGMA journal_mode = WAL")
+            self._db.execute("PRAGMA synchronous = NORMAL")
+        # In one transaction: another process may open the same new file at this moment.
+        with self.transaction() as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            if version > SCHEMA_VERSION:
+                raise StoreError(
+                    f"the store {self.path} has version {version} and this Jobtrail knows up to {SCHEMA_VERSION}; "
+                    "use a newer Jobtrail, or another JOBTRAIL_STORE"
+                )
+            if version == 0:
+                self._create(db)
+                db.execute("INSERT INTO meta VALUES ('cursor_key', ?)", (secrets.token_hex(32),))
+            elif version < SCHEMA_VERSION:
+                self._replay(db, version)
+            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+
+    def _create(self, db: sqlite3.Connection) -> None:
+        if db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'events'").fetchone() is not None:
+            raise StoreError(f"{self.path} is a database of something else; give another JOBTRAIL_STORE")
+        for script in ("log.sql", "schema.sql"):
+            for statement in _statements((files("jobtrail.plane") / script).read_text(encoding="utf-8")):
+                db.execute(statement)
+
+    def _replay(self, db: sqlite3.Connection, version: int) -> None:
+        """Make everything but the log anew: what is derived follows from the events, in any version."""
+        for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
+            db.execute(f'DROP TRIGGER "{row["name"]}"')
+        db.execute("ALTER TABLE events RENAME TO events_before")
+        for row in db.execute(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
+        ).fetchall():
+            if row["name"] not in _KEPT:
+                db.execute(f'DROP TABLE "{row["name"]}"')
+        self._create(db)
+        scale = 1000 if version < _MICROSECONDS_UNTIL else 1
+        before = [row["name"] for row in db.execute("PRAGMA table_info(events_before)")]
+        columns = ", ".join(before)
+        values = ", ".join(f"at * {scale}" if name == "at" else name for name in before)
+        db.execute(f"INSERT INTO events ({columns}) SELECT {values} FROM events_before ORDER BY seq")  # noqa: S608 # the table's own names
+        db.execute("DROP TABLE events_before")
+
+    def close(self) -> None:
+        """Close the database."""
+        with self._lock:
+            self._db.close()
+
+    @contextmanager
+    def transaction(self) -> Generator[sqlite3.Connection]:
+        """Hold the write lock; what is written is kept whole, or not at all where an error comes out.
+
+        Raises:
+            sqlite3.OperationalError: other writers did not end within 30 s, or the disk is full.
+        """
+        with self._lock:
+            self._db.execute("BEGIN IMMEDIATE")
+            try:
+                yield self._db
+            except BaseException:
+                if self._db.in_transaction:
+                    self._db.execute("ROLLBACK")
+                raise
+            self._db.execute("COMMIT")
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        """Return the rows of a query."""
+        with self._lock:
+            return self._db.execute(sql, values).fetchall()
+
+    def plan(self, sql: str, values: Sequence[Any] = ()) -> list[str]:
+        """Return SQLite's query plan, for tests of what a page costs."""
+        with self._lock:
+            return [row["detail"] for row in self._db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
+
+    def meta(self, key: str) -> str | None:
+        """Return a value of the store itself."""
+        found = self.rows("SELECT value FROM meta WHERE key = ?", (key,))
+        return found[0]["value"] if found else None
+
+    def set_meta(self, key: str, value: str) -> None:
+        """Set a value of the store itself."""
+        with self.transaction() as db:
+            db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def _statements(script: str) -> Iterator[str]:
+    """Split a script; SQLite's own way to run one would end the transaction around it."""
+    statement = ""
+    for line in script.splitlines(keepends=True):
+        statement += line
+        if sqlite3.complete_statement(statement):
+            yield statement
+            statement = ""
