@@ -20,7 +20,7 @@ from jobtrail.errors import SettingsError, shown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BLAXEL_URL", "ENVIRONMENT", "RUNWISP_URL", "Settings", "SourceSettings", "load"]
+__all__ = ["BLAXEL_URL", "ENVIRONMENT", "RUNWISP_URL", "Settings", "SourceSettings", "load", "store_path"]
 
 BLAXEL_URL = "https://api.blaxel.ai/v0"
 RUNWISP_URL = "http://127.0.0.1:9477"
@@ -36,6 +36,9 @@ ENVIRONMENT = {
     "RUNWISP_TOKEN": "RunWisp bearer token",
     "JOBTRAIL_CONFIG": "TOML file with several sources (default: jobtrail/config.toml where the platform keeps such)",
     "JOBTRAIL_SOURCE": "name of the default source (default: the first configured)",
+    "JOBTRAIL_STORE": "the embedded store's file (default: jobtrail/store.db where the platform keeps data)",
+    "JOBTRAIL_JOB": "job of `jobtrail record` where it gets no --job; set for what a recorder runs",
+    "JOBTRAIL_EXECUTION": "execution that a `jobtrail record` without --job joins; set for what a recorder runs",
     "JOBTRAIL_TZ": "IANA zone in which times without a zone are taken (default UTC)",
     "JOBTRAIL_AUTH_TOKEN": "bearer token that HTTP clients must send; required off loopback",
     "JOBTRAIL_ALLOWED_HOSTS": "comma list of further Host values that HTTP accepts, such as jobs.example:8080",
@@ -120,6 +123,8 @@ class Settings(_Frozen):
     sources: tuple[SourceSettings, ...]
     default: str
     timezone: str = "UTC"
+    # None for no store at all: the embedded plane shows the sample.
+    store: Path | None = None
     auth_token: Secret = None
     allowed_hosts: tuple[str, ...] = ()
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
@@ -155,6 +160,7 @@ def load(environ: Mapping[str, str] | None = None, home: Path | None = None) -> 
             "sources": sources,
             "default": default,
             "timezone": timezone,
+            "store": store_path(environ),
             "auth_token": given.get("JOBTRAIL_AUTH_TOKEN"),
             "allowed_hosts": tuple(
                 host.strip() for host in given.get("JOBTRAIL_ALLOWED_HOSTS", "").split(",") if host.strip()
@@ -164,6 +170,21 @@ def load(environ: Mapping[str, str] | None = None, home: Path | None = None) -> 
         "settings",
         {"auth_token": "JOBTRAIL_AUTH_TOKEN", "log_level": "JOBTRAIL_LOG_LEVEL"},
     )
+
+
+def store_path(environ: Mapping[str, str] | None = None) -> Path:
+    """Return where the embedded store lies, whether it is there or not.
+
+    Raises:
+        SettingsError: there is no home directory to put it in.
+    """
+    import platformdirs  # noqa: PLC0415 # not before it is needed
+
+    named = (os.environ if environ is None else environ).get("JOBTRAIL_STORE", "").strip()
+    try:
+        return Path(named or platformdirs.user_data_path("jobtrail") / "store.db").expanduser().absolute()
+    except RuntimeError:
+        raise SettingsError("there is no home directory for the store; set JOBTRAIL_STORE to a file") from None
 
 
 def _home() -> Path:

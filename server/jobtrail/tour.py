@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
@@ -15,7 +14,7 @@ from jobtrail.models import ExecutionDetail, ExecutionPage, JobPage, RunDetail, 
 from jobtrail.tools.call import call_text
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from mcp.types import CallToolResult
     from pydantic import BaseModel
@@ -67,18 +66,19 @@ class _Guide:
         return await self.client.call_tool(tool, dict(arguments))
 
 
-async def tour(settings: Settings, source: str | None, say: Callable[[str], None]) -> int:
+async def tour(settings: Settings, source: str | None, say: Callable[[str], None], environ: Mapping[str, str]) -> int:
     """Walk through what an agent would ask, and print it.
 
     Args:
         settings: only to say what is asked; the server reads its own.
         source: which source to ask; None for the default.
         say: takes each piece of text.
+        environ: the environment of the server.
 
     Returns:
         The exit code: 1 when an answer was an error.
     """
-    command = StdioServerParameters(command=sys.executable, args=["-m", "jobtrail", "serve"], env=dict(os.environ))
+    command = StdioServerParameters(command=sys.executable, args=["-m", "jobtrail", "serve"], env=dict(environ))
     sources = ", ".join(f"{one.name} ({one.kind})" for one in settings.sources)
     say(f"Jobtrail tour over {sources}. Lines after > are the calls an agent makes; the rest is what it reads.")
     async with Client(stdio_client(command)) as client:

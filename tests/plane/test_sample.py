@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobtrail.plane import SamplePlane, Store, fill
+from jobtrail.plane import LocalPlane, Store, fill
 from jobtrail.plane.runs import RunQuery, select_runs
 from jobtrail.plane.store import Query, stamp
 from tests.plane.stocks import PAGED
@@ -207,7 +207,7 @@ async def test_concurrent_first_requests_make_the_sample_once() -> None:
         asked.append(NOWS[0])
         return NOWS[0]
 
-    plane = SamplePlane(clock)
+    plane = LocalPlane(clock=clock)
     answers: list[Any] = []
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(plane), base_url="http://plane.invalid") as client:
         assert asked == []
@@ -231,7 +231,7 @@ async def test_a_cursor_of_the_sample_goes_on_after_a_restart() -> None:
     pages: list[Any] = []
     cursor: dict[str, str] = {}
     for _ in range(2):
-        plane = SamplePlane(lambda: NOWS[0])
+        plane = LocalPlane(clock=lambda: NOWS[0])
         async with httpx2.AsyncClient(
             transport=httpx2.ASGITransport(plane), base_url="http://plane.invalid/v0"
         ) as client:

@@ -1,7 +1,8 @@
 """The embedded control plane: the documented APIs over SQLite; it knows nothing of MCP."""
 
-from jobtrail.plane.app import SamplePlane, build_plane
+from jobtrail.plane.app import build_plane
+from jobtrail.plane.local import LocalPlane
 from jobtrail.plane.sample import fill
 from jobtrail.plane.store import Event, Store, StoreError
 
-__all__ = ["Event", "SamplePlane", "Store", "StoreError", "build_plane", "fill"]
+__all__ = ["Event", "LocalPlane", "Store", "StoreError", "build_plane", "fill"]

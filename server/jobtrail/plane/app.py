@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+import sqlite3
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
-import anyio
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
+from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 
 from jobtrail.plane.answers import Refusal
 from jobtrail.plane.blaxel import Blaxel
+from jobtrail.plane.openapi import Published
 from jobtrail.plane.runwisp import RunWisp
-from jobtrail.plane.sample import fill
-from jobtrail.plane.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,7 +24,9 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-__all__ = ["SamplePlane", "build_plane", "utc_now"]
+    from jobtrail.plane.store import Store
+
+__all__ = ["build_plane", "utc_now"]
 
 
 def utc_now() -> datetime:
@@ -45,8 +47,9 @@ def build_plane(store: Store, *, api_key: str | None = None, clock: Callable[[],
             Mount("/v0", routes=Blaxel(store, api_key, clock).routes()),
             Mount("/api", routes=RunWisp(store).routes()),
             Route("/healthz", _healthy),
+            *Published(locked=api_key is not None).routes(),
         ],
-        exception_handlers={Refusal: _refused, 404: _not_found, 405: _not_found},
+        exception_handlers={Refusal: _refused, 404: _not_found, 405: _not_allowed, sqlite3.Error: _failed},
     )
     return _Labelled(app) if store.meta("sample") else app
 
@@ -75,6 +78,20 @@ def _not_found(request: Request, _error: Exception) -> Response:
     return _refused(request, Refusal(404, word, "no such endpoint"))
 
 
+def _not_allowed(request: Request, error: Exception) -> Response:
+    word = "Method Not Allowed" if _of_runwisp(request) else "method_not_allowed"
+    response = _refused(request, Refusal(405, word, "the plane is not written to"))
+    if isinstance(error, HTTPException):
+        response.headers.update(error.headers or {})
+    return response
+
+
+def _failed(request: Request, _error: Exception) -> Response:
+    # What the database said may hold a path, and is no matter of the client's.
+    word = "Internal Server Error" if _of_runwisp(request) else "internal_error"
+    return _refused(request, Refusal(500, word, "the store could not be read"))
+
+
 def _of_runwisp(request: Request) -> bool:
     # Not `request.url`: that needs the query to be well formed.
     return request.scope["path"].startswith("/api/")
@@ -93,34 +110,3 @@ class _Labelled:
             await send(message)
 
         await self._app(scope, receive, labelled)
-
-
-class SamplePlane:
-    """The plane over the sample workspace, in memory, made when first asked for."""
-
-    def __init__(self, clock: Callable[[], datetime] = utc_now) -> None:
-        self._clock = clock
-        self._lock = anyio.Lock()
-        self._store: Store | None = None
-        self._app: ASGIApp | None = None
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve a request; the first makes the sample, in a thread, once."""
-        if scope["type"] == "lifespan":
-            return
-        async with self._lock:
-            if self._app is None:
-                self._store = await anyio.to_thread.run_sync(self._make)
-                self._app = build_plane(self._store, clock=self._clock)
-        await self._app(scope, receive, send)
-
-    def _make(self) -> Store:
-        store = Store(None)
-        fill(store, self._clock())
-        return store
-
-    async def aclose(self) -> None:
-        """Forget the sample."""
-        if self._store is not None:
-            self._store.close()
-            self._store = self._app = None

@@ -12,6 +12,7 @@ from jobtrail.window import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from pathlib import Path
 
     import httpx2
 
@@ -79,16 +80,17 @@ def open_sources(
         transport: the network edge, where tests stand in for it.
         clock: what the embedded plane goes by.
     """
-    edge = Edge(transport, clock or Clock())
+    edge = Edge(transport, clock or Clock(), settings.store)
     return Sources(settings, {one.name: _opener(one, edge) for one in settings.sources})
 
 
 @dataclass(frozen=True)
 class Edge:
-    """What lies outside: the network (None for the real one) and the time."""
+    """What lies outside: the network (None for the real one), the time, and the store of the embedded plane."""
 
     transport: httpx2.AsyncBaseTransport | None
     clock: Clock
+    store: Path | None = None
 
 
 def _opener(one: SourceSettings, edge: Edge) -> Callable[[], Source]:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
+from jobtrail.errors import SettingsError
 from jobtrail.settings import BLAXEL_URL, RUNWISP_URL
 from jobtrail.sources import auth
 from jobtrail.sources.blaxel import VERSION, Blaxel
@@ -69,11 +70,22 @@ def runwisp(one: SourceSettings, fingerprint: str, edge: Edge) -> RunWisp:
 
 
 def embedded(one: SourceSettings, fingerprint: str, edge: Edge) -> Embedded:
-    """Open the embedded plane in-process; its sample workspace is made when first asked for."""
-    from jobtrail.plane import SamplePlane  # noqa: PLC0415 # only where nothing else is configured
+    """Open the embedded plane in-process, over the store, or over the sample while that is empty."""
+    from jobtrail.plane import LocalPlane, StoreError  # noqa: PLC0415 # only where nothing else is configured
 
-    plane = SamplePlane(edge.clock.now)
-    inside = httpx2.ASGITransport(plane, raise_app_exceptions=False)
+    plane = LocalPlane(edge.store, edge.clock.now)
+
+    class Inside(httpx2.ASGITransport):
+        """The way in; a store that cannot be opened is a matter of settings, not of an upstream."""
+
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            try:
+                await plane.ready()
+            except StoreError as error:
+                raise SettingsError(str(error)) from None
+            return await super().handle_async_request(request)
+
+    inside = Inside(plane, raise_app_exceptions=False)
     jobs = Blaxel(one.name, _http(one, f"{_PLANE_URL}/v0", inside, None, _BLAXEL_HEADERS), fingerprint)
     tasks = RunWisp(one.name, _http(one, _PLANE_URL, inside, None, {}), fingerprint)
     return Embedded(one.name, jobs, tasks, plane.aclose)

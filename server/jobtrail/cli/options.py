@@ -1,0 +1,74 @@
+"""What command-line options are read as; each refusal says what is valid."""
+
+from __future__ import annotations
+
+import re
+from argparse import ArgumentTypeError
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    import argparse
+
+    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage] # noqa: SLF001 # what add_subparsers returns has no other name
+
+__all__ = ["duration", "label", "name", "port", "task_name", "whole"]
+
+_NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
+_DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(s|m|h|d|w)", re.IGNORECASE)
+_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_LARGEST_PORT = 65_535
+_LONGEST_TASK = 100
+
+
+def port(text: str) -> int:
+    """Read a port, 0 for any free one."""
+    number = int(text) if text.isdecimal() else -1
+    if not 0 <= number <= _LARGEST_PORT:
+        raise ArgumentTypeError(f"{text!r} is not a port; give 0 to 65535, 0 for any free one")
+    return number
+
+
+def duration(text: str) -> float:
+    """Read a length of time in seconds."""
+    match = _DURATION.fullmatch(text.strip())
+    if match is None:
+        raise ArgumentTypeError(f"{text!r} is not a length of time; give one such as 90s, 30m, 12h or 90d")
+    return float(match[1]) * _UNIT[match[2].lower()]
+
+
+def name(text: str) -> str:
+    """Read the name of a job or the id of an execution, which stand in addresses."""
+    if not _NAME.fullmatch(text) or not text.strip("."):
+        raise ArgumentTypeError(
+            f"{text!r} cannot be a name; give 1 to 100 letters, digits, dots, dashes, underscores"
+        )
+    return text
+
+
+def task_name(text: str) -> str:
+    """Read the name of a task: one line."""
+    if not text.strip() or len(text) > _LONGEST_TASK or not text.isprintable():
+        raise ArgumentTypeError(f"{text!r} cannot be a task's name; give 1 to {_LONGEST_TASK} printable characters")
+    return text
+
+
+def label(text: str) -> tuple[str, str]:
+    """Read `key=value`."""
+    key, equals, value = text.partition("=")
+    if not (key.strip() and equals):
+        raise ArgumentTypeError(f"{text!r} is not a label; give key=value")
+    return key.strip(), value.strip()
+
+
+def whole(least: int, most: int) -> type[int]:
+    """Return a reader of whole numbers between two bounds."""
+
+    class Whole(int):
+        """A whole number in range."""
+
+        def __new__(cls, text: str) -> Self:
+            if not text.isdecimal() or not least <= int(text) <= most:
+                raise ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+            return super().__new__(cls, text)
+
+    return Whole

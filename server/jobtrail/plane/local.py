@@ -1,0 +1,130 @@
+"""The plane of this machine: over its own store, and over the sample workspace for as long as that is empty."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING
+
+import anyio
+import anyio.to_thread
+from starlette.responses import JSONResponse
+
+from jobtrail.plane.app import build_plane, utc_now
+from jobtrail.plane.recording import sweep
+from jobtrail.plane.sample import fill
+from jobtrail.plane.store import Store, StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from datetime import datetime
+    from pathlib import Path
+
+    from starlette.types import ASGIApp, Receive, Scope, Send
+
+__all__ = ["LocalPlane"]
+
+_SWEEP_SECONDS = 1.0
+
+
+class LocalPlane:
+    """An ASGI app over a store's file, looked at anew on each request: it may be made, filled or removed meanwhile.
+
+    Args:
+        path: the store's file, which need not exist and is not made; None for the sample alone.
+        clock: what the sample and cursors are dated by.
+    """
+
+    def __init__(self, path: Path | None = None, clock: Callable[[], datetime] = utc_now) -> None:
+        self._path = path
+        self._clock = clock
+        self._lock = anyio.Lock()
+        self._own: _Opened | None = None
+        self._sample: tuple[Store, ASGIApp] | None = None
+        self._swept = 0.0
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Serve a request; a store that cannot be read is answered with 500 and the reason."""
+        if scope["type"] == "lifespan":
+            return
+        try:
+            app = await self.ready()
+        except StoreError as error:
+            app = JSONResponse({"error": "store_error", "code": 500, "message": str(error)}, 500)
+        await app(scope, receive, send)
+
+    async def ready(self) -> ASGIApp:
+        """Return the app that serves the next request.
+
+        Raises:
+            StoreError: the store is of a newer version, or damaged.
+        """
+        async with self._lock:
+            own = await self._look()
+            if own is None or own.store.empty:
+                return await self._of_sample()
+            self._drop_sample()
+            await self._sweep(own.store)
+            return own.app
+
+    async def _look(self) -> _Opened | None:
+        """Return the store as it is now: opened, opened again where the file is another, None where there is none."""
+        identity = _identity(self._path)
+        if self._own is not None and self._own.identity != identity:
+            self._own.store.close()
+            self._own = None
+        if self._own is None and self._path is not None and identity is not None:
+            store = await anyio.to_thread.run_sync(Store, self._path)
+            self._own = _Opened(store, build_plane(store, clock=self._clock), identity)
+        return self._own
+
+    async def _sweep(self, store: Store) -> None:
+        """Fail what vanished recorders held; a store that may only be read is shown as it is."""
+        now = time.monotonic()
+        if self._swept and now - self._swept < _SWEEP_SECONDS:
+            return
+        self._swept = now
+        try:
+            await anyio.to_thread.run_sync(sweep, store)
+        except StoreError:
+            return
+
+    async def _of_sample(self) -> ASGIApp:
+        if self._sample is None:
+            # In a thread, once: it takes about a second.
+            store = await anyio.to_thread.run_sync(self._make)
+            self._sample = (store, build_plane(store, clock=self._clock))
+        return self._sample[1]
+
+    def _make(self) -> Store:
+        store = Store(None)
+        fill(store, self._clock())
+        return store
+
+    def _drop_sample(self) -> None:
+        if self._sample is not None:
+            self._sample[0].close()
+            self._sample = None
+
+    async def aclose(self) -> None:
+        """Close the store and forget the sample."""
+        self._drop_sample()
+        if self._own is not None:
+            self._own.store.close()
+            self._own = None
+
+
+class _Opened:
+    """A store that is open, its app, and which file it is."""
+
+    def __init__(self, store: Store, app: ASGIApp, identity: tuple[int, int]) -> None:
+        self.store = store
+        self.app = app
+        self.identity = identity
+
+
+def _identity(path: Path | None) -> tuple[int, int] | None:
+    try:
+        found = path.stat() if path is not None else None
+    except OSError:
+        return None
+    return None if found is None or not found.st_size else (found.st_dev, found.st_ino)

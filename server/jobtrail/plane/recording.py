@@ -1,0 +1,264 @@
+"""What a recorder tells the store: it opens an execution or joins one, runs its tasks, and the last one closes it.
+
+Every step is one transaction, so that many recorders in many processes lose nothing. A recorder that vanished is
+found by `sweep`, and what it held is failed.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal
+
+from jobtrail.plane.shapes import failed_condition, job_defined
+from jobtrail.plane.signs import forget, vanished
+from jobtrail.plane.store import Event, append, append_lines
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Iterable, Mapping, Sequence
+
+    from jobtrail.plane.store import Line, Store
+
+__all__ = ["VANISHED", "CannotJoin", "Ending", "Opening", "Recording", "sweep"]
+
+VANISHED = "recorder vanished"
+TIMEOUT = "timeout"
+_VANISHED_WHY = "the recorder of this task ended without saying how; it was killed, or the machine went down"
+_NEVER_BEGAN = "the recorder of this task ended before the task began"
+
+Ending = Literal["succeeded", "failed", "cancelled"]
+
+
+class CannotJoin(Exception):
+    """An execution, or a task's name in it, that is not to be had; the message says what to do."""
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What a recorder sets out to do.
+
+    Attributes:
+        job: the job's name; it is made where there is none.
+        execution: the id of the execution to join, or to open where there is none.
+        tasks: names of the tasks, in order; None for one that is named by its number.
+        title: what the job runs, for people.
+        labels: what the job is labelled with, besides what it has.
+        timeout_s: seconds that a task may take.
+    """
+
+    job: str
+    execution: str
+    tasks: Sequence[str | None]
+    title: str = ""
+    labels: Mapping[str, str] = field(default_factory=dict[str, str])
+    parallelism: int = 1
+    retries: int = 0
+    timeout_s: int | None = None
+
+
+class Recording:
+    """A recorder's hold on the tasks of one execution.
+
+    Attributes:
+        tasks: their names, as they were taken.
+    """
+
+    def __init__(self, store: Store, token: str, opening: Opening) -> None:
+        """Open or join the execution and schedule its tasks.
+
+        Raises:
+            CannotJoin: the execution has ended or is another job's, or a task of that name is there.
+            StoreError: the store cannot be written.
+        """
+        self._store = store
+        self._token = token
+        self._job = opening.job
+        self.execution = opening.execution
+        with store.transaction() as db:
+            self.tasks = self._open(db, opening)
+
+    def _open(self, db: sqlite3.Connection, opening: Opening) -> tuple[str, ...]:
+        now, space = time.time_ns(), self._store.workspace
+        row = db.execute(
+            "SELECT key, job, status, tasks, ended_at FROM executions WHERE workspace = ? AND id = ?",
+            (space, self.execution),
+        ).fetchone()
+        if row is not None:
+            _check_open(db, row, opening)
+        _define_job(db, space, opening, now)
+        if row is None:
+            spec: dict[str, Any] = {"parallelism": opening.parallelism}
+            if opening.timeout_s:
+                spec["timeout"] = opening.timeout_s
+            created = Event("execution.created", now, self.execution, self._job, "queued", spec)
+            started = Event("execution.status", now, self.execution, self._job, "running")
+            append(db, space, [created, started])
+        taken = _names(db, row["key"], opening.tasks) if row is not None else _numbered(opening.tasks, 0)
+        spec = {"maxRetries": opening.retries}
+        if opening.timeout_s:
+            spec["timeout"] = f"{opening.timeout_s}s"
+        append(
+            db,
+            space,
+            (Event("task.scheduled", now, name, self.execution, "pending", spec, self._token) for name in taken),
+        )
+        return taken
+
+    def begins(self, task: str) -> None:
+        """Record that an attempt at a task begins."""
+        self._store.record([Event("task.status", time.time_ns(), task, self.execution, "running")])
+
+    def tries_again(self, task: str, conditions: Sequence[dict[str, str]], output: Iterable[Line]) -> None:
+        """Record that an attempt at a task failed and another will follow; the conditions are those of all so far."""
+        event = Event("task.status", time.time_ns(), task, self.execution, "pending", [*conditions])
+        self._store.record([event], lines=output)
+
+    def ends(
+        self,
+        tasks: Iterable[str],
+        status: Ending,
+        conditions: Sequence[dict[str, str]] = (),
+        output: Iterable[Line] = (),
+    ) -> None:
+        """Record how tasks ended; where nothing is left to run, the execution ends with them."""
+        now, space = time.time_ns(), self._store.workspace
+        body = [*conditions] or None
+        with self._store.transaction() as db:
+            append(db, space, (Event("task.status", now, one, self.execution, status, body) for one in tasks))
+            append_lines(db, space, output)
+            _close(db, space, self.execution, now)
+
+
+def _check_open(db: sqlite3.Connection, row: sqlite3.Row, opening: Opening) -> None:
+    if row["job"] != opening.job:
+        raise CannotJoin(
+            f"execution {opening.execution!r} is one of job {row['job']!r}, not of {opening.job!r}; "
+            "give that job, or another --execution"
+        )
+    if row["ended_at"] is not None:
+        raise CannotJoin(
+            f"execution {opening.execution!r} has ended ({row['status']}) and takes no more tasks; "
+            "leave --execution out for a new one"
+        )
+    held = "SELECT 1 FROM tasks WHERE execution = ? AND ended_at IS NULL AND recorder IS NOT NULL"
+    if db.execute(held, (row["key"],)).fetchone() is None:
+        raise CannotJoin(
+            f"execution {opening.execution!r} was imported, nothing here runs it; leave --execution out for a new one"
+        )
+
+
+def _names(db: sqlite3.Connection, key: int, wanted: Sequence[str | None]) -> tuple[str, ...]:
+    """Return the names the tasks get in an execution that is there."""
+    there = {row["name"] for row in db.execute("SELECT name FROM tasks WHERE execution = ?", (key,))}
+    for name in wanted:
+        if name in there:
+            raise CannotJoin(f"a task named {name!r} is in this execution already; give another --task")
+    number = len(there)
+    while f"task-{number}" in there:
+        number += 1
+    return _numbered(wanted, number)
+
+
+def _numbered(wanted: Sequence[str | None], first: int) -> tuple[str, ...]:
+    return tuple(name or f"task-{first + index}" for index, name in enumerate(wanted))
+
+
+def _define_job(db: sqlite3.Connection, space: str, opening: Opening, now: int) -> None:
+    """Make the job, or give it new labels; one that is as it should be is left alone."""
+    row = db.execute(
+        "SELECT status, body FROM jobs WHERE workspace = ? AND name = ?", (space, opening.job)
+    ).fetchone()
+    body: dict[str, Any] = {"metadata": {"displayName": opening.title}, "spec": {"enabled": True}}
+    if row is not None:
+        body = json.loads(row["body"])
+    there: dict[str, str] = body["metadata"].get("labels") or {}
+    labels = {**there, **opening.labels}
+    if row is not None and labels == there:
+        return
+    metadata = {**body["metadata"], "labels": labels}
+    status = row["status"] if row is not None else "DEPLOYED"
+    append(
+        db,
+        space,
+        [
+            job_defined(
+                opening.job, now, metadata=metadata, spec=body["spec"], status=status, events=body.get("events", ())
+            )
+        ],
+    )
+
+
+def _close(db: sqlite3.Connection, space: str, execution: str, now: int) -> None:
+    """End an execution none of whose tasks is left to run, by how they ended."""
+    row = db.execute(
+        "SELECT key, job FROM executions WHERE workspace = ? AND id = ? AND ended_at IS NULL", (space, execution)
+    ).fetchone()
+    if row is None:
+        return
+    if db.execute("SELECT 1 FROM tasks WHERE execution = ? AND ended_at IS NULL", (row["key"],)).fetchone():
+        return
+    status = _verdict(db, row["key"])
+    append(db, space, [Event("execution.status", now, execution, row["job"], status)])
+
+
+def _verdict(db: sqlite3.Connection, key: int) -> str:
+    counts = db.execute(
+        "SELECT sum(status = 'cancelled') AS cancelled, sum(status = 'failed') AS failed,"
+        " sum(status = 'failed' AND json_extract(conditions, '$[#-1].reason') = ?) AS late"
+        " FROM tasks WHERE execution = ?",
+        (TIMEOUT, key),
+    ).fetchone()
+    if counts["cancelled"]:
+        return "cancelled"
+    if counts["failed"]:
+        return "timeout" if counts["failed"] == counts["late"] else "failed"
+    return "succeeded"
+
+
+def sweep(store: Store) -> int:
+    """Fail what recorders held that have vanished, and return how many of them there were.
+
+    Cheap where nothing is held: one look at an index.
+
+    Raises:
+        StoreError: the store cannot be written.
+    """
+    if store.path is None:
+        return 0
+    held = "SELECT DISTINCT recorder FROM tasks WHERE recorder IS NOT NULL AND ended_at IS NULL"
+    gone = [row["recorder"] for row in store.rows(held) if vanished(store.path, row["recorder"]) is not None]
+    for token in gone:
+        with store.transaction() as db:
+            _fail_all(db, store, token)
+        forget(store.path, token)
+    return len(gone)
+
+
+def _fail_all(db: sqlite3.Connection, store: Store, token: str) -> None:
+    # Asked again under the write lock: it may have written its end since.
+    last = vanished(store.path, token) if store.path is not None else None
+    if last is None:
+        return
+    rows = db.execute(
+        "SELECT tasks.name, tasks.status, tasks.conditions, tasks.updated_at, executions.id, executions.workspace"
+        " FROM tasks JOIN executions ON executions.key = tasks.execution"
+        " WHERE tasks.recorder = ? AND tasks.ended_at IS NULL",
+        (token,),
+    ).fetchall()
+    for row in rows:
+        # Not before the last that is known of it, and not after now.
+        when = min(max(last, row["updated_at"]), time.time_ns())
+        why = failed_condition(VANISHED, _NEVER_BEGAN if row["status"] == "pending" else _VANISHED_WHY)
+        conditions = [*json.loads(row["conditions"] or "[]"), why]
+        append(db, row["workspace"], [Event("task.status", when, row["name"], row["id"], "failed", conditions)])
+    for space, execution in {(row["workspace"], row["id"]) for row in rows}:
+        ended = max(_when_updated(db, space, execution), last)
+        _close(db, space, execution, min(ended, time.time_ns()))
+
+
+def _when_updated(db: sqlite3.Connection, space: str, execution: str) -> int:
+    """Return when an execution last changed."""
+    sql = "SELECT updated_at FROM executions WHERE workspace = ? AND id = ?"
+    return db.execute(sql, (space, execution)).fetchone()[0]

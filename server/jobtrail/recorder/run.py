@@ -1,0 +1,148 @@
+"""`jobtrail record`: runs the tasks of an order, a few at a time, and notes how each one went."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from jobtrail.plane.shapes import failed_condition
+from jobtrail.recorder.child import Attempt, Ended, Stop, run_child
+from jobtrail.recorder.notes import Notes
+from jobtrail.recorder.orders import Order, Outcome, Piece
+from jobtrail.recorder.secrets import Mask
+from jobtrail.recorder.tail import Tail
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from anyio.abc import TaskStatus
+
+    from jobtrail.plane.recording import Ending
+    from jobtrail.recorder.tail import Stream
+
+__all__ = ["Watcher", "record"]
+
+_ENDINGS: dict[str, Ending] = {
+    "success": "succeeded", "failure": "failed", "timeout": "failed", "cancelled": "cancelled",
+}  # fmt: skip
+
+
+class Watcher(Protocol):
+    """What is told of a run as it goes."""
+
+    def warn(self, text: str) -> None:
+        """Hear of something that does not stop the run."""
+
+    def counted(self, ended: int, failed: int, total: int) -> None:
+        """Hear how many tasks have ended."""
+
+    def sink(self) -> Callable[[Stream, bytes], Awaitable[None]]:
+        """Return where the output of one attempt goes; an empty piece is its end."""
+        ...
+
+
+async def record(order: Order, store: Path, watcher: Watcher) -> Outcome:
+    """Run an order and record it in the store.
+
+    The commands run whether or not the store can be written; where it cannot, the watcher is warned.
+
+    Raises:
+        CannotJoin: the execution that the order names is not to be had; nothing was run.
+    """
+    pieces = order.pieces()
+    notes = Notes(pieces, watcher.warn)
+    with ExitStack() as stack:
+        notes.open(store, order, pieces, stack)
+        run = _Run(order, notes, watcher, len(pieces))
+        async with anyio.create_task_group() as group:
+            await group.start(run.listen)
+            group.start_soon(run.stop.insist)
+            group.start_soon(notes.live)
+            await run.all(pieces)
+            group.cancel_scope.cancel()
+        return Outcome(run.code(), notes.execution, dict(run.counts))
+
+
+@dataclass
+class _Run:
+    order: Order
+    notes: Notes
+    watcher: Watcher
+    total: int
+    stop: Stop = field(default_factory=Stop)
+    counts: Counter[str] = field(default_factory=Counter[str])
+    last: Ended | None = None
+
+    async def listen(self, *, task_status: TaskStatus[None]) -> None:
+        """Hear of Ctrl-C and its like."""
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            task_status.started()
+            async for number in signals:
+                self.stop.hit(number)
+
+    async def all(self, pieces: Sequence[Piece]) -> None:
+        """Run every task; what was not begun when the recorder was told to stop is cancelled."""
+        waiting = iter(zip(self.notes.names, pieces, strict=True))
+        environ = {**os.environ, "JOBTRAIL_JOB": self.order.job}
+        if self.notes.execution is not None:
+            environ["JOBTRAIL_EXECUTION"] = self.notes.execution
+        mask = Mask(os.environ)
+        async with anyio.create_task_group() as group:
+            for _ in range(max(1, min(self.order.parallel, len(pieces)))):
+                group.start_soon(self._work, waiting, environ, mask)
+        rest = [name for name, _ in waiting]
+        if rest:
+            await self.notes.ends(rest, "cancelled", [failed_condition("cancelled", "it had not begun")])
+            self.counts["cancelled"] += len(rest)
+
+    async def _work(self, waiting: Iterator[tuple[str, Piece]], environ: dict[str, str], mask: Mask) -> None:
+        while not self.stop.told.is_set():
+            name, piece = next(waiting, (None, None))
+            if name is None or piece is None:
+                return
+            self.last = await self._task(name, piece, environ, mask)
+            self.counts[_ENDINGS[self.last.kind]] += 1
+            self.watcher.counted(self.counts.total(), self.counts["failed"], self.total)
+
+    async def _task(self, name: str, piece: Piece, environ: dict[str, str], mask: Mask) -> Ended:
+        conditions: list[dict[str, str]] = []
+        number = 0
+        while True:
+            number += 1
+            tail = Tail(mask)
+            await self.notes.begins(name)
+            alone = self.order.inputs is None
+            attempt = Attempt(piece.command, environ, self.order.timeout, alone, tail, self.watcher.sink())
+            ended = await run_child(attempt, self.stop)
+            if ended.kind != "success":
+                conditions.append(failed_condition(ended.reason, mask(ended.message), number))
+            if ended.kind in {"success", "cancelled"} or number > self.order.retries:
+                break
+            await self.notes.tries_again(name, conditions, tail)
+            if await self._told_within(self.order.retry_delay):
+                ended = Ended("cancelled", 128 + self.stop.signal)
+                conditions.append(failed_condition("cancelled", "before its next attempt"))
+                tail = Tail(mask)
+                break
+        await self.notes.ends([name], _ENDINGS[ended.kind], conditions, tail)
+        return ended
+
+    async def _told_within(self, seconds: float) -> bool:
+        with anyio.move_on_after(seconds):
+            await self.stop.told.wait()
+        return self.stop.told.is_set()
+
+    def code(self) -> int:
+        """Return the exit code: of the one command, or 1 where one of several failed."""
+        if self.total == 1 and self.last is not None:
+            return self.last.code
+        if self.stop.told.is_set():
+            return 128 + self.stop.signal
+        return 1 if self.counts["failed"] else 0

@@ -1,0 +1,77 @@
+"""The last lines of an output, however much of it there is."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+__all__ = ["Stream", "Tail"]
+
+Stream = Literal["stdout", "stderr"]
+_LINES = 200
+_CHARACTERS = 2_000
+# More than a line keeps, so that a secret across its end is still known as one.
+_BYTES = 16_384
+
+
+class Tail:
+    """Keeps the last 200 lines of two streams, in the order they were read, the first 2,000 characters of each.
+
+    Args:
+        mask: takes secrets out of a line.
+    """
+
+    def __init__(self, mask: Callable[[str], str]) -> None:
+        self._mask = mask
+        self._rest: dict[Stream, bytes] = {"stdout": b"", "stderr": b""}
+        self._kept: deque[tuple[int, Stream, bytes]] = deque(maxlen=_LINES)
+        self._count = 0
+
+    def feed(self, stream: Stream, chunk: bytes) -> None:
+        """Take a piece of output, wherever it was cut."""
+        *whole, rest = (self._rest[stream] + chunk).split(b"\n")
+        for line in whole:
+            self._keep(stream, line)
+        self._rest[stream] = _overwritten(rest)[:_BYTES]
+
+    def _keep(self, stream: Stream, line: bytes) -> None:
+        self._count += 1
+        self._kept.append((time.time_ns(), stream, line[-4 * _BYTES :] if b"\r" in line else line[:_BYTES]))
+
+    def close(self) -> None:
+        """Keep what came after the last line's end."""
+        for stream, rest in self._rest.items():
+            if rest:
+                self._keep(stream, rest)
+        self._rest = {"stdout": b"", "stderr": b""}
+
+    def lines(self) -> Iterator[tuple[int, Stream, str]]:
+        """Yield (nanoseconds since 1970, stream, text); where lines were dropped, the first says how many."""
+        dropped = self._count - len(self._kept)
+        if dropped:
+            at, stream, _ = self._kept[0]
+            yield at, stream, f"[{dropped:,} earlier lines were not kept]"
+        for at, stream, line in self._kept:
+            yield at, stream, self._text(line)
+
+    def last(self) -> str:
+        """Return the last line that says something, of stderr where there is one."""
+        for wanted in ("stderr", "stdout"):
+            for _, stream, line in reversed(self._kept):
+                if stream == wanted and (text := self._text(line).strip()):
+                    return text
+        return ""
+
+    def _text(self, line: bytes) -> str:
+        text = self._mask(_overwritten(line.rstrip(b"\r")).decode(errors="replace").replace("\0", ""))
+        return text if len(text) <= _CHARACTERS else text[:_CHARACTERS] + "…"
+
+
+def _overwritten(line: bytes) -> bytes:
+    """Return what a terminal would still show of a line that was written over, as progress bars do."""
+    start = line.rfind(b"\r", 0, len(line) - 1) + 1
+    return line[start:]

@@ -1,0 +1,257 @@
+"""`jobtrail record`: the command runs as it would without it, and how it went is in the store."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobtrail.plane import Store
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.recorder.stand import Stand
+
+PYTHON = sys.executable
+
+
+def test_a_command_that_succeeds_is_one_execution_with_one_task(stand: Stand) -> None:
+    code, out, err = stand.record("--job", "nightly", "--", "sh", "-c", "echo out; echo err >&2")
+    assert (code, out, err) == (0, b"out\n", b"err\n")
+    execution, (task,) = stand.only()
+    assert (execution["status"], execution["total"], execution["success"]) == ("succeeded", 1, 1)
+    assert (task.name, task.status, task.attempts, task.conditions) == ("task-0", "succeeded", 1, [])
+    assert sorted(task.output) == [("stderr", "err"), ("stdout", "out")]
+    assert execution["started_at"] <= execution["ended_at"]
+
+
+def test_a_command_that_fails_says_its_exit_code_and_its_last_words(stand: Stand) -> None:
+    code, _, _ = stand.record("--job", "nightly", "--", "sh", "-c", "echo 'psql: no route to host' >&2; exit 3")
+    assert code == 3
+    execution, (task,) = stand.only()
+    assert execution["status"] == "failed"
+    (condition,) = task.conditions
+    assert condition["reason"] == "exit code 3"
+    assert condition["message"] == "psql: no route to host"
+    assert condition["executionReason"] == "attempt 1"
+
+
+def test_a_signal_is_told_from_an_exit_code(stand: Stand) -> None:
+    code, _, _ = stand.record("--job", "nightly", "--", "sh", "-c", "kill -SEGV $$")
+    assert code == 128 + signal.SIGSEGV
+    execution, (task,) = stand.only()
+    assert (execution["status"], task.reasons) == ("failed", ["killed by SIGSEGV"])
+
+
+def test_a_timeout_ends_the_command_and_all_it_started(stand: Stand, tmp_path: Path) -> None:
+    mark = tmp_path / "pid"
+    script = f"echo before; sleep 600 & echo $! > {mark}; wait"
+    code, out, _ = stand.record("--job", "nightly", "--timeout", "0.5s", "--", "sh", "-c", script)
+    assert (code, out) == (124, b"before\n")
+    execution, (task,) = stand.only()
+    assert (execution["status"], task.status, task.reasons) == ("timeout", "failed", ["timeout"])
+    assert "longer than its 0.5 seconds" in task.conditions[0]["message"]
+    assert "last output: before" in task.conditions[0]["message"]
+    assert not is_running(int(mark.read_text()))
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process runs; one that waits to be reaped does not."""
+    command = ["/bin/ps", "-o", "stat=", "-p", str(pid)]
+    state = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+    return bool(state.strip()) and not state.startswith("Z")
+
+
+@pytest.mark.parametrize(
+    ("command", "code", "reason"),
+    [
+        (["no-such-program-here"], 127, "command not found"),
+        (["/"], 126, "command cannot run"),
+        ([PYTHON, "-c", "import sys; sys.exit('Traceback of sorts')"], 1, "exit code 1"),
+    ],
+)
+def test_what_does_not_start_has_a_reason_of_its_own(
+    stand: Stand, command: list[str], code: int, reason: str
+) -> None:
+    assert stand.record("--job", "nightly", "--", *command)[0] == code
+    assert stand.only()[1][0].reasons == [reason]
+
+
+def test_each_failed_attempt_is_a_condition(stand: Stand, tmp_path: Path) -> None:
+    count = tmp_path / "count"
+    script = f"echo x >> {count}; test $(wc -l < {count}) -gt 2"
+    code, _, _ = stand.record("--job", "nightly", "--retries", "5", "--retry-delay", "0s", "--", "sh", "-c", script)
+    assert code == 0
+    execution, (task,) = stand.only()
+    assert (execution["status"], execution["retried"], task.attempts) == ("succeeded", 1, 3)
+    assert [one["executionReason"] for one in task.conditions] == ["attempt 1", "attempt 2"]
+
+
+def test_retries_that_do_not_help_end_in_the_last_failure(stand: Stand) -> None:
+    arguments = ("--retries", "2", "--retry-delay", "0s", "--", "sh", "-c", "echo again; exit 9")
+    code, out, _ = stand.record("--job", "nightly", *arguments)
+    assert (code, out) == (9, b"again\n" * 3)
+    execution, (task,) = stand.only()
+    assert (execution["status"], task.attempts, task.reasons) == ("failed", 3, ["exit code 9"] * 3)
+    assert task.output == [("stdout", "again")] * 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_a_recorder_that_is_told_to_stop_stops_its_command_and_records_it_as_cancelled(
+    stand: Stand, number: signal.Signals
+) -> None:
+    with stand.start("--job", "nightly", "--", "sh", "-c", "echo ready; exec sleep 600") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(number)
+        process.communicate(timeout=30)
+    assert process.returncode == 128 + number
+    execution, (task,) = stand.only()
+    assert (execution["status"], task.status, task.reasons) == ("cancelled", "cancelled", ["cancelled"])
+    assert task.conditions[0]["message"] == f"by {number.name}"
+
+
+def test_a_command_that_ignores_the_signal_is_killed_by_the_second(stand: Stand) -> None:
+    script = "trap '' INT; echo ready; while true; do sleep 0.1; done"
+    with stand.start("--job", "nightly", "--", "sh", "-c", script) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"ready\n"
+        process.send_signal(signal.SIGINT)
+        # The first has been heard once the second is: both are queued in order.
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=8)
+    assert stand.only()[0]["status"] == "cancelled"
+
+
+def test_output_passes_through_untouched(stand: Stand) -> None:
+    script = "import os,sys; os.write(1, bytes(range(256)) * 4096); os.write(2, b'\\xff\\0 no newline')"
+    code, out, err = stand.record("--job", "nightly", "--", PYTHON, "-c", script)
+    assert (code, out, err) == (0, bytes(range(256)) * 4096, b"\xff\0 no newline")
+
+
+def test_a_reader_that_has_enough_ends_the_command_as_it_would_without_us(stand: Stand) -> None:
+    with stand.start("--job", "nightly", "--", "sh", "-c", "exec yes") as process:
+        assert process.stdout is not None
+        assert process.stdout.read(4) == b"y\ny\n"
+        process.stdout.close()
+        assert process.wait(timeout=30) == 128 + signal.SIGPIPE
+    assert stand.only()[1][0].reasons == ["killed by SIGPIPE"]
+
+
+def test_a_child_left_behind_does_not_hold_the_recorder(stand: Stand) -> None:
+    code, out, _ = stand.record("--job", "nightly", "--", "sh", "-c", "echo started; sleep 600 & echo $!")
+    started, pid = out.split()
+    assert (code, started) == (0, b"started")
+    os.kill(int(pid), signal.SIGKILL)
+    assert stand.only()[0]["status"] == "succeeded"
+
+
+def test_standard_input_reaches_the_command(stand: Stand, tmp_path: Path) -> None:
+    (tmp_path / "in").write_bytes(b"from the pipe")
+    command = f"{PYTHON} -m jobtrail record --job nightly -- cat < {tmp_path / 'in'}"
+    environ = {**os.environ, "JOBTRAIL_STORE": str(stand.path)}
+    ended = subprocess.run(["/bin/sh", "-c", command], env=environ, capture_output=True, check=True)
+    assert ended.stdout == b"from the pipe"
+
+
+def test_secrets_of_the_environment_are_passed_through_but_not_recorded(stand: Stand) -> None:
+    script = "echo key=$MY_API_KEY; echo url=$DB_URL >&2; exit 1"
+    environ = {"MY_API_KEY": "k3y-of-this-test", "DB_URL": "postgres://app:p4ss-of-this-test@db/app"}
+    _, out, _ = stand.record("--job", "nightly", "--", "sh", "-c", script, **environ)
+    assert out == b"key=k3y-of-this-test\n"
+    (task,) = stand.only()[1]
+    assert sorted(task.output) == [("stderr", "url=postgres://app:***@db/app"), ("stdout", "key=***")]
+    assert task.conditions[0]["message"] == "url=postgres://app:***@db/app"
+    for file in stand.path.parent.rglob("store.db*"):
+        if file.is_file():
+            assert b"-of-this-test" not in file.read_bytes()
+
+
+def test_the_job_is_titled_by_the_command_without_its_options_and_labelled(stand: Stand) -> None:
+    stand.record("--job", "nightly", "--label", "team=data", "--", "true", "--password", "hunter2")
+    stand.record("--job", "nightly", "--label", "env=prod", "--", "true")
+    store = Store(stand.path)
+    row = store.job("default", "nightly")
+    store.close()
+    assert row is not None
+    assert '"displayName":"true","labels":{"team":"data","env":"prod"}' in row["body"]
+    assert "hunter2" not in row["body"]
+
+
+def test_a_recorder_inside_another_adds_a_task_to_the_same_execution(stand: Stand) -> None:
+    inner = f"{PYTHON} -m jobtrail record"
+    script = f"{inner} --task extract -- true && {inner} --task load -- sh -c 'exit 4'; echo after"
+    code, out, err = stand.record("--job", "nightly", "--", "sh", "-c", script)
+    assert (code, out, err) == (0, b"after\n", b"")
+    execution, tasks = stand.only()
+    assert {one.name: one.status for one in tasks} == {
+        "task-0": "succeeded",
+        "extract": "succeeded",
+        "load": "failed",
+    }
+    assert (execution["status"], execution["total"]) == ("failed", 3)
+
+
+def test_an_execution_that_is_named_is_made_and_joined_while_it_is_open(stand: Stand) -> None:
+    with stand.start("--job", "nightly", "--execution", "e1", "--", "sh", "-c", "echo ready; read line") as first:
+        assert first.stdout is not None
+        first.stdout.readline()
+        # `read` ends at once: there is no standard input, so the first may be over already.
+        first.wait(timeout=30)
+    code, _, err = stand.record("--job", "nightly", "--execution", "e1", "--", "true")
+    assert (code, err.count(b"\n")) == (2, 1)
+    assert b"execution 'e1' has ended (failed) and takes no more tasks; leave --execution out for a new one" in err
+    with stand.start(
+        "--job", "nightly", "--execution", "e2", "--", "sh", "-c", "echo ready; exec sleep 600"
+    ) as first:
+        assert first.stdout is not None
+        first.stdout.readline()
+        assert stand.record("--job", "nightly", "--execution", "e2", "--task", "b", "--", "true")[0] == 0
+        assert stand.executions()["e2"]["status"] == "running"
+        code, _, err = stand.record("--job", "nightly", "--execution", "e2", "--task", "b", "--", "true")
+        assert (code, b"a task named 'b' is in this execution already" in err) == (2, True)
+        code, _, err = stand.record("--job", "other", "--execution", "e2", "--", "true")
+        assert (code, b"execution 'e2' is one of job 'nightly', not of 'other'" in err) == (2, True)
+        first.send_signal(signal.SIGTERM)
+        first.communicate(timeout=30)
+    row = stand.executions()["e2"]
+    assert (row["status"], [one.name for one in stand.tasks("e2", row["key"])]) == ("cancelled", ["task-0", "b"])
+
+
+def test_a_store_that_cannot_be_written_costs_the_record_and_not_the_command(tmp_path: Path, stand: Stand) -> None:
+    (tmp_path / "file").write_text("in the way")
+    code, out, err = stand.record(
+        "--job", "nightly", "--", "sh", "-c", "echo done; exit 5", JOBTRAIL_STORE=str(tmp_path / "file" / "store.db")
+    )
+    assert (code, out) == (5, b"done\n")
+    assert err.startswith(b"jobtrail: this is not recorded: the store ")
+    assert err.count(b"\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        (("--", "true"), "record needs --job NAME"),
+        (("--job", "nightly"), "record needs a command after --"),
+        (("--job", "nightly", "--"), "record needs a command after --"),
+        (("--job", "a b", "--", "true"), "'a b' cannot be a name"),
+        (("--job", "nightly", "--timeout", "soon", "--", "true"), "'soon' is not a length of time; give one such as"),
+        (("--job", "nightly", "--retries", "-1", "--", "true"), "'-1' is not a whole number from 0 to 1000"),
+        (("--job", "nightly", "--label", "x", "--", "true"), "'x' is not a label; give key=value"),
+        (("--job", "nightly", "--parallel", "2", "--", "true"), "--parallel needs --from FILE"),
+        (("--job", "nightly", "--from", "/nowhere", "--", "true"), "--from /nowhere cannot be read (No such file"),
+        (("--job", "nightly", "--from", "/dev/null", "--", "true"), "has no lines, so there is nothing to run"),
+    ],
+)
+def test_what_cannot_be_run_is_refused_before_anything_is_written(
+    stand: Stand, arguments: tuple[str, ...], sentence: str
+) -> None:
+    code, out, err = stand.record(*arguments)
+    assert (code, out) == (2, b"")
+    assert sentence in err.decode()
+    assert not stand.path.exists()
