@@ -7,6 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING
 
+from jobtrail.cli.asking import add_ask
 from jobtrail.cli.recording import add_record
 from jobtrail.cli.serving import add_plane, add_serve, add_tour, serve
 from jobtrail.cli.store import add_import, add_store
@@ -61,7 +62,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"jobtrail {_version()}")
     parser.set_defaults(run=serve, transport="stdio", host="127.0.0.1", port=8080)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (add_serve, add_tour, add_record, add_import, add_store, add_plane):
+    for add in (add_serve, add_tour, add_ask, add_record, add_import, add_store, add_plane):
         add(commands)
     return parser
 

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
     Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage] # noqa: SLF001 # what add_subparsers returns has no other name
 
-__all__ = ["duration", "label", "name", "port", "task_name", "whole"]
+__all__ = ["duration", "label", "name", "pair", "port", "task_name", "whole"]
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(s|m|h|d|w)", re.IGNORECASE)
@@ -58,6 +58,14 @@ def label(text: str) -> tuple[str, str]:
     if not (key.strip() and equals):
         raise ArgumentTypeError(f"{text!r} is not a label; give key=value")
     return key.strip(), value.strip()
+
+
+def pair(text: str) -> tuple[str, str]:
+    """Read `name=value`, an argument of a tool."""
+    key, equals, value = text.partition("=")
+    if not (key.strip() and equals):
+        raise ArgumentTypeError(f"{text!r} is not an argument; give name=value")
+    return key.strip(), value
 
 
 def whole(least: int, most: int) -> type[int]:

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from jobtrail.settings import Settings
 
-__all__ = ["add_plane", "add_serve", "add_tour", "serve"]
+__all__ = ["add_plane", "add_serve", "add_tour", "load_settings", "serve"]
 
 
 def add_serve(commands: options.Commands) -> None:
@@ -47,7 +47,8 @@ def add_plane(commands: options.Commands) -> None:
     parser.set_defaults(run=_plane)
 
 
-def _load() -> Settings:
+def load_settings() -> Settings:
+    """Read all settings, and set up logging by them."""
     from jobtrail.settings import load  # noqa: PLC0415 # see main
 
     settings = load()
@@ -80,7 +81,7 @@ def _no_collector() -> Generator[None]:
 def serve(arguments: argparse.Namespace) -> int:
     """Serve MCP over the transport asked for."""
     with _no_collector():
-        settings = _load()
+        settings = load_settings()
         from jobtrail import serving  # noqa: PLC0415 # settings are checked before the SDK loads
         from jobtrail.app import build_server  # noqa: PLC0415 # likewise
 
@@ -96,7 +97,7 @@ def serve(arguments: argparse.Namespace) -> int:
 
 
 def _tour(arguments: argparse.Namespace) -> int:
-    settings = _load()
+    settings = load_settings()
     import anyio  # noqa: PLC0415 # see serve
 
     from jobtrail.tour import tour  # noqa: PLC0415 # see serve
@@ -113,7 +114,7 @@ def _tour(arguments: argparse.Namespace) -> int:
 
 
 def _plane(arguments: argparse.Namespace) -> int:
-    settings = _load()
+    settings = load_settings()
     from jobtrail.plane import LocalPlane  # noqa: PLC0415 # see serve
     from jobtrail.serving import Gate, HttpBind, run_app  # noqa: PLC0415 # see serve
 
