@@ -13,6 +13,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 
 __all__ = [
+    "ENDED",
     "STATUSES",
     "Coverage",
     "Execution",
@@ -41,6 +42,9 @@ Status = Literal["queued", "running", "succeeded", "failed", "timeout", "cancell
 STATUSES: tuple[Status, ...] = (
     "queued", "running", "succeeded", "failed", "timeout", "cancelled", "skipped", "unknown",
 )  # fmt: skip
+
+ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "timeout", "cancelled", "skipped"})
+"""Statuses that nothing follows."""
 
 
 def _rfc3339(moment: datetime) -> str:

@@ -6,7 +6,7 @@ Contract: the seed documents blaxel-*.txt and `Blaxel-Version: 2026-04-28`, the 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Generic, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from jobtrail.errors import (
     BadArgument,
@@ -18,7 +18,7 @@ from jobtrail.errors import (
     UnreadableAnswer,
     shown,
 )
-from jobtrail.models import Job, JobDetail
+from jobtrail.models import ENDED, Job, JobDetail
 from jobtrail.paging import Batch, Spot
 from jobtrail.sources.base import (
     NEWEST_FIRST,
@@ -56,6 +56,7 @@ VERSION = "2026-04-28"
 _SORTS = {"created_at": "createdAt", "name": "name"}
 _LONGEST_QUERY = 200
 _NAMES_TO_SUGGEST = 200
+_ENDED_TO_REMEMBER = 2_000
 
 T = TypeVar("T", Job, "Execution", "Task")
 
@@ -78,6 +79,8 @@ class Blaxel(Source):
     def __init__(self, name: str, http: Http, fingerprint: str) -> None:
         super().__init__(name, fingerprint)
         self._http = http
+        # Executions that were seen to have ended, whose task pages read from then on are final.
+        self._ended: dict[tuple[str, str], None] = {}
 
     @property
     def sample(self) -> bool:
@@ -130,19 +133,30 @@ class Blaxel(Source):
         """Read one execution (`GET /jobs/{jobId}/executions/{executionId}`)."""
         path = f"jobs/{name_in_path('job', job)}/executions/{name_in_path('execution', execution)}"
         try:
-            wire = parse(WireExecution, await self._http.get(path), self._http.who)
+            wire = parse(WireExecution, await self._http.get(path, final=_has_ended), self._http.who)
         except NotFound:
             await self.check_job(job)
             raise UnknownName(
                 f"execution={shown(execution)} does not exist in job {shown(job)}; "
                 f"call list_executions(job={shown(job)}) for those that do"
             ) from None
-        return wire.full(job)
+        full = wire.full(job)
+        if full.execution.status in ENDED:
+            self._remember_end(job, execution)
+        return full
+
+    def _remember_end(self, job: str, execution: str) -> None:
+        self._ended[job, execution] = None
+        if len(self._ended) > _ENDED_TO_REMEMBER:
+            del self._ended[next(iter(self._ended))]
 
     def tasks(self, job: str, execution: str, ask: Ask) -> Listing[Task]:
         """List tasks (`GET …/tasks`: cursor, limit 200, sort, q)."""
         path = f"jobs/{name_in_path('job', job)}/executions/{name_in_path('execution', execution)}/tasks"
-        pages = _Pages(self._http, path, _params(ask, query=True), WireTask, lambda row: row.task(), 200)
+        pages = _Pages(
+            self._http, path, _params(ask, query=True), WireTask, lambda row: row.task(), 200,
+            final=(job, execution) in self._ended,
+        )  # fmt: skip
         order = _Order["Task"](lambda one: one.name, lambda one: one.created_at, ask.sort)
         listing = _CursorListing(pages, order, narrowed=_unfiltered(ask), filtered=not _unfiltered(ask))
         return Explained(listing, NotFound, lambda: self._missing(job, execution))
@@ -171,6 +185,16 @@ class Blaxel(Source):
         return UnknownName(unknown_name("job", name, known, "list_jobs()"))
 
 
+def _has_ended(body: Any) -> bool:
+    """Return whether an execution as it was answered will not change any more."""
+    status = cast("dict[str, Any]", body).get("status") if isinstance(body, dict) else None
+    return isinstance(status, str) and EXECUTION_WORDS.get(status.strip().lower()) in ENDED
+
+
+def _always(_body: Any) -> bool:
+    return True
+
+
 def _unfiltered(ask: Ask) -> bool:
     return not (ask.statuses or ask.query or ask.window)
 
@@ -187,7 +211,7 @@ def _params(ask: Ask, *, query: bool) -> dict[str, str | int]:
 
 @dataclass(frozen=True)
 class _Pages(Generic[T]):
-    """One paged endpoint: where it is, what is always sent, how a row is read."""
+    """One paged endpoint: where it is, what is always sent, how a row is read, whether its pages can still change."""
 
     http: Http
     path: str
@@ -195,13 +219,14 @@ class _Pages(Generic[T]):
     shape: type[Any]
     read: Callable[[Any], T]
     largest: int
+    final: bool = False
 
     async def get(self, cursor: str, size: int, **more: str) -> tuple[list[T], WirePage]:
         params = {**self.params, **more, "limit": max(1, min(size, self.largest))}
         if cursor:
             params["cursor"] = cursor
         try:
-            body = await self.http.get(self.path, params)
+            body = await self.http.get(self.path, params, final=_always if self.final else None)
         except Rejected:
             if not cursor:
                 raise

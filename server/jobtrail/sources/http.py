@@ -28,9 +28,11 @@ from jobtrail.errors import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     import httpx2
+
+    from jobtrail.sources.memory import Memory
 
 __all__ = ["Http", "HttpLimits", "error_from"]
 
@@ -73,6 +75,7 @@ class Http:
         who: how errors name the upstream, such as `source 'blaxel'`.
         fix: which setting to look at when credentials are refused.
         sample: whether the last answer said that it is sample data.
+        memory: answers that will not change any more; None where they cost nothing.
     """
 
     client: httpx2.AsyncClient
@@ -80,17 +83,38 @@ class Http:
     fix: str
     limits: HttpLimits = field(default_factory=HttpLimits)
     sample: bool = False
+    memory: Memory | None = None
 
-    async def get(self, path: str, params: Mapping[str, str | int] | None = None) -> Any:
+    async def get(
+        self,
+        path: str,
+        params: Mapping[str, str | int] | None = None,
+        *,
+        final: Callable[[Any], bool] | None = None,
+    ) -> Any:
         """Return the parsed JSON of a GET.
 
         Args:
             path: relative to the base URL, already quoted.
             params: the query.
+            final: whether an answer will not change any more: one that will not is remembered.
 
         Raises:
             UpstreamError: in one of its forms; the message names the upstream.
         """
+        if self.memory is None or final is None:
+            return self._parsed(await self._body(path, params))
+        key = self.memory.key(path, params)
+        held = self.memory.get(key)
+        if held is not None:
+            return self._parsed(held)
+        body = await self._body(path, params)
+        answer = self._parsed(body)
+        if final(answer):
+            self.memory.keep(key, body)
+        return answer
+
+    async def _body(self, path: str, params: Mapping[str, str | int] | None) -> bytes:
         import stamina  # noqa: PLC0415 # a server that is never asked need not load it
 
         with anyio.move_on_after(self.limits.total):
@@ -108,7 +132,7 @@ class Http:
             f"{self.who} did not answer within {self.limits.total:g} s; a retry may help", retryable=True
         )
 
-    async def _once(self, path: str, params: Mapping[str, str | int] | None) -> Any:
+    async def _once(self, path: str, params: Mapping[str, str | int] | None) -> bytes:
         import httpx2  # noqa: PLC0415 # see stamina
 
         try:
@@ -127,6 +151,9 @@ class Http:
                 f"{self.who} sent more than {self.limits.body // 1024 // 1024} MiB in one answer; "
                 "ask for less with a smaller limit or a narrower window"
             )
+        return body
+
+    def _parsed(self, body: bytes) -> Any:
         try:
             return json.loads(body, parse_int=_integer)
         except (ValueError, RecursionError):

@@ -12,6 +12,7 @@ from jobtrail.sources import auth
 from jobtrail.sources.blaxel import VERSION, Blaxel
 from jobtrail.sources.embedded import Embedded
 from jobtrail.sources.http import Http, HttpLimits
+from jobtrail.sources.memory import Memory
 from jobtrail.sources.runwisp import RunWisp
 
 if TYPE_CHECKING:
@@ -108,7 +109,9 @@ def _http(
         timeout=timeout,
         follow_redirects=False,
     )
-    return Http(client, who=_who(one), fix=_fix(one), limits=limits)
+    # The embedded plane is asked in-process, and its store may be exchanged under it.
+    memory = None if one.kind == "embedded" else Memory()
+    return Http(client, who=_who(one), fix=_fix(one), limits=limits, memory=memory)
 
 
 def _who(one: SourceSettings) -> str:

@@ -8,7 +8,7 @@ The daemon answers an unknown path with its web page and 200, so the dialect is 
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, UnreadableAnswer, Unsupported, shown
 from jobtrail.models import Job, JobDetail, LogTail, Run, Total
@@ -164,7 +164,7 @@ class RunWisp(Source):
                 f"run={shown(run)} is not a run id; ids are 26 letters and digits, call list_runs() for them"
             )
         try:
-            return parse(WireRun, await self._http.get(f"api/runs/{run}"), self._http.who).run()
+            return parse(WireRun, await self._http.get(f"api/runs/{run}", final=_has_ended), self._http.who).run()
         except NotFound:
             raise UnknownName(
                 f"run={shown(run)} does not exist, or was pruned; call list_runs() for those that are kept"
@@ -184,6 +184,11 @@ class RunWisp(Source):
         except NotFound:
             return None
         return parse(WireLog, body, self._http.who).tail(lines)
+
+
+def _has_ended(body: Any) -> bool:
+    """Return whether a run as it was answered will not change any more."""
+    return isinstance(body, dict) and cast("dict[str, Any]", body).get("status") == "ended"
 
 
 def _order(params: dict[str, str | int], sort: Sort, field: str, direction: str, names: dict[str, str]) -> None:

@@ -1,0 +1,175 @@
+"""What has ended is asked for once: counted at the network's edge, and never for what can still change."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx2
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from mcp import Client
+
+from jobtrail.app import build_server
+from jobtrail.plane import Event, Store, build_plane
+from jobtrail.settings import Settings, SourceSettings
+from jobtrail.sources.memory import Memory
+from tests.plane.stocks import at, execution, job, task
+from tests.sample import answer, follow
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+pytestmark = pytest.mark.anyio
+
+TASKS = 450
+
+
+class Upstream(httpx2.ASGITransport):
+    """The plane as the network; it counts requests, and leaves out inline tasks, which no document requires."""
+
+    def __init__(self, store: Store) -> None:
+        super().__init__(build_plane(store))
+        self.seen: Counter[str] = Counter()
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        what = request.url.path.rpartition("/")[2]
+        self.seen[f"{request.headers.get('authorization', '')[-1:]}{what}"] += 1
+        answered = await super().handle_async_request(request)
+        if what != "e1":
+            return answered
+        body = json.loads(await answered.aread())
+        return httpx2.Response(200, json={**body, "tasks": None})
+
+
+def source(name: str, key: str) -> SourceSettings:
+    url = "http://blaxel.invalid/v0"
+    return SourceSettings.model_validate({"name": name, "kind": "blaxel", "url": url, "api_key": key})
+
+
+TWO = Settings(sources=(source("a", "key-A"), source("b", "key-B")), default="a")
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    store = Store(None)
+    store.record([job("etl"), *execution("e1", "etl"), Event("execution.status", at(1), "e1", "etl", "running")])
+    for number in range(TASKS):
+        store.record(task(f"t{number}", "e1", 1, "running", "failed" if number % 50 == 0 else "succeeded"))
+    yield store
+    store.close()
+
+
+def end(store: Store) -> None:
+    store.record([Event("execution.status", at(60), "e1", "etl", "failed")])
+
+
+async def explained(client: Client, source: str = "a") -> dict[str, Any]:
+    return (await answer(client, "get_execution", job="etl", execution="e1", source=source))[1]
+
+
+async def test_a_finished_execution_is_explained_again_without_one_upstream_request(store: Store) -> None:
+    end(store)
+    upstream = Upstream(store)
+    async with Client(build_server(TWO, transport=upstream)) as client:
+        first = await explained(client)
+        assert upstream.seen == {"Ae1": 1, "Atasks": 3}
+        assert await explained(client) == first
+        assert upstream.seen == {"Ae1": 1, "Atasks": 3}
+    assert first["coverage"] == {"scanned": TASKS, "matched": 9, "complete": True}
+
+
+async def test_what_still_runs_is_asked_for_each_time_and_remembered_once_it_has_ended(store: Store) -> None:
+    upstream = Upstream(store)
+    async with Client(build_server(TWO, transport=upstream)) as client:
+        await explained(client)
+        before = await explained(client)
+        assert upstream.seen == {"Ae1": 2, "Atasks": 6}
+        store.record([Event("task.status", at(9), "t1", "e1", "failed")])
+        end(store)
+        after = await explained(client)
+        assert await explained(client) == after
+    assert upstream.seen == {"Ae1": 3, "Atasks": 9}
+    assert (before["coverage"]["matched"], after["coverage"]["matched"]) == (9, 10)
+
+
+async def test_pages_read_before_the_end_was_seen_are_not_served_after_it(store: Store) -> None:
+    upstream = Upstream(store)
+    async with Client(build_server(TWO, transport=upstream)) as client:
+        await follow(client, "list_tasks", job="etl", execution="e1", status="failed")
+        store.record([Event("task.status", at(9), "t1", "e1", "failed")])
+        end(store)
+        assert (await explained(client))["coverage"]["matched"] == 10
+        pages = await follow(client, "list_tasks", job="etl", execution="e1", status="failed")
+    assert sum(len(page["items"]) for page in pages) == 10
+
+
+async def test_nothing_is_served_across_sources_or_credentials(store: Store) -> None:
+    end(store)
+    upstream = Upstream(store)
+    async with Client(build_server(TWO, transport=upstream)) as client:
+        await explained(client)
+        await explained(client, "b")
+        await explained(client, "b")
+    assert upstream.seen == {"Ae1": 1, "Atasks": 3, "Be1": 1, "Btasks": 3}
+
+
+async def test_a_run_that_ended_is_asked_for_once_and_one_that_runs_each_time() -> None:
+    asked: Counter[str] = Counter()
+    runs = {"01K9Z3V5Q8R2M4N6P7S9T0W1X2": "ended", "01K9Z3V5Q8R2M4N6P7S9T0W1X3": "running"}
+
+    def daemon(request: httpx2.Request) -> httpx2.Response:
+        identity = request.url.path.rpartition("/")[2]
+        asked[identity] += 1
+        if identity in runs:
+            return httpx2.Response(200, json={"id": identity, "taskName": "backup", "status": runs[identity]})
+        return httpx2.Response(404, json={})
+
+    settings = Settings(
+        sources=(SourceSettings(name="cron", kind="runwisp", url="http://cron.invalid"),), default="cron"
+    )
+    async with Client(build_server(settings, transport=httpx2.MockTransport(daemon))) as client:
+        for identity in (*runs, *runs):
+            await answer(client, "get_run", run=identity)
+    assert {identity: asked[identity] for identity in runs} == dict(zip(runs, (1, 2), strict=True))
+
+
+@given(st.lists(st.tuples(st.integers(0, 30), st.integers(0, 3000)), max_size=60))
+async def test_memory_never_holds_more_than_its_bounds_and_gives_back_what_it_was_given(
+    steps: list[tuple[int, int]],
+) -> None:
+    memory = Memory(entries=10, size=8_000)
+    given_last: dict[int, bytes] = {}
+    for name, length in steps:
+        given_last[name] = os.urandom(length)
+        memory.keep(Memory.key(f"e{name}", None), given_last[name])
+        assert len(memory) <= 10
+        assert memory.used <= 8_000
+    held = {name: memory.get(Memory.key(f"e{name}", None)) for name in given_last}
+    assert all(body is None or body == given_last[name] for name, body in held.items())
+    if steps and steps[-1][1] < 1_900:
+        assert held[steps[-1][0]] is not None
+
+
+async def test_what_was_used_longest_ago_goes_first() -> None:
+    memory = Memory(entries=2)
+    first, second, third = (Memory.key(name, {"limit": 1}) for name in "abc")
+    memory.keep(first, b"1")
+    memory.keep(second, b"2")
+    assert memory.get(first) == b"1"
+    memory.keep(third, b"3")
+    assert [memory.get(one) for one in (first, second, third)] == [b"1", None, b"3"]
+
+
+async def test_what_was_kept_too_long_is_forgotten() -> None:
+    memory = Memory(life=0.01)
+    key = Memory.key("e1", None)
+    memory.keep(key, b"1")
+    with anyio.fail_after(5):
+        while memory.get(key) is not None:
+            await anyio.lowlevel.checkpoint()
+    assert (len(memory), memory.used) == (0, 0)
