@@ -6,15 +6,15 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
-from jobtrail.models import FailureGroup, Record
+from jobtrail.models import FailureGroup, Record, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from jobtrail.models import Status, Task
+    from jobtrail.models import Status
 
-__all__ = ["BAD", "group_failures", "record", "signature"]
+__all__ = ["BAD", "group_failures", "record", "signature", "slowest"]
 
 BAD: frozenset[str] = frozenset({"failed", "timeout"})
 """Statuses that mean it ended badly by itself; a cancelled one was stopped by somebody."""
@@ -63,6 +63,12 @@ def _group(name: str, members: Sequence[Task]) -> FailureGroup:
         first_at=times[0] if times else None,
         last_at=times[-1] if times else None,
     )
+
+
+def slowest(tasks: Iterable[Task]) -> tuple[Task, ...]:
+    """Return the three tasks that took longest, by name, status and duration; those that still run do not count."""
+    timed = sorted((one for one in tasks if one.duration_s), key=lambda one: (-(one.duration_s or 0), one.name))
+    return tuple(Task(name=one.name, status=one.status, duration_s=one.duration_s) for one in timed[:_MOST_NAMES])
 
 
 class _Attempt(Protocol):

@@ -260,6 +260,7 @@ class ExecutionDetail(_Answer):
     parallelism: int | None = None
     timeout_s: int | None = None
     failures: tuple[FailureGroup, ...] = ()
+    slowest: tuple[Task, ...] = Field(default=(), description="of the tasks read")
     coverage: Coverage
     next_calls: tuple[str, ...] = ()
 
@@ -277,5 +278,6 @@ class RunDetail(_Answer):
 
     verdict: str
     run: Run
+    queued_s: float | None = None
     log: LogTail | None = None
     next_calls: tuple[str, ...] = ()

@@ -269,13 +269,20 @@ def _execution(detail: ExecutionDetail) -> str:
         for group in detail.failures:
             span = " to ".join(dict.fromkeys(filter(None, (_stamp(group.first_at), _stamp(group.last_at)))))
             lines.append(f"{group.count}\t{group.example}\t{', '.join(group.tasks)}\t{span}")
+    if len(detail.slowest) > 1:
+        took = ", ".join(f"{one.name} {_duration(one.duration_s)}" for one in detail.slowest)
+        lines.append(f"slowest of {detail.coverage.scanned:,} tasks read: {took}")
     lines += [*_notes(detail.notes), *(f"next: {call}" for call in detail.next_calls)]
     return "\n".join(line for line in lines if line)
 
 
 def _run(detail: RunDetail) -> str:
     one = detail.run
-    times = {"started": _stamp(one.started_at), "ended": _stamp(one.ended_at)}
+    times = {
+        "queued": _duration(detail.queued_s),
+        "started": _stamp(one.started_at),
+        "ended": _stamp(one.ended_at),
+    }
     row = {**_run_row(one), **times, "retry of": one.retry_of or ""}
     lines = [
         f"run {one.id} of {one.task} · {_of_source(detail.source, detail.sample)}",

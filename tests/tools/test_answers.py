@@ -103,6 +103,7 @@ count	example	tasks	time
 92	OOMKilled: container exceeded its memory limit of 2048 MiB (33597 MiB) and was killed (exit code 137)	task-215, task-330, task-445	2026-11-17T06:02:46Z to 2026-11-17T06:56:15Z
 26	KeyError: KeyError: 'customer_id' in record 82661 of batch dafcc8e7ac	task-335, task-603, task-790	2026-11-17T06:04:10Z to 2026-11-17T06:46:28Z
 17	AccessDenied: S3 GetObject s3://acme-exports/2026-11-17/part-59713.parquet: AccessDenied	task-424, task-527, task-3075	2026-11-17T06:03:45Z to 2026-11-17T06:44:33Z
+slowest of 10,000 tasks read: task-4565 3m05s, task-8862 3m05s, task-7992 3m04s
 next: list_tasks(job='backfill-embeddings', execution='exec-688fbc5309ca', status='failed', source='embedded')\
 """)
     assert tokens(text) <= EXECUTION_TOKENS
@@ -160,7 +161,7 @@ async def test_get_run(client: Client) -> None:
     assert text == snapshot("""\
 run 01M7RXSQZS70G2AC00ZNA6MD9F of backup-postgres · source embedded, SAMPLE DATA
 verdict: failed with exit code 2
-created 2026-11-19T03:32:26Z · duration 16m41s · trigger api · attempt 2 · started 2026-11-19T03:32:27Z · ended 2026-11-19T03:49:08Z · retry of 01M7RWSSS0XF5P5SRCP8B92M69
+created 2026-11-19T03:32:26Z · duration 16m41s · trigger api · attempt 2 · queued 588ms · started 2026-11-19T03:32:27Z · ended 2026-11-19T03:49:08Z · retry of 01M7RWSSS0XF5P5SRCP8B92M69
 note: this source has no log for this run
 next: list_runs(task='backup-postgres', limit=10, source='embedded')\
 """)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.diagnosis import BAD, group_failures
-from jobtrail.errors import shown
+from jobtrail.diagnosis import BAD, group_failures, slowest
+from jobtrail.errors import UnknownName, shown
 from jobtrail.models import Coverage, Execution, ExecutionDetail, ExecutionPage, Stats, Task, TaskPage
-from jobtrail.paging import EVERYTHING, Walk, walk
+from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.sources.wire import seconds
 from jobtrail.tools import params
@@ -94,16 +95,16 @@ async def get_execution(
     execution: params.Execution = None,
     source: params.Source = None,
 ) -> ExecutionDetail:
-    """Why an execution ended as it did: verdict, task counts, timing, and its failed tasks grouped by cause.
+    """Why an execution ended as it did: verdict, task counts, timing, failed tasks grouped by cause, slowest tasks.
 
-    Never a dump of tasks; it names the call that lists them.
-    Examples: {"job": "nightly-etl", "execution": "exec-1"}
+    Without execution it takes the job's newest. Never a dump of tasks; it names the call that lists them.
+    Examples: {"job": "nightly-etl"} · {"job": "nightly-etl", "execution": "exec-1"}
     """
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="executions")
     name = required("get_execution", "job", job, "list_jobs()")
-    identity = required("get_execution", "execution", execution, f"list_executions(job={shown(name)})")
+    identity = execution if execution and execution.strip() else await _newest(chosen, name)
     full = await chosen.execution(name, identity)
-    failed, coverage, notes = await _failed_tasks(chosen, full, name, identity)
+    read = await _read_tasks(chosen, full, name, identity)
     one = full.execution
     return ExecutionDetail(
         source=chosen.name,
@@ -113,42 +114,73 @@ async def get_execution(
         queued_s=seconds(one.created_at, one.started_at),
         parallelism=full.parallelism,
         timeout_s=full.timeout_s,
-        failures=group_failures(failed),
-        coverage=coverage,
-        notes=tuple(notes) or None,
-        next_calls=_next_calls(chosen, one, bool(failed)),
+        failures=group_failures(read.failed),
+        slowest=slowest(read.tasks),
+        coverage=Coverage(scanned=len(read.tasks), matched=len(read.failed), complete=read.complete),
+        notes=tuple(read.notes) or None,
+        next_calls=_next_calls(chosen, one, bool(read.failed)),
     )
 
 
-async def _failed_tasks(
-    source: Source, full: FullExecution, job: str, execution: str
-) -> tuple[Sequence[Task], Coverage, list[str]]:
-    """Return the failed tasks: from the answer where it holds them all, else by walking the tasks."""
+async def _newest(source: Source, job: str) -> str:
+    """Return the id of a job's newest execution.
+
+    Raises:
+        UnknownName: the job does not exist, or has not run.
+    """
+    walked = await walk(source.executions(job, Ask(sort=NEWEST_FIRST)), Walk[Execution](limit=1))
+    if not walked.items:
+        await source.check_job(job)
+        raise UnknownName(f"job {shown(job)} has no execution yet; get_job(job={shown(job)}) shows its schedule")
+    return walked.items[0].id
+
+
+@dataclass
+class _Read:
+    """The tasks of an execution, as far as they were read."""
+
+    tasks: Sequence[Task]
+    complete: bool
+    notes: list[str]
+
+    @property
+    def failed(self) -> list[Task]:
+        return [task for task in self.tasks if task.status in BAD]
+
+
+async def _read_tasks(source: Source, full: FullExecution, job: str, execution: str) -> _Read:
+    """Return the tasks: from the answer where it holds them all, else by walking them.
+
+    Of an execution in which nothing failed a single page is read, for its slowest tasks alone.
+    """
     one, inline = full.execution, full.tasks or ()
     stats = one.stats or Stats()
-    if stats.total is not None and stats.failed == 0 and one.status not in BAD:
-        return [], Coverage(scanned=0, matched=0, complete=True), []
     if inline and stats.total is not None and len(inline) >= stats.total:
         return _judged(stats, inline, complete=True, notes=[])
-    walked = await walk(source.tasks(job, execution, Ask(sort=NEWEST_FIRST)), _EVERY_TASK)
+    if stats.total == 0:
+        return _Read((), complete=True, notes=[])
+    fine = stats.total is not None and stats.failed == 0 and one.status not in BAD
+    how = replace(_EVERY_TASK, budget=Budget(items=1)) if fine else _EVERY_TASK
+    walked = await walk(source.tasks(job, execution, Ask(sort=NEWEST_FIRST)), how)
     notes = list(walked.notes)
+    if fine:
+        # The counts say that there is no failed task; what was not read hides none.
+        return _Read(walked.items, complete=True, notes=notes)
     if walked.spot is not None and not notes:
         notes.append(f"only the first {walked.scanned:,} tasks were read; list_tasks goes through all of them")
     return _judged(stats, walked.items, complete=walked.spot is None, notes=notes)
 
 
-def _judged(
-    stats: Stats, tasks: Sequence[Task], *, complete: bool, notes: list[str]
-) -> tuple[Sequence[Task], Coverage, list[str]]:
-    """Return the failed among the tasks read, and a note where they cannot be all."""
-    failed = [task for task in tasks if task.status in BAD]
+def _judged(stats: Stats, tasks: Sequence[Task], *, complete: bool, notes: list[str]) -> _Read:
+    """Return the tasks read, with a note where the failed ones among them cannot be all."""
+    failed = sum(task.status in BAD for task in tasks)
     strange = sorted({task.raw_status or "none" for task in tasks if task.status == "unknown"})
     if strange:
         notes.append(f"some tasks have a status not known here: {', '.join(strange[:3])}")
-    if complete and len(failed) < (stats.failed or 0):
+    if complete and failed < (stats.failed or 0):
         complete = False
-        notes.append(f"the upstream counts {stats.failed:,} failed tasks, but lists {len(failed):,}")
-    return failed, Coverage(scanned=len(tasks), matched=len(failed), complete=complete), notes
+        notes.append(f"the upstream counts {stats.failed:,} failed tasks, but lists {failed:,}")
+    return _Read(tasks, complete, notes)
 
 
 def _verdict(one: Execution) -> str:

@@ -8,6 +8,7 @@ from jobtrail.diagnosis import BAD
 from jobtrail.errors import UpstreamError
 from jobtrail.models import LogTail, Run, RunDetail, RunPage
 from jobtrail.sources import Source
+from jobtrail.sources.wire import seconds
 from jobtrail.tools import params
 from jobtrail.tools.call import State, begin, call_text, required
 
@@ -62,6 +63,7 @@ async def get_run(ctx: Context[State], run: params.Run = None, source: params.So
         sample=chosen.sample or None,
         verdict=_verdict(one),
         run=one,
+        queued_s=seconds(one.created_at, one.started_at),
         log=log,
         notes=tuple(notes) or None,
         next_calls=_next_calls(chosen, one),
