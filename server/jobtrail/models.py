@@ -15,26 +15,34 @@ from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
 __all__ = [
     "ENDED",
     "STATUSES",
+    "Awaited",
+    "Bucket",
     "Coverage",
     "Execution",
     "ExecutionDetail",
     "ExecutionPage",
     "FailureGroup",
+    "History",
     "Job",
     "JobDetail",
     "JobPage",
+    "LogLine",
+    "LogPage",
     "LogTail",
     "Moment",
     "Page",
+    "Period",
     "Record",
     "Run",
     "RunDetail",
     "RunPage",
     "Stats",
     "Status",
+    "Streak",
     "Task",
     "TaskPage",
     "Total",
+    "Waited",
     "Window",
 ]
 
@@ -280,4 +288,111 @@ class RunDetail(_Answer):
     run: Run
     queued_s: float | None = None
     log: LogTail | None = None
+    next_calls: tuple[str, ...] = ()
+
+
+class Period(_Seen):
+    """What a stretch of time came to; rates are of what succeeded, failed or timed out, durations of what ended."""
+
+    attempts: int
+    counts: dict[str, int]
+    success_rate: float | None = Field(default=None, description="0 to 1")
+    p50_s: float | None = None
+    p95_s: float | None = None
+    max_s: float | None = None
+
+
+class Bucket(_Seen):
+    """One bucket of a history."""
+
+    start: Moment
+    counts: dict[str, int]
+    success_rate: float | None = None
+    p50_s: float | None = None
+
+
+class Streak(_Seen):
+    """The newest attempts that ended alike; `at_least` where more of them may lie before what was read."""
+
+    well: bool
+    length: int
+    at_least: bool = False
+    since: Moment | None = None
+
+
+class History(_Answer):
+    """How a job has been doing, and whether that is better or worse than in the window before."""
+
+    job: str
+    kind: Literal["job", "task", "service"]
+    window: Window
+    bucket: str
+    current: Period
+    before: Period | None = Field(default=None, description="the window of the same length before this one")
+    trend: Literal["better", "worse", "steady"] | None = None
+    streak: Streak | None = None
+    last_success_at: Moment | None = None
+    buckets: tuple[Bucket, ...]
+    sparkline: str
+    coverage: Coverage
+    next_calls: tuple[str, ...] = ()
+
+
+class LogLine(_Seen):
+    """One line of a log, or several in a row that say the same but for times of day in them."""
+
+    n: int = Field(description="number of the (first) line, from 1")
+    text: str
+    times: int | None = Field(default=None, description="how many lines it stands for, where that is not one")
+    mark: str | None = Field(default=None, description="stderr, system, warning, error or fatal")
+    at: Moment | None = None
+
+
+class LogPage(_Answer):
+    """A stretch of a log; `older` and `newer` are there exactly when there is more on that side, or may be."""
+
+    run: str | None = None
+    job: str | None = None
+    execution: str | None = None
+    task: str | None = None
+    search: str | None = None
+    first_line: int | None = Field(default=None, description="oldest line read, whether shown or passed over")
+    last_line: int | None = None
+    total_lines: int
+    kept_from: int | None = Field(default=None, description="oldest line the source still has, where not 1")
+    growing: bool = Field(description="true while more may be written")
+    matched: int | None = Field(default=None, description="lines that match, where searched")
+    complete: bool = Field(description="true when every line of the log was read for this answer")
+    older: str | None = Field(default=None, description="cursor")
+    newer: str | None = Field(default=None, description="cursor")
+    lines: tuple[LogLine, ...]
+    next_calls: tuple[str, ...] = ()
+
+
+class Awaited(_Seen):
+    """One execution or run that was waited for: how it stood when the wait began, and now."""
+
+    id: str
+    ended: bool
+    before: Status | None = None
+    status: Status | None = None
+    raw_status: str | None = None
+    duration_s: float | None = None
+    exit_code: int | None = None
+    tasks: int | None = None
+    done_before: int | None = None
+    done: int | None = Field(default=None, description="tasks that ended")
+    failed_before: int | None = None
+    failed: int | None = None
+    error: str | None = Field(default=None, description="why its state is not known, or is an earlier one")
+
+
+class Waited(_Answer):
+    """What became of executions or runs while waiting for them."""
+
+    job: str | None = None
+    all_ended: bool
+    waited_s: float
+    timeout_s: float
+    items: tuple[Awaited, ...]
     next_calls: tuple[str, ...] = ()

@@ -6,8 +6,6 @@ the header; an empty column goes. Times are to the second, in UTC.
 
 from __future__ import annotations
 
-import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.errors import clean
@@ -15,6 +13,7 @@ from jobtrail.models import (
     Execution,
     ExecutionDetail,
     ExecutionPage,
+    History,
     Job,
     JobDetail,
     JobPage,
@@ -25,8 +24,9 @@ from jobtrail.models import (
     Stats,
     Task,
     TaskPage,
-    Window,
 )
+from jobtrail.render_history import render_history
+from jobtrail.render_parts import count_text, duration, fields_line, note_lines, of_source, stamp, table, window_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -36,31 +36,9 @@ if TYPE_CHECKING:
 __all__ = ["render"]
 
 
-_OURS = re.compile(r"(more|next|note|log|verdict|record|labels|environment|last)\b.*?:", re.IGNORECASE)
-
-
 def render(answer: BaseModel) -> str:
     """Return an answer as text."""
     return _RENDERERS[type(answer)](answer)
-
-
-def _stamp(moment: datetime | None) -> str:
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
-
-
-def _duration(seconds: float | None) -> str:
-    """Return seconds as `1m32s` or `1h`; under ten seconds with one decimal, under one in milliseconds."""
-    if seconds is None:
-        return ""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f}ms"
-    if seconds < 10:  # noqa: PLR2004 # where tenths begin to matter
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
-    written = [f"{value}{unit}" if unit == "h" else f"{value:02}{unit}" for value, unit in parts if value]
-    return "".join(written).lstrip("0")
 
 
 def _status(one: Execution | Task | Run) -> str:
@@ -73,15 +51,11 @@ def _job_row(job: Job) -> dict[str, str]:
         "kind": job.kind,
         "status": job.status or "",
         "schedule": job.schedule or "",
-        "next run": _stamp(job.next_run_at),
-        "changed": _stamp(job.updated_at or job.created_at),
+        "next run": stamp(job.next_run_at),
+        "changed": stamp(job.updated_at or job.created_at),
         "group": job.group or "",
         "about": job.display_name or job.description or "",
     }
-
-
-def _count(value: int | None) -> str:
-    return "" if value is None else str(value)
 
 
 def _execution_row(one: Execution) -> dict[str, str]:
@@ -89,14 +63,14 @@ def _execution_row(one: Execution) -> dict[str, str]:
     return {
         "id": one.id,
         "status": _status(one),
-        "created": _stamp(one.created_at),
-        "duration": _duration(one.duration_s),
-        "tasks": _count(stats.total),
-        "ok": _count(stats.succeeded),
-        "failed": _count(stats.failed),
-        "running": _count(stats.running or None),
-        "cancelled": _count(stats.cancelled or None),
-        "retried": _count(stats.retried or None),
+        "created": stamp(one.created_at),
+        "duration": duration(one.duration_s),
+        "tasks": count_text(stats.total),
+        "ok": count_text(stats.succeeded),
+        "failed": count_text(stats.failed),
+        "running": count_text(stats.running or None),
+        "cancelled": count_text(stats.cancelled or None),
+        "retried": count_text(stats.retried or None),
     }
 
 
@@ -104,7 +78,7 @@ def _task_row(one: Task) -> dict[str, str]:
     return {
         "name": one.name,
         "status": _status(one),
-        "duration": _duration(one.duration_s),
+        "duration": duration(one.duration_s),
         "reason": one.reason or "",
     }
 
@@ -114,39 +88,13 @@ def _run_row(one: Run) -> dict[str, str]:
         "id": one.id,
         "task": one.task or "",
         "status": _status(one),
-        "created": _stamp(one.created_at),
-        "duration": _duration(one.duration_s),
-        "exit": _count(one.exit_code),
+        "created": stamp(one.created_at),
+        "duration": duration(one.duration_s),
+        "exit": count_text(one.exit_code),
         "trigger": one.trigger or "",
-        "attempt": _count(one.attempt),
-        "instance": _count(one.instance),
+        "attempt": count_text(one.attempt),
+        "instance": count_text(one.instance),
     }
-
-
-def _table(rows: Sequence[Mapping[str, str]]) -> tuple[str, list[str]]:
-    """Return the columns that are the same in every row, and the lines of the others."""
-    if not rows:
-        return "", []
-    columns = [name for name in rows[0] if any(row[name] for row in rows)]
-    same = [name for name in columns[1:] if len(rows) > 1 and len({row[name] for row in rows}) == 1]
-    shown = [name for name in columns if name not in same]
-    lines = ["\t".join(shown), *(_row([row[name] for name in shown]) for row in rows)]
-    return ", ".join(f"{name} {_inline(rows[0][name])}" for name in same), lines
-
-
-def _row(cells: Sequence[str]) -> str:
-    """Return a row; a first cell that reads like a line of ours is quoted."""
-    first, *rest = cells
-    return "\t".join([repr(first) if _OURS.match(first) else first, *rest]).rstrip()
-
-
-def _inline(cell: str) -> str:
-    """Return a cell for a header, without what separates the header's own facts."""
-    return cell.replace("·", "•")
-
-
-def _of_source(source: str, sample: bool | None) -> str:  # noqa: FBT001 # private
-    return f"source {source}" + (", SAMPLE DATA" if sample else "")
 
 
 def _coverage(page: Page, count: int) -> str:
@@ -164,35 +112,24 @@ def _coverage(page: Page, count: int) -> str:
     elif total.kind == "unfiltered" and total.value is not None:
         parts.append(f"upstream counts {total.value:,} in all")
     if seen.back_to and seen.scanned > seen.matched:
-        parts.append(f"back to {_stamp(seen.back_to)}")
+        parts.append(f"back to {stamp(seen.back_to)}")
     return f"{', '.join(parts)}, more to read"
 
 
-def _window(window: Window) -> str:
-    bounds = [
-        f"{word} {_stamp(moment)}" for word, moment in (("since", window.since), ("until", window.until)) if moment
-    ]
-    return f"{' '.join(bounds)} (now {_stamp(window.now)})"
-
-
 def _page(page: Page, what: str, tool: str, rows: Sequence[Mapping[str, str]]) -> str:
-    same, lines = _table(rows)
+    same, lines = table(rows)
     filters = ", ".join(f"{name} {value}" for name, value in (page.filters or {}).items())
     header = [
         what,
-        _of_source(page.source, page.sample),
+        of_source(page.source, page.sample),
         _coverage(page, len(rows)),
         filters,
-        _window(page.window) if page.window else "",
+        window_text(page.window) if page.window else "",
         page.sort,
         f"every row: {same}" if same else "",
     ]
     more = [f'more: {tool}(cursor="{page.cursor}")'] if page.cursor else []
-    return "\n".join([" · ".join(part for part in header if part), *lines, *_notes(page.notes), *more])
-
-
-def _notes(notes: Sequence[str] | None) -> list[str]:
-    return [f"note: {note}" for note in notes or ()]
+    return "\n".join([" · ".join(part for part in header if part), *lines, *note_lines(page.notes), *more])
 
 
 def _jobs(page: JobPage) -> str:
@@ -216,16 +153,12 @@ def _runs(page: RunPage) -> str:
     return _page(page, what, "list_runs", rows)
 
 
-def _fields(row: Mapping[str, str], *skip: str) -> str:
-    return " · ".join(f"{name} {_inline(value)}" for name, value in row.items() if value and name not in skip)
-
-
 def _job(detail: JobDetail) -> str:
     job, record = detail.job, detail.record
     lines = [
-        f"{job.kind} {job.name} · {_of_source(detail.source, detail.sample)}",
-        _fields(_job_row(job), "name", "kind"),
-        _fields(detail.settings),
+        f"{job.kind} {job.name} · {of_source(detail.source, detail.sample)}",
+        fields_line(_job_row(job), "name", "kind"),
+        fields_line(detail.settings),
     ]
     if job.labels:
         lines.append("labels: " + ", ".join(f"{key}={value}" for key, value in job.labels.items()))
@@ -236,30 +169,30 @@ def _job(detail: JobDetail) -> str:
     if record is not None and record.of:
         counts = ", ".join(f"{count} {status}" for status, count in record.counts.items())
         lines.append(
-            f"last {record.of}: {counts} · newest {record.newest_status} {_stamp(record.newest_at)} · "
-            f"last success {_stamp(record.last_success_at) or 'not among these'} · "
+            f"last {record.of}: {counts} · newest {record.newest_status} {stamp(record.newest_at)} · "
+            f"last success {stamp(record.last_success_at) or 'not among these'} · "
             f"last failure {record.last_failure or 'not among these'}"
         )
-    lines += _notes(detail.notes)
+    lines += note_lines(detail.notes)
     return "\n".join(line for line in lines if line)
 
 
 def _execution(detail: ExecutionDetail) -> str:
     one = detail.execution
     timing = {
-        "created": _stamp(one.created_at),
-        "started": _stamp(one.started_at),
-        "ended": _stamp(one.ended_at),
-        "queued": _duration(detail.queued_s),
-        "ran": _duration(one.duration_s),
-        "parallelism": _count(detail.parallelism),
-        "timeout": _duration(detail.timeout_s),
-        "retried": _count(one.stats.retried if one.stats else None),
+        "created": stamp(one.created_at),
+        "started": stamp(one.started_at),
+        "ended": stamp(one.ended_at),
+        "queued": duration(detail.queued_s),
+        "ran": duration(one.duration_s),
+        "parallelism": count_text(detail.parallelism),
+        "timeout": duration(detail.timeout_s),
+        "retried": count_text(one.stats.retried if one.stats else None),
     }
     lines = [
-        f"execution {one.id} of {one.job} · {_of_source(detail.source, detail.sample)}",
+        f"execution {one.id} of {one.job} · {of_source(detail.source, detail.sample)}",
         f"verdict: {detail.verdict}",
-        _fields(timing),
+        fields_line(timing),
     ]
     if detail.failures:
         seen = detail.coverage
@@ -267,33 +200,33 @@ def _execution(detail: ExecutionDetail) -> str:
         lines.append(f"{seen.matched:,} failed tasks by cause, from {reach} tasks:")
         lines.append("count\texample\ttasks\ttime")
         for group in detail.failures:
-            span = " to ".join(dict.fromkeys(filter(None, (_stamp(group.first_at), _stamp(group.last_at)))))
+            span = " to ".join(dict.fromkeys(filter(None, (stamp(group.first_at), stamp(group.last_at)))))
             lines.append(f"{group.count}\t{group.example}\t{', '.join(group.tasks)}\t{span}")
     if len(detail.slowest) > 1:
-        took = ", ".join(f"{one.name} {_duration(one.duration_s)}" for one in detail.slowest)
+        took = ", ".join(f"{one.name} {duration(one.duration_s)}" for one in detail.slowest)
         lines.append(f"slowest of {detail.coverage.scanned:,} tasks read: {took}")
-    lines += [*_notes(detail.notes), *(f"next: {call}" for call in detail.next_calls)]
+    lines += [*note_lines(detail.notes), *(f"next: {call}" for call in detail.next_calls)]
     return "\n".join(line for line in lines if line)
 
 
 def _run(detail: RunDetail) -> str:
     one = detail.run
     times = {
-        "queued": _duration(detail.queued_s),
-        "started": _stamp(one.started_at),
-        "ended": _stamp(one.ended_at),
+        "queued": duration(detail.queued_s),
+        "started": stamp(one.started_at),
+        "ended": stamp(one.ended_at),
     }
     row = {**_run_row(one), **times, "retry of": one.retry_of or ""}
     lines = [
-        f"run {one.id} of {one.task} · {_of_source(detail.source, detail.sample)}",
+        f"run {one.id} of {one.task} · {of_source(detail.source, detail.sample)}",
         f"verdict: {detail.verdict}",
-        _fields(row, "id", "task", "status", "exit"),
+        fields_line(row, "id", "task", "status", "exit"),
     ]
     if detail.log:
         last = detail.log.first_line + len(detail.log.lines) - 1
         lines.append(f"log, lines {detail.log.first_line} to {last} of {detail.log.total_lines}:")
         lines += [f"| {text}" for text in detail.log.lines]
-    lines += [*_notes(detail.notes), *(f"next: {call}" for call in detail.next_calls)]
+    lines += [*note_lines(detail.notes), *(f"next: {call}" for call in detail.next_calls)]
     return "\n".join(line for line in lines if line)
 
 
@@ -305,4 +238,5 @@ _RENDERERS: dict[type, Callable[[Any], str]] = {
     JobDetail: _job,
     ExecutionDetail: _execution,
     RunDetail: _run,
+    History: render_history,
 }

@@ -14,7 +14,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 from jobtrail.errors import BadArgument, shown
 from jobtrail.models import Window
 
-__all__ = ["GRAMMAR", "Clock", "resolve"]
+__all__ = ["GRAMMAR", "Clock", "length", "resolve"]
 
 GRAMMAR = "15m, 24h, 7d, today, yesterday, or ISO 8601 such as 2026-11-22T14:00Z"
 
@@ -61,6 +61,12 @@ def resolve(since: str | None, until: str | None, clock: Clock, now: datetime) -
     return Window(since=start, until=stop, now=now)
 
 
+def length(text: str) -> timedelta | None:
+    """Read a length of time such as `15m`, `24h` or `7d`; None for anything else."""
+    match = _LENGTH.fullmatch(text.strip().casefold())
+    return timedelta(seconds=int(match[1]) * _UNIT[match[2]]) if match else None
+
+
 def _moment(which: str, text: str, clock: Clock, now: datetime, *, end: bool) -> datetime:
     word = text.strip()
     try:
@@ -78,9 +84,8 @@ def _relative(word: str, clock: Clock, now: datetime, *, end: bool) -> datetime 
     if word in {"today", "yesterday"}:
         day = now.astimezone(clock.zone).date() - timedelta(days=word == "yesterday")
         return _edge_of_day(datetime.combine(day, time.min, clock.zone), end=end)
-    if match := _LENGTH.fullmatch(word):
-        return now - timedelta(seconds=int(match[1]) * _UNIT[match[2]])
-    return None
+    back = length(word)
+    return now - back if back is not None else None
 
 
 def _iso(word: str, clock: Clock, *, end: bool) -> datetime:

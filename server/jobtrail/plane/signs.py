@@ -56,7 +56,8 @@ class Sign:
 def vanished(store: Path, token: str) -> int | None:
     """Return when a recorder was last alive, in nanoseconds since 1970; None while it lives.
 
-    Zero where nothing is left of it. On Windows, which has no such locks, every recorder counts as living. Whoever asks must hold the store's write lock to act on it: a recorder
+    Zero where nothing is left of it. On Windows, which has no such locks, every recorder counts as living.
+    Whoever asks must hold the store's write lock to act on it: a recorder
     removes its sign only after it has written its end.
     """
     if sys.platform == "win32":

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobtrail.models import ExecutionDetail, ExecutionPage, JobDetail, JobPage, RunDetail, RunPage, TaskPage
+from jobtrail.models import ExecutionDetail, ExecutionPage, History, JobDetail, JobPage, RunDetail, RunPage, TaskPage
 from jobtrail.tools.call import State
 from jobtrail.tools.executions import get_execution, list_executions, list_tasks
 from jobtrail.tools.jobs import get_job, list_jobs
 from jobtrail.tools.runs import get_run, list_runs
+from jobtrail.tools.trends import history
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -36,4 +37,5 @@ TOOLS = (
     ToolSpec(list_tasks, "List tasks of an execution", TaskPage),
     ToolSpec(list_runs, "List runs", RunPage),
     ToolSpec(get_run, "Get run", RunDetail),
+    ToolSpec(history, "History of a job", History),
 )

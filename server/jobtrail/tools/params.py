@@ -7,12 +7,15 @@ from typing import Annotated, Any, cast
 from pydantic import BeforeValidator, Field
 
 __all__ = [
+    "Around",
+    "Bucket",
     "Cursor",
     "DeploymentStatus",
     "Execution",
     "FromEnd",
     "Job",
     "Limit",
+    "Lines",
     "Query",
     "Run",
     "Search",
@@ -21,6 +24,7 @@ __all__ = [
     "Source",
     "Status",
     "TaskName",
+    "Timeout",
     "Until",
 ]
 
@@ -31,11 +35,13 @@ def _joined(value: Any) -> Any:
 
 
 Job = Annotated[str | None, Field(description="Job name, as list_jobs shows it.")]
-Execution = Annotated[str | None, Field(description="Execution id, as list_executions shows it.")]
-TaskName = Annotated[
-    str | None, Field(description="Scheduled task name, as list_jobs shows it; all tasks if absent.")
+Execution = Annotated[
+    str | None, BeforeValidator(_joined), Field(description="Execution id, as list_executions shows it.")
 ]
-Run = Annotated[str | None, Field(description="Run id, as list_runs shows it.")]
+TaskName = Annotated[
+    str | None, Field(description="Task name, as list_jobs or list_tasks shows it; all tasks if absent.")
+]
+Run = Annotated[str | None, BeforeValidator(_joined), Field(description="Run id, as list_runs shows it.")]
 Status = Annotated[
     str | None,
     BeforeValidator(_joined),
@@ -55,8 +61,15 @@ Since = Annotated[
     Field(description="Created at or after: 15m, 24h, 7d, today, yesterday, or ISO 8601."),
 ]
 Until = Annotated[str | None, Field(description="Created at or before; same forms as since.")]
+Bucket = Annotated[str | None, Field(description="Width of a row: 15m, 1h, 1d, 1w; chosen to fit if absent.")]
 Query = Annotated[str | None, Field(description="Text the name or id contains, any case.")]
-Search = Annotated[str | None, Field(description="Text that the task name or run id contains, any case.")]
+Search = Annotated[
+    str | None,
+    Field(description="Text in task name or run id, any case; in log lines also /a regular expression/."),
+]
+Around = Annotated[int | None, Field(description="Number of a line to show with those around it.")]
+Lines = Annotated[int | None, Field(description="1 to 500; 50 if absent.")]
+Timeout = Annotated[float | None, Field(description="Seconds, 0 to 45; 30 if absent.")]
 Sort = Annotated[str | None, Field(description="field:asc or field:desc.")]
 Limit = Annotated[int | None, Field(description="Rows to return, 1 to 100; 20 if absent.")]
 Cursor = Annotated[

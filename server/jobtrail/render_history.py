@@ -1,0 +1,79 @@
+"""A history as text: what it comes to in a line or two, a bar for each bucket, and the buckets as rows."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobtrail.models import STATUSES
+from jobtrail.render_parts import duration, note_lines, of_source, stamp, window_text
+
+if TYPE_CHECKING:
+    from jobtrail.models import Bucket, History, Period, Streak
+
+__all__ = ["render_history"]
+
+
+def render_history(one: History) -> str:
+    """Return the text of a history."""
+    current = one.current
+    seen = one.coverage
+    reach = "complete" if seen.complete else f"PARTIAL, back to {stamp(seen.back_to)}"
+    noun = "executions" if one.kind == "job" else "runs"
+    header = f"history of {one.job} · {of_source(one.source, one.sample)} · {current.attempts:,} {noun}, {reach}"
+    lines = [
+        f"{header} · {window_text(one.window)} · a row each {one.bucket}",
+        " · ".join(filter(None, (_success(one), _streak(one.streak), _last(one)))),
+        _durations(current, one.before),
+        f"success by {one.bucket}: {one.sparkline}" if one.buckets else "",
+        *_table(one),
+        *note_lines(one.notes),
+        *(f"next: {call}" for call in one.next_calls),
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _success(one: History) -> str:
+    rate = one.current.success_rate
+    if rate is None:
+        return "nothing ended by itself in this window"
+    before = one.before.success_rate if one.before else None
+    verdict = f", {one.trend}" if one.trend else ""
+    compared = f" ({before:.0%} in the window before{verdict})" if before is not None else ""
+    return f"success {rate:.0%}{compared}"
+
+
+def _streak(streak: Streak | None) -> str:
+    if streak is None:
+        return ""
+    more = "at least " if streak.at_least else ""
+    return f"the last {more}{streak.length} {'succeeded' if streak.well else 'failed'}"
+
+
+def _last(one: History) -> str:
+    return f"last success {stamp(one.last_success_at) or 'not among these'}" if one.current.attempts else ""
+
+
+def _durations(current: Period, before: Period | None) -> str:
+    if current.p50_s is None:
+        return ""
+    then = f" ({duration(before.p50_s)} before)" if before and before.p50_s is not None else ""
+    parts = (
+        f"p50 {duration(current.p50_s)}{then}",
+        f"p95 {duration(current.p95_s)}",
+        f"max {duration(current.max_s)}",
+    )
+    return f"duration {' · '.join(parts)}"
+
+
+def _table(one: History) -> list[str]:
+    words = [word for word in STATUSES if word in one.current.counts]
+    if not one.buckets:
+        return []
+    rows = [_row(bucket, words) for bucket in one.buckets]
+    return ["\t".join(("from", *words, "success", "p50")), *rows]
+
+
+def _row(bucket: Bucket, words: list[str]) -> str:
+    counts = (str(bucket.counts.get(word, 0)) for word in words)
+    rate = "" if bucket.success_rate is None else f"{bucket.success_rate:.0%}"
+    return "\t".join((f"{bucket.start:%Y-%m-%dT%H:%MZ}", *counts, rate, duration(bucket.p50_s))).rstrip()

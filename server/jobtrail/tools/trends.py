@@ -1,0 +1,161 @@
+"""How a job has been doing: `history`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mcp.server.mcpserver import Context
+
+from jobtrail.diagnosis import BAD
+from jobtrail.errors import BadArgument, shown
+from jobtrail.models import Coverage, Execution, History, Run, Window
+from jobtrail.paging import EVERYTHING, Budget, Walk, walk
+from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.tools import params
+from jobtrail.tools.call import State, call_text, required
+from jobtrail.trend import bucketed, edges, fitting, period, sparkline, streak, trend
+from jobtrail.window import length, resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime, timedelta
+
+    from jobtrail.models import Job
+    from jobtrail.sources import Source
+
+__all__ = ["history"]
+
+_BUDGET = Budget(items=20_000, seconds=20.0)
+_MOST_BUCKETS = 36
+
+
+async def history(
+    ctx: Context[State],
+    job: params.Job = None,
+    since: params.Since = None,
+    until: params.Until = None,
+    bucket: params.Bucket = None,
+    source: params.Source = None,
+) -> History:
+    """Is a job or scheduled task getting worse: success rate, durations, streak, against the window before.
+
+    since is 7d if absent.
+    Examples: {"job": "nightly-etl", "since": "30d"} · {"job": "healthcheck-api", "since": "24h", "bucket": "1h"}
+    """
+    state = ctx.request_context.lifespan_context
+    name = required("history", "job", job, "list_jobs()")
+    now = state.clock.now().replace(microsecond=0)
+    window = resolve(since or "7d", until, state.clock, now)
+    start, end = _bounds(window, now)
+    width = _width(bucket, end - start)
+    chosen = state.sources.get(source)
+    subject = (await chosen.job(name)).job
+    past = await _walked(chosen, subject, Window(since=start - (end - start), until=end, now=now))
+    current = [one for one in past.attempts if one.created_at and one.created_at >= start]
+    whole = past.back_to <= start
+    before = [one for one in past.attempts if one.created_at and one.created_at < start] if past.complete else None
+    starts = [one for one in edges(start, end, width, state.clock.zone) if whole or one + width > past.back_to]
+    buckets = bucketed(current, starts)
+    ours, then = period(current), period(before) if before is not None else None
+    return History(
+        source=chosen.name,
+        sample=chosen.sample or None,
+        job=subject.name,
+        kind=subject.kind,
+        window=Window(since=start, until=window.until if window else None, now=now),
+        bucket=_written(width),
+        current=ours,
+        before=then,
+        trend=trend(ours, then) if then is not None else None,
+        streak=streak(past.attempts, complete=False),
+        last_success_at=next((one.created_at for one in past.attempts if one.status == "succeeded"), None),
+        buckets=tuple(one for one in buckets if one.counts),
+        sparkline=sparkline(buckets),
+        coverage=Coverage(
+            scanned=past.scanned, matched=len(current), complete=whole, back_to=max(past.back_to, start)
+        ),
+        notes=tuple(_notes(past, whole=whole)) or None,
+        next_calls=_next_calls(chosen, subject, past, start, whole=whole),
+    )
+
+
+def _bounds(window: Window | None, now: datetime) -> tuple[datetime, datetime]:
+    since = window.since if window else None
+    return since or now, (window.until if window else None) or now
+
+
+def _width(text: str | None, span: timedelta) -> timedelta:
+    """Read the width of a bucket.
+
+    Raises:
+        BadArgument: not a length of time, or too many of it in the window.
+    """
+    if not text:
+        return fitting(span)
+    width = length(text)
+    if not width:
+        raise BadArgument(f"bucket={shown(text)} is not a length of time; give one such as 15m, 1h, 1d or 1w")
+    if span > width * _MOST_BUCKETS:
+        raise BadArgument(
+            f"bucket={shown(text)} cuts this window into more than {_MOST_BUCKETS}; give {_written(fitting(span))}"
+        )
+    return width
+
+
+def _written(width: timedelta) -> str:
+    seconds = int(width.total_seconds())
+    unit, size = next(
+        (unit, size) for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)) if seconds % size == 0
+    )
+    return f"{seconds // size}{unit}"
+
+
+@dataclass(frozen=True)
+class _Past:
+    """What was read, newest first, and how far back that reaches."""
+
+    attempts: Sequence[Execution | Run]
+    scanned: int
+    complete: bool
+    back_to: datetime
+    notes: Sequence[str]
+
+
+async def _walked(source: Source, job: Job, window: Window) -> _Past:
+    """Read what a job ran in a window, as far as the budget reaches."""
+    ask = Ask(sort=NEWEST_FIRST, window=window)
+    listing = source.executions(job.name, ask) if job.kind == "job" else await source.runs(job.name, ask)
+
+    def keep(one: Execution | Run) -> bool:
+        created = one.created_at
+        return bool(created and window.since and window.until and window.since <= created <= window.until)
+
+    found = await walk(listing, Walk[Execution | Run](limit=EVERYTHING, keep=keep, budget=_BUDGET))  # pyright: ignore[reportArgumentType] # a listing of either
+    complete = found.spot is None
+    reached = window.since if complete or found.last is None else found.last.created_at
+    return _Past(found.items, found.scanned, complete, reached or window.now, found.notes)
+
+
+def _notes(past: _Past, *, whole: bool) -> list[str]:
+    notes = [*past.notes]
+    if not whole:
+        notes.append(f"read only back to {past.back_to:%Y-%m-%dT%H:%M:%SZ}: every number is of that part")
+    elif not past.complete:
+        notes.append("the window before was not read whole, so there is nothing to compare with")
+    if past.complete and not past.attempts:
+        notes.append("nothing was created in this window or in the one before it; give an earlier since")
+    return notes
+
+
+def _next_calls(source: Source, job: Job, past: _Past, start: datetime, *, whole: bool) -> tuple[str, ...]:
+    calls: list[str] = []
+    worst = next((one for one in past.attempts if one.status in BAD), None)
+    if isinstance(worst, Execution):
+        calls.append(call_text("get_execution", {"job": job.name, "execution": worst.id, "source": source.name}))
+    elif worst is not None:
+        calls.append(call_text("get_run", {"run": worst.id, "source": source.name}))
+    if not whole:
+        rest = {"since": f"{start:%Y-%m-%dT%H:%M:%SZ}", "until": f"{past.back_to:%Y-%m-%dT%H:%M:%SZ}"}
+        calls.append(call_text("history", {"job": job.name, **rest, "source": source.name}))
+    return tuple(calls)

