@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 
 from jobtrail.plane import Event, Store, build_plane
+from jobtrail.plane.shapes import job_defined
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -47,13 +48,9 @@ def job(
     status: str = "DEPLOYED",
     envs: list[dict[str, Any]] | None = None,
 ) -> Event:
-    labels = labels or {}
-    body = {
-        "metadata": {"displayName": title, "labels": labels},
-        "spec": {"enabled": True, "runtime": {"envs": envs or []}},
-        "search": "\n".join((name, title, *labels, *labels.values())).lower(),
-    }
-    return Event("job.defined", at(minutes), name, status=status, body=body)
+    metadata = {"displayName": title, "labels": labels or {}}
+    spec = {"enabled": True, "runtime": {"envs": envs or []}}
+    return job_defined(name, at(minutes), metadata=metadata, spec=spec, status=status)
 
 
 def execution(identity: str, of: str, minutes: float = 0, status: str = "queued", **spec: Any) -> list[Event]:

@@ -4,8 +4,20 @@ from __future__ import annotations
 
 import pytest
 
-from jobtrail.plane import Store
-from tests.plane.stocks import EXECUTIONS, TASKS, client_of, execution, job, name_of, names_in, refused, task, walk
+from jobtrail.plane import Event, Store
+from tests.plane.stocks import (
+    EXECUTIONS,
+    START,
+    TASKS,
+    client_of,
+    execution,
+    job,
+    name_of,
+    names_in,
+    refused,
+    task,
+    walk,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -22,31 +34,32 @@ async def test_a_page_has_the_documented_default_and_is_clamped_to_the_documente
     async with client_of(stock) as client:
         for limit, length in (
             ({}, default),
-            ({"limit": ""}, default),
             ({"limit": "1"}, 1),
             ({"limit": most}, most),
             ({"limit": most + 1}, most),
-            ({"limit": 10**12}, most),
+            ({"limit": "0" * 50 + "1"}, 1),
+            ({"limit": "9" * 5000}, most),
         ):
             assert len(names_in(await client.get(path, params=limit))) == length, limit
 
 
 @EVERY_PATH
-@pytest.mark.parametrize("limit", ["0", "-1", "1.5", "ten", "1e2", "٣", " 5", "0x10", "9" * 30])
+@pytest.mark.parametrize("limit", ["", "0", "-1", "1.5", "ten", "1e2", "٣", " 5", "0x10", "0" * 30])
 async def test_a_limit_that_is_no_whole_number_from_one_on_is_refused(stock: Store, path: str, limit: str) -> None:
     async with client_of(stock) as client:
-        assert "limit must be a whole number" in refused(await client.get(path, params={"limit": limit}))
+        for version in ("2026-04-16", "2026-04-28"):
+            answer = await client.get(path, params={"limit": limit}, headers={"Blaxel-Version": version})
+            assert "limit must be a whole number" in refused(answer)
 
 
 async def test_the_newest_come_first_unless_a_sort_says_otherwise(stock: Store) -> None:
     async with client_of(stock) as client:
         first: dict[str | None, str] = {}
-        for sort in (None, "", "createdAt:desc", "createdAt:asc", "name:asc", "name:desc"):
+        for sort in (None, "createdAt:desc", "createdAt:asc", "name:asc", "name:desc"):
             params = {"limit": "1"} | ({} if sort is None else {"sort": sort})
             first[sort] = names_in(await client.get("/jobs", params=params))[0]
     assert first == {
         None: "job-208",
-        "": "job-208",
         "createdAt:desc": "job-208",
         "createdAt:asc": "etl",
         "name:asc": "etl",
@@ -69,10 +82,13 @@ async def test_each_sort_orders_the_whole_list(stock: Store, path: str) -> None:
 
 
 @EVERY_PATH
-@pytest.mark.parametrize("sort", ["createdAt", "updatedAt:desc", "name:up", "NAME:asc", "name:asc,createdAt:asc"])
+@pytest.mark.parametrize("sort", ["", "createdAt", "updatedAt:desc", "name:up", "NAME:asc", "name:asc,createdAt:asc"])
 async def test_an_unknown_sort_is_refused(stock: Store, path: str, sort: str) -> None:
     async with client_of(stock) as client:
         assert "createdAt:desc, createdAt:asc" in refused(await client.get(path, params={"sort": sort}))
+        if path != TASKS:
+            # Not honoured before 2026-04-28, but checked: the narrower reading.
+            refused(await client.get(path, params={"sort": sort}, headers={"Blaxel-Version": ""}))
 
 
 @pytest.mark.parametrize(
@@ -101,8 +117,9 @@ async def test_q_of_one_character_does_not_filter(stock: Store) -> None:
 async def test_q_has_at_most_200_characters(stock: Store, path: str) -> None:
     async with client_of(stock) as client:
         assert names_in(await client.get(path, params={"q": "z" * 200})) == []
-        assert names_in(await client.get(path, params={"q": "  " + "z" * 200})) == []
-        assert "at most 200" in refused(await client.get(path, params={"q": "z" * 201}))
+        # The documented length is that of what is sent, not of what is left when it is trimmed.
+        for q in ("z" * 201, "  " + "z" * 199, " " * 201):
+            assert "at most 200" in refused(await client.get(path, params={"q": q}))
 
 
 async def test_q_searches_the_ids_of_executions_and_the_names_of_tasks(stock: Store) -> None:
@@ -128,17 +145,12 @@ async def test_q_is_lowercased_beyond_ascii_as_the_names_are() -> None:
                 assert names_in(await client.get(path, params={"q": q})) == [name], q
 
 
-@pytest.mark.parametrize(
-    ("sort", "tail"),
-    [("", ["job-001", "job-000", "etl"]), ("createdAt:asc", ["job-206", "job-207", "job-208"])],
-)
-async def test_the_anchor_end_gives_the_tail_page_in_the_order_of_the_sort(
-    stock: Store, sort: str, tail: list[str]
-) -> None:
+async def test_the_anchor_end_gives_the_oldest_page_at_once(stock: Store) -> None:
     async with client_of(stock) as client:
-        answer = await client.get("/jobs", params={"anchor": "end", "limit": "3", "sort": sort})
-        assert names_in(answer) == tail
-        assert answer.json()["meta"] == {"hasMore": False, "nextCursor": "", "total": 210}
+        for sort in ({}, {"sort": "createdAt:desc"}):
+            answer = await client.get("/jobs", params={"anchor": "end", "limit": "3", **sort})
+            assert names_in(answer) == ["job-001", "job-000", "etl"]
+            assert answer.json()["meta"] == {"hasMore": False, "nextCursor": "", "total": 210}
 
 
 async def test_the_anchor_end_goes_with_the_filters(stock: Store) -> None:
@@ -147,10 +159,12 @@ async def test_the_anchor_end_goes_with_the_filters(stock: Store) -> None:
         assert names_in(await client.get("/jobs", params=params)) == ["job-001", "job-000"]
 
 
-async def test_the_anchor_is_refused_with_a_name_sort_a_cursor_or_another_value(stock: Store) -> None:
+async def test_the_anchor_is_refused_with_another_sort_a_cursor_or_another_value(stock: Store) -> None:
     async with client_of(stock) as client:
         cursor = (await client.get("/jobs")).json()["meta"]["nextCursor"]
         for params in (
+            # The vendor's later documents allow this one; what works here works under both.
+            {"anchor": "end", "sort": "createdAt:asc"},
             {"anchor": "end", "sort": "name:asc"},
             {"anchor": "end", "sort": "name:desc"},
             {"anchor": "end", "cursor": cursor},
@@ -170,7 +184,7 @@ async def test_executions_and_tasks_know_neither_anchor_nor_status(stock: Store)
 
 async def test_status_filters_jobs_whatever_its_case(stock: Store) -> None:
     async with client_of(stock) as client:
-        for status, count in (("FAILED", 5), ("failed", 5), (" Failed , deployed,", 6), ("DELETING", 0), ("", 200)):
+        for status, count in (("FAILED", 5), ("failed", 5), ("Failed,deployed,FAILED", 6), ("DELETING", 0)):
             assert len(names_in(await client.get("/jobs", params={"status": status, "limit": 200}))) == count, status
 
 
@@ -182,7 +196,7 @@ async def test_every_status_is_the_same_as_none(stock: Store) -> None:
         assert names_in(without) == everything[50:]
 
 
-@pytest.mark.parametrize("status", ["running", "FAILED,NOPE", "DEPLOYED;FAILED"])
+@pytest.mark.parametrize("status", ["", "running", "FAILED,NOPE", "DEPLOYED;FAILED", "FAILED,", " FAILED"])
 async def test_an_unknown_status_is_refused(stock: Store, status: str) -> None:
     async with client_of(stock) as client:
         assert "DEPLOYED" in refused(await client.get("/jobs", params={"status": status}))
@@ -210,60 +224,12 @@ async def test_a_page_that_holds_exactly_the_rest_has_no_next_one(stock: Store) 
         assert [len(page["data"]) for page in await walk(client, EXECUTIONS, limit=55)] == [55, 55]
 
 
-async def test_without_a_version_lists_are_bare_arrays(stock: Store) -> None:
-    async with client_of(stock, version="") as client:
-        jobs = (await client.get("/jobs", params={"limit": "3", "status": "FAILED"})).json()
-        # All jobs, and unfiltered: the older contract does not page them.
-        assert [name_of(one) for one in jobs][::208] == ["job-208", "job-000"]
-        assert len(jobs) == 210
-        for params, first, length in (
-            ({}, "exec-109", 20),
-            ({"limit": "500"}, "exec-109", 100),
-            ({"limit": "5", "offset": "100"}, "exec-009", 5),
-            ({"offset": "105"}, "exec-004", 5),
-            # Not honoured before 2026-04-28, so not looked at either.
-            ({"sort": "nonsense", "q": "zz", "cursor": "nonsense"}, "exec-109", 20),
-        ):
-            executions = (await client.get(EXECUTIONS, params=params)).json()
-            assert (name_of(executions[0]), len(executions)) == (first, length)
-        assert (await client.get(EXECUTIONS, params={"offset": "110"})).json() == []
-        for offset in ("-1", "x"):
-            assert "offset must be" in refused(await client.get(EXECUTIONS, params={"offset": offset}))
-        assert "2026-04-28" in refused(await client.get(TASKS))
-
-
-async def test_without_a_version_single_resources_are_answered(stock: Store) -> None:
+async def test_show_secrets_is_a_boolean(stock: Store) -> None:
     async with client_of(stock) as client:
-        for path in ("/jobs/etl", f"{EXECUTIONS}/exec-000"):
-            paged = await client.get(path)
-            assert paged.status_code == 200
-            assert (await client.get(path, headers={"Blaxel-Version": ""})).json() == paged.json()
-
-
-@pytest.mark.parametrize("path", ["/jobs", "/jobs/etl", EXECUTIONS, f"{EXECUTIONS}/exec-000", TASKS])
-@pytest.mark.parametrize("version", ["2026-04-27", "2025-01-01", "latest", "2099-01-01"])
-async def test_an_unknown_version_is_refused(stock: Store, path: str, version: str) -> None:
-    async with client_of(stock) as client:
-        answer = await client.get(path, headers={"Blaxel-Version": version})
-        assert "2026-04-28" in refused(answer, error="invalid_api_version")
-
-
-@EVERY_LIST
-async def test_every_later_known_version_is_paged(stock: Store, path: str, default: int, most: int) -> None:
-    async with client_of(stock) as client:
-        answers = [
-            (await client.get(path, headers={"Blaxel-Version": version})).json()
-            for version in ("2026-04-28", "2026-05-28", "2026-07-14", "2026-09-22")
-        ]
-    assert [len(answer["data"]) for answer in answers] == [default] * 4
-    assert all(answer["data"] == answers[0]["data"] for answer in answers)
-
-
-async def test_the_offset_is_ignored_by_the_paged_contract(stock: Store) -> None:
-    async with client_of(stock) as client:
-        plain = names_in(await client.get(EXECUTIONS))
-        for offset in ("50", "-3", "x"):
-            assert names_in(await client.get(EXECUTIONS, params={"offset": offset})) == plain
+        for word in ("true", "false"):
+            assert (await client.get("/jobs/etl", params={"show_secrets": word})).status_code == 200
+        for word in ("", "yes", "1", "TRUE"):
+            assert "true or false" in refused(await client.get("/jobs/etl", params={"show_secrets": word}))
 
 
 async def test_times_and_counts_of_an_execution_are_in_the_documented_fields() -> None:
@@ -301,3 +267,15 @@ async def test_times_and_counts_of_an_execution_are_in_the_documented_fields() -
         "status": "pending",
         "conditions": [],
     }
+
+
+async def test_the_total_of_tasks_is_of_those_that_are_listed() -> None:
+    store = Store(None)
+    store.record([job("etl"), *execution("e1", "etl", 0, "failed"), *task("t1", "e1", 0, "running", "failed")])
+    store.record([Event("execution.stats", START, "e1", "etl", body={"total": 900, "failure": 30})])
+    async with client_of(store) as client:
+        whole = (await client.get(f"{EXECUTIONS}/e1")).json()
+        listed = (await client.get(f"{EXECUTIONS}/e1/tasks")).json()
+    # Another system counted more tasks than it listed.
+    assert (whole["stats"]["total"], len(whole["tasks"])) == (900, 1)
+    assert (listed["meta"]["total"], len(listed["data"])) == (1, 1)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from jobtrail.plane import Store, build_plane
+from jobtrail.plane import Event, Store, build_plane
 from tests.plane.stocks import (
     EXECUTIONS,
     PAGED,
@@ -50,6 +50,17 @@ async def test_secrets_and_overridden_variables_are_masked() -> None:
         {"name": "TOKEN", "value": "***", "secret": True},
     ]
     assert run["spec"] == {"parallelism": 1, "envOverride": {"A": "***", "B": "***"}}
+
+
+async def test_the_secret_of_a_trigger_is_masked() -> None:
+    store = Store(None)
+    hook = {"id": "hook", "type": "http-async", "configuration": {"path": "/invoke", "callbackSecret": "hidden"}}
+    body = {"metadata": {}, "spec": {"triggers": [{"id": "bare"}, hook]}, "search": "etl"}
+    store.record([Event("job.defined", START, "etl", status="DEPLOYED", body=body)])
+    async with client_of(store) as client:
+        one = (await client.get("/jobs/etl")).json()
+    assert one["spec"]["triggers"][0] == {"id": "bare"}
+    assert one["spec"]["triggers"][1]["configuration"] == {"path": "/invoke", "callbackSecret": "***"}
 
 
 async def test_no_secret_of_the_sample_is_in_any_answer(sample: Store) -> None:
@@ -186,10 +197,22 @@ async def test_what_is_not_there_is_not_found(stock: Store, path: str, what: str
         assert what in refused(await client.get(path), 404, "not_found")
 
 
+async def test_a_store_that_cannot_be_read_is_an_internal_error_in_the_documented_shape() -> None:
+    store = Store(None)
+    async with client_of(store) as client:
+        store.close()
+        logs = "/observability/logs?resourceType=jobs&workloadIds=etl"
+        for path in ("/jobs", "/jobs/etl", EXECUTIONS, f"{EXECUTIONS}/exec-000", TASKS, logs):
+            assert refused(await client.get(path), 500, "internal_error") == "the store could not be read"
+
+
 async def test_there_is_nothing_to_write(stock: Store) -> None:
     async with client_of(stock) as client:
         for method in ("POST", "PUT", "PATCH", "DELETE"):
-            refused(await client.request(method, "/jobs/etl"), 404, "not_found")
+            for path in ("/jobs", "/jobs/etl", EXECUTIONS, f"{EXECUTIONS}/exec-000", TASKS, "/observability/logs"):
+                answer = await client.request(method, path)
+                assert set(answer.headers["allow"].split(", ")) == {"GET", "HEAD"}
+                assert "not written to" in refused(answer, 405, "method_not_allowed")
 
 
 HOSTILE = [

@@ -1,27 +1,36 @@
-"""Walks by cursor: everything once, whatever arrives meanwhile, and each page at the cost of a page."""
+"""Walks by cursor meet everything once that is there throughout, whatever comes, ends or goes meanwhile."""
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import anyio
+import httpx2
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mcp import Client
 
-from jobtrail.plane import Event, Store
-from jobtrail.plane.runs import RunQuery, select_runs
-from jobtrail.plane.store import Query
-from tests.plane.stocks import EXECUTIONS, at, client_of, execution, job, name_of, task, walk
+from jobtrail.app import build_server
+from jobtrail.plane import Event, Store, build_plane
+from jobtrail.plane.store import stamp
+from jobtrail.plane.upkeep import prune
+from jobtrail.settings import Settings, SourceSettings
+from tests.plane.stocks import EXECUTIONS, TASKS, at, client_of, execution, job, name_of, task, walk
+from tests.sample import answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Iterable
 
-    from jobtrail.plane.store import Key
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
+OF_PLANE = Settings(
+    sources=(SourceSettings(name="runwisp", kind="runwisp", url="http://plane.invalid"),), default="runwisp"
+)
 SORTS = ("createdAt:desc", "createdAt:asc", "name:asc", "name:desc")
-Sort = Literal["createdAt", "name"]
 
 
 @pytest.mark.anyio
@@ -42,133 +51,225 @@ def number_of(name: str) -> int:
     return int(name.removeprefix("task-"))
 
 
-# What happens between two pages: new executions, as (id, minute of creation), and ends of old ones.
-ARRIVALS = st.tuples(st.integers(0, 999), st.integers(-5, 30))
-CHANGES = st.lists(st.one_of(ARRIVALS, st.integers(0, 30)), max_size=4)
+@dataclass(frozen=True)
+class Kind:
+    """What is listed: where, and what makes one come and end, given its name and a minute."""
+
+    path: str
+    table: str
+    column: str
+    comes: Callable[[str, int], list[Event]]
+    ends: Callable[[str, int], list[Event]]
 
 
-@settings(max_examples=60, deadline=None)
-@given(
-    old=st.lists(ARRIVALS, max_size=25, unique_by=lambda one: one[0]),
-    between=st.lists(CHANGES, max_size=12),
-    limit=st.integers(1, 6),
-    sort=st.sampled_from(SORTS),
+def job_comes(name: str, minute: int) -> list[Event]:
+    return [job(name, minute)]
+
+
+def job_ends(name: str, minute: int) -> list[Event]:
+    return [job(name, minute, status="TERMINATED")]
+
+
+def execution_comes(name: str, minute: int) -> list[Event]:
+    return execution(name, "etl", minute)
+
+
+def execution_ends(name: str, minute: int) -> list[Event]:
+    return [Event("execution.status", at(minute), name, "etl", "failed")]
+
+
+def task_comes(name: str, minute: int) -> list[Event]:
+    return task(name, "exec-000", minute)
+
+
+def task_ends(name: str, minute: int) -> list[Event]:
+    return [Event("task.status", at(minute), name, "exec-000", "failed")]
+
+
+def run_comes(name: str, minute: int) -> list[Event]:
+    return [Event("run.created", at(minute), name, "nightly", body={"triggered_by": "cron"})]
+
+
+def run_ends(name: str, minute: int) -> list[Event]:
+    return [Event("run.status", at(minute), name, "nightly", "ended", {"end_reason": "failed", "exit_code": 1})]
+
+
+RUNS = Kind("", "runs", "id", run_comes, run_ends)
+KINDS = (
+    Kind("/jobs", "jobs", "name", job_comes, job_ends),
+    Kind(EXECUTIONS, "executions", "id", execution_comes, execution_ends),
+    Kind(TASKS, "tasks", "name", task_comes, task_ends),
 )
-def test_executions_that_come_or_end_during_a_walk_neither_repeat_nor_hide_one_that_was_there(
-    old: list[tuple[int, int]], between: list[list[tuple[int, int] | int]], limit: int, sort: str
+
+# One thing that happens: something comes with a minute of creation, or ends; or goes, by itself or with all that
+# ended before a minute.
+NUMBER, MINUTE = st.integers(0, 15), st.integers(0, 6)
+CHANGE = st.one_of(
+    st.tuples(st.just("comes"), NUMBER, MINUTE),
+    st.tuples(st.just("ends"), NUMBER, st.integers(7, 12)),
+    st.tuples(st.just("goes"), NUMBER, st.just(0)),
+    st.tuples(st.just("pruned"), st.just(0), st.integers(7, 13)),
+)
+BEFORE = st.lists(CHANGE.filter(lambda one: one[0] in {"comes", "ends"}), max_size=40)
+MEANWHILE = st.lists(st.lists(CHANGE, max_size=4), max_size=12)
+Change = tuple[str, int, int]
+
+
+class Scene:
+    """A store in which things of one kind come, end and go.
+
+    Attributes:
+        minutes: when each that ever was there was created.
+        lasting: names of those that were there from the beginning, and still are.
+    """
+
+    def __init__(self, kind: Kind, before: Iterable[Change], name: Callable[[int], str] = "n{:03}".format) -> None:
+        self.store = Store(None)
+        self.kind = kind
+        self.minutes: dict[str, int] = {}
+        self._name = name
+        nightly = Event("definition", at(0), "nightly", body={"name": "nightly", "kind": "task"})
+        self.store.record([job("etl"), *execution("exec-000", "etl"), nightly])
+        for change in before:
+            self.happens(change)
+        self.lasting = self._there()
+
+    def happens(self, change: Change) -> None:
+        what, number, minute = change
+        name = self._name(number)
+        if what == "comes" and name not in self.minutes:
+            # Never a second time: what comes back is not what was there.
+            self.minutes[name] = minute
+            self.store.record(self.kind.comes(name, minute))
+        elif what == "ends" and name in self._there():
+            self.store.record(self.kind.ends(name, minute))
+        elif what == "goes":
+            with self.store.transaction() as db:
+                db.execute(f"DELETE FROM {self.kind.table} WHERE {self.kind.column} = ?", (name,))  # noqa: S608 # our own
+        elif what == "pruned":
+            prune(self.store, stamp(at(minute)))
+
+    def _there(self) -> set[str]:
+        rows = self.store.rows(f"SELECT {self.kind.column} FROM {self.kind.table}")  # noqa: S608 # our own
+        return {row[0] for row in rows} & {*self.minutes}
+
+    def meanwhile(self, changes: Iterable[Change]) -> None:
+        for change in changes:
+            self.happens(change)
+        self.lasting &= self._there()
+
+    def check(self, listed: list[str], sort: str) -> None:
+        """Check that a walk was in order, repeated nothing and skipped nothing that was there throughout."""
+        ours = [name for name in listed if name in self.minutes]
+        assert len(ours) == len(set(ours))
+        assert self.lasting <= {*ours}
+        key = str if sort.startswith("name") else self.minutes.__getitem__
+        assert [key(name) for name in ours] == sorted(map(key, ours), reverse=sort.endswith("desc"))
+
+
+@settings(max_examples=150, deadline=None)
+@given(
+    kind=st.sampled_from(KINDS), before=BEFORE, meanwhile=MEANWHILE, limit=st.integers(1, 6),
+    sort=st.sampled_from(SORTS),
+)  # fmt: skip
+def test_what_comes_ends_or_goes_during_a_walk_neither_repeats_nor_hides_what_was_there(
+    kind: Kind, before: list[Change], meanwhile: list[list[Change]], limit: int, sort: str
 ) -> None:
-    store = Store(None)
-    store.record([job("etl"), *(event for number, minute in old for event in created(number, minute))])
-    pending = iter(between)
+    scene = Scene(kind, before)
+    pending = iter(meanwhile)
 
-    def happen() -> None:
-        for change in next(pending, ()):
-            if isinstance(change, int):
-                ended = [Event("execution.status", at(99), f"e{n:03}", "etl", "failed") for n, _ in old[change:][:1]]
-                store.record(ended)
-            elif store.execution("default", "etl", f"e{change[0]:03}") is None:
-                store.record(created(*change))
+    def between() -> None:
+        scene.meanwhile(next(pending, ()))
 
-    listed = anyio.run(partial(walk_while, store, happen, limit=limit, sort=sort))
-    assert len(listed) == len(set(listed))
-    assert {f"e{number:03}" for number, _ in old} <= set(listed)
-    known = {row["id"]: (row["created_at"], row["id"]) for row in all_executions(store)}
-    key: Callable[[str], Any] = known.__getitem__ if sort.startswith("createdAt") else str
-    assert listed == sorted(listed, key=key, reverse=sort.endswith("desc"))
-    store.close()
+    scene.check(anyio.run(partial(walk_while, scene, between, limit=limit, sort=sort)), sort)
+    scene.store.close()
 
 
-def created(number: int, minute: int) -> list[Event]:
-    return execution(f"e{number:03}", "etl", minute)
-
-
-def all_executions(store: Store) -> list[Any]:
-    return store.executions("default", "etl", Query("createdAt", descending=False, limit=-1))
-
-
-async def walk_while(store: Store, happen: Callable[[], None], **params: Any) -> list[str]:
-    """Return the ids of a walk between whose pages something happens."""
+async def walk_while(scene: Scene, between: Callable[[], None], **params: Any) -> list[str]:
+    """Return the names of a walk between whose pages something happens."""
     listed: list[str] = []
     cursor: dict[str, str] = {}
-    async with client_of(store) as client:
+    async with client_of(scene.store) as client:
         while True:
-            page = (await client.get(EXECUTIONS, params={**params, **cursor})).json()
+            page = (await client.get(scene.kind.path, params={**params, **cursor})).json()
             listed += [name_of(one) for one in page["data"]]
             if not page["meta"]["hasMore"]:
                 return listed
             cursor = {"cursor": page["meta"]["nextCursor"]}
-            happen()
+            between()
 
 
-class Watched(Store):
-    """A store that keeps the plan of every query."""
-
-    def __init__(self) -> None:
-        super().__init__(None)
-        self.plans: list[str] = []
-
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Any]:
-        if not sql.startswith("EXPLAIN"):
-            self.plans += self.plan(sql, values)
-        return super().rows(sql, values)
+Walk = Callable[..., Awaitable[list[str]]]
 
 
-@pytest.fixture
-def watched() -> Watched:
-    store = Watched()
-    store.record([job(f"job-{number}", number) for number in range(5)])
-    store.record([event for number in range(9) for event in execution(f"e{number}", "job-1", number)])
-    store.record([event for number in range(9) for event in task(f"t{number}", "e1", number)])
-    body = {"triggered_by": "cron"}
-    store.record([Event("run.created", at(number), f"r{number}", "nightly", body=body) for number in range(9)])
-    return store
-
-
-@pytest.mark.parametrize("descending", [True, False])
-@pytest.mark.parametrize("sort", ["createdAt", "name"])
-@pytest.mark.parametrize("q", ["", "needle"])
-@pytest.mark.parametrize("later", [True, False], ids=["a later page", "the first page"])
-def test_a_page_is_read_from_an_index_in_its_order(
-    watched: Watched, sort: Sort, q: str, *, descending: bool, later: bool
+@settings(max_examples=100, deadline=None)
+@given(
+    walk=st.deferred(lambda: st.sampled_from([by_list_runs, by_list_runs_of_all, by_list_runs_by_offset, by_time])),
+    before=BEFORE, meanwhile=MEANWHILE, limit=st.integers(1, 6), descending=st.booleans(),
+)  # fmt: skip
+def test_runs_that_come_end_or_go_during_a_walk_neither_repeat_nor_hide_what_was_there(
+    walk: Walk, before: list[Change], meanwhile: list[list[Change]], limit: int, *, descending: bool
 ) -> None:
-    after: dict[str, Key] = {
-        "jobs": (1, "job-1"),
-        "executions": (1, "e1"),
-        "tasks": (1, 1 if sort == "createdAt" else "t1"),
-    }
+    scene = Scene(RUNS, before, "01K9Z3V5Q8R2M4N6P7S9{:06}".format)
+    pending = iter(meanwhile)
 
-    def query(of: str) -> Query:
-        return Query(sort, descending=descending, limit=2, q=q, after=after[of] if later else None)
+    def between() -> None:
+        scene.meanwhile(next(pending, ()))
 
-    watched.jobs("default", query("jobs"))
-    watched.jobs("default", query("jobs"), ("DEPLOYED", "FAILED"))
-    watched.executions("default", "job-1", query("executions"))
-    watched.tasks(2, query("tasks"))
-    # A single search each, in the order asked for: a sort would be a step of its own.
-    assert len(watched.plans) == 4
-    for plan in watched.plans:
-        assert plan.startswith("SEARCH ")
-        assert " USING " in plan
-    columns = {"jobs": "workspace=?", "executions": "workspace=? AND job=?", "tasks": "execution=?"}
-    key = {
-        "jobs": {"createdAt": "(created_at,name)>(?,?)", "name": "name>?"},
-        "executions": {"createdAt": "(created_at,id)>(?,?)", "name": "id>?"},
-        "tasks": {"createdAt": "(created_at,position)>(?,?)", "name": "name>?"},
-    }
-    for plan, of in zip(watched.plans, ("jobs", "jobs", "executions", "tasks"), strict=True):
-        bounds = columns[of]
-        if later:
-            bounds += " AND " + (key[of][sort].replace(">", "<") if descending else key[of][sort])
-        assert plan.endswith(f"({bounds})"), plan
+    listed = anyio.run(partial(walk, scene, between, limit=limit, descending=descending))
+    scene.check(listed, "created_at:desc" if descending else "created_at:asc")
+    scene.store.close()
 
 
-def test_what_a_page_says_besides_its_rows_is_read_from_an_index(watched: Watched) -> None:
-    watched.job("default", "job-1")
-    watched.execution("default", "job-1", "e1")
-    watched.count_jobs("default")
-    watched.count_executions("default", "job-1")
-    assert len([*watched.all_tasks(2)]) == 9
-    watched.run("r1")
-    select_runs(watched, RunQuery("nightly", "created_at", descending=True, limit=3, offset=3))
-    assert len(watched.plans) == 9
-    assert all(plan.startswith("SEARCH ") and " USING " in plan for plan in watched.plans), watched.plans
+async def by_list_runs(scene: Scene, between: Callable[[], None], **how: Any) -> list[str]:
+    return await _list_runs(scene, build_plane(scene.store), between, task="nightly", **how)
+
+
+async def by_list_runs_of_all(scene: Scene, between: Callable[[], None], **how: Any) -> list[str]:
+    return await _list_runs(scene, build_plane(scene.store), between, **how)
+
+
+async def by_list_runs_by_offset(scene: Scene, between: Callable[[], None], **how: Any) -> list[str]:
+    """Walk as through a daemon of the seed document's age, which pages by offset alone."""
+    plane = build_plane(scene.store)
+
+    async def older(scope: Scope, receive: Receive, send: Send) -> None:
+        await plane({**scope, "path": "/none"} if scope["path"] == "/api/runs" else scope, receive, send)
+
+    return await _list_runs(scene, older, between, task="nightly", **how)
+
+
+async def _list_runs(
+    scene: Scene, plane: ASGIApp, between: Callable[[], None], *, descending: bool, **arguments: Any
+) -> list[str]:
+    """Return the ids of a walk of Jobtrail's own, between whose pages something happens."""
+    arguments["sort"] = "created_at:desc" if descending else "created_at:asc"
+    listed: list[str] = []
+    async with Client(build_server(OF_PLANE, httpx2.ASGITransport(plane))) as client:
+        _, page = await answer(client, "list_runs", **arguments)
+        while True:
+            listed += [one["id"] for one in page["items"]]
+            if "cursor" not in page:
+                return listed
+            between()
+            _, page = await answer(client, "list_runs", cursor=page["cursor"])
+
+
+async def by_time(scene: Scene, between: Callable[[], None], *, limit: int, descending: bool) -> list[str]:
+    """Walk as any client can: from the last time seen, which is included, past what was seen of that time."""
+    order = {"sortField": "createdAt", "sortDirection": "desc" if descending else "asc"}
+    listed: list[str] = []
+    bound: dict[str, str] = {}
+    seen = set[str]()
+    async with client_of(scene.store, "/api") as client:
+        while True:
+            params = {**order, **bound, "limit": limit + len(seen), "taskName": "nightly"}
+            items = (await client.get("/runs", params=params)).json()["items"]
+            fresh = [one for one in items if one["id"] not in seen]
+            if not fresh:
+                return listed
+            listed += [one["id"] for one in fresh]
+            last = fresh[-1]["createdAt"]
+            seen = {one["id"] for one in items if one["createdAt"] == last}
+            bound = {"createdBefore" if descending else "createdAfter": last}
+            between()

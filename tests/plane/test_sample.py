@@ -43,7 +43,7 @@ NOWS = [
 ]
 STATUSES = {"queued", "pending", "running", "cancelling", "cancelled", "failed", "succeeded", "timeout"}
 ENDED = {"cancelled", "failed", "succeeded", "timeout"}
-END_REASONS = {"success", "failed", "stopped", "timeout", "crashed", "skipped", "log_overflow"}
+END_REASONS = {"succeeded", "failed", "stopped", "timeout", "crashed", "skipped", "log_overflow"}
 COUNTS = {"success": "succeeded", "failure": "failed", "running": "running", "cancelled": "cancelled"}
 ALL = Query("createdAt", descending=False, limit=-1)
 Fields = dict[str, Any]
@@ -144,7 +144,7 @@ def check_run(run: Fields) -> None:
     times = [run[name] for name in ("created_at", "started_at", "ended_at") if run[name] is not None]
     assert times == sorted(times)
     assert (run["ended_at"] is not None) == (run["status"] == "ended") == (run["end_reason"] is not None)
-    assert (run["end_reason"] in {"success", "skipped"}) <= (run["exit_code"] == 0)
+    assert (run["end_reason"] in {"succeeded", "skipped"}) <= (run["exit_code"] == 0)
 
 
 @pytest.mark.parametrize("now", NOWS, ids=str)

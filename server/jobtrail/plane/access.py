@@ -12,9 +12,7 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import JSONResponse
-
-from jobtrail.plane.answers import Refusal
+from jobtrail.plane.answers import Answer, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -66,9 +64,7 @@ class Access:
         living = {one: until for one, until in self._tokens.items() if until > now}
         self._tokens = {**living, token: now + _TOKEN_LIFE}
         seconds = int(_TOKEN_LIFE.total_seconds())
-        return JSONResponse(
-            {"access_token": token, "refresh_token": "", "expires_in": seconds, "token_type": "Bearer"}
-        )
+        return Answer({"access_token": token, "refresh_token": "", "expires_in": seconds, "token_type": "Bearer"})
 
     def _known(self, header: str) -> bool:
         scheme, _, credentials = header.partition(" ")

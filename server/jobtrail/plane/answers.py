@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
-__all__ = ["Refusal"]
+from starlette.responses import JSONResponse
+
+__all__ = ["Answer", "Refusal", "json_bytes"]
 
 
 class Refusal(Exception):
@@ -21,3 +24,20 @@ class Refusal(Exception):
         self.status = status
         self.error = error
         self.body = body
+
+
+class Answer(JSONResponse):
+    """A JSON answer, whatever characters it holds."""
+
+    def render(self, content: Any) -> bytes:
+        """Return the body."""
+        return json_bytes(content)
+
+
+def json_bytes(content: Any) -> bytes:
+    """Return JSON as it is sent: no spaces, UTF-8; half a surrogate pair, which has no UTF-8, stays escaped."""
+    text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    try:
+        return text.encode()
+    except UnicodeEncodeError:
+        return json.dumps(content, separators=(",", ":")).encode()

@@ -15,7 +15,7 @@ from starlette.routing import Mount, Route
 from jobtrail.plane.answers import Refusal
 from jobtrail.plane.blaxel import Blaxel
 from jobtrail.plane.openapi import Published
-from jobtrail.plane.runwisp import RunWisp
+from jobtrail.plane.runwisp import RunWisp, health
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,8 +45,9 @@ def build_plane(store: Store, *, api_key: str | None = None, clock: Callable[[],
     app = Starlette(
         routes=[
             Mount("/v0", routes=Blaxel(store, api_key, clock).routes()),
-            Mount("/api", routes=RunWisp(store).routes()),
+            Mount("/api", routes=RunWisp(store, clock).routes()),
             Route("/healthz", _healthy),
+            Route("/health", health),
             *Published(locked=api_key is not None).routes(),
         ],
         exception_handlers={Refusal: _refused, 404: _not_found, 405: _not_allowed, sqlite3.Error: _failed},

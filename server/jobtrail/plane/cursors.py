@@ -48,7 +48,7 @@ def open_cursor(secret: str, bound_to: tuple[str, ...], cursor: str, now: float)
     except (binascii.Error, ValueError):
         raise Refusal(400, "bad_request", "invalid cursor") from None
     mac, payload = blob[:_MAC], blob[_MAC:]
-    if _text(blob) != cursor:
+    if _text(blob) != cursor or not payload:
         # Base64 has several spellings of the same bytes; only the one that was given out counts.
         raise Refusal(400, "bad_request", "invalid cursor")
     if not hmac.compare_digest(mac, _mac(secret, bound_to, payload)):

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import secrets
 import sqlite3
 import threading
-from contextlib import contextmanager
+import time
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
@@ -17,10 +19,21 @@ if TYPE_CHECKING:
 __all__ = ["SCHEMA_VERSION", "Database", "Row", "StoreError"]
 
 SCHEMA_VERSION = 2
-_BUSY_SECONDS = 30
+_BUSY_SECONDS = 120
+_LOOK_AGAIN_SECONDS = 0.01
+_CACHE_KIB = 16 * 1024
 _KEPT = ("meta", "events_before", "lines")
 _MICROSECONDS_UNTIL = 2
 """Schema version 1 counted time in microseconds."""
+_MARK = 0x4A74726C
+"""SQLite's `application_id`, which tells whose a file is: "Jtrl"."""
+_UNMARKED, _UNMARKED_COLUMNS = 1, 8
+"""The version that had no mark, and how many columns its events had."""
+_FOUND = (
+    "SELECT (SELECT user_version FROM pragma_user_version), (SELECT application_id FROM pragma_application_id),"
+    " EXISTS (SELECT 1 FROM sqlite_schema), (SELECT count(*) FROM pragma_table_info('events') WHERE name IN"
+    " ('seq', 'kind', 'at', 'workspace', 'parent', 'name', 'status', 'body'))"
+)
 
 Row = sqlite3.Row
 
@@ -32,7 +45,7 @@ class StoreError(Exception):
 class Database:
     """A SQLite database, in memory or in a file; safe to use from several threads and processes.
 
-    A file is in WAL mode, so that readers never wait for a writer; writers wait up to 30 s for each other.
+    A file is in WAL mode, so that readers never wait for a writer; writers wait up to two minutes for each other.
 
     Args:
         path: the file, which is made where there is none, readable by its owner alone; None for memory.
@@ -47,7 +60,8 @@ class Database:
         try:
             self._db = self._connect(path)
         except (sqlite3.Error, OSError) as error:
-            raise StoreError(f"the store {path} cannot be opened: {error}") from error
+            why = error.strerror if isinstance(error, OSError) else error
+            raise StoreError(f"the store {path} cannot be opened: {why}") from error
         try:
             self._migrate()
         except sqlite3.Error as error:
@@ -59,9 +73,7 @@ class Database:
 
     def _connect(self, path: Path | None) -> sqlite3.Connection:
         if path is not None:
-            path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            # Output may hold what is nobody else's business.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _make(path)
         db = sqlite3.connect(
             ":memory:" if path is None else path,
             check_same_thread=False,
@@ -73,31 +85,59 @@ class Database:
         db.create_function("folded", 1, str.lower, deterministic=True)
         return db
 
+    def _version(self) -> int:
+        """Return the schema's version, 0 where there is nothing yet; refuse a file that is not ours to write to."""
+        # In one statement, which sees one moment: another process may make the same new file now.
+        version, mark, used, columns = self._db.execute(_FOUND).fetchone()
+        if used and mark != _MARK and (version != _UNMARKED or columns != _UNMARKED_COLUMNS):
+            raise StoreError(f"{self.path} is a database of something else; give another JOBTRAIL_STORE")
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"the store {self.path} has version {version} and this Jobtrail knows up to {SCHEMA_VERSION}; "
+                "use a newer Jobtrail, or another JOBTRAIL_STORE"
+            )
+        return version if used else 0
+
     def _migrate(self) -> None:
-        if self.path is not None and not self._db.execute("PRAGMA user_version").fetchone()[0]:
-            # Before there is a table, so that pruned pages can be given back to the file system.
-            self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+        version = self._version()
         if self.path is not None:
-            self._db.execute("PRAGMA journal_mode = WAL")
+            if version == 0:
+                # Before there is a table, so that pruned pages can be given back to the file system.
+                self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
+            self._use_wal()
             self._db.execute("PRAGMA synchronous = NORMAL")
+            # SQLite's own 2 MB hold no index of a large store: events were recorded by a quarter more slowly.
+            self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
+        if version == SCHEMA_VERSION:
+            return
         # In one transaction: another process may open the same new file at this moment.
         with self.transaction() as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            if version > SCHEMA_VERSION:
-                raise StoreError(
-                    f"the store {self.path} has version {version} and this Jobtrail knows up to {SCHEMA_VERSION}; "
-                    "use a newer Jobtrail, or another JOBTRAIL_STORE"
-                )
+            version = self._version()
             if version == 0:
                 self._create(db)
                 db.execute("INSERT INTO meta VALUES ('cursor_key', ?)", (secrets.token_hex(32),))
             elif version < SCHEMA_VERSION:
                 self._replay(db, version)
             db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            db.execute(f"PRAGMA application_id = {_MARK}")
+
+    def _use_wal(self) -> None:
+        """Have writers write to a log beside the file; that is kept in the file, so all but the first find it so.
+
+        SQLite waits for nobody here: two that open a new file at once would wait for each other.
+        """
+        until = time.monotonic() + _BUSY_SECONDS
+        while True:
+            try:
+                self._db.execute("PRAGMA journal_mode = WAL")
+            except sqlite3.OperationalError as error:
+                if error.sqlite_errorcode != sqlite3.SQLITE_BUSY or time.monotonic() > until:
+                    raise
+                time.sleep(_LOOK_AGAIN_SECONDS)
+            else:
+                return
 
     def _create(self, db: sqlite3.Connection) -> None:
-        if db.execute("SELECT 1 FROM sqlite_schema WHERE name = 'events'").fetchone() is not None:
-            raise StoreError(f"{self.path} is a database of something else; give another JOBTRAIL_STORE")
         for script in ("log.sql", "schema.sql"):
             for statement in _statements((files("jobtrail.plane") / script).read_text(encoding="utf-8")):
                 db.execute(statement)
@@ -130,17 +170,19 @@ class Database:
         """Hold the write lock; what is written is kept whole, or not at all where an error comes out.
 
         Raises:
-            sqlite3.OperationalError: other writers did not end within 30 s, or the disk is full.
+            StoreError: other writers did not end within two minutes, the disk is full, the file may not be written.
         """
         with self._lock:
-            self._db.execute("BEGIN IMMEDIATE")
             try:
+                self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
-            except BaseException:
+                self._db.execute("COMMIT")
+            except BaseException as error:
                 if self._db.in_transaction:
                     self._db.execute("ROLLBACK")
+                if isinstance(error, sqlite3.OperationalError):
+                    raise StoreError(f"the store {self.path} cannot be written: {error}") from error
                 raise
-            self._db.execute("COMMIT")
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """Return the rows of a query."""
@@ -161,6 +203,19 @@ class Database:
         """Set a value of the store itself."""
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def _make(path: Path) -> None:
+    """Make a file where there is none, for its owner alone: output may hold what is nobody else's business.
+
+    One that is there is not opened: to close it again would let go of SQLite's locks on it, which are the process's.
+    """
+    if path.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    if not path.parent.exists():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+    with suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def _statements(script: str) -> Iterator[str]:

@@ -22,7 +22,7 @@ CREATE TABLE IF NOT EXISTS lines (
   owner     TEXT    NOT NULL,  -- id of the execution or run
   task      TEXT    NOT NULL,  -- name of the task; empty for a run
   at        INTEGER NOT NULL,
-  stream    TEXT    NOT NULL,  -- stdout or stderr
+  stream    TEXT    NOT NULL,  -- stdout, stderr, or system
   text      TEXT    NOT NULL
 );
 CREATE INDEX IF NOT EXISTS lines_by_time ON lines (workspace, owner, at, seq);

@@ -1,4 +1,4 @@
-"""The sample workspace's cast: its jobs, its scheduled tasks, and what goes wrong with them."""
+"""The sample workspace's cast on the Blaxel side: its batch jobs, and what goes wrong with them."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-__all__ = ["BATCH_JOBS", "SCHEDULED", "BatchJob", "Cause", "Scheduled"]
+__all__ = ["BATCH_JOBS", "DAY", "HOUR", "MINUTE", "BatchJob", "Cause"]
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -198,129 +198,5 @@ BATCH_JOBS = (
     ),
     BatchJob(
         "thumbnail-render", "Thumbnail render", "web", None, 0 * MINUTE, DAY, 0, MINUTE, "steady", deployment="FAILED"
-    ),
-)
-
-
-@dataclass(frozen=True)
-class Scheduled:
-    """One sample task or service of the RunWisp side.
-
-    Attributes:
-        every: between two runs.
-        at: offset of the first run of the period.
-        length: how long a run takes, about.
-        failures: one run in so many ends badly; 0 for none.
-        endings: how runs end badly, as (end reason, exit code).
-        in_turn: whether the endings take turns, one in every `failures` runs, so that none is ever missing.
-    """
-
-    name: str
-    description: str
-    group: str
-    cron: str
-    every: timedelta
-    at: timedelta
-    length: timedelta
-    failures: int
-    endings: tuple[tuple[str, int], ...] = (("failed", 1),)
-    retries: int = 0
-    service: bool = False
-    in_turn: bool = False
-
-
-SCHEDULED = (
-    Scheduled(
-        "backup-postgres",
-        "Nightly dump of the primary database to off-site storage.",
-        "Backups",
-        "15 3 * * *",
-        DAY,
-        195 * MINUTE,
-        21 * MINUTE,
-        4,
-        (("failed", 2), ("timeout", -1)),
-        retries=1,
-    ),
-    Scheduled(
-        "cert-renew",
-        "Renews TLS certificates that end within 30 days.",
-        "Maintenance",
-        "0 5 * * *",
-        DAY,
-        5 * HOUR,
-        20 * timedelta(seconds=1),
-        9,
-    ),
-    Scheduled(
-        "healthcheck-api",
-        "Probes the public API.",
-        "Health",
-        "*/30 * * * *",
-        30 * MINUTE,
-        0 * MINUTE,
-        2 * timedelta(seconds=1),
-        17,
-        (("failed", 1), ("timeout", -1)),
-        retries=2,
-    ),
-    Scheduled(
-        "queue-worker",
-        "Background worker for e-mail and webhooks.",
-        "Services",
-        "",
-        8 * HOUR,
-        0 * MINUTE,
-        # Even the shortest outlives the period, so that one is always running.
-        14 * HOUR,
-        5,
-        (("crashed", 139), ("stopped", -1)),
-        service=True,
-        in_turn=True,
-    ),
-    Scheduled(
-        "reindex-search",
-        "Rebuilds the search index.",
-        "Search",
-        "0 1 */2 * *",
-        2 * DAY,
-        HOUR,
-        55 * MINUTE,
-        3,
-        (("log_overflow", -1),),
-        in_turn=True,
-    ),
-    Scheduled(
-        "report-usage",
-        "Sends usage numbers to billing.",
-        "Reports",
-        "0 */4 * * *",
-        4 * HOUR,
-        0 * MINUTE,
-        40 * timedelta(seconds=1),
-        12,
-        (("failed", 3),),
-    ),
-    Scheduled(
-        "rotate-logs",
-        "Compresses and prunes application logs.",
-        "Maintenance",
-        "0 4 * * *",
-        DAY,
-        4 * HOUR,
-        3 * MINUTE,
-        0,
-    ),
-    Scheduled(
-        "sync-ldap",
-        "Copies groups from the directory.",
-        "Maintenance",
-        "20 * * * *",
-        HOUR,
-        20 * MINUTE,
-        9 * timedelta(seconds=1),
-        20,
-        (("skipped", 0), ("failed", 1)),
-        in_turn=True,
     ),
 )

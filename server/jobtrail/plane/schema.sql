@@ -20,7 +20,7 @@ CREATE TABLE jobs (
 CREATE INDEX jobs_by_time ON jobs (workspace, created_at, name);
 
 CREATE TABLE executions (
-  key        INTEGER PRIMARY KEY,
+  key        INTEGER PRIMARY KEY,        -- the event that created it, the same whenever it is derived
   workspace  TEXT NOT NULL,
   job        TEXT NOT NULL,
   id         TEXT NOT NULL,
@@ -30,6 +30,7 @@ CREATE TABLE executions (
   ended_at   INTEGER,
   status     TEXT NOT NULL,
   body       TEXT NOT NULL,
+  metadata   TEXT,                       -- JSON: what else its metadata holds, where that is not null
   tasks      INTEGER NOT NULL DEFAULT 0, -- listed here; an import may count more than it lists
   total      INTEGER NOT NULL DEFAULT 0,
   success    INTEGER NOT NULL DEFAULT 0,
@@ -63,6 +64,7 @@ CREATE TABLE tasks (
   status     TEXT NOT NULL,
   spec       TEXT,
   conditions TEXT,
+  metadata   TEXT,             -- JSON, likewise
   recorder   TEXT,
   PRIMARY KEY (execution, name)
 ) WITHOUT ROWID;
@@ -77,7 +79,7 @@ CREATE TABLE definitions (
 ) WITHOUT ROWID;
 
 CREATE TABLE runs (
-  seq        INTEGER PRIMARY KEY,        -- order of insertion, which breaks ties of time
+  seq        INTEGER PRIMARY KEY,        -- the event that created it, whose order breaks ties of time
   id         TEXT NOT NULL UNIQUE,
   task       TEXT NOT NULL,
   created_at INTEGER NOT NULL,
@@ -87,19 +89,93 @@ CREATE TABLE runs (
   end_reason TEXT,
   exit_code  INTEGER NOT NULL DEFAULT 0,
   body       TEXT NOT NULL,
-  word       TEXT GENERATED ALWAYS AS (coalesce(end_reason, status)) VIRTUAL,
-  duration   INTEGER GENERATED ALWAYS AS (ended_at - started_at) VIRTUAL
+  -- As RunWisp 1.0.1 spells it: the phase, and how it ended once it has. The seed document's words are its older ones.
+  word       TEXT    GENERATED ALWAYS AS (
+    CASE WHEN status <> 'ended' THEN status WHEN end_reason = 'success' THEN 'succeeded'
+    ELSE coalesce(end_reason, status) END
+  ) STORED,
+  via        TEXT    GENERATED ALWAYS AS (
+    CASE json_extract(body, '$.triggered_by') WHEN 'cloud' THEN 'station' ELSE json_extract(body, '$.triggered_by') END
+  ) STORED,
+  -- Where nobody says so, what RunWisp counts as a failure unless it is configured otherwise.
+  failure    INTEGER GENERATED ALWAYS AS (
+    coalesce(
+      json_extract(body, '$.is_failure'),
+      coalesce(end_reason, '') IN ('failed', 'timeout', 'crashed', 'log_overflow', 'start_failed', 'missed')
+    )
+  ) STORED,
+  attempt    INTEGER GENERATED ALWAYS AS (coalesce(json_extract(body, '$.retry_attempt'), 0)) STORED,
+  begun      INTEGER GENERATED ALWAYS AS (coalesce(started_at, created_at)) VIRTUAL,
+  -- In days, and as exact as SQLite's julianday() is, by which RunWisp sorts: to the millisecond, and a little off.
+  duration   REAL    GENERATED ALWAYS AS (
+    coalesce(
+      (210866760000000 + (ended_at + 500000) / 1000000) / 86400000.0
+      - (210866760000000 + (started_at + 500000) / 1000000) / 86400000.0,
+      0
+    )
+  ) VIRTUAL
 );
-CREATE INDEX runs_by_time ON runs (created_at, seq);
-CREATE INDEX runs_by_start ON runs (started_at, created_at, seq);
-CREATE INDEX runs_by_word ON runs (word, created_at, seq);
-CREATE INDEX runs_by_exit ON runs (exit_code, created_at, seq);
-CREATE INDEX runs_by_duration ON runs (duration, created_at, seq);
-CREATE INDEX runs_of_task_by_time ON runs (task, created_at, seq);
-CREATE INDEX runs_of_task_by_start ON runs (task, started_at, created_at, seq);
-CREATE INDEX runs_of_task_by_word ON runs (task, word, created_at, seq);
-CREATE INDEX runs_of_task_by_exit ON runs (task, exit_code, created_at, seq);
-CREATE INDEX runs_of_task_by_duration ON runs (task, duration, created_at, seq);
+-- Each order of RunWisp's lists, of all runs and of a task's. What ties comes in the order of insertion whichever way
+-- a list is sorted (every index ends in seq), so each direction has an index of its own.
+CREATE INDEX runs_by_time ON runs (created_at);
+CREATE INDEX runs_by_time_down ON runs (created_at DESC);
+CREATE INDEX runs_by_start ON runs (begun, created_at);
+CREATE INDEX runs_by_start_down ON runs (begun DESC, created_at DESC);
+CREATE INDEX runs_by_duration ON runs (duration);
+CREATE INDEX runs_by_duration_down ON runs (duration DESC);
+CREATE INDEX runs_by_exit ON runs (exit_code);
+CREATE INDEX runs_by_exit_down ON runs (exit_code DESC);
+CREATE INDEX runs_by_status ON runs (status);
+CREATE INDEX runs_by_status_down ON runs (status DESC);
+CREATE INDEX runs_by_task ON runs (task);
+CREATE INDEX runs_by_task_down ON runs (task DESC);
+CREATE INDEX runs_of_task_by_time ON runs (task, created_at);
+CREATE INDEX runs_of_task_by_time_down ON runs (task, created_at DESC);
+CREATE INDEX runs_of_task_by_start ON runs (task, begun, created_at);
+CREATE INDEX runs_of_task_by_start_down ON runs (task, begun DESC, created_at DESC);
+CREATE INDEX runs_of_task_by_duration ON runs (task, duration);
+CREATE INDEX runs_of_task_by_duration_down ON runs (task, duration DESC);
+CREATE INDEX runs_of_task_by_exit ON runs (task, exit_code);
+CREATE INDEX runs_of_task_by_exit_down ON runs (task, exit_code DESC);
+CREATE INDEX runs_of_task_by_status ON runs (task, status);
+CREATE INDEX runs_of_task_by_status_down ON runs (task, status DESC);
+-- What ended in any other way than well: few runs, that most questions are about.
+CREATE INDEX bad_runs_by_time ON runs (created_at) WHERE status = 'ended' AND word <> 'succeeded';
+CREATE INDEX bad_runs_by_time_down ON runs (created_at DESC) WHERE status = 'ended' AND word <> 'succeeded';
+CREATE INDEX bad_runs_of_task_by_time ON runs (task, created_at) WHERE status = 'ended' AND word <> 'succeeded';
+CREATE INDEX bad_runs_of_task_by_time_down ON runs (task, created_at DESC)
+WHERE status = 'ended' AND word <> 'succeeded';
+CREATE INDEX failed_runs_by_end ON runs (ended_at) WHERE failure AND status = 'ended' AND word NOT IN ('ended', 'missed');
+
+-- How many runs of each task are in each state: a list says how many it has, and counting would cost more the more
+-- there are.
+CREATE TABLE run_tallies (
+  task    TEXT    NOT NULL,
+  word    TEXT    NOT NULL,
+  failure INTEGER NOT NULL,
+  runs    INTEGER NOT NULL,
+  PRIMARY KEY (task, word, failure)
+) WITHOUT ROWID;
+
+CREATE TRIGGER run_counted AFTER INSERT ON runs
+BEGIN
+  INSERT INTO run_tallies VALUES (NEW.task, NEW.word, NEW.failure, 1)
+  ON CONFLICT (task, word, failure) DO UPDATE SET runs = runs + 1;
+END;
+
+CREATE TRIGGER run_counted_anew AFTER UPDATE ON runs WHEN OLD.word <> NEW.word OR OLD.failure <> NEW.failure
+BEGIN
+  UPDATE run_tallies SET runs = runs - 1 WHERE task = OLD.task AND word = OLD.word AND failure = OLD.failure;
+  DELETE FROM run_tallies WHERE task = OLD.task AND word = OLD.word AND failure = OLD.failure AND runs = 0;
+  INSERT INTO run_tallies VALUES (NEW.task, NEW.word, NEW.failure, 1)
+  ON CONFLICT (task, word, failure) DO UPDATE SET runs = runs + 1;
+END;
+
+CREATE TRIGGER run_deleted AFTER DELETE ON runs
+BEGIN
+  UPDATE run_tallies SET runs = runs - 1 WHERE task = OLD.task AND word = OLD.word AND failure = OLD.failure;
+  DELETE FROM run_tallies WHERE task = OLD.task AND word = OLD.word AND failure = OLD.failure AND runs = 0;
+END;
 
 CREATE TRIGGER job_defined AFTER INSERT ON events WHEN NEW.kind = 'job.defined'
 BEGIN
@@ -107,13 +183,14 @@ BEGIN
     NEW.workspace, NEW.name, NEW.at, NEW.at, NEW.status, json_extract(NEW.body, '$.search'), NEW.body
   )
   ON CONFLICT (workspace, name) DO UPDATE SET
+    created_at = coalesce(json_extract(excluded.body, '$.created_at'), created_at),
     updated_at = excluded.updated_at, status = excluded.status, search = excluded.search, body = excluded.body;
 END;
 
 CREATE TRIGGER execution_created AFTER INSERT ON events WHEN NEW.kind = 'execution.created'
 BEGIN
-  INSERT INTO executions (workspace, job, id, created_at, updated_at, status, body)
-  VALUES (NEW.workspace, NEW.parent, NEW.name, NEW.at, NEW.at, NEW.status, NEW.body);
+  INSERT INTO executions (key, workspace, job, id, created_at, updated_at, status, body)
+  VALUES (NEW.seq, NEW.workspace, NEW.parent, NEW.name, NEW.at, NEW.at, NEW.status, NEW.body);
   INSERT INTO tallies VALUES (NEW.workspace, NEW.parent, 1)
   ON CONFLICT (workspace, job) DO UPDATE SET executions = executions + 1;
 END;
@@ -122,15 +199,28 @@ CREATE TRIGGER execution_deleted AFTER DELETE ON executions
 BEGIN
   DELETE FROM tasks WHERE execution = OLD.key;
   UPDATE tallies SET executions = executions - 1 WHERE workspace = OLD.workspace AND job = OLD.job;
+  DELETE FROM tallies WHERE workspace = OLD.workspace AND job = OLD.job AND executions = 0;
 END;
 
+-- Of what another system told, the event's time is when it was last changed there. What does not follow from the
+-- status and that time its body says: a key that is given, null included, takes the place of what would follow.
 CREATE TRIGGER execution_changed AFTER INSERT ON events WHEN NEW.kind = 'execution.status'
 BEGIN
   UPDATE executions SET
     status = NEW.status,
     updated_at = NEW.at,
-    started_at = CASE WHEN NEW.status = 'running' THEN coalesce(started_at, NEW.at) ELSE started_at END,
-    ended_at = CASE WHEN NEW.status IN ('succeeded', 'failed', 'cancelled', 'timeout') THEN NEW.at END
+    created_at = coalesce(json_extract(NEW.body, '$.created_at'), created_at),
+    started_at = CASE
+      WHEN json_type(NEW.body, '$.started_at') IS NOT NULL THEN json_extract(NEW.body, '$.started_at')
+      WHEN NEW.status = 'running' THEN coalesce(started_at, NEW.at)
+      ELSE started_at
+    END,
+    ended_at = CASE
+      WHEN json_type(NEW.body, '$.ended_at') IS NOT NULL THEN json_extract(NEW.body, '$.ended_at')
+      WHEN NEW.status IN ('succeeded', 'failed', 'cancelled', 'timeout') THEN NEW.at
+    END,
+    body = coalesce(json_extract(NEW.body, '$.spec'), body),
+    metadata = coalesce(json_extract(NEW.body, '$.metadata'), metadata)
   WHERE workspace = NEW.workspace AND job = NEW.parent AND id = NEW.name;
 END;
 
@@ -148,12 +238,26 @@ BEGIN
   WHERE workspace = NEW.workspace AND job = NEW.parent AND id = NEW.name;
 END;
 
+-- A task that another system told of begins as it was told, in one event: there may be very many.
 CREATE TRIGGER task_scheduled AFTER INSERT ON events WHEN NEW.kind = 'task.scheduled'
 BEGIN
-  INSERT INTO tasks (execution, position, name, created_at, updated_at, status, spec, recorder)
-  SELECT key, tasks, NEW.name, NEW.at, NEW.at, NEW.status, NEW.body, NEW.recorder
+  INSERT INTO tasks (
+    execution, position, name, created_at, updated_at, started_at, ended_at,
+    attempts, status, spec, conditions, metadata, recorder
+  )
+  SELECT key, tasks, NEW.name, NEW.at, coalesce(json_extract(NEW.body, '$.told.updated_at'), NEW.at),
+    json_extract(NEW.body, '$.told.started_at'), json_extract(NEW.body, '$.told.ended_at'),
+    json_extract(NEW.body, '$.told.started_at') IS NOT NULL, NEW.status, json_remove(NEW.body, '$.told'),
+    json_extract(NEW.body, '$.told.conditions'), json_extract(NEW.body, '$.told.metadata'), NEW.recorder
   FROM executions WHERE workspace = NEW.workspace AND id = NEW.parent;
-  UPDATE executions SET tasks = tasks + 1, total = total + 1, updated_at = NEW.at
+  UPDATE executions SET
+    tasks = tasks + 1,
+    total = total + 1,
+    success = success + (NEW.status = 'succeeded'),
+    failure = failure + (NEW.status = 'failed'),
+    running = running + (NEW.status = 'running'),
+    cancelled = cancelled + (NEW.status = 'cancelled'),
+    updated_at = NEW.at
   WHERE workspace = NEW.workspace AND id = NEW.parent;
 END;
 
@@ -173,13 +277,28 @@ BEGIN
     WHERE executions.workspace = NEW.workspace AND executions.id = NEW.parent AND tasks.name = NEW.name
   ) AS task
   WHERE executions.key = task.execution;
+  -- The body is the conditions, or says what another system told, as it does for an execution.
   UPDATE tasks SET
     status = NEW.status,
     updated_at = NEW.at,
-    started_at = CASE WHEN NEW.status = 'running' THEN coalesce(started_at, NEW.at) ELSE started_at END,
-    ended_at = CASE WHEN NEW.status IN ('succeeded', 'failed', 'cancelled') THEN NEW.at END,
+    created_at = coalesce(json_extract(NEW.body, '$.created_at'), created_at),
+    started_at = CASE
+      WHEN json_type(NEW.body, '$.started_at') IS NOT NULL THEN json_extract(NEW.body, '$.started_at')
+      WHEN NEW.status = 'running' THEN coalesce(started_at, NEW.at)
+      ELSE started_at
+    END,
+    ended_at = CASE
+      WHEN json_type(NEW.body, '$.ended_at') IS NOT NULL THEN json_extract(NEW.body, '$.ended_at')
+      WHEN NEW.status IN ('succeeded', 'failed', 'cancelled') THEN NEW.at
+    END,
     attempts = attempts + (NEW.status = 'running' AND status <> 'running'),
-    conditions = coalesce(NEW.body, conditions)
+    spec = coalesce(json_extract(NEW.body, '$.spec'), spec),
+    conditions = CASE json_type(NEW.body)
+      WHEN 'array' THEN NEW.body
+      WHEN 'object' THEN coalesce(json_extract(NEW.body, '$.conditions'), conditions)
+      ELSE conditions
+    END,
+    metadata = coalesce(json_extract(NEW.body, '$.metadata'), metadata)
   WHERE name = NEW.name
     AND execution = (SELECT key FROM executions WHERE workspace = NEW.workspace AND id = NEW.parent);
 END;
@@ -189,17 +308,33 @@ BEGIN
   INSERT INTO definitions VALUES (NEW.name, NEW.body) ON CONFLICT (name) DO UPDATE SET body = excluded.body;
 END;
 
+-- Likewise: each change of a run changes some of a great many indexes.
 CREATE TRIGGER run_created AFTER INSERT ON events WHEN NEW.kind = 'run.created'
 BEGIN
-  INSERT INTO runs (id, task, created_at, status, body) VALUES (NEW.name, NEW.parent, NEW.at, 'pending', NEW.body);
+  INSERT INTO runs (seq, id, task, created_at, started_at, ended_at, status, end_reason, exit_code, body)
+  VALUES (
+    NEW.seq, NEW.name, NEW.parent, NEW.at,
+    json_extract(NEW.body, '$.told.started_at'), json_extract(NEW.body, '$.told.ended_at'),
+    coalesce(NEW.status, 'pending'), json_extract(NEW.body, '$.told.end_reason'),
+    coalesce(json_extract(NEW.body, '$.told.exit_code'), 0), json_remove(NEW.body, '$.told')
+  );
 END;
 
 CREATE TRIGGER run_changed AFTER INSERT ON events WHEN NEW.kind = 'run.status'
 BEGIN
   UPDATE runs SET
     status = NEW.status,
-    started_at = CASE WHEN NEW.status = 'running' THEN coalesce(started_at, NEW.at) ELSE started_at END,
-    ended_at = CASE WHEN NEW.status = 'ended' THEN NEW.at END,
+    created_at = coalesce(json_extract(NEW.body, '$.created_at'), created_at),
+    body = coalesce(json_extract(NEW.body, '$.run'), body),
+    started_at = CASE
+      WHEN json_type(NEW.body, '$.started_at') IS NOT NULL THEN json_extract(NEW.body, '$.started_at')
+      WHEN NEW.status = 'running' THEN coalesce(started_at, NEW.at)
+      ELSE started_at
+    END,
+    ended_at = CASE
+      WHEN json_type(NEW.body, '$.ended_at') IS NOT NULL THEN json_extract(NEW.body, '$.ended_at')
+      WHEN NEW.status = 'ended' THEN NEW.at
+    END,
     end_reason = json_extract(NEW.body, '$.end_reason'),
     exit_code = coalesce(json_extract(NEW.body, '$.exit_code'), 0)
   WHERE id = NEW.name;

@@ -35,7 +35,9 @@ def job_defined(
     labels: Mapping[str, str] = metadata.get("labels") or {}
     # Apart from each other: a search is for a part of one of them.
     searched = (name, metadata.get("displayName") or "", *labels, *labels.values())
-    body = {"metadata": dict(metadata), "spec": dict(spec), "search": "\n".join(map(str, searched)).lower()}
+    # A column of its own, which has no room for half a surrogate pair.
+    search = "\n".join(map(str, searched)).lower().encode(errors="replace").decode()
+    body = {"metadata": dict(metadata), "spec": dict(spec), "search": search}
     return Event("job.defined", at, name, status=status, body={**body, "events": [*events]} if events else body)
 
 

@@ -56,16 +56,16 @@ class Line:
     """One line of output.
 
     Attributes:
-        at: when it was read.
+        at: when it was read; 0 where that is not known.
         owner: the execution or run it belongs to.
         task: the task, empty for a run.
-        stream: stdout or stderr.
+        stream: stdout, stderr, or system for what a scheduler said itself.
     """
 
     at: datetime | int
     owner: str
     task: str
-    stream: Literal["stdout", "stderr"]
+    stream: Literal["stdout", "stderr", "system"]
     text: str
 
 

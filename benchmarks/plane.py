@@ -1,0 +1,318 @@
+"""The embedded plane at scale, as Markdown tables: `python benchmarks/plane.py [--executions N …]`.
+
+Makes a store in a temporary file, half of whose executions are of one job, and prints how fast events are recorded,
+what a page costs at the start, in the middle and at the end of each list through the ASGI app, what memory that
+takes, and what a prune costs those who record meanwhile. docs/benchmarks.md has a run at full size.
+"""
+
+from __future__ import annotations
+
+import argparse
+import multiprocessing
+import os
+import random
+import statistics
+import tempfile
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx2
+
+from jobtrail.plane import Event, Store, build_plane
+from jobtrail.plane.upkeep import info, prune
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from multiprocessing.queues import Queue
+    from multiprocessing.synchronize import Event as Flag
+
+    from starlette.types import ASGIApp, Message
+
+SECOND = 1_000_000_000
+START = 1_767_225_600 * SECOND
+BIG, LARGE, NIGHTLY = "job-0000", "exec-large", "nightly"
+PAGED, LEGACY = "2026-04-28", ""
+SORTS = ("createdAt:desc", "createdAt:asc", "name:asc", "name:desc")
+BULK, EACH, RECORDERS, SAMPLES, PLACES = 10_000, 3_000, 8, 25, ("start", "middle", "end")
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much the store holds."""
+
+    executions: int
+    jobs: int
+    tasks: int
+    runs: int
+
+
+def jobs(size: Size) -> Iterator[Event]:
+    """Yield the definitions of all jobs."""
+    for number in range(size.jobs):
+        name = f"job-{number:04}"
+        body: dict[str, Any] = {
+            "metadata": {"displayName": f"Job {number}", "labels": {}},
+            "spec": {"enabled": True},
+            "search": name,
+        }
+        yield Event("job.defined", START + number, name, status="DEPLOYED", body=body)
+    yield Event("definition", START, NIGHTLY, body={"name": NIGHTLY, "kind": "task"})
+
+
+def executions(size: Size) -> Iterator[Event]:
+    """Yield what executions do, half of them of one job, ten seconds apart."""
+    chance = random.Random(1)  # noqa: S311 # ids that come in no order
+    for number in range(size.executions):
+        job = BIG if number % 2 else f"job-{number // 2 % size.jobs:04}"
+        at, identity = START + 10 * number * SECOND, f"exec-{chance.randrange(16**12):012x}"
+        yield Event("execution.created", at, identity, job, "queued", {"parallelism": 1, "timeout": 3600})
+        yield Event("execution.status", at + SECOND, identity, job, "running")
+        yield Event("execution.status", at + 9 * SECOND, identity, job, "succeeded" if number % 7 else "failed")
+
+
+def tasks(size: Size) -> Iterator[Event]:
+    """Yield what the tasks of one execution do."""
+    yield Event("execution.created", START, LARGE, BIG, "queued", {"parallelism": 200})
+    for number in range(size.tasks):
+        spec = {"maxRetries": 2, "timeout": "30m"}
+        yield Event("task.scheduled", START + number, f"task-{number}", LARGE, "pending", spec)
+    for number in range(size.tasks):
+        at = START + number * SECOND
+        yield Event("task.status", at, f"task-{number}", LARGE, "running")
+        yield Event(
+            "task.status", at + 30 * SECOND, f"task-{number}", LARGE, "succeeded" if number % 50 else "failed"
+        )
+
+
+def runs(size: Size) -> Iterator[Event]:
+    """Yield what the runs of one scheduled task do."""
+    chance = random.Random(2)  # noqa: S311 # durations
+    for number in range(size.runs):
+        at, identity = START + 60 * number * SECOND, f"01K9Z3V5Q8R2{number:014}"
+        end = {"end_reason": "success" if number % 9 else "failed", "exit_code": 0 if number % 9 else 1}
+        yield Event("run.created", at, identity, NIGHTLY, body={"triggered_by": "cron"})
+        yield Event("run.status", at + SECOND, identity, NIGHTLY, "running")
+        yield Event("run.status", at + chance.randrange(2, 50) * SECOND, identity, NIGHTLY, "ended", end)
+
+
+def recorded_in_bulk(store: Store, events: Iterable[Event]) -> tuple[int, float]:
+    """Record events, ten thousand a transaction, and return how many and how long that took."""
+    pending, many, seconds = iter(events), 0, 0.0
+    while chunk := [*islice(pending, BULK)]:
+        began = time.perf_counter()
+        store.record(chunk)
+        seconds += time.perf_counter() - began
+        many += len(chunk)
+    return many, seconds
+
+
+def record_each(path: str, worker: str, many: int) -> tuple[float, float, float]:
+    """Record events one a transaction, and return when that began and ended, and the longest of them."""
+    chance = random.Random(worker)  # noqa: S311 # ids
+    longest = 0.0
+    with closing(Store(Path(path))) as store:
+        began = time.time()
+        for number in range(many):
+            before = time.perf_counter()
+            identity = f"exec-{worker}-{chance.randrange(16**8):08x}-{number}"
+            store.record([Event("execution.created", START + number, identity, "job-0001", "queued", {})])
+            longest = max(longest, time.perf_counter() - before)
+        return began, time.time(), longest
+
+
+def table(head: str, rows: Iterable[Iterable[object]]) -> None:
+    """Print a Markdown table."""
+    names = head.split(" | ")
+    print(f"| {head} |\n|{'|'.join('---' if number == 0 else '---:' for number in range(len(names)))}|")
+    for row in rows:
+        print(f"| {' | '.join(str(cell) for cell in row)} |")
+    print(flush=True)
+
+
+def build(store: Store, size: Size) -> None:
+    """Fill the store and print how fast that went."""
+    rows: list[tuple[object, ...]] = []
+    recorded_in_bulk(store, jobs(size))
+    for name, events in {"executions": executions, "tasks": tasks, "runs": runs}.items():
+        many, seconds = recorded_in_bulk(store, events(size))
+        rows.append((f"{name}, {BULK:,} a transaction", f"{many:,}", f"{many / seconds:,.0f}", ""))
+    path = str(store.path)
+    began, ended, longest = record_each(path, "alone", EACH)
+    rows.append(("one a transaction", f"{EACH:,}", f"{EACH / (ended - began):,.0f}", f"{longest * 1000:.0f}"))
+    with multiprocessing.get_context("spawn").Pool(RECORDERS) as pool:
+        each = [(path, f"w{number}", EACH // RECORDERS) for number in range(RECORDERS)]
+        times = pool.starmap(record_each, each, chunksize=1)
+    many, spent = EACH // RECORDERS * RECORDERS, max(end for _, end, _ in times) - min(start for start, _, _ in times)
+    longest = max(one for _, _, one in times)
+    rows.append(
+        (f"the same, {RECORDERS} processes at once", f"{many:,}", f"{many / spent:,.0f}", f"{longest * 1000:.0f}")
+    )
+    print("## Recording\n")
+    table("what | events | events/s | longest transaction, ms", rows)
+
+
+async def timed(client: httpx2.AsyncClient, path: str, version: str = PAGED, **params: Any) -> tuple[float, Any]:
+    """Return the milliseconds that a request took, and its answer."""
+    began = time.perf_counter()
+    answer = await client.get(path, params=params, headers={"Blaxel-Version": version})
+    took = (time.perf_counter() - began) * 1000
+    return took, answer.raise_for_status().json()
+
+
+async def walk(client: httpx2.AsyncClient, path: str, limit: int, sort: str) -> list[float]:
+    """Follow a list's cursors to its end, and return the milliseconds of each page."""
+    took: list[float] = []
+    cursor: dict[str, str] = {}
+    while True:
+        milliseconds, page = await timed(client, path, limit=limit, sort=sort, **cursor)
+        took.append(milliseconds)
+        if not page["meta"]["hasMore"]:
+            return took
+        cursor = {"cursor": page["meta"]["nextCursor"]}
+
+
+def at_places(took: list[float]) -> list[float]:
+    """Return the medians of some pages at the start, in the middle and at the end of a walk."""
+    some = max(1, min(SAMPLES, len(took) // 3))
+    middle = len(took) // 2
+    # The last page may be a short one.
+    parts = (took[:some], took[middle : middle + some], took[-some - 1 : -1])
+    return [statistics.median(part) for part in parts]
+
+
+def cells(medians: list[float]) -> tuple[str, ...]:
+    """Return the cells of a row: the medians, and how the last compares with the first."""
+    return (*(f"{one:.2f}" for one in medians), f"{medians[-1] / medians[0]:.2f}")
+
+
+async def pages(client: httpx2.AsyncClient) -> None:
+    """Print what a page of each list by cursor costs."""
+    rows: list[tuple[object, ...]] = []
+    lists = {"jobs": ("/v0/jobs", 50), "executions": (f"/v0/jobs/{BIG}/executions", 100)}
+    lists["tasks"] = (f"/v0/jobs/{BIG}/executions/{LARGE}/tasks", 200)
+    for name, (path, limit) in lists.items():
+        for sort in SORTS:
+            took = await walk(client, path, limit, sort)
+            rows.append((f"{name}, {sort}", limit, f"{len(took):,}", *cells(at_places(took))))
+    print("## Pages by cursor, ms\n")
+    table("list and sort | limit | pages | start | middle | end | end/start", rows)
+
+
+async def deep(client: httpx2.AsyncClient, size: Size) -> None:
+    """Print what a page costs by offset, and of runs also by time."""
+
+    async def median(path: str, **params: Any) -> float:
+        return statistics.median(
+            [(await timed(client, path, LEGACY, limit=100, **params))[0] for _ in range(SAMPLES)]
+        )
+
+    async def by_offset(path: str, many: int) -> list[float]:
+        return [await median(path, offset=offset) for offset in (0, many // 2, many - 100)]
+
+    times = [START + 60 * number * SECOND for number in (size.runs, size.runs // 2, 100)]
+    bounds = [time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(one // SECOND)) for one in times]
+    rows = {
+        "executions, legacy offset": await by_offset(f"/v0/jobs/{BIG}/executions", size.executions // 2),
+        "runs, offset": await by_offset(f"/api/tasks/{NIGHTLY}/runs", size.runs),
+        #"runs, createdBefore": [await median("/api/runs", taskName=NIGHTLY, createdBefore=one) for one in bounds],
+    }
+    print("## Pages by offset and by time, ms\n")
+    table("list | start | middle | end | end/start", ((name, *cells(medians)) for name, medians in rows.items()))
+
+
+def resident() -> float:
+    """Return the memory that this process holds, in MiB."""
+    with Path("/proc/self/statm").open(encoding="ascii") as file:
+        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+async def whole(plane: ASGIApp) -> tuple[int, float]:
+    """Read the execution with all its tasks as it is sent, and return the bytes and the most memory meanwhile."""
+    path = f"/v0/jobs/{BIG}/executions/{LARGE}"
+    scope: dict[str, Any] = {
+        "type": "http", "method": "GET", "path": path, "raw_path": path.encode(), "query_string": b"", "headers": [],
+        "root_path": "", "scheme": "http", "server": ("plane.invalid", 80), "http_version": "1.1",
+        "asgi": {"version": "3.0", "spec_version": "2.4"},
+    }  # fmt: skip
+    length, most = 0, 0.0
+
+    async def receive() -> Message:
+        return {"type": "http.request", "body": b"", "more_body": False}
+
+    async def send(message: Message) -> None:
+        nonlocal length, most
+        length, most = length + len(message.get("body", b"")), max(most, resident())
+
+    await plane(scope, receive, send)
+    return length, most
+
+
+def keep_recording(path: str, ready: Flag, done: Flag, longest: Queue[float]) -> None:
+    """Record something every few milliseconds until told to stop, and say how long the slowest took."""
+    most = 0.0
+    with closing(Store(Path(path))) as store:
+        ready.set()
+        for number in range(10**9):
+            before = time.perf_counter()
+            store.record([Event("execution.created", 2**61, f"during-{number}", "job-0001", "queued", {})])
+            most = max(most, time.perf_counter() - before)
+            if done.wait(0.005):
+                break
+    longest.put(most)
+
+
+def pruned(store: Store, size: Size) -> None:
+    """Prune half of the executions while something is recorded, and print what that cost."""
+    context = multiprocessing.get_context("spawn")
+    ready, done, longest = context.Event(), context.Event(), context.Queue()
+    recorder = context.Process(target=keep_recording, args=(str(store.path), ready, done, longest))
+    recorder.start()
+    ready.wait()
+    before, began = info(store), time.perf_counter()
+    gone = prune(store, START + 10 * (size.executions // 2) * SECOND)
+    seconds = time.perf_counter() - began
+    done.set()
+    waited = longest.get()
+    recorder.join()
+    print("## Pruning half of it while something is recorded\n")
+    table(
+        "executions | tasks | runs | events | seconds | a recorder waited at most, s | MB before | MB after",
+        [(*(f"{one:,}" for one in (gone.executions, gone.tasks, gone.runs, gone.events)), f"{seconds:.0f}",
+          f"{waited:.2f}", f"{before.size / 1e6:,.0f}", f"{info(store).size / 1e6:,.0f}")],
+    )  # fmt: skip
+
+
+async def read(store: Store, size: Size) -> None:
+    """Print what pages cost, in time and memory."""
+    plane = build_plane(store)
+    transport = httpx2.ASGITransport(plane)
+    async with httpx2.AsyncClient(transport=transport, base_url="http://plane.invalid") as client:
+        memory = [("before any page", resident())]
+        await pages(client)
+        memory.append(("after every page of every list", resident()))
+        await deep(client, size)
+    length, most = await whole(plane)
+    memory.append((f"while an execution with {size.tasks:,} tasks is sent ({length / 1e6:.0f} MB)", most))
+    print("## Memory, MiB resident\n")
+    table("when | MiB", ((name, f"{one:.0f}") for name, one in memory))
+
+
+def main() -> None:
+    """Make the store and print the tables."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    for name, default in (("executions", 1_000_000), ("jobs", 1_000), ("tasks", 100_000), ("runs", 100_000)):
+        parser.add_argument(f"--{name}", type=int, default=default, help=f"default {default:,}")
+    size = Size(**vars(parser.parse_args()))
+    with tempfile.TemporaryDirectory() as folder, closing(Store(Path(folder) / "store.db")) as store:
+        build(store, size)
+        anyio.run(read, store, size)
+        pruned(store, size)
+
+
+if __name__ == "__main__":
+    main()

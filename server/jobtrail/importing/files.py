@@ -1,0 +1,92 @@
+"""The lines of a file: plain or gzip, a line in memory at a time."""
+
+from __future__ import annotations
+
+import gzip
+import sys
+import zlib
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Protocol, cast
+
+from jobtrail.errors import clean
+from jobtrail.importing.fields import Refused
+
+if TYPE_CHECKING:
+    import io
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+__all__ = ["LONGEST_LINE", "STDIN", "BrokenFile", "head", "lines", "opened"]
+
+STDIN = "-"
+LONGEST_LINE = 1 << 28
+"""Bytes; an execution with 100,000 tasks is a tenth of it."""
+_HEAD = 16
+_GZIP = b"\x1f\x8b"
+_BOM = b"\xef\xbb\xbf"
+_WIDE = (b"\xff\xfe", b"\xfe\xff")
+
+
+class _Readable(Protocol):
+    def readline(self, size: int, /) -> bytes: ...
+
+
+class BrokenFile(Exception):
+    """A file that cannot be read to its end; the message says why."""
+
+
+@contextmanager
+def opened(path: Path) -> Generator[io.BufferedReader]:
+    """Open a file, or standard input.
+
+    Raises:
+        BrokenFile: there is none, or it may not be read.
+    """
+    if str(path) == STDIN:
+        yield cast("io.BufferedReader", sys.stdin.buffer)
+        return
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise BrokenFile(f"cannot be read: {error.strerror}") from error
+    with file:
+        yield file
+
+
+def head(file: io.BufferedReader) -> bytes:
+    """Return how a file begins, without reading on."""
+    try:
+        return file.peek(_HEAD)[:_HEAD]
+    except OSError as error:
+        raise BrokenFile(f"cannot be read: {error.strerror}") from error
+
+
+def lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | Refused]]:
+    """Yield each line that is not blank, with its number; one that is too long is refused.
+
+    Raises:
+        BrokenFile: it cannot be read to its end.
+    """
+    if head(file).startswith(_WIDE):
+        raise BrokenFile("is UTF-16; JSON Lines are UTF-8")
+    packed = head(file).startswith(_GZIP)
+    text: _Readable = gzip.GzipFile(fileobj=file) if packed else file
+    number = 0
+    try:
+        while line := text.readline(LONGEST_LINE + 1):
+            number += 1
+            if len(line) > LONGEST_LINE:
+                _skip(text, line)
+                yield number, Refused(f"is longer than {LONGEST_LINE:,} bytes")
+            elif content := (line.removeprefix(_BOM) if number == 1 else line).strip():
+                yield number, content
+    except (OSError, EOFError, zlib.error) as error:
+        # Of gzip too, which says so by an OSError without a number.
+        why = getattr(error, "strerror", None) or str(error)
+        raise BrokenFile(f"cannot be read beyond line {number:,}: {clean(why)}") from error
+
+
+def _skip(text: _Readable, line: bytes) -> None:
+    """Read on to the end of a line."""
+    while line and not line.endswith(b"\n"):
+        line = text.readline(LONGEST_LINE)

@@ -1,0 +1,81 @@
+"""The Blaxel log endpoint, `GET /observability/logs`, over the output that is kept.
+
+The vendor does not document it: this is how its command line calls it and what that reads of the answer. There
+`severity` is a number; the numbers are OpenTelemetry's.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from jobtrail.plane.answers import Refusal
+from jobtrail.plane.blaxel_asked import instant, whole, words
+from jobtrail.plane.output import OutputQuery, select_output
+from jobtrail.plane.store import moment
+
+if TYPE_CHECKING:
+    from starlette.requests import Request
+
+    from jobtrail.plane.store import Row, Store
+
+__all__ = ["read_logs", "wire_logs"]
+
+_SEVERITIES = ("ALL", "FATAL", "ERROR", "WARNING", "INFO", "DEBUG", "TRACE", "UNKNOWN")
+# A line says nothing of its severity, only where it was written: told apart as other platforms do that keep output.
+_STREAMS = {"INFO": ("stdout", 9), "ERROR": ("stderr", 17), "UNKNOWN": ("system", 0)}
+_NUMBERS = dict(_STREAMS.values())
+_MOST_LINES = 1000
+_FURTHEST = 2**62
+
+
+def read_logs(request: Request, workspace: str) -> tuple[list[str], OutputQuery]:
+    """Read what is asked for; `type`, `interval` and what else there is are of no account here.
+
+    Returns:
+        The names of the jobs, and what to look for in each of them.
+
+    Raises:
+        Refusal: 400, and what would be right.
+    """
+    params = request.query_params
+    if params.get("resourceType") != "jobs":
+        raise Refusal(400, "bad_request", "resourceType must be jobs")
+    named = params.get("workloadIds", "")
+    if not named:
+        raise Refusal(400, "bad_request", "workloadIds must name a job")
+    severities = words(request, "severity", _SEVERITIES)
+    everything = not severities or "ALL" in severities
+    return list(dict.fromkeys(named.split(","))), OutputQuery(
+        workspace=workspace,
+        job="",
+        execution=params.get("executionId", ""),
+        task=params.get("taskId", ""),
+        since=instant(request, "start"),
+        until=instant(request, "end"),
+        streams=tuple(
+            stream
+            for word, (stream, _) in _STREAMS.items()
+            # No line is part of a trace.
+            if (everything or word in severities) and not params.get("traceId")
+        ),
+        search=params.get("search", ""),
+        limit=whole(request, "limit", _MOST_LINES, 1, _MOST_LINES),
+        offset=whole(request, "offset", 0, 0, _FURTHEST),
+    )
+
+
+def wire_logs(store: Store, query: OutputQuery) -> dict[str, Any]:
+    """Return the lines of one job, the newest first, and how many there are."""
+    if query.execution and store.execution(query.workspace, query.job, query.execution) is None:
+        return {"logs": [], "totalCount": 0}
+    rows, total = select_output(store, query)
+    return {"logs": [_line(row) for row in rows], "totalCount": total}
+
+
+def _line(row: Row) -> dict[str, Any]:
+    return {
+        "timestamp": moment(row["at"]),
+        "message": row["text"],
+        "severity": _NUMBERS[row["stream"]],
+        "trace_id": "",
+    }

@@ -1,0 +1,78 @@
+"""Rows of the store as the Blaxel documents write them: `Job`, `JobExecution`, `JobExecutionTask`."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from jobtrail.plane.store import moment
+
+if TYPE_CHECKING:
+    from jobtrail.plane.store import Row
+
+__all__ = ["wire_execution", "wire_job", "wire_task"]
+
+_MASK = "***"
+
+
+def wire_job(row: Row) -> dict[str, Any]:
+    """Return a `Job`, without a secret value."""
+    body = json.loads(row["body"])
+    spec = body["spec"]
+    for env in spec.get("runtime", {}).get("envs", []):
+        if env.get("secret"):
+            env["value"] = _MASK
+    for trigger in spec.get("triggers", []):
+        if "callbackSecret" in trigger.get("configuration", {}):
+            trigger["configuration"]["callbackSecret"] = _MASK
+    metadata = {
+        **body["metadata"],
+        "name": row["name"],
+        "workspace": row["workspace"],
+        "createdAt": moment(row["created_at"]),
+        "updatedAt": moment(row["updated_at"]),
+    }
+    return {"metadata": metadata, "spec": spec, "status": row["status"], "events": body.get("events", [])}
+
+
+def wire_execution(row: Row) -> dict[str, Any]:
+    """Return a `JobExecution`, without its tasks; overridden variables by name only."""
+    spec = json.loads(row["body"])
+    if "envOverride" in spec:
+        spec["envOverride"] = dict.fromkeys(spec["envOverride"], _MASK)
+    metadata = {
+        "id": row["id"],
+        "job": row["job"],
+        "workspace": row["workspace"],
+        "createdAt": moment(row["created_at"]),
+        "updatedAt": moment(row["updated_at"]),
+        "startedAt": moment(row["started_at"]),
+        "completedAt": moment(row["ended_at"]),
+    }
+    stats = {name: row[name] for name in ("total", "success", "failure", "running", "cancelled", "retried")}
+    return {"metadata": _present(metadata, row), "spec": spec, "stats": stats, "status": row["status"]}
+
+
+def wire_task(row: Row) -> dict[str, Any]:
+    """Return a `JobExecutionTask`."""
+    created = moment(row["created_at"])
+    metadata = {
+        "name": row["name"],
+        "createdAt": created,
+        "scheduledAt": created,
+        "updatedAt": moment(row["updated_at"]),
+        "startedAt": moment(row["started_at"]),
+        "completedAt": moment(row["ended_at"]),
+    }
+    return {
+        "metadata": _present(metadata, row),
+        "spec": json.loads(row["spec"] or "{}"),
+        "status": row["status"],
+        "conditions": json.loads(row["conditions"] or "[]"),
+    }
+
+
+def _present(fields: dict[str, Any], row: Row) -> dict[str, Any]:
+    """Return metadata without what is unknown, and with what else another system told of it."""
+    known = {name: value for name, value in fields.items() if value is not None}
+    return {**known, **json.loads(row["metadata"])} if row["metadata"] else known

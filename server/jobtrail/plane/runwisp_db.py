@@ -1,0 +1,239 @@
+"""A RunWisp daemon's own files, read and never written: its database of runs, and the logs beside it.
+
+Read off RunWisp 1.0.1, which documents neither; column names of its older versions are known too. A log is text, a
+line each: those of stderr begin with `[ERR] `, the daemon's own with a time and `[SYSTEM] `. No line has a time.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import sqlite3
+from collections import deque
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from pathlib import Path
+
+__all__ = ["ForeignDatabase", "FoundRun", "FoundTask", "is_database", "log_tail", "read_database"]
+
+_HEADER = b"SQLite format 3\0"
+_JOURNAL_BYTE, _WAL = 18, b"\x02"
+_SPELLINGS = {
+    "id": ("id",),
+    "taskName": ("task_name",),
+    "status": ("status",),
+    "endReason": ("end_reason",),
+    "exitCode": ("exit_code",),
+    "createdAt": ("created_at",),
+    "startedAt": ("started_at", "start_at"),
+    "endedAt": ("ended_at", "end_at"),
+    "triggeredBy": ("triggered_by",),
+    "retryAttempt": ("retry_attempt",),
+    "retryOfRunId": ("retry_of_run_id",),
+    "instanceIndex": ("instance_index", "replica_index"),
+    "executionId": ("execution_id", "external_execution_id"),
+    "params": ("params_json",),
+    "isFailure": ("is_failure",),
+}
+"""Fields of schema Run of 1.0.1, and the columns that hold them."""
+_NEEDED = {"id", "task_name", "status", "created_at"}
+_LOG = re.compile(r"\d{8}_\d{6}_([0-9A-HJKMNP-TV-Z]{26})\.log")
+_TASK = re.compile(r"(?!\.{1,2}$)[a-zA-Z0-9._:-]{1,100}")
+_SYSTEM = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] \[SYSTEM\] ")
+_ERROR = "[ERR] "
+_LINES, _LINE_LENGTH = 200, 2_000
+_BLOCK, _FURTHEST_BACK = 1 << 16, 1 << 21
+
+Stream = Literal["stdout", "stderr", "system"]
+
+
+class ForeignDatabase(Exception):
+    """A database that is not RunWisp's, or cannot be read; the message says why."""
+
+
+@dataclass(frozen=True)
+class FoundRun:
+    """A run.
+
+    Attributes:
+        row: its number in the table.
+        fields: as `GET /api/runs` has them, but for times, which are as the database has them.
+        log: the file of its output, where there is one.
+    """
+
+    row: int
+    fields: Mapping[str, Any]
+    log: Path | None
+
+
+@dataclass(frozen=True)
+class FoundTask:
+    """A task whose runs it has had.
+
+    Attributes:
+        seen: when the first of them was seen.
+    """
+
+    row: int
+    name: Any
+    seen: Any
+
+
+def is_database(head: bytes) -> bool:
+    """Return whether a file that begins like this is a SQLite database."""
+    return head.startswith(_HEADER)
+
+
+def read_database(path: Path) -> Iterator[FoundTask | FoundRun]:
+    """Yield the tasks of a RunWisp database and then its runs in the order of insertion, but for deleted ones.
+
+    It is read as it is at one moment, while a daemon goes on writing it.
+
+    Raises:
+        ForeignDatabase: it is not RunWisp's, is broken, or may not be read.
+    """
+    try:
+        with closing(sqlite3.connect(_address(path), uri=True, isolation_level=None)) as db:
+            db.row_factory = sqlite3.Row
+            # Bytes that are not UTF-8 are for whoever checks the fields.
+            db.text_factory = _decoded
+            db.execute("BEGIN")
+            _check(db)
+            yield from _tasks(db)
+            yield from _runs(db, path.parent / "logs")
+    except (sqlite3.Error, OSError) as error:
+        raise ForeignDatabase(f"the database cannot be read: {error}") from error
+
+
+def _decoded(raw: bytes) -> str:
+    return raw.decode(errors="replace")
+
+
+def _address(path: Path) -> str:
+    """Return how to open it without writing, beside it or in it.
+
+    In WAL mode SQLite would make two files beside a database that has none, and fail where it may not. One without
+    them is nobody's at the moment.
+    """
+    with path.open("rb") as file:
+        mode = file.read(_JOURNAL_BYTE + 1)[_JOURNAL_BYTE:]
+    untouched = mode == _WAL and not path.with_name(f"{path.name}-wal").exists()
+    return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if untouched else ''}"
+
+
+def _check(db: sqlite3.Connection) -> None:
+    columns = _columns(db, "runs")
+    if columns >= _NEEDED:
+        return
+    if _columns(db, "events") >= {"seq", "kind", "body"}:
+        raise ForeignDatabase("it is a store of Jobtrail's own; set JOBTRAIL_STORE to it to use it")
+    raise ForeignDatabase("it is a SQLite database without RunWisp's table of runs; give DATA/runwisp.db")
+
+
+def _columns(db: sqlite3.Connection, table: str) -> set[str]:
+    return {row["name"] for row in db.execute("SELECT name FROM pragma_table_info(?)", (table,))}
+
+
+def _tasks(db: sqlite3.Connection) -> Iterator[FoundTask]:
+    if _columns(db, "task_registrations") >= {"task_name", "first_seen_at"}:
+        sql = "SELECT rowid AS row, task_name, first_seen_at FROM task_registrations ORDER BY rowid"
+        for row in db.execute(sql):
+            yield FoundTask(row["row"], row["task_name"], row["first_seen_at"])
+
+
+def _runs(db: sqlite3.Connection, logs: Path) -> Iterator[FoundRun]:
+    columns = _columns(db, "runs")
+    chosen = {
+        field: column
+        for field, spellings in _SPELLINGS.items()
+        if (column := next((one for one in spellings if one in columns), None))
+    }
+    listed = ", ".join(chosen.values())
+    where = "WHERE deleted_at IS NULL" if "deleted_at" in columns else ""
+    files = _Logs(logs)
+    for row in db.execute(f"SELECT rowid AS row, {listed} FROM runs {where} ORDER BY rowid"):  # noqa: S608 # names are ours
+        fields = {field: row[column] for field, column in chosen.items() if row[column] is not None}
+        if "isFailure" in fields:
+            fields["isFailure"] = bool(fields["isFailure"])
+        if "params" in fields:
+            fields["params"] = _loaded(fields["params"])
+        yield FoundRun(row["row"], fields, files.of(fields))
+
+
+def _loaded(text: Any) -> Any:
+    try:
+        return json.loads(text)
+    except (TypeError, ValueError):
+        # For whoever checks the fields.
+        return text
+
+
+class _Logs:
+    """Finds the log of a run; a task's folder is read once."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._tasks: dict[str, dict[str, str]] = {}
+
+    def of(self, fields: Mapping[str, Any]) -> Path | None:
+        task, run = str(fields.get("taskName")), str(fields.get("id"))
+        if not _TASK.fullmatch(task):
+            # What is no name may be a way out of the folder.
+            return None
+        if task not in self._tasks:
+            self._tasks[task] = self._read(task)
+        name = self._tasks[task].get(run)
+        return self._folder / task / name if name else None
+
+    def _read(self, task: str) -> dict[str, str]:
+        try:
+            names = [one.name for one in (self._folder / task).iterdir() if one.is_file() and not one.is_symlink()]
+        except OSError:
+            return {}
+        return {found[1]: name for name in names if (found := _LOG.fullmatch(name))}
+
+
+def log_tail(path: Path) -> list[tuple[Stream, str]]:
+    """Return the last 200 lines of a run's log as (stream, text), each up to 2,000 characters; none where it is gone.
+
+    A log that was rotated goes on in a hidden file beside it.
+    """
+    lines = _last_lines(path, _LINES)
+    if len(lines) < _LINES:
+        lines = [*_last_lines(path.with_name(f".{path.name}.prev"), _LINES - len(lines)), *lines]
+    return [_line(line) for line in lines]
+
+
+def _last_lines(path: Path, most: int) -> list[bytes]:
+    """Return the last lines of a file, reading no more than two megabytes of it; none where it is gone."""
+    blocks: deque[bytes] = deque()
+    try:
+        with path.open("rb") as file:
+            end = start = file.seek(0, os.SEEK_END)
+            while start > 0 and sum(block.count(b"\n") for block in blocks) <= most and end - start < _FURTHEST_BACK:
+                length = min(_BLOCK, start)
+                start = file.seek(start - length)
+                blocks.appendleft(file.read(length))
+    except OSError:
+        return []
+    lines = b"".join(blocks).split(b"\n")
+    if not lines[-1]:
+        lines.pop()
+    # Where the reading began there may be but the end of a line.
+    return (lines[1:] or lines if start > 0 else lines)[-most:]
+
+
+def _line(line: bytes) -> tuple[Stream, str]:
+    text = line.rstrip(b"\r").decode(errors="replace").replace("\0", "")
+    if found := _SYSTEM.match(text):
+        stream, text = "system", text[found.end() :]
+    elif text.startswith(_ERROR):
+        stream, text = "stderr", text[len(_ERROR) :]
+    else:
+        stream = "stdout"
+    return stream, text if len(text) <= _LINE_LENGTH else text[:_LINE_LENGTH] + "…"

@@ -1,0 +1,33 @@
+"""When the sample's jobs and tasks run, and the chance that decides what they do: both functions of absolute time."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["EPOCH", "SECOND", "chance_of", "schedule"]
+
+# A Monday, so that weekly schedules fall on the day they name.
+EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
+SECOND = timedelta(seconds=1)
+
+
+def schedule(every: timedelta | None, offset: timedelta, keep: timedelta, now: datetime) -> Iterator[datetime]:
+    """Yield the times of a schedule that are past and still kept, oldest first."""
+    if every is None:
+        return
+    number = (now - EPOCH - offset) // every
+    first = number - keep // every + 1
+    for one in range(first, number + 1):
+        yield EPOCH + offset + one * every
+
+
+def chance_of(*parts: object) -> random.Random:
+    """Return the random numbers that belong to some parts."""
+    digest = hashlib.blake2b("\0".join(str(part) for part in parts).encode(), digest_size=8).digest()
+    return random.Random(digest)  # noqa: S311 # a repeatable sample, not a secret

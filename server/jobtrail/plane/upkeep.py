@@ -1,0 +1,279 @@
+"""Upkeep of a store: what it holds, and taking away what has long ended.
+
+A prune is many short transactions, since recorders wait for each of them; stopped between two it leaves a store
+that is whole. First go executions and runs, each together with the event that created it: from then on whatever
+else the log says of them changes nothing, now or in a replay. Then the log is read once and that rest is taken out.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+import time
+from contextlib import contextmanager
+from dataclasses import astuple, dataclass
+from typing import TYPE_CHECKING
+
+from jobtrail.plane.database import StoreError
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterator
+    from pathlib import Path
+
+    from jobtrail.plane.store import Store
+
+__all__ = ["Info", "Pruned", "info", "prune", "prune_by_steps"]
+
+BATCH = 5_000
+"""Items that one transaction takes away, or pages that it gives back: some tenths of a second, mostly for the disk."""
+_LONGEST_LOG = 64 * 1024 * 1024
+"""Bytes of the write-ahead log, which does not begin anew by itself while others write without end."""
+_LONGEST_REST = 0.1
+_ALWAYS = -(2**63)
+
+_ENDED = {
+    # Keys are those of the events that created the rows.
+    "executions": "SELECT key, tasks FROM executions WHERE key > ? AND ended_at < ? ORDER BY key LIMIT ?",
+    "runs": "SELECT seq AS key, 0 AS tasks FROM runs WHERE seq > ? AND ended_at < ? ORDER BY seq LIMIT ?",
+}
+_TAKE = {
+    "executions": "DELETE FROM executions WHERE key IN (SELECT value FROM json_each(?)) AND ended_at < ?"
+    " RETURNING key, tasks",
+    "runs": "DELETE FROM runs WHERE seq IN (SELECT value FROM json_each(?)) AND ended_at < ? RETURNING seq, 0",
+}
+# What the log says of an execution or run that is not there, or (with a moment) will not be. An event can only
+# have changed what was created before it; so what changes nothing now never will.
+_LEFT = {
+    "events": """
+        SELECT seq FROM events WHERE seq > ?1 AND seq <= ?2 AND CASE
+          WHEN kind IN ('task.scheduled', 'task.status') THEN NOT EXISTS (
+            SELECT 1 FROM executions WHERE workspace = events.workspace AND id = events.parent
+            AND key < events.seq AND (ended_at IS NULL OR ended_at >= ?3)
+          )
+          WHEN kind IN ('execution.status', 'execution.stats') THEN NOT EXISTS (
+            SELECT 1 FROM executions WHERE workspace = events.workspace AND id = events.name
+            AND key < events.seq AND (ended_at IS NULL OR ended_at >= ?3)
+          )
+          WHEN kind = 'run.status' THEN NOT EXISTS (
+            SELECT 1 FROM runs WHERE id = events.name
+            AND seq < events.seq AND (ended_at IS NULL OR ended_at >= ?3)
+          )
+        END""",
+    "lines": """
+        SELECT seq FROM lines WHERE seq > ?1 AND seq <= ?2
+        AND NOT EXISTS (
+          SELECT 1 FROM executions WHERE workspace = lines.workspace AND id = owner
+          AND (ended_at IS NULL OR ended_at >= ?3)
+        )
+        AND NOT EXISTS (SELECT 1 FROM runs WHERE id = owner AND (ended_at IS NULL OR ended_at >= ?3))""",
+}
+
+
+@dataclass(frozen=True)
+class Info:
+    """What a store holds.
+
+    Attributes:
+        path: its file; None in memory.
+        size: bytes of the file and of its write-ahead log.
+        version: of the schema.
+        workspaces: their names, in order.
+        lines: lines of output.
+        events: in the log that everything but the lines is derived from.
+        unfinished: executions and runs that have not ended.
+        oldest: when the first execution or run was created, in nanoseconds since 1970; None without any.
+        newest: when the last one was.
+    """
+
+    path: Path | None
+    size: int
+    version: int
+    workspaces: tuple[str, ...]
+    jobs: int
+    executions: int
+    tasks: int
+    runs: int
+    lines: int
+    events: int
+    unfinished: int
+    oldest: int | None
+    newest: int | None
+
+
+@dataclass(frozen=True)
+class Pruned:
+    """How much was taken away."""
+
+    executions: int = 0
+    tasks: int = 0
+    runs: int = 0
+    lines: int = 0
+    events: int = 0
+
+    def __add__(self, other: Pruned) -> Pruned:
+        return Pruned(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+
+
+def info(store: Store) -> Info:
+    """Count what a store holds; that reads all of it."""
+    spaces = store.rows("SELECT workspace FROM jobs UNION SELECT workspace FROM tallies ORDER BY 1")
+    history = "count(*), coalesce(sum(ended_at IS NULL), 0), min(created_at), max(created_at)"
+    executions, open_executions, *times = store.rows(f"SELECT {history} FROM executions")[0]  # noqa: S608 # our own columns
+    runs, open_runs, *more = store.rows(f"SELECT {history} FROM runs")[0]  # noqa: S608 # likewise
+    known = [time for time in (*times, *more) if time is not None]
+    return Info(
+        path=store.path,
+        size=_size(store),
+        version=_number(store, "PRAGMA user_version"),
+        workspaces=tuple(row["workspace"] for row in spaces),
+        jobs=_number(store, "SELECT count(*) FROM jobs"),
+        executions=executions,
+        tasks=_number(store, "SELECT count(*) FROM tasks"),
+        runs=runs,
+        lines=_number(store, "SELECT count(*) FROM lines"),
+        events=_number(store, "SELECT count(*) FROM events"),
+        unfinished=open_executions + open_runs,
+        oldest=min(known, default=None),
+        newest=max(known, default=None),
+    )
+
+
+def _number(store: Store, sql: str) -> int:
+    return store.rows(sql)[0][0]
+
+
+def _size(store: Store) -> int:
+    if store.path is None:
+        return _number(store, "PRAGMA page_count") * _number(store, "PRAGMA page_size")
+    return store.path.stat().st_size + _log_size(store)
+
+
+def _log_size(store: Store) -> int:
+    if store.path is None:
+        return 0
+    log = store.path.with_name(f"{store.path.name}-wal")
+    return log.stat().st_size if log.exists() else 0
+
+
+def prune(store: Store, before: int, *, dry_run: bool = False) -> Pruned:
+    """Take away executions and runs that ended before a moment, with their tasks, events and output.
+
+    What has not ended stays, as do jobs and definitions. The file gets smaller.
+
+    Args:
+        store: where.
+        before: nanoseconds since 1970.
+        dry_run: count, and take nothing away.
+
+    Raises:
+        StoreError: the store cannot be written; what was taken away until then stays away.
+    """
+    if dry_run:
+        return _would_prune(store, before)
+    return sum(prune_by_steps(store, before), Pruned())
+
+
+def _would_prune(store: Store, before: int) -> Pruned:
+    executions, tasks = store.rows(
+        "SELECT count(*), coalesce(sum(tasks), 0) FROM executions WHERE ended_at < ?", (before,)
+    )[0]
+    runs = store.rows("SELECT count(*) FROM runs WHERE ended_at < ?", (before,))[0][0]
+    left = dict.fromkeys(_LEFT, 0)
+    for table, rows in _LEFT.items():
+        for span in _spans(store, table, BATCH):
+            left[table] += store.rows(f"SELECT count(*) FROM ({rows})", (*span, before))[0][0]  # noqa: S608 # our own
+    return Pruned(executions, tasks, runs, left["lines"], executions + runs + left["events"])
+
+
+def prune_by_steps(store: Store, before: int, batch: int = BATCH) -> Iterator[Pruned]:
+    """Prune, one transaction a step; between any two of them the store is whole.
+
+    Yields:
+        What each step took away.
+    """
+    yield from _take_ended(store, before, batch)
+    yield from _take_left(store, batch)
+    if store.path is not None:
+        _give_back(store, batch)
+
+
+def _take_ended(store: Store, before: int, batch: int) -> Iterator[Pruned]:
+    for table, take in _TAKE.items():
+        for keys in _ended(store, table, before, batch):
+            with _pruning(store) as db:
+                # They are looked at again: one may have begun anew since.
+                gone = db.execute(take, (json.dumps(keys), before)).fetchall()
+                created = json.dumps([key for key, _ in gone])
+                db.execute("DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))", (created,))
+            yield Pruned(**{table: len(gone), "tasks": sum(tasks for _, tasks in gone), "events": len(gone)})
+
+
+def _take_left(store: Store, batch: int) -> Iterator[Pruned]:
+    for table, left in _LEFT.items():
+        for span in _spans(store, table, batch):
+            # Looked for before the lock is taken: most of the log has nothing to take out.
+            if store.rows(f"SELECT EXISTS ({left})", (*span, _ALWAYS))[0][0]:
+                with _pruning(store) as db:
+                    taken = db.execute(f"DELETE FROM {table} WHERE seq IN ({left})", (*span, _ALWAYS))  # noqa: S608 # our own
+                yield Pruned(**{table: taken.rowcount})
+
+
+def _ended(store: Store, table: str, before: int, batch: int) -> Iterator[list[int]]:
+    """Yield keys of what ended, in order, as many as come with `batch` items; a single one may come with more."""
+    last = 0
+    while rows := store.rows(_ENDED[table], (last, before, batch)):
+        keys: list[int] = []
+        items = 0
+        for row in rows:
+            items += 1 + row["tasks"]
+            if keys and items > batch:
+                break
+            keys.append(row["key"])
+        yield keys
+        last = keys[-1]
+
+
+def _spans(store: Store, table: str, batch: int) -> Iterator[tuple[int, int]]:
+    """Yield where `batch` rows of a table begin and end: after the first number, up to the second."""
+    after = 0
+    end = f"SELECT max(seq) FROM (SELECT seq FROM {table} WHERE seq > ? ORDER BY seq LIMIT ?)"  # noqa: S608 # our own
+    while (last := store.rows(end, (after, batch))[0][0]) is not None:
+        yield after, last
+        after = last
+
+
+@contextmanager
+def _pruning(store: Store) -> Generator[sqlite3.Connection]:
+    """Hold the write lock with leave to delete events, which ends with it."""
+    with _turn(store) as db:
+        db.execute("INSERT INTO meta VALUES ('pruning', '1')")
+        yield db
+        db.execute("DELETE FROM meta WHERE key = 'pruning'")
+
+
+@contextmanager
+def _turn(store: Store) -> Generator[sqlite3.Connection]:
+    """Hold the write lock, and then leave it to others for as long: who waits for it only looks now and then."""
+    began = time.monotonic()
+    with store.transaction() as db:
+        yield db
+    if _log_size(store) > _LONGEST_LOG:
+        store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    time.sleep(min(time.monotonic() - began, _LONGEST_REST))
+
+
+def _give_back(store: Store, pages: int) -> None:
+    """Give free pages back to the file system, and shorten the write-ahead log."""
+    try:
+        if not _number(store, "PRAGMA auto_vacuum"):
+            # A file of the first version was made without; this once, it is written anew.
+            store.rows("PRAGMA auto_vacuum = INCREMENTAL")
+            store.rows("VACUUM")
+        for done in range(0, free := _number(store, "PRAGMA freelist_count"), pages):
+            with _turn(store) as db:
+                for _ in range(min(pages, free - done)):
+                    # One page a call: Python takes but one step of a statement that answers nothing.
+                    db.execute("PRAGMA incremental_vacuum(1)")
+        store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    except sqlite3.OperationalError as error:
+        raise StoreError(f"the store {store.path} was pruned, but does not get smaller: {error}") from error

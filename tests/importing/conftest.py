@@ -1,0 +1,22 @@
+"""A store of each test's own, and the plane's sample."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobtrail.plane import Store
+from tests.plane.conftest import sample
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+__all__ = ["sample", "store"]
+
+
+@pytest.fixture
+def store() -> Iterator[Store]:
+    one = Store(None)
+    yield one
+    one.close()

@@ -1,0 +1,202 @@
+"""The log endpoint that the vendor's command line calls, `GET /observability/logs`."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal
+
+import pytest
+
+from jobtrail.plane import Store
+from jobtrail.plane.output import OutputQuery, select_output
+from jobtrail.plane.store import Line
+from tests.plane.stocks import at, client_of, execution, job, refused, task
+from tests.plane.test_scale import Watched
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    import httpx2
+
+pytestmark = pytest.mark.anyio
+
+LOGS = "/observability/logs"
+# As the command line sends it, word by word; what a user leaves out is sent empty.
+AS_SENT = {
+    "start": "2026-10-31T12:00:00",
+    "end": "2026-11-02T12:00:00",
+    "resourceType": "jobs",
+    "workloadIds": "etl",
+    "type": "all",
+    "traceId": "",
+    "limit": "1000",
+    "offset": "0",
+    "severity": "FATAL,ERROR,WARNING,INFO,DEBUG,TRACE,UNKNOWN",
+    "search": "",
+    "taskId": "",
+    "executionId": "",
+    "interval": "60",
+    "workspace": "default",
+}
+
+
+def line(minutes: float, text: str, owner: str = "e1", of: str = "t1", *, err: bool = False) -> Line:
+    stream: Literal["stdout", "stderr"] = "stderr" if err else "stdout"
+    return Line(at(minutes), owner, of, stream, text)
+
+
+@pytest.fixture(scope="module")
+def stock() -> Iterator[Store]:
+    """Lines of two tasks of one execution and of one of another, of a second job, and of another workspace."""
+    store = Store(None)
+    happened = [
+        *(job(name) for name in ("etl", "other", "quiet")),
+        *execution("e1", "etl"), *task("t1", "e1"), *task("t2", "e1"),
+        *execution("e2", "etl", 10), *task("t1", "e2", 10),
+        *execution("o1", "other", 20), *task("t1", "o1", 20),
+    ]  # fmt: skip
+    lines = [
+        line(1, "one"), line(2, "Über two", err=True), line(2, "same moment"), line(3, "three", of="t2"),
+        line(11, "four", "e2"), line(21, "five", "o1"),
+    ]  # fmt: skip
+    store.record(happened, lines=lines)
+    store.record([job("etl"), *execution("e1", "etl")], "theirs", [line(1, "theirs")])
+    yield store
+    store.close()
+
+
+async def logs(client: httpx2.AsyncClient, **params: str) -> dict[str, Any]:
+    answer = await client.get(LOGS, params={"resourceType": "jobs", "workloadIds": "etl", **params})
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+async def texts(client: httpx2.AsyncClient, **params: str) -> list[str]:
+    return [one["message"] for one in (await logs(client, **params))["etl"]["logs"]]
+
+
+async def test_it_answers_what_the_command_line_sends(stock: Store) -> None:
+    async with client_of(stock, version="") as client:
+        body = await logs(client, **AS_SENT)
+    found = body["etl"]
+    assert [one["message"] for one in found["logs"]] == ["four", "three", "same moment", "Über two", "one"]
+    assert found["totalCount"] == 5
+    assert found["logs"][3] == {
+        "timestamp": "2026-11-01T00:02:00Z",
+        "message": "Über two",
+        "severity": 17,
+        "trace_id": "",
+    }
+    # Go reads it into an int, and a word would end the command with an error.
+    assert {one["severity"] for one in found["logs"] if one["message"] != "Über two"} == {9}
+
+
+@pytest.mark.parametrize(
+    ("asked", "expected"),
+    [
+        ({"executionId": "e1"}, ["three", "same moment", "Über two", "one"]),
+        ({"executionId": "e1", "taskId": "t1"}, ["same moment", "Über two", "one"]),
+        ({"taskId": "t1"}, ["four", "same moment", "Über two", "one"]),
+        ({"executionId": "o1"}, []),
+        ({"executionId": "none"}, []),
+        ({"taskId": "none"}, []),
+        ({"severity": "ERROR"}, ["Über two"]),
+        ({"severity": "info,fatal"}, ["four", "three", "same moment", "one"]),
+        ({"severity": "all,UNKNOWN,TRACE"}, ["four", "three", "same moment", "Über two", "one"]),
+        ({"severity": "DEBUG,UNKNOWN"}, []),
+        ({"search": "ÜBER"}, ["Über two"]),
+        ({"search": "%"}, []),
+        ({"traceId": "4bf92f3577b34da6a3ce929d0e0e4736"}, []),
+        ({"start": "2026-11-01T00:02:00", "end": "2026-11-01T00:03:00"}, ["three", "same moment", "Über two"]),
+        ({"start": "2026-11-01T01:03:00+01:00"}, ["four", "three"]),
+        ({"end": "0001-01-01T00:00:00+14:00"}, []),
+        ({"start": "9999-12-31T23:59:59-14:00"}, []),
+        ({"start": "9999-12-31T23:59:59"}, []),
+        ({"limit": "2"}, ["four", "three"]),
+        ({"limit": "2", "offset": "1"}, ["three", "same moment"]),
+        ({"offset": "9" * 40}, []),
+    ],
+)
+async def test_each_parameter_narrows_what_is_answered(
+    stock: Store, asked: dict[str, str], expected: list[str]
+) -> None:
+    async with client_of(stock) as client:
+        assert await texts(client, **asked) == expected
+
+
+async def test_the_count_is_of_all_that_match_and_not_of_the_page(stock: Store) -> None:
+    async with client_of(stock) as client:
+        assert (await logs(client, limit="1", executionId="e1", search="t"))["etl"]["totalCount"] == 3
+
+
+async def test_several_jobs_are_answered_by_name_and_unknown_ones_are_missing(stock: Store) -> None:
+    async with client_of(stock) as client:
+        body = await logs(client, workloadIds="other,quiet,none,,other,")
+    assert {name: found["totalCount"] for name, found in body.items()} == {"other": 1, "quiet": 0}
+    assert body["quiet"] == {"logs": [], "totalCount": 0}
+
+
+async def test_a_line_of_neither_stream_is_of_unknown_severity() -> None:
+    store = Store(None)
+    said = [line(1, "out"), Line(at(2), "e1", "t1", "system", "killed by the scheduler")]
+    store.record([job("etl"), *execution("e1", "etl")], lines=said)
+    async with client_of(store) as client:
+        both = (await logs(client))["etl"]["logs"]
+        assert [one["severity"] for one in both] == [0, 9]
+        assert await texts(client, severity="unknown") == ["killed by the scheduler"]
+
+
+async def test_at_most_1000_lines_are_sent_at_a_time() -> None:
+    store = Store(None)
+    store.record([job("etl"), *execution("e1", "etl")], lines=[line(number, str(number)) for number in range(1100)])
+    async with client_of(store) as client:
+        for limit in ({}, {"limit": "1000"}, {"limit": "5000"}):
+            found = (await logs(client, **limit))["etl"]
+            assert (len(found["logs"]), found["totalCount"]) == (1000, 1100)
+        assert await texts(client, offset="1098") == ["1", "0"]
+
+
+@pytest.mark.parametrize(
+    ("params", "word"),
+    [
+        ({"resourceType": "agents"}, "resourceType"),
+        ({"resourceType": ""}, "resourceType"),
+        ({"workloadIds": ""}, "workloadIds"),
+        ({"severity": "LOUD"}, "severity"),
+        ({"start": ""}, "start"),
+        ({"start": "yesterday"}, "start"),
+        ({"end": "2026-13-01T00:00:00"}, "end"),
+        ({"limit": "0"}, "limit"),
+        ({"offset": "-1"}, "offset"),
+    ],
+)
+async def test_what_is_wrong_is_refused_with_what_would_be_right(
+    stock: Store, params: dict[str, str], word: str
+) -> None:
+    async with client_of(stock) as client:
+        answer = await client.get(LOGS, params={"resourceType": "jobs", "workloadIds": "etl", **params})
+        assert word in refused(answer)
+
+
+async def test_logs_of_another_workspace_are_not_shown(stock: Store) -> None:
+    async with client_of(stock) as client:
+        assert await texts(client, workspace="theirs") == ["theirs"]
+        assert "theirs" not in await texts(client)
+
+
+@pytest.mark.parametrize(("task_name", "bounds"), [("", "owner=? AND at>?"), ("t1", "owner=? AND task=? AND at>?")])
+async def test_lines_of_an_execution_are_read_from_an_index_in_their_order(task_name: str, bounds: str) -> None:
+    watched = Watched()
+    watched.plans = []
+    query = OutputQuery("default", "job-1", "e1", task_name, 1, 2, ("stdout", "stderr"), "x", limit=3, offset=0)
+    select_output(watched, query)
+    assert len(watched.plans) == 2
+    for plan in watched.plans:
+        assert plan.startswith("SEARCH lines USING ")
+        assert f"(workspace=? AND {bounds} AND at<?)" in plan
+
+
+async def test_nothing_is_told_without_the_key_or_to_an_unknown_version(stock: Store) -> None:
+    async with client_of(stock, api_key="key") as client:
+        refused(await client.get(LOGS, params=AS_SENT), 401, "unauthorized")
+    async with client_of(stock, version="2026-01-01") as client:
+        refused(await client.get(LOGS, params=AS_SENT), 400, "invalid_api_version")
