@@ -468,7 +468,7 @@ async def test_an_upstream_that_repeats_its_cursor_for_ever_is_told_and_what_was
         await assert_well(client, "blaxel")
 
 
-async def test_an_upstream_whose_cursors_go_round_is_left_at_the_budget(tmp_path: Path) -> None:
+async def test_an_upstream_whose_cursors_go_round_is_told_before_anything_is_read_twice(tmp_path: Path) -> None:
     upstream = Upstream()
 
     def round_and_round(request: httpx2.Request) -> httpx2.Response:
@@ -480,9 +480,14 @@ async def test_an_upstream_whose_cursors_go_round_is_left_at_the_budget(tmp_path
     async with client_of(tmp_path, upstream) as client:
         with anyio.fail_after(20):
             _, found = await answer(client, "list_executions", job="etl", status="failed")
+            result = await client.call_tool("list_executions", {"cursor": found["cursor"]})
     assert found["items"] == []
     assert not found["coverage"]["complete"]
-    assert found["coverage"]["scanned"] == 2_000
+    assert found["coverage"]["scanned"] == 200
+    note = "stopped early: source 'blaxel' handed back a cursor that it had given before, so paging would never end"
+    assert found["notes"][0].startswith(note)
+    assert result.is_error
+    assert_helpful(text_of(result), "blaxel")
 
 
 async def walk_over_a_fault(

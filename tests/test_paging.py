@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 import anyio
@@ -10,9 +11,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobtrail.errors import UnreadableAnswer, UpstreamFault
+from jobtrail.errors import Unreachable, UnreadableAnswer, UpstreamFault
 from jobtrail.models import Total
-from jobtrail.paging import START, Batch, Budget, Chain, Edged, Listing, Spot, Walk, Walked, walk
+from jobtrail.paging import START, Batch, Budget, Chain, Edged, Listing, Spot, Trail, Walk, Walked, walk
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -143,20 +144,146 @@ def test_an_upstream_that_fails_at_once_is_an_error() -> None:
         anyio.run(walk, Numbers([1], page=10, fails_on={1}), Walk[int](limit=25))
 
 
-def test_an_upstream_that_hands_back_the_same_cursor_is_found_out() -> None:
-    class Circle(Numbers):
-        async def fetch(self, at: Spot, want: int) -> Batch[int]:
-            return Batch([1], lambda _index: Spot("same"), Spot("same"), Total(kind="unknown"))
+@dataclass
+class Round:
+    """An upstream whose cursors go round: page i of three numbers leads to the page that it is told to."""
 
-    with pytest.raises(UnreadableAnswer, match="paging would not end"):
-        anyio.run(walk, Circle([], page=1), Walk[int](limit=5), Spot("same"))
+    leads: Sequence[int]
+    fetches: int = 0
+    narrowed = False
+
+    async def fetch(self, at: Spot, want: int) -> Batch[int]:
+        self.fetches += 1
+        number = int(at.upstream or 0)
+        done = int(at.detail[0]) if at.detail else 0
+        return Batch(
+            items=[number * 3 + index for index in range(done, 3)],
+            after=lambda index: Spot(at.upstream, (done + index + 1,)),
+            next=Spot(str(self.leads[number])),
+            total=Total(kind="unknown"),
+        )
 
 
-def test_progress_is_told_after_every_page() -> None:
-    told: list[tuple[int, int]] = []
+GIVEN_BEFORE = "handed back a cursor that it had given before, so paging would never end"
 
-    async def progress(scanned: int, matched: int) -> None:
-        told.append((scanned, matched))
 
-    anyio.run(walk, Numbers(list(range(25)), page=10), Walk[int](limit=100, keep=threes, progress=progress))
-    assert told == [(10, 4), (20, 7), (25, 9)]
+@pytest.mark.parametrize("leads", [[1, 1], [1, 2, 1], [1, 2, 3, 4, 2], [*range(1, 30), 7]])
+def test_cursors_that_go_round_are_told_before_anything_is_read_twice(leads: list[int]) -> None:
+    listing = Round(leads)
+    walked = anyio.run(walk, listing, Walk[int](limit=1_000))
+    assert walked.items == list(range(3 * (len(leads) - 1)))
+    assert GIVEN_BEFORE in walked.notes[0]
+    assert listing.fetches == len(leads)
+    assert walked.spot is not None
+    with pytest.raises(UnreadableAnswer, match=GIVEN_BEFORE):
+        anyio.run(walk, listing, Walk[int](limit=1_000, trail=walked.trail), walked.spot)
+
+
+@given(before=st.integers(1, 12), circle=st.integers(1, 12), limit=st.integers(1, 10))
+def test_cursors_that_go_round_over_many_calls_are_told_after_a_few_rounds(
+    before: int, circle: int, limit: int
+) -> None:
+    pages = before + circle
+    listing = Round([*range(1, pages), before])
+
+    async def calls() -> None:
+        spot, trail = START, Trail()
+        while listing.fetches < 1_000:
+            walked = await walk(listing, Walk[int](limit=limit, trail=trail), spot)
+            assert walked.spot is not None
+            spot, trail = walked.spot, walked.trail
+
+    with pytest.raises(UnreadableAnswer, match=GIVEN_BEFORE):
+        anyio.run(calls)
+    # Each page may be read again for every row on it.
+    assert listing.fetches <= 4 * 3 * pages + 4
+
+
+def test_a_cursor_that_stands_in_the_middle_of_a_page_does_not_hide_that_the_page_comes_again() -> None:
+    listing = Round([1, 2, 1])
+    walked = anyio.run(walk, listing, Walk[int](limit=1_000), Spot("1", (2,)))
+    assert walked.items == [5]
+    assert GIVEN_BEFORE in walked.notes[0]
+
+
+@dataclass
+class Hanging(Numbers):
+    """An upstream that never answers the fetches it is told to."""
+
+    hangs_on: set[int] = field(default_factory=set[int])
+    abandoned: int = 0
+
+    async def fetch(self, at: Spot, want: int) -> Batch[int]:
+        if self.fetches + 1 in self.hangs_on:
+            try:
+                await anyio.sleep_forever()
+            finally:
+                self.abandoned += 1
+        return await super().fetch(at, want)
+
+
+SHORT = Budget(seconds=0.05)
+
+
+async def in_time(listing: Listing[int], how: Walk[int], at: Spot = START) -> Walked[int]:
+    with anyio.fail_after(5):
+        return await walk(listing, how, at)
+
+
+def test_a_page_that_hangs_past_the_deadline_is_abandoned_and_what_was_read_is_kept() -> None:
+    listing = Hanging(list(range(30)), page=10, hangs_on={3})
+    walked = anyio.run(in_time, listing, Walk[int](limit=100, budget=SHORT))
+    assert walked.items == list(range(20))
+    assert listing.abandoned == 1
+    assert "stopped early: the upstream had not answered when the 0.05 s of this call were over" in walked.notes[0]
+    listing.hangs_on = set()
+    assert walked.spot is not None
+    assert anyio.run(in_time, listing, Walk[int](limit=100), walked.spot).items == list(range(20, 30))
+
+
+def test_a_first_page_that_hangs_past_the_deadline_is_an_error_that_names_the_upstream() -> None:
+    listing = Hanging([1], page=10, hangs_on={1})
+    with pytest.raises(Unreachable, match="source 'cron' had not answered"):
+        anyio.run(in_time, listing, Walk[int](limit=100, budget=SHORT, who="source 'cron'"))
+    assert listing.abandoned == 1
+
+
+def test_the_default_budget_ends_well_before_a_desktop_client_gives_up() -> None:
+    assert Budget().seconds <= 30
+
+
+@given(count=st.integers(0, 60), page=st.integers(1, 20), limit=st.integers(1, 30), room=st.integers(1, 50))
+def test_a_page_ends_before_the_row_that_would_pass_its_tokens(count: int, page: int, limit: int, room: int) -> None:
+    numbers = list(range(count))
+    pages = follow(Numbers(numbers, page), Walk(limit=limit, cost=costs, budget=Budget(tokens=room)))
+    assert [item for one in pages for item in one.items] == numbers
+    for one, following in pairwise(pages):
+        spent = sum(map(costs, one.items))
+        assert spent <= room or len(one.items) == 1
+        cut = len(one.items) < limit
+        assert not cut or spent + costs(following.items[0]) > room
+        assert cut == any(f"stopped at {len(one.items)} of {limit} rows" in note for note in one.notes)
+
+
+def costs(number: int) -> int:
+    return number % 7
+
+
+def test_a_walk_reads_no_item_past_its_budget_though_the_page_goes_on() -> None:
+    pages = follow(Numbers(list(range(25)), page=10), Walk(limit=100, keep=none, budget=Budget(items=7)))
+    assert [one.scanned for one in pages] == [7, 7, 7, 4]
+
+
+def test_progress_grows_with_every_report_and_says_how_far_it_has_come() -> None:
+    told: list[tuple[int, int, int | None]] = []
+
+    async def progress(walked: Walked[int]) -> None:
+        told.append((walked.scanned, walked.matched, walked.last))
+
+    parts: dict[str, Listing[int]] = {
+        "a": Numbers(list(range(25)), page=10),
+        "b": Numbers([], page=10),
+        "c": Numbers([7], page=10),
+    }
+    anyio.run(walk, Chain(parts), Walk[int](limit=100, keep=threes, progress=progress))
+    assert told == [(10, 4, 9), (20, 7, 19), (25, 9, 24), (26, 9, 7)]

@@ -97,3 +97,20 @@ def test_any_text_is_a_time_or_refused(text: str) -> None:
     except BadArgument:
         return
     assert window is None or window.since is not None
+
+
+@pytest.mark.parametrize(
+    ("since", "until", "zone"),
+    [
+        ("today", None, "Europe/Berlin"),
+        (None, "Yesterday", "Europe/Berlin"),
+        ("2026-11-20", None, "Europe/Berlin"),
+        ("2026-11-20T14:00", "now", "Europe/Berlin"),
+        ("24h", "now", None),
+        ("2026-11-20T14:00Z", None, None),
+    ],
+)
+def test_the_zone_is_said_where_a_time_was_taken_in_it(since: str | None, until: str | None, zone: str | None) -> None:
+    found = resolve(since, until, BERLIN, NOW)
+    assert found is not None
+    assert found.zone == zone

@@ -58,6 +58,7 @@ __all__ = [
     "clean",
     "closest",
     "shown",
+    "visible",
 ]
 
 
@@ -156,6 +157,13 @@ _BLANK = re.compile(
 )
 
 
+def visible(text: str) -> str:
+    """Return upstream text without ANSI sequences and invisible characters, a space for each control character."""
+    # What Python does not call printable: control, format and bidirectional characters, separators, private
+    # use, and the lone surrogates that JSON can spell and UTF-8 cannot.
+    return "".join(one if one.isprintable() else " " for one in _BLANK.sub("", _ANSI.sub("", text)))
+
+
 def clean(text: str, most: int = 160) -> str:
     """Return upstream text as one safe line: no ANSI, no control or invisible characters, clipped.
 
@@ -164,10 +172,7 @@ def clean(text: str, most: int = 160) -> str:
         most: the length in characters to clip to; a clipped text ends in `…`.
     """
     # Cut before the regular expressions, so that a megabyte of text costs no more than a line.
-    line = _ANSI.sub("", text[: most * 8])
-    # What Python does not call printable: control, format and bidirectional characters, separators, private
-    # use, and the lone surrogates that JSON can spell and UTF-8 cannot.
-    line = " ".join("".join(one if one.isprintable() else " " for one in _BLANK.sub("", line)).split())
+    line = " ".join(visible(text[: most * 8]).split())
     whole = len(line) <= most and len(line.encode()) <= most * 2 and len(text) <= most * 8
     # Clipped by bytes too: a character that is not ASCII costs an agent several tokens.
     return line if whole else line[: most - 1].encode()[: most * 2].decode(errors="ignore").rstrip() + "…"

@@ -58,7 +58,17 @@ def resolve(since: str | None, until: str | None, clock: Clock, now: datetime) -
             f"since={shown(since)} lies in the future (the server's now is {now:%Y-%m-%dT%H:%M:%SZ}); "
             "give an earlier time"
         )
-    return Window(since=start, until=stop, now=now)
+    naive = any(text and _needs_zone(text.strip()) for text in (since, until))
+    return Window(since=start, until=stop, now=now, zone=clock.zone_name if naive else None)
+
+
+def _needs_zone(word: str) -> bool:
+    """Return whether what a time means depends on the zone it is taken in."""
+    if word.casefold() in {"today", "yesterday"}:
+        return True
+    if word.casefold() == "now" or length(word) is not None:
+        return False
+    return datetime.fromisoformat(word).tzinfo is None
 
 
 def length(text: str) -> timedelta | None:

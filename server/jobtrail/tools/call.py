@@ -11,12 +11,14 @@ from mcp.server.mcpserver import Context
 from jobtrail.cursor import Cursor, seal, unseal
 from jobtrail.errors import BadArgument, CursorError, ExpiredCursor, StrayCursor, UnknownName, clean, shown
 from jobtrail.models import Coverage, Total, Window
-from jobtrail.paging import START, Chain, Spot, Walk, Walked, walk
+from jobtrail.paging import START, Budget, Chain, Spot, Trail, Walk, Walked, walk
+from jobtrail.render import row_text
 from jobtrail.sources.base import NEWEST_FIRST, Ask, Sort, read_sort, read_statuses
+from jobtrail.tokens import estimate
 from jobtrail.window import Clock, resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
     from jobtrail.models import Status
@@ -25,10 +27,21 @@ if TYPE_CHECKING:
 
 __all__ = ["ListCall", "State", "begin", "call_text", "required", "source_notes"]
 
-# In a cursor: the list has changed under this walk, so nothing is exact any more.
+# In a cursor, beside the arguments. The list has changed under this walk, so nothing is exact any more.
 _DRIFTED = "_drifted"
+# What the walk remembers of the upstream's cursors, as one number.
+_TRAIL = "_trail"
+_MARK_BITS = 32
+
 DEFAULT_LIMIT = 20
 LARGEST_LIMIT = 100
+SCANNED_AT_ONCE = 2_000
+"""Items that one call reads at most, unless its upstream has large pages."""
+
+# Tokens of an answer: of a default page, and for each row that is asked for.
+_PAGE_TOKENS, _ROW_TOKENS = 1_200, 60
+# Tokens of what is neither a row nor carried by the cursor, and what is left to rows however long the cursor is.
+_FRAME_TOKENS, _FEWEST_TOKENS = 70, 400
 
 
 @dataclass(frozen=True)
@@ -117,7 +130,11 @@ class ListCall:
                 self.args[name] = bound.isoformat().replace("+00:00", "Z")
 
     async def walk(
-        self, listing: Listing[ItemT], ask: Ask, searched: Callable[[ItemT], Sequence[str]]
+        self,
+        listing: Listing[ItemT],
+        ask: Ask,
+        searched: Callable[[ItemT], Sequence[str]],
+        scanned: int = SCANNED_AT_ONCE,
     ) -> Walked[ItemT]:
         """Walk a listing from where the call stands.
 
@@ -126,12 +143,19 @@ class ListCall:
             ask: its filters; each is applied again here, whatever the upstream did.
             searched: the texts of an item in which `query` is looked for; none where only the
                 upstream can search.
+            scanned: items to read at most.
         """
         strange: Counter[str] = Counter()
+        limit = self._limit()
+        trail = self.args.get(_TRAIL)
         how = Walk[ItemT](
-            limit=self._limit(),
+            limit=limit,
             keep=_keep(ask, searched, strange),
-            progress=self._progress,
+            cost=lambda item: estimate(row_text(item)) + 1,
+            budget=Budget(items=scanned, tokens=self._room(limit)),
+            progress=self._progress(ask, listing),
+            trail=Trail(*divmod(trail, 1 << _MARK_BITS)) if isinstance(trail, int) else Trail(),
+            who=f"source {self.source.name!r}",
         )
         try:
             walked = await walk(listing, how, self.at)
@@ -145,9 +169,24 @@ class ListCall:
             )
         return walked
 
-    async def _progress(self, scanned: int, matched: int) -> None:
-        message = f"{self.scanned + scanned} scanned, {self.matched + matched} matched"
-        await self.ctx.report_progress(self.scanned + scanned, message=message)
+    def _progress(self, ask: Ask, listing: Listing[ItemT]) -> Callable[[Walked[ItemT]], Awaitable[None]]:
+        """Return what tells the client how far a walk has come."""
+
+        async def tell(walked: Walked[ItemT]) -> None:
+            parts = [f"{self.scanned + walked.scanned:,} scanned", f"{self.matched + walked.matched:,} matched"]
+            reached = walked.last and walked.last.created_at
+            if reached and ask.sort.key == "created_at" and not isinstance(listing, Chain):
+                way = "back to" if ask.sort.descending else "up to"
+                parts.append(f"{way} {reached:%Y-%m-%dT%H:%M:%SZ}")
+            await self.ctx.report_progress(walked.scanned, message=", ".join(parts))
+
+        return tell
+
+    def _room(self, limit: int) -> int:
+        """Return the tokens that rows may take: what the answer may, without its header, cursor and notes."""
+        frame = _FRAME_TOKENS + estimate(self._seal(self.at, self.scanned, self.matched))
+        frame += sum(estimate(str(value)) for value in _plain(self.args).values())
+        return max(max(_PAGE_TOKENS, limit * _ROW_TOKENS) - frame, _FEWEST_TOKENS)
 
     def _limit(self) -> int:
         asked = self.args.get("limit", DEFAULT_LIMIT)
@@ -173,6 +212,8 @@ class ListCall:
         notes = [*self.notes, *walked.notes]
         if not walked.exact:
             self.args[_DRIFTED] = True
+        if walked.trail.steps:
+            self.args[_TRAIL] = (walked.trail.steps << _MARK_BITS) + walked.trail.mark
         exact = _DRIFTED not in self.args
         if not exact and walked.exact:
             notes.append("the list changed during this walk, so rows may repeat or be missing")
@@ -278,7 +319,7 @@ def _resume(ctx: Context[State], tool: str, cursor: Cursor, now: datetime) -> Li
 
 def _plain(args: Args) -> Args:
     """Return the arguments that an agent can give."""
-    return {name: value for name, value in args.items() if name != _DRIFTED}
+    return {name: value for name, value in args.items() if not name.startswith("_")}
 
 
 def _keep(ask: Ask, searched: Callable[[ItemT], Sequence[str]], strange: Counter[str]) -> Callable[[ItemT], bool]:

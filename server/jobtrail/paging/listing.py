@@ -1,41 +1,24 @@
-"""The one walker: filters, budgets and coverage over any listing; it knows no upstream.
-
-A `Listing` hands out batches and can resume after any single item; the walker decides where to
-stop. Together they keep the promise that following cursors to the end yields every matching item
-exactly once.
-"""
+"""Listings: what can be read in order and resumed after any single item, and how they combine."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
-import anyio
-
-from jobtrail.errors import UnreadableAnswer, UpstreamError
 from jobtrail.models import Total
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
-__all__ = [
-    "EVERYTHING",
-    "START",
-    "Batch",
-    "Budget",
-    "Chain",
-    "Edged",
-    "Listing",
-    "Spot",
-    "Walk",
-    "Walked",
-    "walk",
-]
+    from jobtrail.errors import JobtrailError
+
+__all__ = ["EVERYTHING", "START", "Batch", "Chain", "Edged", "Listing", "Spot"]
 
 EVERYTHING = 1_000_000
 """A `want` that every listing clamps to its upstream's largest page."""
 
 T = TypeVar("T")
+T_co = TypeVar("T_co", covariant=True)
 
 
 class Spot(NamedTuple):
@@ -52,7 +35,7 @@ START = Spot()
 
 
 @dataclass(frozen=True)
-class Batch(Generic[T]):
+class Batch(Generic[T_co]):
     """What one upstream page came to.
 
     Attributes:
@@ -62,17 +45,19 @@ class Batch(Generic[T]):
         total: how many the upstream says there are.
         note: something about this batch that an agent must know.
         exact: False where the upstream changed so that rows may repeat or be missing.
+        failed: parts of the listing that could not be read, and why; `next` goes on with them.
     """
 
-    items: Sequence[T]
+    items: Sequence[T_co]
     after: Callable[[int], Spot]
     next: Spot | None
     total: Total
     note: str | None = None
     exact: bool = True
+    failed: Mapping[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
 
 
-class Listing(Protocol[T]):
+class Listing(Protocol[T_co]):
     """Something that can be read in order and resumed after any item."""
 
     @property
@@ -80,7 +65,7 @@ class Listing(Protocol[T]):
         """Whether the upstream applies every filter itself, so that a page is worth its size."""
         ...
 
-    async def fetch(self, at: Spot, want: int) -> Batch[T]:
+    async def fetch(self, at: Spot, want: int) -> Batch[T_co]:
         """Read one upstream page from `at`, about `want` items of it.
 
         Raises:
@@ -88,98 +73,6 @@ class Listing(Protocol[T]):
             CursorError: `at` makes no sense here any more.
         """
         ...
-
-
-@dataclass(frozen=True)
-class Budget:
-    """How much one call may spend: items scanned and seconds, whichever ends first."""
-
-    items: int = 2_000
-    seconds: float = 20.0
-
-
-async def _silent(_scanned: int, _matched: int) -> None:
-    """Report progress to nobody."""
-
-
-@dataclass(frozen=True)
-class Walk(Generic[T]):
-    """How to walk a listing.
-
-    Attributes:
-        limit: matches to return at most.
-        keep: whether an item matches.
-        budget: what the call may spend.
-        progress: told (scanned, matched) after each upstream page.
-    """
-
-    limit: int
-    keep: Callable[[T], bool] = lambda _item: True
-    budget: Budget = field(default_factory=Budget)
-    progress: Callable[[int, int], Awaitable[None]] = _silent
-
-
-@dataclass
-class Walked(Generic[T]):
-    """Where a walk got to; `spot` is None once nothing is left to read."""
-
-    spot: Spot | None
-    scanned: int = 0
-    matched: int = 0
-    total: Total = field(default_factory=lambda: Total(kind="unknown"))
-    items: list[T] = field(default_factory=list[T])
-    last: T | None = None
-    exact: bool = True
-    notes: list[str] = field(default_factory=list[str])
-
-
-async def walk(listing: Listing[T], how: Walk[T], at: Spot = START) -> Walked[T]:
-    """Walk a listing from a spot until enough matches, the end or the budget.
-
-    An upstream that fails part of the way leaves a partial answer with a note and the spot to retry
-    from; one that fails at once raises.
-
-    Raises:
-        UpstreamError: the first page could not be read.
-        CursorError: the spot makes no sense to the listing any more.
-    """
-    walked = Walked[T](spot=at)
-    deadline = anyio.current_time() + how.budget.seconds
-    want = how.limit if listing.narrowed else EVERYTHING
-    while walked.spot is not None and len(walked.items) < how.limit:
-        try:
-            batch = await listing.fetch(walked.spot, want)
-        except UpstreamError as error:
-            if walked.spot == at:
-                raise
-            walked.notes.append(f"stopped early: {error}. The cursor goes on from here.")
-            break
-        _take(batch, how, walked)
-        await how.progress(walked.scanned, walked.matched)
-        if walked.scanned >= how.budget.items or anyio.current_time() >= deadline:
-            break
-    return walked
-
-
-def _take(batch: Batch[T], how: Walk[T], walked: Walked[T]) -> None:
-    """Move `walked` through a batch: to its end, or to just before the match that no longer fits."""
-    if batch.next is not None and batch.next == walked.spot:
-        raise UnreadableAnswer("the upstream handed back the cursor it was given, so paging would not end")
-    walked.total = batch.total
-    walked.exact = walked.exact and batch.exact
-    if batch.note and batch.note not in walked.notes:
-        walked.notes.append(batch.note)
-    for index, item in enumerate(batch.items):
-        kept = how.keep(item)
-        if kept and len(walked.items) == how.limit:
-            return
-        walked.scanned += 1
-        walked.last = item
-        walked.spot = batch.after(index)
-        if kept:
-            walked.matched += 1
-            walked.items.append(item)
-    walked.spot = batch.next
 
 
 class Edged(Generic[T]):

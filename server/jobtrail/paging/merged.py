@@ -1,0 +1,263 @@
+"""Several time-ordered listings as one: the newest item first (or the oldest), whichever part it comes from.
+
+A place in N parts would be N places. It is short because time orders all of them: once the newest of
+all has been handed out, then the next, everything nearer than the last one has been handed out *of every
+part*. So a spot is that time, and only what it does not tell:
+
+- a *mark* for a part that stands elsewhere: it has handed out items of exactly that time, or it could not
+  be read and is behind;
+- the *page* of a part that is past its first upstream page, so that it need not be walked again;
+- which parts have *ended*, so that they need not be asked again.
+
+Only the time and the marks matter to what is handed out; the rest saves requests.
+"""
+
+from __future__ import annotations
+
+import heapq
+from dataclasses import dataclass, replace
+from functools import partial
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+import anyio
+
+from jobtrail.errors import (
+    AgentError,
+    CursorError,
+    JobtrailError,
+    RateLimited,
+    Unreachable,
+    UnreadableAnswer,
+)
+from jobtrail.models import Total
+from jobtrail.paging.heads import Dated, Head, headed
+from jobtrail.paging.listing import Batch
+from jobtrail.paging.place import Mark, Page, Place, opened, written
+from jobtrail.paging.together import AT_ONCE, together
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+    from jobtrail.paging.listing import Listing, Spot
+
+__all__ = ["Merged"]
+
+_NARROWED_PAGE = 100
+"""Rows to ask of a part whose every row matches: more than a call returns would be read in vain."""
+
+_OF_THE_LANE = (RateLimited, Unreachable)
+"""Errors that are not the part's own: they meet whatever else its lane is asked."""
+
+
+_REPEATED = "an item went while paging: those created at the same time as the last one may repeat or be missing"
+
+
+D = TypeVar("D", bound=Dated)
+
+
+@dataclass(frozen=True)
+class _Step(Generic[D]):
+    """One item handed out of a part; `turned` where it was the last one on its page."""
+
+    key: str
+    item: D
+    depth: int
+    last: bool
+    turned: Page | None
+
+
+class _Seen(Generic[D]):
+    """What one call has read; it is worth something only to the fetch that goes on where the last one ended.
+
+    Attributes:
+        spot: where that was.
+        heads: the pages at hand.
+        failed: parts that could not be read.
+        down: lanes that could not be.
+        pages: where pages began.
+    """
+
+    def __init__(self, spot: Spot | None = None) -> None:
+        self.spot = spot
+        self.heads: dict[str, Head[D]] = {}
+        self.failed: dict[str, JobtrailError] = {}
+        self.down: dict[str, JobtrailError] = {}
+        self.pages: set[tuple[str, Spot]] = set()
+
+
+class Merged(Generic[D]):
+    """Several listings in one order of time, read at the same time with a bound.
+
+    A part that cannot be read is reported in `Batch.failed` and left where it stands; the others go on, and the
+    next call begins with it.
+
+    Args:
+        parts: listings by key, each ordered by creation time in the same direction. Parts may come and go
+            between calls.
+        descending: whether the newest comes first.
+        lane: which parts share an upstream; each lane is sent `AT_ONCE` requests at a time at most.
+    """
+
+    def __init__(
+        self,
+        parts: Mapping[str, Listing[D]],
+        *,
+        descending: bool = True,
+        lane: Callable[[str], str] = lambda _key: "",
+    ) -> None:
+        self._parts = dict(sorted(parts.items()))
+        self._sign = -1 if descending else 1
+        self._lane = lane
+        self._lanes = {name: anyio.CapacityLimiter(AT_ONCE) for name in {lane(key) for key in parts}}
+        self._seen = _Seen[D]()
+
+    @property
+    def narrowed(self) -> bool:
+        """Whether every part is."""
+        return all(part.narrowed for part in self._parts.values())
+
+    async def fetch(self, at: Spot, want: int) -> Batch[D]:
+        """Read one page of each part that needs one, and hand out what is certain to come next.
+
+        Raises:
+            JobtrailError: nothing could be read of any part.
+        """
+        if at != self._seen.spot:
+            self._seen = _Seen[D](at)
+        place = opened(at, self._parts)
+        for key in self._seen.failed.keys() - place.ended:
+            # It stays behind when the others go on; as long as they stand in the same place, a spot does not tell.
+            place = place.marked(key, place.position(key))
+        start, read = await self._read(place, want)
+        failed = frozenset(self._seen.failed)
+        steps = self._merged(start, want)
+        end = _advanced(start, steps, failed)
+        if failed and failed >= self._parts.keys() - place.ended:
+            self._seen.spot = None
+            raise next(iter(self._seen.failed.values()))
+        over = len(end.ended) == len(self._parts)
+        self._seen.spot = None if over else written(end, self._parts)
+        notes = [f"{key}: {batch.note}" for key, batch in read.items() if batch.note]
+        return Batch(
+            items=[step.item for step in steps],
+            after=lambda index: written(_advanced(start, steps[: index + 1], failed), self._parts),
+            next=self._seen.spot,
+            total=Total(kind="unknown"),
+            note="; ".join(notes) or None,
+            exact=all(batch.exact for batch in read.values()),
+            failed=dict(self._seen.failed),
+        )
+
+    async def _read(self, place: Place, want: int) -> tuple[Place, dict[str, Batch[D]]]:
+        """Read a page of every part that has none at hand; return the place as that leaves it, and the pages."""
+        lacking = [key for key in self._live(place) if key not in self._seen.heads]
+        # Those that are behind come first: their items are the next ones.
+        lacking.sort(key=lambda key: place.position(key).depth)
+        answers = await together(
+            {key: partial(self._page, key, place.page(key), want) for key in lacking}, self._limiter, _patience()
+        )
+        read: dict[str, Batch[D]] = {}
+        for key in lacking:
+            answer = answers.get(key) or _no_answer(key)
+            if isinstance(answer, JobtrailError):
+                place = self._without(place, key, answer)
+            else:
+                place, read[key] = self._with(place, key, answer)
+        return place, read
+
+    def _live(self, place: Place) -> list[str]:
+        return [key for key in self._parts if key not in place.ended and key not in self._seen.failed]
+
+    def _limiter(self, key: str) -> anyio.CapacityLimiter:
+        return self._lanes[self._lane(key)]
+
+    async def _page(self, key: str, page: Page, want: int) -> Batch[D]:
+        """Read a page of a part, unless its lane is known to be down."""
+        part, lane, pages = self._parts[key], self._lane(key), self._seen.pages
+        if lane in self._seen.down:
+            raise self._seen.down[lane]
+        try:
+            batch = await part.fetch(page.spot, min(want, _NARROWED_PAGE) if part.narrowed else want)
+        except _OF_THE_LANE as error:
+            self._seen.down[lane] = error
+            raise
+        pages.add((key, page.spot))
+        if batch.next and (key, batch.next) in pages:
+            raise UnreadableAnswer(
+                f"{key} handed back a cursor that it had given before, so paging would never end; that is a fault of "
+                "the upstream, ask for less with a narrower window"
+            )
+        return batch
+
+    def _without(self, place: Place, key: str, error: JobtrailError) -> Place:
+        """Return the place of a part that could not be read."""
+        if isinstance(error, CursorError):
+            if place.page(key) == Page():
+                raise error
+            # The upstream has forgotten the page: what was handed out of it is known by time.
+            return place.paged(key, Page())
+        self._seen.failed[key] = error
+        if isinstance(error, AgentError):
+            # It is not there any more, and will not be next time.
+            return place.over(key)
+        return place.marked(key, place.position(key))
+
+    def _with(self, place: Place, key: str, batch: Batch[D]) -> tuple[Place, Batch[D]]:
+        """Take up a page of a part, without what was handed out of it."""
+        head = headed(place.page(key), batch, place.position(key), self._sign)
+        if not head.exact:
+            batch = replace(batch, exact=False, note=_REPEATED)
+        if not head.over:
+            self._seen.heads[key] = head
+            return place, batch
+        turned = head.turned()
+        return (place.marked(key, head.mark).paged(key, turned) if turned else place.over(key)), batch
+
+    def _merged(self, place: Place, want: int) -> list[_Step[D]]:
+        """Hand out items until some part has no page at hand, since its next item may be the next of all."""
+        heads = self._seen.heads
+        steps: list[_Step[D]] = []
+        if any(key not in heads for key in self._live(place)):
+            return steps
+        nearest = [(head.depth, key) for key, head in heads.items()]
+        heapq.heapify(nearest)
+        while nearest and len(steps) < want:
+            depth, key = heapq.heappop(nearest)
+            head = heads[key]
+            item = head.batch.items[head.index]
+            head.index += 1
+            turned = head.turned() if head.over else None
+            steps.append(_Step(key, item, depth, head.over, turned))
+            if not head.over:
+                heapq.heappush(nearest, (head.depth, key))
+                continue
+            del heads[key]
+            if turned:
+                break
+        return steps
+
+
+def _advanced(place: Place, steps: Iterable[_Step[D]], failed: frozenset[str]) -> Place:
+    """Return the place after some steps; the parts that failed stay where they are."""
+    depth, marks, pages, ended = place.depth, dict(place.marks), dict(place.pages), set(place.ended)
+    for step in steps:
+        if step.depth > depth:
+            depth = step.depth
+            marks = {key: mark for key, mark in marks.items() if key in failed or mark.depth >= depth}
+        marks[step.key] = Mark(step.depth, "" if step.turned else step.item.id)
+        if step.turned:
+            pages[step.key] = step.turned
+        elif step.last:
+            ended.add(step.key)
+            pages.pop(step.key, None)
+    return Place(depth, marks, pages, frozenset(ended))
+
+
+def _patience() -> float | None:
+    """Return the seconds that parts are waited for: half of what is left, so that the others can be answered with."""
+    left = anyio.current_effective_deadline() - anyio.current_time()
+    return None if left == float("inf") else max(left / 2, 0)
+
+
+def _no_answer(key: str) -> Unreachable:
+    return Unreachable(f"{key} did not answer in time; it is slow or hung, a retry may help", retryable=True)

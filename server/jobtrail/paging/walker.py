@@ -1,0 +1,226 @@
+"""The one walker: filters, budgets and coverage over any listing.
+
+A `Listing` hands out batches and can resume after any single item; the walker decides where to
+stop. Together they keep the promise that following cursors to the end yields every matching item
+exactly once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
+
+import anyio
+
+from jobtrail.errors import Unreachable, UnreadableAnswer, UpstreamError
+from jobtrail.models import Total
+from jobtrail.paging.listing import EVERYTHING, START, Spot
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from jobtrail.errors import JobtrailError
+    from jobtrail.paging.listing import Batch, Listing
+
+__all__ = ["Budget", "Trail", "Walk", "Walked", "walk"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Budget:
+    """How much one call may spend; it ends with whichever is spent first.
+
+    Attributes:
+        items: scanned at most.
+        seconds: after which nothing more is read, and a page that is being read is abandoned.
+        tokens: that the items returned may cost; the first one is returned whatever it costs.
+    """
+
+    items: int = 2_000
+    seconds: float = 20.0
+    tokens: int = EVERYTHING
+
+
+class Trail(NamedTuple):
+    """What a walk remembers of the upstream's cursors, from call to call, to notice that they go round.
+
+    One cursor is remembered, that of the last step whose number is a power of two: whatever the length of the
+    circle, sooner or later the walk comes to the one it remembers (R. P. Brent, 1980).
+
+    Attributes:
+        steps: upstream cursors followed so far.
+        mark: a hash of the one that is remembered.
+    """
+
+    steps: int = 0
+    mark: int = 0
+
+    def after(self, mark: int) -> Trail:
+        """Return what to remember after one more step."""
+        steps = self.steps + 1
+        return Trail(steps, mark if steps & (steps - 1) == 0 else self.mark)
+
+
+async def _silent(_walked: Walked[Any]) -> None:
+    """Report progress to nobody."""
+
+
+@dataclass(frozen=True)
+class Walk(Generic[T]):
+    """How to walk a listing.
+
+    Attributes:
+        limit: matches to return at most.
+        keep: whether an item matches.
+        cost: the tokens that an item takes in the answer.
+        budget: what the call may spend.
+        progress: told how far the walk has come after each upstream page that had items.
+        trail: what the walk's earlier calls remember.
+        who: how an error names what is walked.
+    """
+
+    limit: int
+    keep: Callable[[T], bool] = lambda _item: True
+    cost: Callable[[T], int] = lambda _item: 0
+    budget: Budget = field(default_factory=Budget)
+    progress: Callable[[Walked[T]], Awaitable[None]] = _silent
+    trail: Trail = field(default_factory=Trail)
+    who: str = "the upstream"
+
+
+@dataclass
+class Walked(Generic[T]):
+    """Where a walk got to.
+
+    Attributes:
+        spot: where it goes on; None once nothing is left to read.
+        items: the matches.
+        scanned, matched: what this call came to.
+        tokens: what the items cost.
+        total: how many the upstream says there are.
+        last: the last item scanned.
+        exact: False where rows may repeat or be missing.
+        notes: what an agent must know.
+        failed: parts that could not be read, and why.
+        trail: what the next call must remember.
+    """
+
+    spot: Spot | None
+    items: list[T] = field(default_factory=list[T])
+    scanned: int = 0
+    matched: int = 0
+    tokens: int = 0
+    total: Total = field(default_factory=lambda: Total(kind="unknown"))
+    last: T | None = None
+    exact: bool = True
+    notes: list[str] = field(default_factory=list[str])
+    failed: dict[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
+    trail: Trail = field(default_factory=Trail)
+
+
+async def walk(listing: Listing[T], how: Walk[T], at: Spot = START) -> Walked[T]:
+    """Walk a listing from a spot until enough matches, the end or the budget.
+
+    An upstream that fails part of the way, or takes too long, leaves a partial answer with a note and the spot
+    to retry from; where there is nothing yet, that is an error.
+
+    Raises:
+        UpstreamError: the first page could not be read.
+        CursorError: the spot makes no sense to the listing any more.
+    """
+    walked = Walked[T](spot=at, trail=how.trail)
+    deadline = anyio.current_time() + how.budget.seconds
+    # Where the upstream has been in this call; a spot inside one of its pages stands for the page.
+    seen = {at, Spot(at.upstream)} if at.upstream else {at}
+    while walked.spot is not None:
+        before = walked.scanned
+        try:
+            batch = await _fetch(listing, how, walked, deadline)
+            _follow(batch, how, walked, seen)
+        except UpstreamError as error:
+            if walked.spot == at:
+                raise
+            walked.notes.append(f"stopped early: {error}. The cursor goes on from here.")
+            break
+        more = _take(batch, how, walked)
+        if walked.scanned > before:
+            await how.progress(walked)
+        if not more or anyio.current_time() >= deadline:
+            break
+    return walked
+
+
+async def _fetch(listing: Listing[T], how: Walk[T], walked: Walked[T], deadline: float) -> Batch[T]:
+    """Read the next page; a read that hangs past the deadline is abandoned."""
+    left = how.budget.items - walked.scanned
+    with anyio.CancelScope(deadline=deadline):
+        return await listing.fetch(walked.spot or START, min(how.limit, left) if listing.narrowed else left)
+    raise Unreachable(
+        f"{how.who} had not answered when the {how.budget.seconds:g} s of this call were over; it is slow or hung, "
+        "ask again later or for less",
+        retryable=True,
+    )
+
+
+def _follow(batch: Batch[T], how: Walk[T], walked: Walked[T], seen: set[Spot]) -> None:
+    """Make sure that what follows a batch is somewhere new.
+
+    Raises:
+        UnreadableAnswer: the walk has been there, in this call or, as far as the trail tells, in an earlier one.
+    """
+    spot = batch.next
+    if spot is None:
+        return
+    mark = _mark(spot)
+    trail = walked.trail
+    if spot in seen or (spot.upstream and trail.steps and mark == trail.mark):
+        # The next call is told to look out for this one, so that it does not go round once more.
+        walked.trail = Trail(max(trail.steps, 1), mark)
+        raise UnreadableAnswer(
+            f"{how.who} handed back a cursor that it had given before, so paging would never end; that is a fault "
+            "of the upstream, ask for less with a narrower window or query"
+        )
+    seen.add(spot)
+
+
+def _mark(spot: Spot) -> int:
+    return int.from_bytes(hashlib.blake2b(repr(spot).encode(errors="replace"), digest_size=4).digest())
+
+
+def _take(batch: Batch[T], how: Walk[T], walked: Walked[T]) -> bool:
+    """Move `walked` through a batch, to its end or to just before what no longer fits; return whether it goes on."""
+    walked.total = batch.total
+    walked.exact = walked.exact and batch.exact
+    walked.failed.update(batch.failed)
+    if batch.note and batch.note not in walked.notes:
+        walked.notes.append(batch.note)
+    for index, item in enumerate(batch.items):
+        kept = walked.scanned < how.budget.items and how.keep(item)
+        if walked.scanned >= how.budget.items or (kept and not _fits(item, how, walked)):
+            if index:
+                walked.spot = batch.after(index - 1)
+            return False
+        walked.scanned += 1
+        walked.last = item
+        if kept:
+            walked.matched += 1
+            walked.tokens += how.cost(item)
+            walked.items.append(item)
+    walked.spot = batch.next
+    if batch.next and batch.next.upstream:
+        walked.trail = walked.trail.after(_mark(batch.next))
+    return len(walked.items) < how.limit and walked.scanned < how.budget.items
+
+
+def _fits(item: T, how: Walk[T], walked: Walked[T]) -> bool:
+    """Return whether one more match may be returned; say so where its size is why not."""
+    if len(walked.items) >= how.limit:
+        return False
+    if not walked.items or walked.tokens + how.cost(item) <= how.budget.tokens:
+        return True
+    walked.notes.append(
+        f"stopped at {len(walked.items)} of {how.limit} rows, since they are long; the cursor goes on with the next"
+    )
+    return False

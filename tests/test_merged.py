@@ -1,0 +1,364 @@
+"""Several listings as one: in one order of time, each item once, and a part that fails only its own loss."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+import anyio
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobtrail.cursor import Cursor, seal
+from jobtrail.errors import (
+    CursorError,
+    ExpiredCursor,
+    JobtrailError,
+    StrayCursor,
+    UnknownName,
+    Unreachable,
+    UpstreamFault,
+)
+from jobtrail.models import Total
+from jobtrail.paging import AT_ONCE, START, Batch, Budget, Merged, Spot, Walk, walk
+from jobtrail.sources.base import Ask, Sort
+from tests.rows import BEGIN, Agent, Change, Rows, copied, rows_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from jobtrail.paging import Walked
+    from tests.rows import Row
+
+
+def numbered(parts: list[list[int]], kinds: list[str], largest: int, faults: list[frozenset[int]]) -> list[Rows]:
+    """Return upstreams whose rows have numbers of their own."""
+    return [
+        Rows(
+            kinds[number % len(kinds)],
+            [replace(row, number=row.number + 1_000 * number) for row in rows_of(gaps)],
+            largest,
+            faults[number % len(faults)],
+        )
+        for number, gaps in enumerate(parts)
+    ]
+
+
+PARTS = st.lists(st.lists(st.integers(0, 3), max_size=40), min_size=2, max_size=5)
+KINDS = st.lists(st.sampled_from(["blaxel", "runwisp"]), min_size=1, max_size=3)
+MATCHING = st.frozensets(st.integers(0, 6))
+BUDGETS = st.builds(Budget, items=st.one_of(st.integers(1, 6), st.integers(1, 100)), tokens=st.integers(1, 60))
+FAULTS = st.lists(st.frozensets(st.integers(1, 40), max_size=8), min_size=1, max_size=3)
+CHANGES = st.lists(
+    st.builds(Change, st.integers(0, 15), st.lists(st.integers(0, 100), max_size=3).map(tuple)), max_size=6
+)
+
+
+def minutes(rows: list[Row]) -> list[int]:
+    return [row.minute for row in rows]
+
+
+@settings(max_examples=250, deadline=None)
+@given(
+    parts=PARTS,
+    kinds=KINDS,
+    largest=st.integers(2, 12),
+    descending=st.booleans(),
+    query=st.sampled_from([None, "_"]),
+    matching=MATCHING,
+    limit=st.integers(1, 25),
+    budget=BUDGETS,
+    faults=FAULTS,
+    changes=CHANGES,
+)
+def test_following_cursors_through_several_listings_lists_each_match_exactly_once(
+    parts: list[list[int]],
+    kinds: list[str],
+    largest: int,
+    descending: bool,
+    query: str | None,
+    matching: frozenset[int],
+    limit: int,
+    budget: Budget,
+    faults: list[frozenset[int]],
+    changes: list[Change],
+) -> None:
+    upstreams = numbered(parts, kinds, largest, faults)
+    agent = Agent(upstreams, Ask(Sort("created_at", descending), query), matching, limit, budget, changes)
+    anyio.run(agent.follow)
+    assert {row for row in agent.throughout if agent.wanted(row)} <= set(agent.listed)
+    assert all(agent.wanted(row) for row in agent.listed)
+    if all(page.exact for page in agent.pages):
+        assert len(agent.listed) == len(set(agent.listed))
+    for page in agent.pages:
+        times = minutes([agent.known[item.id] for item in page.items])
+        assert times == sorted(times, reverse=descending)
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    parts=PARTS,
+    kinds=KINDS,
+    largest=st.integers(2, 12),
+    descending=st.booleans(),
+    matching=MATCHING,
+    limit=st.integers(1, 25),
+    budget=BUDGETS,
+)
+def test_where_nothing_changes_or_fails_the_whole_walk_is_in_order_and_scans_every_row_once(
+    parts: list[list[int]],
+    kinds: list[str],
+    largest: int,
+    descending: bool,
+    matching: frozenset[int],
+    limit: int,
+    budget: Budget,
+) -> None:
+    upstreams = numbered(parts, kinds, largest, [frozenset()])
+    agent = Agent(upstreams, Ask(Sort("created_at", descending)), matching, limit, budget)
+    anyio.run(agent.follow)
+    assert minutes(agent.listed) == sorted(minutes(agent.listed), reverse=descending)
+    assert len(agent.listed) == len(set(agent.listed))
+    assert set(agent.listed) == {row for row in agent.throughout if agent.wanted(row)}
+    assert sum(page.scanned for page in agent.pages) == len(agent.throughout)
+    assert all(page.exact and not page.failed for page in agent.pages)
+
+
+@dataclass(frozen=True)
+class Item:
+    """What a part lists."""
+
+    id: str
+    minute: int | None
+
+    @property
+    def created_at(self) -> datetime | None:
+        return None if self.minute is None else BEGIN + timedelta(minutes=self.minute)
+
+
+@dataclass
+class Part:
+    """A listing in memory, in pages of ten; it meets requests as it is told to.
+
+    Attributes:
+        items: newest first.
+        error: what every request meets.
+        expired: whether it has forgotten where its pages began.
+        hangs: whether it never answers.
+        crowd: counts the requests that are being answered, in all parts that share it.
+    """
+
+    items: Sequence[Item]
+    error: JobtrailError | None = None
+    expired: bool = False
+    hangs: bool = False
+    fetches: int = 0
+    crowd: list[int] = field(default_factory=lambda: [0, 0])
+    narrowed = False
+
+    async def fetch(self, at: Spot, want: int) -> Batch[Item]:
+        self.fetches += 1
+        if self.hangs:
+            await anyio.sleep_forever()
+        self.crowd[0] += 1
+        self.crowd[1] = max(self.crowd)
+        await anyio.lowlevel.checkpoint()
+        self.crowd[0] -= 1
+        if self.error:
+            raise self.error
+        if self.expired and at.upstream:
+            raise ExpiredCursor("it no longer takes the cursor of this walk")
+        start = int(at.upstream or 0)
+        page = self.items[start : start + min(want, 10)]
+        end = start + len(page)
+        return Batch(
+            items=page,
+            after=lambda index: Spot(at.upstream, (index,)),
+            next=Spot(str(end)) if end < len(self.items) else None,
+            total=Total(kind="unknown"),
+        )
+
+
+def part(name: str, *minutes: int | None) -> Part:
+    """Return a part of items created in these minutes."""
+    return Part([Item(f"{name}{number}", minute) for number, minute in enumerate(minutes)])
+
+
+FAULT = UpstreamFault("it failed")
+
+
+def call(parts: dict[str, Part], at: Spot = START, limit: int = 100, seconds: float = 5.0) -> Walked[Item]:
+    """Make one call of a walk, as a tool does: over a new listing."""
+
+    async def walked() -> Walked[Item]:
+        merged = Merged(parts, lane=lambda key: key[0])
+        with anyio.fail_after(10):
+            return await walk(merged, Walk(limit=limit, budget=Budget(seconds=seconds)), copied(at))
+
+    return anyio.run(walked)
+
+
+def ids(walked: Walked[Item]) -> list[str]:
+    return [item.id for item in walked.items]
+
+
+def test_a_part_that_fails_is_reported_beside_the_others_and_comes_first_in_the_next_call() -> None:
+    parts = {"a": part("a", 9, 7, 5), "b": part("b", 8, 6, 4), "c": part("c", 3)}
+    parts["b"].error = FAULT
+    first = call(parts)
+    assert ids(first) == ["a0", "a1", "a2", "c0"]
+    assert first.failed == {"b": FAULT}
+    assert parts["b"].fetches == 1
+    parts["b"].error = None
+    assert first.spot is not None
+    rest = call(parts, first.spot)
+    assert (ids(rest), rest.spot, rest.failed) == (["b0", "b1", "b2"], None, {})
+
+
+def test_a_part_that_fails_on_the_way_goes_on_where_it_stood() -> None:
+    parts = {"a": part("a", *range(40, 0, -2)), "b": part("b", *range(39, 0, -2))}
+    first = call(parts, limit=14)
+    assert first.spot is not None
+    parts["b"].error = FAULT
+    second = call(parts, first.spot, limit=100)
+    assert ids(second) == [f"a{number}" for number in range(7, 20)]
+    assert second.spot is not None
+    parts["b"].error = None
+    third = call(parts, second.spot)
+    assert (ids(third), third.spot) == ([f"b{number}" for number in range(7, 20)], None)
+
+
+def test_a_part_that_fails_again_is_an_error_once_nothing_else_is_left() -> None:
+    parts = {"a": part("a", 1), "b": part("b", 2)}
+    parts["b"].error = FAULT
+    first = call(parts)
+    assert (ids(first), first.failed) == (["a0"], {"b": FAULT})
+    assert first.spot is not None
+    with pytest.raises(UpstreamFault, match="it failed"):
+        call(parts, first.spot)
+
+
+def test_where_no_part_can_be_read_that_is_an_error() -> None:
+    parts = {"a": part("a", 1), "b": part("b", 2)}
+    parts["a"].error = parts["b"].error = FAULT
+    with pytest.raises(UpstreamFault, match="it failed"):
+        call(parts)
+
+
+def test_a_part_that_is_gone_is_reported_and_not_waited_for() -> None:
+    parts = {"a": part("a", 1), "b": part("b", 2)}
+    parts["b"].error = UnknownName("b does not exist")
+    walked = call(parts)
+    assert (ids(walked), walked.spot, list(walked.failed)) == (["a0"], None, ["b"])
+
+
+def test_a_part_that_hangs_does_not_keep_the_others_from_being_answered() -> None:
+    parts = {"a1": part("a", 9, 7), "b1": part("b", 8, 6)}
+    parts["b1"].hangs = True
+    walked = call(parts, seconds=0.5)
+    assert ids(walked) == ["a0", "a1"]
+    assert "b1 did not answer in time" in str(walked.failed["b1"])
+    parts["b1"].hangs = False
+    assert walked.spot is not None
+    assert ids(call(parts, walked.spot)) == ["b0", "b1"]
+
+
+def test_once_a_source_cannot_be_reached_the_rest_of_its_parts_are_not_tried() -> None:
+    parts = {f"{source}{number}": part(source, number) for source in "ab" for number in range(20)}
+    for number in range(20):
+        parts[f"b{number}"].error = Unreachable("b cannot be reached")
+    walked = call(parts)
+    assert len(walked.items) == 20
+    assert len(walked.failed) == 20
+    assert sum(parts[f"b{number}"].fetches for number in range(20)) <= AT_ONCE
+
+
+def test_each_source_is_sent_a_few_requests_at_a_time() -> None:
+    crowds = {"a": [0, 0], "b": [0, 0]}
+    parts = {f"{source}{number}": part(source, number) for source in "ab" for number in range(20)}
+    for key, one in parts.items():
+        one.crowd = crowds[key[0]]
+    call(parts)
+    assert [crowd[1] for crowd in crowds.values()] == [AT_ONCE, AT_ONCE]
+
+
+def test_a_page_that_the_upstream_has_forgotten_is_found_again_by_time() -> None:
+    parts = {"a": part("a", *range(60, 0, -2)), "b": part("b", *range(59, 0, -2))}
+    first = call(parts, limit=30)
+    assert first.spot is not None
+    for one in parts.values():
+        one.expired = True
+    second = call(parts, first.spot, limit=4)
+    assert ids(second) == ["a15", "b15", "a16", "b16"]
+
+
+def test_a_part_whose_cursors_go_round_fails_alone() -> None:
+    class Round(Part):
+        async def fetch(self, at: Spot, want: int) -> Batch[Item]:
+            return replace(await super().fetch(at, want), next=Spot(str(10 - int(at.upstream or 0))))
+
+    parts: dict[str, Part] = {"a": part("a", *range(40, 0, -2)), "b": Round(part("b", *range(39, 0, -2)).items)}
+    walked = call(parts)
+    assert [one for one in ids(walked) if one[0] == "a"] == [f"a{number}" for number in range(20)]
+    assert [one for one in ids(walked) if one[0] == "b"] == [f"b{number}" for number in range(10)]
+    assert "paging would never end" in str(walked.failed["b"])
+
+
+def test_parts_that_come_and_go_cost_the_others_no_item() -> None:
+    parts = {name: part(name, *range(9, 0, -1)) for name in "abc"}
+    first = call(parts, limit=10)
+    assert first.spot is not None
+    changed = {"b": parts["b"], "c": parts["c"], "d": part("d", 99, 1)}
+    rest = call(changed, first.spot)
+    seen = [*ids(first), *ids(rest)]
+    assert sorted(one for one in seen if one[0] in "bc") == sorted(
+        f"{name}{number}" for name in "bc" for number in range(9)
+    )
+    assert "d1" in seen
+    assert rest.spot is None
+
+
+def test_items_without_a_time_stay_by_their_neighbours() -> None:
+    parts = {"a": part("a", None, 9, None, 5), "b": part("b", 8, 7, None)}
+    seen: list[str] = []
+    spot: Spot | None = START
+    while spot is not None:
+        walked = call(parts, spot, limit=1)
+        seen += ids(walked)
+        spot = walked.spot
+    assert seen == ["a0", "a1", "a2", "b0", "b1", "b2", "a3"]
+
+
+def test_a_cursor_through_200_listings_is_short() -> None:
+    parts = {f"prod/job-{number}": part("x", *range(number, 0, -25)) for number in range(200)}
+    walked = call(parts, limit=100)
+    assert walked.spot is not None
+    sealed = seal(Cursor("find_failures", "*", "3fa9c1", 0, {"since": "2026-11-22T14:00:00Z"}, 100, 100, walked.spot))
+    assert len(sealed) <= 200
+
+
+def test_parts_that_have_ended_are_not_asked_again() -> None:
+    parts = {"a": part("a", 9), "b": part("b", *range(8, 0, -1)), "c": part("c")}
+    first = call(parts, limit=3)
+    assert first.spot is not None
+    call(parts, first.spot)
+    assert [parts[name].fetches for name in "abc"] == [1, 2, 1]
+
+
+FORGED = [
+    (1,), ("1", "", 0), (1, "zz", 0), (1, "", -1), (1, "", 10**9), (1, "", 1, "a"), (1, "", 1, 2, 3, "x"),
+    (10**30, "", 0), (1, "", 0, "a", 1, "", 3), (1, "", 0, "a", "b", "c", "d"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("detail", FORGED)
+def test_a_forged_place_is_refused_or_read_but_never_crashes(detail: tuple[str | int, ...]) -> None:
+    parts = {"a": part("a", 2), "b": part("b", 1)}
+    try:
+        walked = call(parts, Spot("", detail))
+    except CursorError as error:
+        assert isinstance(error, StrayCursor)  # noqa: PT017 # either is right
+    else:
+        assert len(walked.items) <= 2
