@@ -21,7 +21,9 @@ __all__ = [
     "Execution",
     "ExecutionDetail",
     "ExecutionPage",
+    "FailureCause",
     "FailureGroup",
+    "Failures",
     "History",
     "Job",
     "JobDetail",
@@ -174,11 +176,15 @@ class Total(_Seen):
 
 
 class Window(_Seen):
-    """The resolved time window, closed at both ends, and the server's own now."""
+    """The resolved time window, closed at both ends, and the server's own now.
+
+    `zone` is the one that times without a zone were taken in, where there were any.
+    """
 
     since: Moment | None = None
     until: Moment | None = None
     now: Moment
+    zone: str | None = None
 
 
 class _Answer(_Seen):
@@ -396,3 +402,35 @@ class Waited(_Answer):
     timeout_s: float
     items: tuple[Awaited, ...]
     next_calls: tuple[str, ...] = ()
+
+
+class FailureCause(_Seen):
+    """Executions or runs of one job that ended badly for what looks like one reason."""
+
+    source: str
+    job: str
+    kind: Literal["execution", "run"]
+    status: Status
+    cause: str
+    count: int
+    first_at: Moment | None = None
+    last_at: Moment | None = None
+    recovered: bool | None = Field(default=None, description="whether the job's latest attempt that ended succeeded")
+    example: str = Field(description="id of the newest of them")
+    open: str = Field(description="the call that explains it")
+
+
+class Failures(_Seen):
+    """What ended badly, across jobs and sources; `errors` names sources, or parts of one, that could not be read."""
+
+    sources: tuple[str, ...]
+    sample: tuple[str, ...] | None = Field(default=None, description="sources that show sample data")
+    jobs: int
+    failures: int = Field(description="of this page")
+    causes: tuple[FailureCause, ...]
+    errors: dict[str, str] | None = None
+    coverage: Coverage
+    cursor: str | None = None
+    window: Window
+    filters: dict[str, str]
+    notes: tuple[str, ...] | None = None

@@ -13,10 +13,12 @@ from jobtrail.models import (
     Execution,
     ExecutionDetail,
     ExecutionPage,
+    Failures,
     History,
     Job,
     JobDetail,
     JobPage,
+    LogPage,
     Page,
     Run,
     RunDetail,
@@ -24,8 +26,11 @@ from jobtrail.models import (
     Stats,
     Task,
     TaskPage,
+    Waited,
 )
+from jobtrail.render_failures import render_failures
 from jobtrail.render_history import render_history
+from jobtrail.render_logs import render_log, render_waited
 from jobtrail.render_parts import count_text, duration, fields_line, note_lines, of_source, stamp, table, window_text
 
 if TYPE_CHECKING:
@@ -33,7 +38,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-__all__ = ["render"]
+__all__ = ["render", "row_text"]
 
 
 def render(answer: BaseModel) -> str:
@@ -95,6 +100,19 @@ def _run_row(one: Run) -> dict[str, str]:
         "attempt": count_text(one.attempt),
         "instance": count_text(one.instance),
     }
+
+
+def row_text(item: object) -> str:
+    """Return an item's row on a page, before columns that are the same in every row move to the header."""
+    return "\t".join(_ROWS[type(item)](item).values())
+
+
+_ROWS: dict[type, Callable[[Any], dict[str, str]]] = {
+    Job: _job_row,
+    Execution: _execution_row,
+    Task: _task_row,
+    Run: _run_row,
+}
 
 
 def _coverage(page: Page, count: int) -> str:
@@ -238,5 +256,8 @@ _RENDERERS: dict[type, Callable[[Any], str]] = {
     JobDetail: _job,
     ExecutionDetail: _execution,
     RunDetail: _run,
+    Failures: render_failures,
     History: render_history,
+    LogPage: render_log,
+    Waited: render_waited,
 }

@@ -93,4 +93,5 @@ def window_text(window: Window) -> str:
     bounds = [
         f"{word} {stamp(moment)}" for word, moment in (("since", window.since), ("until", window.until)) if moment
     ]
-    return f"{' '.join(bounds)} (now {stamp(window.now)})"
+    zone = f", times without a zone taken in {window.zone}" if window.zone else ""
+    return f"{' '.join(bounds)} (now {stamp(window.now)}{zone})"

@@ -55,6 +55,10 @@ class Sources:
         instead = "list_runs(task=…)" if needs == "executions" else "list_executions(job=…)"
         raise Unsupported(f"no configured source has {needs}; configured: {kinds}. Call {instead} instead")
 
+    def all(self) -> list[Source]:
+        """Return every configured source, in order."""
+        return [self._opened(name) for name in self._openers]
+
     def _opened(self, name: str) -> Source:
         if name not in self._openers:
             near = closest(name, self._openers)

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
 
     from jobtrail.models import Execution, Job, JobDetail, LogTail, Run, Status, Task, Window
     from jobtrail.paging import Batch, Listing, Spot
+    from jobtrail.sources.logs import Log
 
 __all__ = [
     "NEWEST_FIRST",
@@ -161,6 +162,7 @@ class Source:
         deployment_words: statuses of definitions, where they have one.
         job_sorts, execution_sorts, task_sorts, run_sorts: fields each list can be sorted by.
         cursor_life: seconds for which the upstream keeps its own cursors.
+        log_note: what an agent must know of its logs.
     """
 
     kind: str = ""
@@ -176,6 +178,7 @@ class Source:
     task_sorts: Sequence[str] = ()
     run_sorts: Sequence[str] = ()
     cursor_life: int | None = None
+    log_note: str | None = None
 
     def __init__(self, name: str, fingerprint: str) -> None:
         self.name = name
@@ -224,6 +227,31 @@ class Source:
     async def log_tail(self, run: str, lines: int) -> LogTail | None:
         """Return the last lines of a run's log; None where the upstream has no logs."""
         raise self._has_no("runs", "get_execution(job=…, execution=…)")
+
+    async def run_log(self, run: str) -> Log:
+        """Return the log of a run; that there is none is found out when it is read."""
+        raise self._has_no("runs", "read_log(job=…, execution=…)")
+
+    async def task_log(
+        self, job: str, execution: str, task: str | None, now: datetime, kept: tuple[int, ...] = ()
+    ) -> Log:
+        """Return the log of an execution, or of one of its tasks.
+
+        Args:
+            job: the execution's job.
+            execution: its id.
+            task: the name of a task; None for all of them.
+            now: the current time, up to which a log is read that is still being written.
+            kept: what a cursor carries of the same log.
+
+        Raises:
+            UnknownName: no such execution.
+            StrayCursor: `kept` is of no log here.
+        """
+        raise self._has_no("executions", "read_log(run=…)")
+
+    async def follow(self, changed: Callable[[str], None]) -> None:
+        """Call `changed` with the id of each run that changes, for as long as the upstream tells; many never do."""
 
     async def check_job(self, name: str) -> None:
         """Raise `UnknownName` where a job or task does not exist, though its list answered with nothing."""

@@ -16,10 +16,12 @@ from jobtrail.sources.runwisp_wire import RUN_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from jobtrail.models import Execution, JobDetail, LogTail, Run, Task
     from jobtrail.paging import Listing
     from jobtrail.sources.blaxel import Blaxel
+    from jobtrail.sources.logs import Log
     from jobtrail.sources.runwisp import RunWisp
 
 __all__ = ["Embedded"]
@@ -108,8 +110,13 @@ class Embedded(Source):
 
     async def runs(self, task: str | None, ask: Ask) -> Listing[Run]:
         """List runs of a scheduled task."""
-        listing = await self._runwisp.runs(task, ask)
-        return Explained(listing, UnknownName, lambda: self._unknown(task, "task")) if task else listing
+        if task:
+            # A task that is none lists as empty, and the name may be a batch job's.
+            try:
+                await self._runwisp.check_job(task)
+            except UnknownName:
+                raise await self._unknown(task, "task") from None
+        return await self._runwisp.runs(task, ask)
 
     async def run(self, run: str) -> Run:
         """Return one run."""
@@ -118,3 +125,13 @@ class Embedded(Source):
     async def log_tail(self, run: str, lines: int) -> LogTail | None:
         """Return the tail of a log."""
         return await self._runwisp.log_tail(run, lines)
+
+    async def run_log(self, run: str) -> Log:
+        """Return the log of a run."""
+        return await self._runwisp.run_log(run)
+
+    async def task_log(
+        self, job: str, execution: str, task: str | None, now: datetime, kept: tuple[int, ...] = ()
+    ) -> Log:
+        """Return the log of an execution, or of one of its tasks."""
+        return await self._blaxel.task_log(job, execution, task, now, kept)

@@ -10,15 +10,18 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Any, cast
 
+import anyio
+
 from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, UnreadableAnswer, Unsupported, shown
 from jobtrail.models import Job, JobDetail, LogTail, Run, Total
-from jobtrail.paging import Batch, Chain, Spot
+from jobtrail.paging import AT_ONCE, Batch, Chain, Spot
 from jobtrail.sources.base import NEWEST_FIRST, Ask, Explained, Sort, Source, unknown_name, within_window
+from jobtrail.sources.runwisp_events import follow_runs
+from jobtrail.sources.runwisp_logs import RunLog, WireLog
 from jobtrail.sources.runwisp_runs import Failures, KeyListing, OffsetListing, Runs
 from jobtrail.sources.runwisp_wire import (
     RUN_WORDS,
     RUN_WORDS_1,
-    WireLog,
     WireRun,
     WireTaskDefinition,
     WireTasks,
@@ -26,6 +29,9 @@ from jobtrail.sources.runwisp_wire import (
 from jobtrail.sources.wire import name_in_path, parse
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from jobtrail.errors import UpstreamError
     from jobtrail.paging import Listing
     from jobtrail.sources.http import Http
 
@@ -55,6 +61,7 @@ class RunWisp(Source):
         super().__init__(name, fingerprint)
         self._http = http
         self._modern: bool | None = None
+        self._lanes = anyio.CapacityLimiter(AT_ONCE)
 
     @property
     def sample(self) -> bool:
@@ -137,7 +144,7 @@ class RunWisp(Source):
         if ask.window and ask.window.until:
             params["createdBefore"] = ask.window.until.isoformat()
         _order(params, ask.sort, "sortField", "sortDirection", _SORTS_1)
-        runs = Runs(self._http, "api/runs", params, self.forget)
+        runs = Runs(self._http, "api/runs", params, self.forget, self._lanes)
         listing: Listing[Run] = (
             KeyListing(runs, descending=ask.sort.descending, narrowed=narrowed)
             if ask.sort.key == "created_at"
@@ -148,7 +155,7 @@ class RunWisp(Source):
     def _seed_runs(self, task: str, ask: Ask) -> Listing[Run]:
         params: dict[str, str | int] = {}
         _order(params, ask.sort, "sort_field", "sort_direction", _SORTS_SEED)
-        runs = Runs(self._http, f"api/tasks/{name_in_path('task', task)}/runs", params, self.forget)
+        runs = Runs(self._http, f"api/tasks/{name_in_path('task', task)}/runs", params, self.forget, self._lanes)
         filtered = bool(ask.statuses or ask.window or ask.query)
         listing = OffsetListing(runs, ask.sort, narrowed=not filtered, filtered=filtered)
         return Explained(within_window(listing, ask), NotFound, lambda: self._unknown_task(task))
@@ -159,10 +166,7 @@ class RunWisp(Source):
 
     async def run(self, run: str) -> Run:
         """Read one run (`GET /api/runs/{runId}`)."""
-        if not _ID.fullmatch(run):
-            raise BadArgument(
-                f"run={shown(run)} is not a run id; ids are 26 letters and digits, call list_runs() for them"
-            )
+        _check_id(run)
         try:
             return parse(WireRun, await self._http.get(f"api/runs/{run}", final=_has_ended), self._http.who).run()
         except NotFound:
@@ -184,6 +188,34 @@ class RunWisp(Source):
         except NotFound:
             return None
         return parse(WireLog, body, self._http.who).tail(lines)
+
+    async def run_log(self, run: str) -> RunLog:
+        """Return the log of a run (`GET /api/runs/{runId}/log`, 1.x only)."""
+        _check_id(run)
+
+        async def explain(error: UpstreamError) -> Exception:
+            ended = (await self.run(run)).status
+            then = f"call get_run(run={run!r}) for how it ended ({ended})"
+            if isinstance(error, NotFound):
+                return Unsupported(f"source {self.name!r} keeps no log of run {run}; {then}")
+            self.forget()
+            if not await self.modern():
+                return Unsupported(f"source {self.name!r} serves no logs: its RunWisp is older than 1.0; {then}")
+            return error
+
+        return RunLog(self._http, f"api/runs/{run}/log", explain)
+
+    async def follow(self, changed: Callable[[str], None]) -> None:
+        """Read the daemon's events (`GET /api/events/stream`, 1.x only) until it ends them, or cannot be reached."""
+        if await self.modern():
+            await follow_runs(self._http, changed)
+
+
+def _check_id(run: str) -> None:
+    if not _ID.fullmatch(run):
+        raise BadArgument(
+            f"run={shown(run)} is not a run id; ids are 26 letters and digits, call list_runs() for them"
+        )
 
 
 def _has_ended(body: Any) -> bool:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import AliasChoices, Field
 
-from jobtrail.models import Job, JobDetail, LogTail, Run
+from jobtrail.models import Job, JobDetail, Run
 from jobtrail.sources.wire import OrEmpty, Wire, line, moment, seconds, word
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from jobtrail.models import Status
 
-__all__ = ["RUN_WORDS", "RUN_WORDS_1", "WireLog", "WireRun", "WireRuns", "WireTaskDefinition", "WireTasks"]
+__all__ = ["RUN_WORDS", "RUN_WORDS_1", "WireRun", "WireRuns", "WireTaskDefinition", "WireTasks"]
 
 RUN_WORDS_1: Mapping[str, Status] = {
     "pending": "queued",
@@ -41,7 +41,6 @@ RUN_WORDS_1: Mapping[str, Status] = {
 RUN_WORDS: Mapping[str, Status] = {**RUN_WORDS_1, "success": "succeeded"}
 """Those, and the seed document's."""
 
-_LONGEST_LINE = 400
 _NANOSECONDS = 1_000_000_000
 
 
@@ -145,28 +144,3 @@ class WireTasks(Wire):
     """`{items}` or `{tasks}` of `GET /api/tasks`."""
 
     items: list[WireTaskDefinition] | None = Field(default=None, validation_alias=AliasChoices("items", "tasks"))
-
-
-class _WireLine(Wire):
-    n: int | None = None
-    text: str | None = None
-
-
-class WireLog(Wire):
-    """A page of `GET /api/runs/{id}/log`; `n` counts from 0."""
-
-    lines: list[_WireLine] | None = None
-    total_lines: int | None = Field(default=None, alias="totalLines")
-
-    def tail(self, most: int) -> LogTail | None:
-        """Return its last lines as agents see them, `most` at the most; None where there is none."""
-        lines = (self.lines or [])[-most:]
-        if not lines:
-            return None
-        total = self.total_lines if self.total_lines is not None else len(lines)
-        first = lines[0].n if lines[0].n is not None else total - len(lines)
-        return LogTail(
-            lines=tuple(line(one.text, _LONGEST_LINE) or "" for one in lines),
-            first_line=first + 1,
-            total_lines=total,
-        )

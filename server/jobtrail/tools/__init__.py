@@ -5,12 +5,27 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobtrail.models import ExecutionDetail, ExecutionPage, History, JobDetail, JobPage, RunDetail, RunPage, TaskPage
+from jobtrail.models import (
+    ExecutionDetail,
+    ExecutionPage,
+    Failures,
+    History,
+    JobDetail,
+    JobPage,
+    LogPage,
+    RunDetail,
+    RunPage,
+    TaskPage,
+    Waited,
+)
 from jobtrail.tools.call import State
 from jobtrail.tools.executions import get_execution, list_executions, list_tasks
+from jobtrail.tools.failures import find_failures
 from jobtrail.tools.jobs import get_job, list_jobs
+from jobtrail.tools.logs import read_log
 from jobtrail.tools.runs import get_run, list_runs
 from jobtrail.tools.trends import history
+from jobtrail.tools.waiting import wait_for
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,5 +52,8 @@ TOOLS = (
     ToolSpec(list_tasks, "List tasks of an execution", TaskPage),
     ToolSpec(list_runs, "List runs", RunPage),
     ToolSpec(get_run, "Get run", RunDetail),
+    ToolSpec(find_failures, "Find failures", Failures),
     ToolSpec(history, "History of a job", History),
+    ToolSpec(read_log, "Read log", LogPage),
+    ToolSpec(wait_for, "Wait until ended", Waited),
 )

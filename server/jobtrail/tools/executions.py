@@ -22,9 +22,11 @@ if TYPE_CHECKING:
     from jobtrail.sources import Source
     from jobtrail.sources.base import FullExecution
 
-__all__ = ["get_execution", "list_executions", "list_tasks"]
+__all__ = ["get_execution", "list_executions", "list_tasks", "read_tasks"]
 
 _EVERY_TASK = Walk[Task](limit=EVERYTHING)
+_A_PAGE = Budget(items=200)
+"""As many tasks as the upstream sends at once (seed documents, parameter limit)."""
 
 
 async def list_executions(
@@ -104,7 +106,7 @@ async def get_execution(
     name = required("get_execution", "job", job, "list_jobs()")
     identity = execution if execution and execution.strip() else await _newest(chosen, name)
     full = await chosen.execution(name, identity)
-    read = await _read_tasks(chosen, full, name, identity)
+    read = await read_tasks(chosen, full, name, identity)
     one = full.execution
     return ExecutionDetail(
         source=chosen.name,
@@ -148,7 +150,7 @@ class _Read:
         return [task for task in self.tasks if task.status in BAD]
 
 
-async def _read_tasks(source: Source, full: FullExecution, job: str, execution: str) -> _Read:
+async def read_tasks(source: Source, full: FullExecution, job: str, execution: str) -> _Read:
     """Return the tasks: from the answer where it holds them all, else by walking them.
 
     Of an execution in which nothing failed a single page is read, for its slowest tasks alone.
@@ -160,7 +162,7 @@ async def _read_tasks(source: Source, full: FullExecution, job: str, execution: 
     if stats.total == 0:
         return _Read((), complete=True, notes=[])
     fine = stats.total is not None and stats.failed == 0 and one.status not in BAD
-    how = replace(_EVERY_TASK, budget=Budget(items=1)) if fine else _EVERY_TASK
+    how = replace(_EVERY_TASK, budget=_A_PAGE) if fine else _EVERY_TASK
     walked = await walk(source.tasks(job, execution, Ask(sort=NEWEST_FIRST)), how)
     notes = list(walked.notes)
     if fine:

@@ -34,14 +34,10 @@ def _joined(value: Any) -> Any:
     return ",".join(str(one) for one in cast("list[object]", value)) if isinstance(value, list) else value
 
 
-Job = Annotated[str | None, Field(description="Job name, as list_jobs shows it.")]
-Execution = Annotated[
-    str | None, BeforeValidator(_joined), Field(description="Execution id, as list_executions shows it.")
-]
-TaskName = Annotated[
-    str | None, Field(description="Task name, as list_jobs or list_tasks shows it; all tasks if absent.")
-]
-Run = Annotated[str | None, BeforeValidator(_joined), Field(description="Run id, as list_runs shows it.")]
+Job = Annotated[str | None, Field(description="Job name from list_jobs.")]
+Execution = Annotated[str | None, BeforeValidator(_joined), Field(description="Execution id from list_executions.")]
+TaskName = Annotated[str | None, Field(description="Task name; all tasks if absent.")]
+Run = Annotated[str | None, BeforeValidator(_joined), Field(description="Run id from list_runs.")]
 Status = Annotated[
     str | None,
     BeforeValidator(_joined),
@@ -65,15 +61,15 @@ Bucket = Annotated[str | None, Field(description="Width of a row: 15m, 1h, 1d, 1
 Query = Annotated[str | None, Field(description="Text the name or id contains, any case.")]
 Search = Annotated[
     str | None,
-    Field(description="Text in task name or run id, any case; in log lines also /a regular expression/."),
+    Field(description="Text in task name or run id, any case; in logs also /regex/."),
 ]
-Around = Annotated[int | None, Field(description="Number of a line to show with those around it.")]
-Lines = Annotated[int | None, Field(description="1 to 500; 50 if absent.")]
-Timeout = Annotated[float | None, Field(description="Seconds, 0 to 45; 30 if absent.")]
+Around = Annotated[int | None, Field(description="Line number.")]
+Lines = int | None
+Timeout = Annotated[float | None, Field(description="Seconds: 30, at most 45.")]
 Sort = Annotated[str | None, Field(description="field:asc or field:desc.")]
 Limit = Annotated[int | None, Field(description="Rows to return, 1 to 100; 20 if absent.")]
 Cursor = Annotated[
     str | None,
-    Field(description="Continues an earlier answer. Give it alone: it carries every other argument."),
+    Field(description="Continues an earlier answer. Give it alone."),
 ]
 Source = Annotated[str | None, Field(description="Configured source; the default one if absent.")]

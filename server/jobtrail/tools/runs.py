@@ -15,6 +15,8 @@ from jobtrail.tools.call import State, begin, call_text, required
 __all__ = ["get_run", "list_runs"]
 
 _TAIL = 20
+_SCANNED_AT_ONCE = 20_000
+"""Runs that one call reads at most: 20 pages of 1,000, as many as it reads of executions."""
 
 
 async def list_runs(
@@ -42,7 +44,7 @@ async def list_runs(
     ask = call.ask(call.source.run_words, call.source.run_sorts)
     name = call.text("task")
     listing = await call.source.runs(name, ask)
-    walked = await call.walk(listing, ask, lambda one: [one.task or "", one.id])
+    walked = await call.walk(listing, ask, lambda one: [one.task or "", one.id], scanned=_SCANNED_AT_ONCE)
     if name and not call.scanned + walked.scanned:
         await call.source.check_job(name)
     if name:

@@ -41,7 +41,7 @@ async def history(
     """Is a job or scheduled task getting worse: success rate, durations, streak, against the window before.
 
     since is 7d if absent.
-    Examples: {"job": "nightly-etl", "since": "30d"} · {"job": "healthcheck-api", "since": "24h", "bucket": "1h"}
+    Examples: {"job": "nightly-etl", "since": "30d", "bucket": "1d"}
     """
     state = ctx.request_context.lifespan_context
     name = required("history", "job", job, "list_jobs()")

@@ -1,0 +1,67 @@
+"""Failures as text: what was searched, a row for each cause, and every source that could not be read."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobtrail.render_parts import note_lines, stamp, table, window_text
+
+if TYPE_CHECKING:
+    from jobtrail.models import FailureCause, Failures
+
+__all__ = ["render_failures"]
+
+
+def render_failures(one: Failures) -> str:
+    """Return the text of what failed; that nothing did is said only of what was read whole."""
+    seen = one.coverage
+    same, rows = table([_row(cause) for cause in one.causes])
+    header = [
+        f"failures · sources {', '.join(_named(name, one.sample) for name in one.sources)}",
+        f"{one.jobs:,} jobs and tasks",
+        f"{seen.matched:,} of {seen.scanned:,} scanned, {_reach(one)}",
+        ", ".join(f"{name} {value}" for name, value in one.filters.items()),
+        window_text(one.window),
+        f"every row: {same}" if same else "",
+    ]
+    lines = [
+        " · ".join(part for part in header if part),
+        *rows,
+        *([] if one.causes else [_nothing(one)]),
+        *(f"error: {name}: {text}" for name, text in (one.errors or {}).items()),
+        *note_lines(one.notes),
+        *([f'more: find_failures(cursor="{one.cursor}")'] if one.cursor else []),
+    ]
+    return "\n".join(lines)
+
+
+def _named(source: str, sample: tuple[str, ...] | None) -> str:
+    return f"{source} (SAMPLE DATA)" if source in (sample or ()) else source
+
+
+def _reach(one: Failures) -> str:
+    if one.coverage.complete:
+        return "complete"
+    back = f", back to {stamp(one.coverage.back_to)}" if one.coverage.back_to else ""
+    return f"NOT COMPLETE{back}"
+
+
+def _nothing(one: Failures) -> str:
+    if one.coverage.complete:
+        return f"nothing failed: all {one.jobs:,} jobs and tasks were asked, and the window is covered whole"
+    return "no failure among what was read, which is not all: whether something failed is not known"
+
+
+def _row(cause: FailureCause) -> dict[str, str]:
+    recovered = {True: "yes", False: "no", None: ""}[cause.recovered]
+    first = stamp(cause.first_at) if cause.first_at != cause.last_at else ""
+    return {
+        "count": str(cause.count),
+        "job": cause.job,
+        "status": cause.status,
+        "cause": cause.cause,
+        "last": stamp(cause.last_at),
+        "first": first,
+        "recovered": recovered,
+        "open": cause.open,
+    }

@@ -1,0 +1,105 @@
+"""Logs and waits as text.
+
+What an upstream wrote stands behind a `|`, after what we say of it: the line's number, its time where that is not the
+time of the line above, its mark, and how many lines it stands for.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobtrail.errors import clean
+from jobtrail.render_parts import count_text, duration, note_lines, of_source, stamp, table
+
+if TYPE_CHECKING:
+    from jobtrail.models import Awaited, LogLine, LogPage, Waited
+
+__all__ = ["render_log", "render_waited"]
+
+
+def render_log(page: LogPage) -> str:
+    """Return the text of a stretch of a log."""
+    header = f"log of {_whose(page)} · {of_source(page.source, page.sample)} · {_reach(page)}"
+    above = [None, *(line.at for line in page.lines[:-1])]
+    lines = [
+        header,
+        *(
+            f"{_said(line, stamp(before))}| {line.text}".rstrip()
+            for line, before in zip(page.lines, above, strict=False)
+        ),
+        *note_lines(page.notes),
+        *(f"next: {call}" for call in page.next_calls),
+        f'older: read_log(cursor="{page.older}")' if page.older else "",
+        f'newer: read_log(cursor="{page.newer}")' if page.newer else "",
+    ]
+    return "\n".join(line for line in lines if line)
+
+
+def _whose(page: LogPage) -> str:
+    if page.run:
+        return f"run {clean(page.run)}"
+    return " ".join(clean(name) for name in (page.job, page.execution, page.task) if name)
+
+
+def _reach(page: LogPage) -> str:
+    """Return which lines this covers, of how many, and whether there can be more."""
+    facts: list[str] = []
+    if page.first_line is None or page.last_line is None:
+        facts.append(
+            "no lines yet"
+            if page.growing and not page.total_lines
+            else "no more lines"
+            if page.total_lines
+            else "no lines"
+        )
+    else:
+        facts.append(f"lines {page.first_line:,} to {page.last_line:,} of {page.total_lines:,}")
+    if page.search is not None:
+        lines = "1 line matches" if page.matched == 1 else f"{page.matched or 0:,} lines match"
+        facts[0] = f"{lines} {clean(page.search)!r} among {facts[0]}"
+    if page.kept_from:
+        facts.append(f"the source keeps them from {page.kept_from:,} on")
+    facts.append("complete" if page.complete else "still being written" if page.growing else "")
+    return ", ".join(fact for fact in facts if fact)
+
+
+def _said(line: LogLine, above: str) -> str:
+    now = stamp(line.at)
+    # Of a time on the same day as the line above the day is not said again.
+    time = "" if now == above else now.partition("T")[2] if now[:10] == above[:10] else now
+    times = f"×{line.times}" if line.times else ""
+    return " ".join(part for part in (str(line.n), time, line.mark or "", times) if part)
+
+
+def render_waited(answer: Waited) -> str:
+    """Return the text of a wait: a row for each that was waited for, what changed written `before → now`."""
+    same, rows = table([_awaited_row(one) for one in answer.items])
+    ended = sum(one.ended for one in answer.items)
+    what = f"executions of {clean(answer.job)}" if answer.job else "runs"
+    header = [
+        f"waited {duration(answer.waited_s)} of {duration(answer.timeout_s)} for {what}",
+        of_source(answer.source, answer.sample),
+        f"{ended} of {len(answer.items)} ended",
+        f"every row: {same}" if same else "",
+    ]
+    calls = [f"next: {call}" for call in answer.next_calls]
+    return "\n".join([" · ".join(part for part in header if part), *rows, *note_lines(answer.notes), *calls])
+
+
+def _awaited_row(one: Awaited) -> dict[str, str]:
+    status = f"{one.status} ({one.raw_status})" if one.raw_status else one.status or ""
+    return {
+        "id": one.id,
+        "status": _change(one.before, status) if one.before != one.status else status,
+        "tasks done": f"{_change(one.done_before, one.done)} of {one.tasks:,}" if one.tasks is not None else "",
+        "failed": _change(one.failed_before, one.failed),
+        "duration": duration(one.duration_s),
+        "exit": count_text(one.exit_code),
+        "trouble": one.error or "",
+    }
+
+
+def _change(before: object, now: object) -> str:
+    if now is None:
+        return ""
+    return f"{now}" if before is None or before == now else f"{before} → {now}"

@@ -1,0 +1,200 @@
+"""Logs of Blaxel executions: `GET /observability/logs`, which the vendor's command line reads and no document has.
+
+From that command line come the parameters, the shape, the order (newest first) and the longest window, three days.
+That `offset` counts lines from the newest it does not show, since it always sends 0; so that is tried once.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from jobtrail.errors import NotFound, StrayCursor, UnreadableAnswer, Unsupported
+from jobtrail.models import ENDED
+from jobtrail.sources.logs import Line, Lines
+from jobtrail.sources.wire import Items, Wire, moment, parse
+
+if TYPE_CHECKING:
+    from jobtrail.models import Execution
+    from jobtrail.sources.http import Http
+
+__all__ = ["Endpoint", "Span", "TaskLog"]
+
+_MOST = 1_000
+_PATH = "observability/logs"
+_WINDOW = timedelta(days=3)
+# Lines arrive late: the command line, too, looks a day ahead while it follows a log.
+_LATE = timedelta(hours=1)
+_SEVERITIES = "FATAL,ERROR,WARNING,INFO,DEBUG,TRACE,UNKNOWN"
+# Severity numbers of OpenTelemetry, as its log data model has them; other numbers are left alone.
+_MARKS = ((range(13, 17), "warning"), (range(17, 21), "error"), (range(21, 25), "fatal"))
+_SLACKS = (0, 50, 200, 600)
+# Unix seconds that no execution has: the year 2242, well within what a calendar can show.
+_NEVER = 2**33
+
+
+class _WireLine(Wire):
+    timestamp: str | None = None
+    message: str | None = None
+    severity: int | str | None = None
+
+    def line(self, number: int) -> Line:
+        mark = next((word for numbers, word in _MARKS if self.severity in numbers), "")
+        return Line(number, self.message or "", mark, moment(self.timestamp))
+
+
+class _WireLogs(Wire):
+    logs: Items[_WireLine] = Field(default_factory=list[_WireLine])
+    total: int = Field(default=0, alias="totalCount")
+
+
+@dataclass(frozen=True)
+class Span:
+    """The time that a log is read from, in Unix seconds; `end` is 0 while more may be written."""
+
+    start: int
+    end: int
+    whole: bool = True
+
+    @classmethod
+    def of(cls, one: Execution, now: datetime) -> Span:
+        """Return the time in which an execution can have written something, its last three days at most."""
+        began = one.created_at or one.started_at
+        ended = one.ended_at + _LATE if one.ended_at else None
+        if ended is None and one.status in ENDED:
+            ended = (began or now) + _WINDOW
+        last = ended or now + _LATE
+        start = max(began or last - _WINDOW, last - _WINDOW)
+        return cls(
+            int(start.timestamp()), int(ended.timestamp()) + 1 if ended else 0, whole=began is None or start == began
+        )
+
+    def params(self) -> dict[str, str]:
+        """Return it as the endpoint takes it."""
+        start = datetime.fromtimestamp(self.start, UTC)
+        end = datetime.fromtimestamp(self.end, UTC) if self.end else start + _WINDOW
+        return {"start": f"{start:%Y-%m-%dT%H:%M:%S}", "end": f"{end:%Y-%m-%dT%H:%M:%S}"}
+
+
+@dataclass
+class Endpoint:
+    """The endpoint of one workspace; `tried` once it has been seen to take notice of `offset`."""
+
+    http: Http
+    tried: bool = False
+
+
+class TaskLog:
+    """The log of an execution, or of one of its tasks.
+
+    Its lines are numbered from the oldest in the span, so that a number stays while newer lines arrive.
+
+    Args:
+        task: empty for all of them.
+        total: how many lines there were when last asked, 0 where that is not known.
+    """
+
+    most = _MOST
+
+    def __init__(self, endpoint: Endpoint, job: str, execution: str, task: str, span: Span, total: int = 0) -> None:
+        self._endpoint = endpoint
+        self._http = endpoint.http
+        self._job = job
+        self._execution = execution
+        self._which = {"workloadIds": job, "executionId": execution, "taskId": task}
+        self.span = span
+        self._total = total
+
+    @classmethod
+    def kept_as(cls, endpoint: Endpoint, job: str, execution: str, task: str, kept: tuple[int, ...]) -> TaskLog:
+        """Return the log that a cursor stands in.
+
+        Raises:
+            StrayCursor: `kept` is of no such log.
+        """
+        match kept:
+            case (start, end, total) if 0 <= start < _NEVER and 0 <= end < _NEVER and total >= 0:
+                return cls(endpoint, job, execution, task, Span(start, end), total)
+            case _:
+                raise StrayCursor("this cursor does not fit what it reads")
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The span, and how many lines there are."""
+        return self.span.start, self.span.end, self._total
+
+    @property
+    def note(self) -> str:
+        """Whether the span leaves out what the execution wrote first."""
+        return "" if self.span.whole else "at most three days of a log are read; these are the last"
+
+    async def read(self, first: int, want: int) -> Lines:
+        """Read lines; those from a number on are found from the newest, however many have come meanwhile."""
+        if first < 0:
+            page = await self._page(0, want)
+            return self._lines(page, 0)
+        total = self._total or (await self._page(0, 1)).total
+        for slack in _SLACKS:
+            last = min(total, first + want - 1)
+            if last < first:
+                return self._lines(_WireLogs(totalCount=total), 0)
+            offset = total - last
+            if offset:
+                await self._try_offset(total)
+            page = await self._page(offset, min(last - first + 1 + slack, _MOST))
+            if page.total == total or page.total - offset - len(page.logs) < first:
+                found = self._lines(page, offset)
+                return replace(found, lines=[one for one in found.lines if first <= one.n <= last])
+            # More has been written between the two requests, so that everything has moved away from the newest.
+            total = page.total
+        raise UnreadableAnswer(f"{self._http.who} writes this log faster than it can be read; ask again later")
+
+    async def _page(self, offset: int, want: int) -> _WireLogs:
+        params = {
+            "resourceType": "jobs",
+            **self._which,
+            **self.span.params(),
+            "type": "all",
+            "traceId": "",
+            "search": "",
+            "severity": _SEVERITIES,
+            "interval": 60,
+            "limit": max(1, min(want, _MOST)),
+            "offset": offset,
+        }
+        try:
+            body = await self._http.get(_PATH, params)
+        except NotFound:
+            raise Unsupported(
+                f"{self._http.who} serves no logs where its vendor's command line reads them; call "
+                f"get_execution(job={self._job!r}, execution={self._execution!r}) for why tasks failed"
+            ) from None
+        page = parse(_WireAnswer, {"jobs": body}, self._http.who).jobs.get(self._job, _WireLogs())
+        if len(page.logs) > max(0, page.total - offset):
+            raise UnreadableAnswer(
+                f"{self._http.who} sent {len(page.logs):,} lines of a log where {max(0, page.total - offset):,} of "
+                f"{page.total:,} were left; its log endpoint, which has no document, does not page as expected, so "
+                "only the newest lines can be read: leave out cursor and around"
+            )
+        self._total = page.total
+        return page
+
+    async def _try_offset(self, total: int) -> None:
+        """See that there is nothing behind the oldest line: an offset that is ignored would show the newest there."""
+        if not self._endpoint.tried:
+            page = await self._page(total, 1)
+            self._endpoint.tried = page.total == total
+
+    def _lines(self, page: _WireLogs, offset: int) -> Lines:
+        newest = page.total - offset
+        lines = [one.line(newest - index) for index, one in enumerate(page.logs)]
+        return Lines(lines[::-1], page.total, 1, final=self.span.end != 0)
+
+
+class _WireAnswer(Wire):
+    """`{JOB: {logs, totalCount}}`; a job it knows nothing of is missing."""
+
+    jobs: dict[str, _WireLogs]

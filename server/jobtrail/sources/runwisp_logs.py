@@ -1,0 +1,106 @@
+"""Logs of RunWisp runs: `GET /api/runs/{runId}/log` of 1.x, whose lines are numbered from 0 here and from 1 to us."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+from pydantic import Field
+
+from jobtrail.errors import NotFound, UnreadableAnswer
+from jobtrail.models import LogTail
+from jobtrail.sources.logs import Line, Lines
+from jobtrail.sources.wire import Wire, line, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from jobtrail.errors import UpstreamError
+    from jobtrail.sources.http import Http
+
+__all__ = ["RunLog", "WireLog"]
+
+_LONGEST_LINE = 400
+_MOST = 5_000
+
+
+class _WireLine(Wire):
+    """Schema LogLineEntry; `ts` is 0 where the daemon does not know."""
+
+    n: int | None = None
+    ts: int | None = None
+    stream: str | None = None
+    text: str | None = None
+
+    def line(self, number: int) -> Line:
+        """Return it with the number that it has for us."""
+        stream = self.stream or ""
+        return Line(number, self.text or "", "" if stream == "stdout" else line(stream, 20) or "", _moment(self.ts))
+
+
+class WireLog(Wire):
+    """Schema LogPageBody."""
+
+    lines: list[_WireLine] | None = None
+    first_available: int = Field(default=0, alias="firstAvailable")
+    total_lines: int | None = Field(default=None, alias="totalLines")
+    finalized: bool = True
+
+    def tail(self, most: int) -> LogTail | None:
+        """Return its last lines as agents see them, `most` at the most; None where there is none."""
+        lines = (self.lines or [])[-most:]
+        if not lines:
+            return None
+        return LogTail(
+            lines=tuple(line(one.text, _LONGEST_LINE) or "" for one in lines),
+            first_line=self._number(len(self.lines or []) - len(lines)),
+            total_lines=self._total,
+        )
+
+    def read(self) -> Lines:
+        """Return it as read."""
+        lines = [one.line(self._number(index)) for index, one in enumerate(self.lines or [])]
+        return Lines(lines, self._total, self.first_available + 1, self.finalized)
+
+    @property
+    def _total(self) -> int:
+        return self.total_lines if self.total_lines is not None else len(self.lines or [])
+
+    def _number(self, index: int) -> int:
+        """Return the number of a line, from 1; where none is sent, the last line is the log's last."""
+        lines = self.lines or []
+        n = lines[index].n
+        return n + 1 if n is not None else self._total - len(lines) + index + 1
+
+
+class RunLog:
+    """The log of one run.
+
+    Args:
+        path: of its endpoint, relative to the base URL.
+        explain: returns what to raise where the daemon has no such log, or no logs at all; it may ask the daemon.
+    """
+
+    most = _MOST
+    kept: tuple[int, ...] = ()
+    note = ""
+
+    def __init__(self, http: Http, path: str, explain: Callable[[UpstreamError], Awaitable[Exception]]) -> None:
+        self._http = http
+        self._path = path
+        self._explain = explain
+
+    async def read(self, first: int, want: int) -> Lines:
+        """Read lines; the daemon, too, counts back from the end with a negative number."""
+        params = {"from": first - 1 if first > 0 else first, "limit": max(1, min(want, _MOST))}
+        try:
+            return parse(WireLog, await self._http.get(self._path, params), self._http.who).read()
+        except (NotFound, UnreadableAnswer) as error:
+            raise await self._explain(error) from None
+
+
+def _moment(millis: int | None) -> datetime | None:
+    try:
+        return datetime.fromtimestamp(millis / 1000, UTC) if millis else None
+    except (OverflowError, OSError, ValueError):
+        return None

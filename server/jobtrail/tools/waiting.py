@@ -1,0 +1,288 @@
+"""Waiting until executions or runs have ended: `wait_for`."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import anyio
+from mcp.server.mcpserver import Context
+
+from jobtrail.diagnosis import BAD
+from jobtrail.errors import AgentError, BadArgument, JobtrailError, Unauthorized, Unreachable, UpstreamError, shown
+from jobtrail.models import ENDED, Awaited, Execution, Run, Waited
+from jobtrail.tools import params
+from jobtrail.tools.call import State, call_text
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from jobtrail.models import Stats
+    from jobtrail.sources import Source
+
+    Follow = Callable[[Callable[[str], None]], Awaitable[None]]
+
+__all__ = ["Pace", "Waiting", "Watched", "wait_for"]
+
+_TIMEOUT, _LONGEST = 30.0, 45.0
+_MOST = 20
+_MOST_EXPLAINED = 3
+
+
+async def wait_for(
+    ctx: Context[State],
+    run: params.Run = None,
+    job: params.Job = None,
+    execution: params.Execution = None,
+    timeout: params.Timeout = None,  # noqa: ASYNC109 # an agent's argument, not a bound on this function
+    source: params.Source = None,
+) -> Waited:
+    """Wait for runs or executions (comma lists) to end; says what changed.
+
+    Examples: {"job": "etl", "execution": "e-1,e-2"}
+    """
+    chosen = ctx.request_context.lifespan_context.sources.get(source, needs="runs" if run else "executions")
+    watched = _watched(chosen, run, job, execution)
+    asked = _TIMEOUT if timeout is None else timeout
+    seconds = max(0.0, min(asked, _LONGEST))
+    waiting = Waiting(watched, seconds, ctx.report_progress)
+    began = anyio.current_time()
+    await waiting.until_ended(chosen.follow if run else None)
+    waited = anyio.current_time() - began
+    clamped = f"timeout {shown(asked, 20)} was taken as {seconds:g}; it can be 0 to {_LONGEST:g} s"
+    return Waited(
+        source=chosen.name,
+        sample=chosen.sample or None,
+        notes=(clamped,) if seconds != asked else None,
+        job=job if not run else None,
+        all_ended=all(one.over for one in watched),
+        waited_s=round(waited, 1),
+        timeout_s=seconds,
+        items=tuple(one.awaited() for one in watched),
+        next_calls=_next_calls(watched, {} if run else {"job": job}, timeout, chosen.name),
+    )
+
+
+def _watched(source: Source, run: str | None, job: str | None, execution: str | None) -> list[Watched]:
+    """Return what to wait for.
+
+    Raises:
+        BadArgument: nothing, two kinds of it, or too much.
+    """
+    if run and (job or execution):
+        raise BadArgument("wait_for takes run, or job and execution, not both; make two calls")
+    if not run and not (job and execution):
+        need = (
+            f"execution; call list_executions(job={shown(job)})"
+            if job
+            else "run, or job and execution; call list_runs()"
+        )
+        raise BadArgument(f"wait_for needs {need} for its values")
+    ids = list(dict.fromkeys(one.strip() for one in (run or execution or "").split(",") if one.strip()))
+    if not 0 < len(ids) <= _MOST:
+        raise BadArgument(f"wait_for was given {len(ids)} ids; it waits for 1 to {_MOST} at once")
+
+    def of(identity: str) -> Watched:
+        async def look() -> Execution | Run:
+            if run:
+                return await source.run(identity)
+            return (await source.execution(job or "", identity)).execution
+
+        return Watched(identity, look)
+
+    return [of(identity) for identity in ids]
+
+
+def _next_calls(
+    watched: Sequence[Watched], of: dict[str, str | None], timeout: float | None, source: str
+) -> tuple[str, ...]:
+    """Return the calls that explain what ended badly, and the one that waits on for the rest."""
+    kind = "execution" if of else "run"
+    bad = [one.id for one in watched if one.now and one.now.status in BAD]
+    calls = [call_text(f"get_{kind}", {**of, kind: identity, "source": source}) for identity in bad[:_MOST_EXPLAINED]]
+    if left := [one.id for one in watched if not one.over and not one.hopeless]:
+        again = {} if timeout is None else {"timeout": int(timeout) if timeout.is_integer() else timeout}
+        calls.append(call_text("wait_for", {**of, kind: ",".join(left), **again, "source": source}))
+    return tuple(calls)
+
+
+@dataclass(frozen=True)
+class Pace:
+    """How often one thing is looked at, in seconds.
+
+    Attributes:
+        first: before it is looked at again; each later pause is `growth` times as long, to at most `most`.
+        share: a pause is at least so many times as long as the last look took.
+        settle: between news of it and the look at it, since news comes in bursts.
+        grace: beyond the timeout for a look that is under way.
+    """
+
+    first: float = 0.5
+    most: float = 5.0
+    growth: float = 1.5
+    share: float = 4.0
+    settle: float = 0.1
+    grace: float = 3.0
+
+
+@dataclass
+class Watched:
+    """One execution or run, as it was when first looked at and as it is.
+
+    Attributes:
+        look: asks the source for it.
+        trouble: why the last look failed.
+        hopeless: whether no later look can do better.
+    """
+
+    id: str
+    look: Callable[[], Awaitable[Execution | Run]]
+    before: Execution | Run | None = None
+    now: Execution | Run | None = None
+    trouble: JobtrailError | None = None
+    hopeless: bool = False
+    news: anyio.Event = field(default_factory=anyio.Event)
+
+    @property
+    def over(self) -> bool:
+        """Whether it has ended."""
+        now = self.now
+        return now is not None and (now.status in ENDED or now.ended_at is not None)
+
+    async def refresh(self) -> float:
+        """Look at it; return for how many seconds its upstream wants to be left alone."""
+        try:
+            self.now = await self.look()
+        except (AgentError, Unauthorized) as error:
+            self.trouble, self.hopeless = error, True
+        except UpstreamError as error:
+            self.trouble = error
+            return error.retry_after or 0.0
+        else:
+            self.before = self.before or self.now
+            self.trouble = None
+        return 0.0
+
+    def awaited(self) -> Awaited:
+        """Return what an agent gets to see of it."""
+        then, now = _counts(self.before), _counts(self.now)
+        trouble = self.trouble
+        if trouble is None and self.now is None:
+            trouble = _silent()
+        return Awaited(
+            id=self.id if self.now is None else self.now.id,
+            ended=self.over,
+            before=self.before.status if self.before else None,
+            status=self.now.status if self.now else None,
+            raw_status=self.now.raw_status if self.now else None,
+            duration_s=self.now.duration_s if self.now else None,
+            exit_code=self.now.exit_code if isinstance(self.now, Run) else None,
+            tasks=now.total if now else None,
+            done_before=_done(then),
+            done=_done(now),
+            failed_before=then.failed if then else None,
+            failed=now.failed if now else None,
+            error=str(trouble) if trouble else None,
+        )
+
+
+def _silent() -> Unreachable:
+    return Unreachable("the upstream did not answer in this time; a retry may help")
+
+
+def _counts(one: Execution | Run | None) -> Stats | None:
+    return one.stats if isinstance(one, Execution) else None
+
+
+def _done(stats: Stats | None) -> int | None:
+    if stats is None:
+        return None
+    return sum(count or 0 for count in (stats.succeeded, stats.failed, stats.cancelled))
+
+
+@dataclass
+class Waiting:
+    """A wait for several things at once.
+
+    Args:
+        seconds: until it ends, whatever has ended by then.
+        report: told (progress, total, message) when more is done than before.
+    """
+
+    watched: Sequence[Watched]
+    seconds: float
+    report: Callable[[float, float | None, str | None], Awaitable[None]]
+    pace: Pace = field(default_factory=Pace)
+    _reported: int = -1
+    _needed: anyio.Event = field(default_factory=anyio.Event)
+
+    async def until_ended(self, follow: Follow | None = None) -> None:
+        """Wait.
+
+        Args:
+            follow: calls what it is given with the id of each run of which the upstream has news, until cancelled.
+
+        Raises:
+            JobtrailError: nothing could be learnt of any of them.
+        """
+        deadline = anyio.current_time() + self.seconds
+        with anyio.move_on_after(self.seconds + self.pace.grace):
+            async with anyio.create_task_group() as group:
+                if follow is not None:
+                    group.start_soon(self._follow, follow)
+                async with anyio.create_task_group() as looks:
+                    for one in self.watched:
+                        looks.start_soon(self._watch, one, deadline)
+                group.cancel_scope.cancel()
+        if all(one.now is None for one in self.watched):
+            raise self.watched[0].trouble or _silent()
+
+    async def _follow(self, follow: Follow) -> None:
+        await self._needed.wait()
+        # Without news it is looked at all the same, only later.
+        with suppress(UpstreamError):
+            await follow(self._news)
+
+    def _news(self, identity: str) -> None:
+        for one in self.watched:
+            if one.id == identity:
+                one.news.set()
+
+    async def _watch(self, one: Watched, deadline: float) -> None:
+        """Look at one thing again and again, one look at a time, until it has ended or the time is up."""
+        await self._look(one)
+        pause = self.pace.first
+        while not one.over and not one.hopeless and (left := deadline - anyio.current_time()) > 0:
+            self._needed.set()
+            with anyio.move_on_after(min(pause, left)):
+                await one.news.wait()
+                one.news = anyio.Event()
+                await anyio.sleep(self.pace.settle)
+            before = anyio.current_time()
+            rest = await self._look(one)
+            took = anyio.current_time() - before
+            pause = max(min(pause * self.pace.growth, self.pace.most), took * self.pace.share, rest)
+
+    async def _look(self, one: Watched) -> float:
+        rest = await one.refresh()
+        await self._tell()
+        return rest
+
+    async def _tell(self) -> None:
+        """Report progress where there is some, in tasks, or in runs where there are no tasks."""
+        stats = [_counts(one.now) for one in self.watched]
+        units = [
+            (_done(of) or 0, of.total) if of and of.total else (int(one.over), 1)
+            for one, of in zip(self.watched, stats, strict=True)
+        ]
+        done, total = sum(unit[0] for unit in units), sum(unit[1] for unit in units)
+        if done <= self._reported:
+            return
+        self._reported = done
+        failed = sum(of.failed or 0 for of in stats if of)
+        ended = f"{sum(one.over for one in self.watched)} of {len(self.watched)} ended"
+        tasks = f"{done:,} of {total:,} tasks done, {failed:,} failed" if any(stats) else ""
+        await self.report(
+            done, total, " · ".join(filter(None, (tasks, ended if len(self.watched) > 1 or not tasks else "")))
+        )
