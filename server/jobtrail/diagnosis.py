@@ -19,6 +19,7 @@ __all__ = ["BAD", "group_failures", "record", "signature", "slowest"]
 BAD: frozenset[str] = frozenset({"failed", "timeout"})
 """Statuses that mean it ended badly by itself; a cancelled one was stopped by somebody."""
 
+_NO_REASON = "(no reason given)"
 _MOST_GROUPS = 5
 _MOST_NAMES = 3
 # In this order: each would break up what the one before it folds.
@@ -34,7 +35,7 @@ _LONGEST = 140
 
 def signature(reason: str | None) -> str:
     """Return a reason with numbers, ids, hex, times and quoted values folded, so that like meets like."""
-    text = reason or "(no reason given)"
+    text = reason or _NO_REASON
     for pattern, stands_for in _FOLDS:
         text = pattern.sub(stands_for, text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
@@ -58,7 +59,7 @@ def _group(name: str, members: Sequence[Task]) -> FailureGroup:
     return FailureGroup(
         signature=name,
         count=len(members),
-        example=members[0].reason or "",
+        example=members[0].reason or _NO_REASON,
         tasks=tuple(one.name for one in members[:_MOST_NAMES]),
         first_at=times[0] if times else None,
         last_at=times[-1] if times else None,

@@ -134,24 +134,24 @@ more: list_tasks(cursor="1n2scUItGVYDwoFJyipl5khHIpxD_JCUmZ6dl5uToQtQAAxWsAT0UzC
 async def test_list_runs(client: Client) -> None:
     text, _ = await answer(client, "list_runs", task="backup-postgres", status="failed,timeout", limit=2)
     assert text == snapshot("""\
-runs of backup-postgres · source embedded, SAMPLE DATA · 2 rows, of 7 scanned, upstream counts 17 in all, back to 2026-11-18T03:15:00Z, more to read · status failed,timeout · created_at:desc · every row: status failed, exit 2, trigger api
+runs of backup-postgres · source embedded, SAMPLE DATA · 2 rows, of 5, more to read · status failed,timeout · created_at:desc · every row: status failed, exit 2, trigger api
 id	created	duration	attempt
 01M7RXSQZS70G2AC00ZNA6MD9F	2026-11-19T03:32:26Z	16m41s	2
 01M7RWSSS0XF5P5SRCP8B92M69	2026-11-19T03:15:00Z	17m16s
-more: list_runs(cursor="1cFOoXItGUYzwn1Jyipl5khHIo1BvJSUmZ5cW6BbkF5ekF6WCVONyOMJltbEA..~0.~7.~2.~dmy0d39k35s0.01M7PAD2S05Y6V1J5BH84CVDVY.~7")\
+more: list_runs(cursor="1tj3hTItGUYzwn1Jyipl5khHIo1BvJSUmZ5cW6BbkF5ekF6WCVONyOMJltbEA..~0.~2.~2.~dmyuzmvlb0g0.01M7RWSSS0XF5P5SRCP8B92M69.~1.~2")\
 """)
 
 
 async def test_list_runs_of_all_tasks(client: Client) -> None:
     text, _ = await answer(client, "list_runs", status="failed,timeout", since="12h")
     assert text == snapshot("""\
-runs of all tasks · source embedded, SAMPLE DATA · 6 rows, of 50 scanned, complete · status failed,timeout · since 2026-11-23T00:00:00Z (now 2026-11-23T12:00:00Z) · task, then created_at:desc
+runs of all tasks · source embedded, SAMPLE DATA · 6 rows, complete · status failed,timeout · since 2026-11-23T00:00:00Z (now 2026-11-23T12:00:00Z) · created_at:desc
 id	task	status	created	duration	exit	trigger	attempt
 01M83XJMYYKACNP9SA7VD69TXZ	healthcheck-api	timeout	2026-11-23T10:00:13Z	1.6s	-1	cron	2
 01M83XJ880CH86JX615VZ8MKAW	healthcheck-api	failed	2026-11-23T10:00:00Z	2.5s	1	cron
-01M838ZTSH6F5Z2WM9VDEV0MMV	healthcheck-api	timeout	2026-11-23T04:00:24Z	1.7s	-1	cloud	3
-01M838ZE9VK0A7CRVPFCGMKVVT	healthcheck-api	failed	2026-11-23T04:00:12Z	2.4s	1	cloud	2
-01M838Z2G0V6YNF3C5GJGP8787	healthcheck-api	timeout	2026-11-23T04:00:00Z	1.7s	-1	cloud
+01M838ZTSH6F5Z2WM9VDEV0MMV	healthcheck-api	timeout	2026-11-23T04:00:24Z	1.7s	-1	ui	3
+01M838ZE9VK0A7CRVPFCGMKVVT	healthcheck-api	failed	2026-11-23T04:00:12Z	2.4s	1	ui	2
+01M838Z2G0V6YNF3C5GJGP8787	healthcheck-api	timeout	2026-11-23T04:00:00Z	1.7s	-1	ui
 01M82V7M002TY8ZGCTFWHKWERT	report-usage	failed	2026-11-23T00:00:00Z	42s	3	api\
 """)
 
@@ -162,7 +162,10 @@ async def test_get_run(client: Client) -> None:
 run 01M7RXSQZS70G2AC00ZNA6MD9F of backup-postgres · source embedded, SAMPLE DATA
 verdict: failed with exit code 2
 created 2026-11-19T03:32:26Z · duration 16m41s · trigger api · attempt 2 · queued 588ms · started 2026-11-19T03:32:27Z · ended 2026-11-19T03:49:08Z · retry of 01M7RWSSS0XF5P5SRCP8B92M69
-note: this source has no log for this run
+log, lines 1 to 3 of 3:
+| pg_dump: dumping database acme, snapshot 78eef90a4f
+| pg_dump: error: connection to server at '10.0.42.183' failed: timeout expired
+| backup: giving up after 15 of 61 tables
 next: list_runs(task='backup-postgres', limit=10, source='embedded')\
 """)
 
