@@ -8,15 +8,18 @@ import shlex
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
+from mcp import Client
 from mcp.shared.exceptions import MCPError
 
 import jobtrail
+from jobtrail.app import build_server
 from jobtrail.cli import main
 from jobtrail.prompts import load_prompts
-from jobtrail.settings import ENVIRONMENT
+from jobtrail.settings import ENVIRONMENT, Settings, SourceSettings
 from jobtrail.tools import TOOLS
-from tests.sample import answer, sample_client
+from tests.sample import NOW, FixedClock, answer, sample_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,6 +49,25 @@ async def test_every_answer_in_the_readme_is_what_the_server_answers() -> None:
             numbers = {name: int(value) for name, value in arguments.items() if name == "limit"}
             found, _ = await answer(client, tool, **{**arguments, **numbers})
             assert text.rstrip("\n") == found
+
+
+async def test_the_answer_over_two_sources_of_which_one_is_down_is_what_the_server_answers() -> None:
+    (shown,) = re.findall(r"```text two sources\n> find_failures\(since='yesterday'\)\n(.*?)```", README, re.DOTALL)
+    sources = (
+        SourceSettings(name="prod", kind="embedded"),
+        SourceSettings(
+            name="cron", kind="runwisp", url="http://127.0.0.1:9477", origin="[sources.cron] of config.toml"
+        ),
+    )
+
+    def refuse(request: httpx2.Request) -> httpx2.Response:
+        raise httpx2.ConnectError("refused", request=request)
+
+    settings = Settings(sources=sources, default="prod")
+    server = build_server(settings, transport=httpx2.MockTransport(refuse), clock=FixedClock(moment=NOW))
+    async with Client(server) as client:
+        found, _ = await answer(client, "find_failures", since="yesterday", limit=3)
+    assert shown.rstrip("\n") == found
 
 
 def test_the_readme_has_exactly_the_two_commands_and_their_uv_forms() -> None:

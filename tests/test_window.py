@@ -110,7 +110,9 @@ def test_any_text_is_a_time_or_refused(text: str) -> None:
         ("2026-11-20T14:00Z", None, None),
     ],
 )
-def test_the_zone_is_said_where_a_time_was_taken_in_it(since: str | None, until: str | None, zone: str | None) -> None:
+def test_the_zone_is_said_where_a_time_was_taken_in_it(
+    since: str | None, until: str | None, zone: str | None
+) -> None:
     found = resolve(since, until, BERLIN, NOW)
     assert found is not None
     assert found.zone == zone

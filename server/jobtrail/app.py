@@ -43,8 +43,9 @@ CALL_SECONDS = 50.0
 
 _INSTRUCTIONS = """\
 Jobtrail answers what ran, what failed and why, over {sources}. It only reads.
-Begin with list_jobs. Kind job: list_executions, then get_execution (causes), then list_tasks. \
-Kind task or service: list_runs, then get_run.
+"What broke?": find_failures, across all sources. "Is it getting worse?": history. "Is it done?": wait_for.
+To look around begin with list_jobs. Kind job: list_executions, then get_execution (causes), then list_tasks. \
+Kind task or service: list_runs, then get_run. read_log shows logs.
 Every list says how much it covers. When it ends in a line `more:`, make exactly that call to go on; \
 a cursor is given alone. Say "nothing failed" only when an answer is complete.\
 """

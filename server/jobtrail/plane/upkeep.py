@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 __all__ = ["Info", "Pruned", "info", "prune", "prune_by_steps"]
 
 BATCH = 5_000
-"""Items that one transaction takes away, or pages that it gives back: some tenths of a second, mostly for the disk."""
+"""Items that one transaction takes away, or pages that it gives back: some tenths of a second."""
 _LONGEST_LOG = 64 * 1024 * 1024
 """Bytes of the write-ahead log, which does not begin anew by itself while others write without end."""
 _LONGEST_REST = 0.1
@@ -227,10 +227,11 @@ def _ended(store: Store, table: str, before: int, batch: int) -> Iterator[list[i
         for row in rows:
             items += 1 + row["tasks"]
             if keys and items > batch:
-                break
+                yield keys
+                keys, items = [], 1 + row["tasks"]
             keys.append(row["key"])
         yield keys
-        last = keys[-1]
+        last = rows[-1]["key"]
 
 
 def _spans(store: Store, table: str, batch: int) -> Iterator[tuple[int, int]]:
