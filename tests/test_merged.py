@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jobtrail.cursor import Cursor, seal
@@ -16,7 +17,6 @@ from jobtrail.errors import (
     CursorError,
     ExpiredCursor,
     JobtrailError,
-    StrayCursor,
     UnknownName,
     Unreachable,
     UpstreamFault,
@@ -145,14 +145,14 @@ class Part:
     Attributes:
         items: newest first.
         error: what every request meets.
-        expired: whether it has forgotten where its pages began.
+        age: grows when it forgets the cursors it gave.
         hangs: whether it never answers.
         crowd: counts the requests that are being answered, in all parts that share it.
     """
 
     items: Sequence[Item]
     error: JobtrailError | None = None
-    expired: bool = False
+    age: int = 0
     hangs: bool = False
     fetches: int = 0
     crowd: list[int] = field(default_factory=lambda: [0, 0])
@@ -168,15 +168,16 @@ class Part:
         self.crowd[0] -= 1
         if self.error:
             raise self.error
-        if self.expired and at.upstream:
+        age, _, begin = (at.upstream or f"{self.age}-0").partition("-")
+        if int(age) != self.age:
             raise ExpiredCursor("it no longer takes the cursor of this walk")
-        start = int(at.upstream or 0)
+        start = int(begin)
         page = self.items[start : start + min(want, 10)]
         end = start + len(page)
         return Batch(
             items=page,
             after=lambda index: Spot(at.upstream, (index,)),
-            next=Spot(str(end)) if end < len(self.items) else None,
+            next=Spot(f"{self.age}-{end}") if end < len(self.items) else None,
             total=Total(kind="unknown"),
         )
 
@@ -284,12 +285,30 @@ def test_each_source_is_sent_a_few_requests_at_a_time() -> None:
     assert [crowd[1] for crowd in crowds.values()] == [AT_ONCE, AT_ONCE]
 
 
+def test_the_pages_that_are_needed_next_are_read_side_by_side_and_none_twice_or_in_vain() -> None:
+    crowd = [0, 0]
+    parts = {name: part(name, *range(60, 0, -1)) for name in "abcd"}
+    for one in parts.values():
+        one.crowd = crowd
+    merged = Merged(parts)
+
+    async def begun() -> int:
+        await walk(merged, Walk(limit=20))
+        crowd[1] = 0
+        walked = await walk(merged, Walk(limit=240, budget=Budget()))
+        return len(walked.items)
+
+    assert anyio.run(begun) == 240
+    assert crowd[1] == AT_ONCE
+    assert [one.fetches for one in parts.values()] == [1 + 6] * 4
+
+
 def test_a_page_that_the_upstream_has_forgotten_is_found_again_by_time() -> None:
     parts = {"a": part("a", *range(60, 0, -2)), "b": part("b", *range(59, 0, -2))}
     first = call(parts, limit=30)
     assert first.spot is not None
     for one in parts.values():
-        one.expired = True
+        one.age += 1
     second = call(parts, first.spot, limit=4)
     assert ids(second) == ["a15", "b15", "a16", "b16"]
 
@@ -297,7 +316,7 @@ def test_a_page_that_the_upstream_has_forgotten_is_found_again_by_time() -> None
 def test_a_part_whose_cursors_go_round_fails_alone() -> None:
     class Round(Part):
         async def fetch(self, at: Spot, want: int) -> Batch[Item]:
-            return replace(await super().fetch(at, want), next=Spot(str(10 - int(at.upstream or 0))))
+            return replace(await super().fetch(at, want), next=Spot("0-10"))
 
     parts: dict[str, Part] = {"a": part("a", *range(40, 0, -2)), "b": Round(part("b", *range(39, 0, -2)).items)}
     walked = call(parts)
@@ -347,18 +366,16 @@ def test_parts_that_have_ended_are_not_asked_again() -> None:
     assert [parts[name].fetches for name in "abc"] == [1, 2, 1]
 
 
-FORGED = [
-    (1,), ("1", "", 0), (1, "zz", 0), (1, "", -1), (1, "", 10**9), (1, "", 1, "a"), (1, "", 1, 2, 3, "x"),
-    (10**30, "", 0), (1, "", 0, "a", 1, "", 3), (1, "", 0, "a", "b", "c", "d"),
-]  # fmt: skip
+PIECES = st.one_of(st.integers(-(10**19), 10**19), st.integers(0, 3), st.sampled_from(["", "a", "b", "0-10", "a0"]))
 
 
-@pytest.mark.parametrize("detail", FORGED)
-def test_a_forged_place_is_refused_or_read_but_never_crashes(detail: tuple[str | int, ...]) -> None:
+@settings(deadline=None)
+@given(st.lists(PIECES, max_size=14).map(tuple))
+@example((1, "", 1, "a"))
+@example((1, "", 10**9))
+@example((1, "", 0, "a", 1, "", 3))
+@example((1, "zz", 0, "a", 1, "0-10", 2, "b", 0))
+def test_a_forged_place_is_refused_or_read_and_never_crashes(detail: tuple[str | int, ...]) -> None:
     parts = {"a": part("a", 2), "b": part("b", 1)}
-    try:
-        walked = call(parts, Spot("", detail))
-    except CursorError as error:
-        assert isinstance(error, StrayCursor)  # noqa: PT017 # either is right
-    else:
-        assert len(walked.items) <= 2
+    with suppress(CursorError):
+        assert len(call(parts, Spot("", detail)).items) <= 2

@@ -219,7 +219,9 @@ def _execution(detail: ExecutionDetail) -> str:
         lines.append("count\texample\ttasks\ttime")
         for group in detail.failures:
             span = " to ".join(dict.fromkeys(filter(None, (stamp(group.first_at), stamp(group.last_at)))))
-            lines.append(f"{group.count}\t{group.example}\t{', '.join(group.tasks)}\t{span}")
+            # A group of rarer causes has no cause in common.
+            rarer = f"{group.signature}, such as " if group.signature.endswith(" rarer causes)") else ""
+            lines.append(f"{group.count}\t{rarer}{group.example}\t{', '.join(group.tasks)}\t{span}")
     if len(detail.slowest) > 1:
         took = ", ".join(f"{one.name} {duration(one.duration_s)}" for one in detail.slowest)
         lines.append(f"slowest of {detail.coverage.scanned:,} tasks read: {took}")

@@ -64,10 +64,22 @@ FULL_SPEC: dict[str, Any] = {
     "envOverride": {"MY_VAR": "hidden", "BATCH_SIZE": "hidden"},
     "tasks": [{"metadata": {"name": "task-0"}, "spec": {"maxRetries": 3, "timeout": "30m"}}],
 }
+FULL_DEFINITION: dict[str, Any] = {
+    "name": "nightly", "kind": "task", "group": "Backups", "description": "Nightly backup", "cron": "0 3 * * *",
+    "timezone": "Europe/Berlin", "nextRunAt": "2026-11-02T03:00:00+01:00", "manualTrigger": True, "runOnStart": False,
+    "autostart": False, "timeout": 7_200_000_000_000, "retryAttempts": 2, "retryDelay": 1_000_000_000,
+    "retryBackoff": "linear", "onOverlap": "queue", "maxConcurrent": 1, "maxQueued": 100, "catchUp": 1,
+    "env": {"PASSWORD": "***"},
+}  # fmt: skip
 RUN = "01JZ0000000000000000000001"
 
 _STATUSES = ("DELETING", "TERMINATED", "FAILED", "DEACTIVATED", "DEACTIVATING", "UPLOADING", "BUILDING", "DEPLOYING")
 _EXECUTIONS = ("queued", "pending", "running", "cancelling", "cancelled", "failed", "succeeded", "timeout")
+_ENDINGS = (
+    "success", "succeeded", "failed", "stopped", "timeout", "crashed", "skipped", "log_overflow", "queue_full",
+    "dst_skipped", "daemon_stopped", "missed", "start_failed",
+)  # fmt: skip
+_TRIGGERS = ("cron", "api", "cloud", "ui", "cli", "station", "service", "startup")
 _TASKS = ("unspecified", "pending", "reconciling", "failed", "succeeded", "running", "cancelled")
 
 
@@ -95,6 +107,7 @@ def _blaxel() -> Iterator[Event]:
 
 
 def _lines() -> Iterator[Line]:
+    yield from (Line(at(1), RUN, "", stream, f"№ of {stream}") for stream in ("stdout", "stderr", "system"))
     for number in range(30):
         yield Line(
             at(201 + number), "full", f"task-{number % 3}", "stdout" if number % 5 else "stderr", f"№ {number}"
@@ -102,15 +115,23 @@ def _lines() -> Iterator[Line]:
 
 
 def _runwisp() -> Iterator[Event]:
-    definition = {"name": "nightly", "kind": "task", "cron": "0 3 * * *", "timeout": 7_200_000_000_000}
-    yield Event("definition", at(0), "nightly", body=definition)
-    endings = ("success", "failed", "stopped", "timeout", "crashed", "skipped", "log_overflow")
+    yield Event("definition", at(0), "nightly", body=FULL_DEFINITION)
+    yield Event("definition", at(0), "worker", body={"kind": "service", "instances": 2, "restart": "on_failure"})
     for number in range(60):
         name = f"01JZ{number:022}"
-        body = {"triggered_by": ("cron", "api", "cloud")[number % 3], "retry_attempt": number % 2}
-        yield Event("run.created", at(number), name, "nightly", body=body)
+        yield Event("run.created", at(number), name, "nightly", body=_run_body(number))
         if number:
             yield Event("run.status", at(number + 1), name, "nightly", "running")
         if number > 1:
-            ended = {"end_reason": endings[number % len(endings)], "exit_code": number % 3}
+            ended = {"end_reason": _ENDINGS[number % len(_ENDINGS)], "exit_code": number % 3}
             yield Event("run.status", at(number + 2), name, "nightly", "ended", ended)
+
+
+def _run_body(number: int) -> dict[str, Any]:
+    body: dict[str, Any] = {"triggered_by": _TRIGGERS[number % len(_TRIGGERS)], "retry_attempt": number % 2}
+    if number % 4 == 1:
+        body |= {
+            "retry_of_run_id": f"01JZ{number - 1:022}", "replica_index": 1, "is_failure": True,
+            "external_execution_id": f"execution-{number}", "params": {"day": "monday"},
+        }  # fmt: skip
+    return body

@@ -116,7 +116,14 @@ async def test_a_cursor_of_the_sample_does_not_go_on_in_ones_own_store(path: Pat
         _, first = await answer(agent, "list_executions", job="nightly-etl", limit=5, status="failed")
         fill(path, "nightly-etl")
         result = await agent.call_tool("list_executions", {"cursor": first["cursor"]})
-    assert not result.is_error or "start again with list_executions(job='nightly-etl'" in text_of(result)
-    if not result.is_error:
-        assert result.structured_content is not None
-        assert all(one["id"] == "e1" for one in result.structured_content["items"])
+    assert result.is_error
+    assert "points at another upstream than when this cursor was made; start again with list_executions(" in text_of(
+        result
+    )
+
+
+async def test_what_was_asked_of_the_sample_before_does_not_label_ones_own_data(path: Path) -> None:
+    async with Client(build_server(SAMPLE.model_copy(update={"store": path}))) as agent:
+        assert (await answer(agent, "list_runs", limit=1))[1]["sample"]
+        fill(path)
+        assert "sample" not in (await answer(agent, "list_executions", job="mine"))[1]

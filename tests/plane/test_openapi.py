@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import base64
 from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlsplit
 
 import pytest
 import schemathesis
+from schemathesis.specs.openapi.checks import negative_data_rejection  # pyright: ignore[reportUnknownVariableType] # its annotation
 
 from jobtrail.plane import Store, build_plane
 from tests.plane.full import RUN, full
@@ -18,7 +20,7 @@ if TYPE_CHECKING:
     from starlette.types import ASGIApp
 
 KEY = "openapi-key"
-EXAMPLES = 40
+EXAMPLES = 30
 """Made up at random for each operation, each of the two times; the edges of each parameter are tried besides."""
 KNOWN = {
     "path.jobId": "etl",
@@ -32,6 +34,7 @@ KNOWN = {
 TASKS = "GET /v0/jobs/{jobId}/executions/{executionId}/tasks"
 LOGS = "GET /v0/observability/logs"
 TOKEN = "POST /v0/oauth/token"
+SEARCH = "GET /api/tasks/{taskName}/log/search"
 
 
 def published(parameters: dict[str, str]) -> Any:
@@ -82,20 +85,39 @@ def make_sense(case: Any, plane: ASGIApp) -> None:
         query.pop("sort", None)
     elif "cursor" in query:
         del query["cursor"]
-        first = case.call(app=plane).json()
-        query["cursor"] = first["meta"]["nextCursor"] if "meta" in first else ""
+        first: Any = case.call(app=plane).json()
+        # Bare arrays have none.
+        about: Any = {} if isinstance(first, list) else first.get("meta", first)
+        query["cursor"] = about.get("nextCursor", "")
+
+
+def counts_as_left_out(answer: Any) -> bool:
+    """Return whether a parameter of a request to RunWisp's side counts as left out, as RunWisp 1.0.1 was measured.
+
+    There one that is empty does, and of one that is given twice the first counts.
+    """
+    url = urlsplit(str(answer.request.url))
+    sent: list[tuple[str, str]] = parse_qsl(url.query, keep_blank_values=True)
+    return url.path.startswith("/api/") and "" in dict(reversed(sent)).values()
+
+
+def check(case: Any, plane: ASGIApp) -> None:
+    """Make a request, and run all checks on the answer."""
+    make_sense(case, plane)
+    answer = case.call(app=plane)
+    # A value that is wrong on purpose is not refused where the documents promise to pass over it.
+    passed_over: list[Any] = [negative_data_rejection] if counts_as_left_out(answer) else []
+    case.validate_response(answer, excluded_checks=passed_over, transport_kwargs={"app": plane})
 
 
 @of_what_is_there.parametrize()
 def test_requests_for_what_is_there_are_answered_as_the_document_says(case: Any, plane: ASGIApp) -> None:
-    make_sense(case, plane)
-    case.call_and_validate(app=plane)
+    check(case, plane)
 
 
 @of_anything.parametrize()
 def test_requests_for_anything_are_answered_as_the_document_says(case: Any, plane: ASGIApp) -> None:
-    make_sense(case, plane)
-    case.call_and_validate(app=plane)
+    check(case, plane)
 
 
 @pytest.mark.parametrize("version", ["2026-04-16", "2026-04-28", "2026-09-22"])
@@ -103,6 +125,7 @@ def test_every_operation_finds_what_is_there_in_every_version(plane: ASGIApp, ve
     path = {name.removeprefix("path."): value for name, value in KNOWN.items() if name.startswith("path.")}
     besides: dict[str, dict[str, Any]] = {
         LOGS: {"query": {"resourceType": "jobs", "workloadIds": "etl"}},
+        SEARCH: {"query": {"q": "№"}},
         TOKEN: {"body": {"grant_type": "client_credentials"}, "media_type": "application/json"},
     }
     basic = base64.b64encode(f"id:{KEY}".encode()).decode()

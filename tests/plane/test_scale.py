@@ -25,8 +25,12 @@ if TYPE_CHECKING:
     from jobtrail.plane.store import Key, Row
 
 SORTS = ("createdAt:desc", "createdAt:asc", "name:asc", "name:desc")
-EXECUTION_COUNT, TASK_COUNT = 20_000, 100_000
-WALKS = [(EXECUTIONS, EXECUTION_COUNT, 100), (f"{EXECUTIONS}/e00007/tasks", TASK_COUNT, 200)]
+JOB_COUNT, EXECUTION_COUNT, TASK_COUNT, RUN_COUNT = 1_000, 20_000, 100_000, 5_000
+WALKS = [
+    (EXECUTIONS, EXECUTION_COUNT, 100),
+    (f"{EXECUTIONS}/e00007/tasks", TASK_COUNT, 200),
+    ("/jobs", JOB_COUNT, 50),
+]
 RUN_SORTS = ("created_at", "start_at", "duration", "exit_code", "status", "task_name")
 MEBI = 1024 * 1024
 
@@ -157,6 +161,45 @@ async def test_a_page_of_a_tasks_runs_is_read_from_an_index_in_its_order(
     assert len(searched(plans)) == (4 if "search" in filtered else 3)
 
 
+RUN_FILTERS = {
+    "all": {},
+    "of a task": {"taskName": "nightly"},
+    "by time": {"createdBefore": "2026-11-01T00:07:00Z"},
+    "of a task by time": {"taskName": "nightly", "createdAfter": "2026-11-01T00:02:00Z"},
+    "by status": {"status": "failed,timeout"},
+    "failures of a task": {"taskName": "nightly", "isFailure": "true"},
+}
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("direction", ["desc", "asc"])
+@pytest.mark.parametrize("sort", ["taskName", "status", "startedAt", "exitCode", "duration", "createdAt"])
+@pytest.mark.parametrize("filtered", RUN_FILTERS.values(), ids=RUN_FILTERS)
+async def test_a_page_of_runs_is_read_from_an_index_in_its_order(
+    watched: Watched, filtered: dict[str, str], sort: str, direction: str
+) -> None:
+    async with client_of(watched, "/api") as client:
+        order = {"sortField": sort, "sortDirection": direction}
+        plans, page = await plans_of(client, watched, "/runs", limit=2, offset=1, **order, **filtered)
+    assert len(page["items"]) == 2
+    *counts, plan = plans
+    # One step, so nothing is sorted: through the index of the order, from where the filters let it begin.
+    index = plan.partition(" USING INDEX ")[2].partition(" ")[0]
+    assert plan.startswith("SEARCH runs USING INDEX " if "(" in plan else "SCAN runs USING INDEX ")
+    assert INDEXES[sort] in index
+    assert index.endswith("_down") == (direction == "desc" and index != "runs_by_task")
+    assert ("(task=?" in plan) == ("taskName" in filtered)
+    for count in counts:
+        # A row for each task and state; and what lies within bounds of time, without looking at the runs themselves.
+        assert "run_tallies" in count or count.startswith("SEARCH runs USING COVERING INDEX "), count
+
+
+INDEXES = {
+    "taskName": "by_task", "status": "by_status", "startedAt": "by_start", "exitCode": "by_exit",
+    "duration": "by_duration", "createdAt": "by_time",
+}  # fmt: skip
+
+
 def test_legacy_pages_and_counts_are_read_from_an_index(watched: Watched) -> None:
     watched.plans = []
     watched.jobs("default", Query("createdAt", descending=True, limit=-1))
@@ -171,11 +214,12 @@ def test_legacy_pages_and_counts_are_read_from_an_index(watched: Watched) -> Non
 
 @pytest.fixture(scope="module")
 def large() -> Iterator[Watched]:
-    """A job of 20,000 executions, and 100,000 tasks in one of them."""
+    """1,000 jobs, 20,000 executions of one, 100,000 tasks in one of these, and 5,000 runs."""
     with closing(Watched()) as store:
-        store.record([job("etl")])
+        store.record([job("etl"), *(job(f"j{number:03}", number) for number in range(JOB_COUNT - 1))])
         store.record(one for number in range(EXECUTION_COUNT) for one in execution(f"e{number:05}", "etl", number))
         store.record(task(f"t{number:05}", "e00007", number / 7)[0] for number in range(TASK_COUNT))
+        store.record(event for number in range(RUN_COUNT) for event in run(number))
         yield store
 
 
@@ -224,6 +268,25 @@ async def test_every_page_of_a_whole_walk_takes_as_many_steps(
         steps = [counter.steps async for counter in walked(large, client, path, limit)]
     assert len(steps) * limit == many
     assert_even(steps)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("direction", ["desc", "asc"])
+async def test_a_page_of_runs_by_time_takes_no_more_steps_the_further_on_it_lies(
+    large: Watched, direction: str
+) -> None:
+    bound = "createdBefore" if direction == "desc" else "createdAfter"
+    order = {"sortField": "createdAt", "sortDirection": direction, "taskName": "nightly", "limit": 100}
+    steps: list[int] = []
+    async with client_of(large, "/api") as client:
+        for place in (0, RUN_COUNT // 2, RUN_COUNT - 100):
+            number = RUN_COUNT - 1 - place if direction == "desc" else place
+            with large.counted() as counter:
+                page = (await client.get("/runs", params={**order, bound: at(number).isoformat()})).json()
+            assert (len(page["items"]), page["total"]) == (100, RUN_COUNT - place)
+            steps.append(counter.steps)
+    # How many are left is counted anew for each page, which is the less the further on.
+    assert steps == sorted(steps, reverse=True)
 
 
 @pytest.mark.anyio

@@ -8,10 +8,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 import tiktoken
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from jobtrail.errors import clean
 from jobtrail.tokens import estimate
 from tests.sample import answer, sample_client
 from tests.upstreams import Upstream, client_of, execution_of, run_of, task_of
@@ -94,13 +91,6 @@ async def test_what_rows_are_thought_to_take_is_what_they_take() -> None:
             rows = "\n".join(text.splitlines()[1:-1])
             assert tokens(rows) <= estimate(rows) * 1.02
             assert estimate(rows) <= tokens(rows) * 1.15
-
-
-@settings(deadline=None)
-@given(st.text(max_size=200))
-def test_text_of_any_script_is_thought_to_take_at_least_half_of_what_it_takes(text: str) -> None:
-    shown = clean(text, 200)
-    assert tokens(shown) <= 2 * estimate(shown) + shown.count(" ")
 
 
 @pytest.mark.anyio

@@ -17,6 +17,7 @@ from __future__ import annotations
 import heapq
 from dataclasses import dataclass, replace
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
@@ -75,6 +76,7 @@ class _Seen(Generic[D]):
         failed: parts that could not be read.
         down: lanes that could not be.
         pages: where pages began.
+        ahead: pages read before they were needed; None for one that could not be.
     """
 
     def __init__(self, spot: Spot | None = None) -> None:
@@ -83,6 +85,7 @@ class _Seen(Generic[D]):
         self.failed: dict[str, JobtrailError] = {}
         self.down: dict[str, JobtrailError] = {}
         self.pages: set[tuple[str, Spot]] = set()
+        self.ahead: dict[tuple[str, Spot], Batch[D] | None] = {}
 
 
 class Merged(Generic[D]):
@@ -153,9 +156,14 @@ class Merged(Generic[D]):
         lacking = [key for key in self._live(place) if key not in self._seen.heads]
         # Those that are behind come first: their items are the next ones.
         lacking.sort(key=lambda key: place.position(key).depth)
+        soon = self._soon(AT_ONCE - len(lacking)) if lacking else {}
+        pages = {**soon, **{key: place.page(key) for key in lacking}}
         answers = await together(
-            {key: partial(self._page, key, place.page(key), want) for key in lacking}, self._limiter, _patience()
+            {key: partial(self._page, key, page, want) for key, page in pages.items()}, self._limiter, _patience()
         )
+        for key, page in soon.items():
+            answer = answers.get(key)
+            self._seen.ahead[key, page.spot] = answer if isinstance(answer, Batch) else None
         read: dict[str, Batch[D]] = {}
         for key in lacking:
             answer = answers.get(key) or _no_answer(key)
@@ -164,6 +172,13 @@ class Merged(Generic[D]):
             else:
                 place, read[key] = self._with(place, key, answer)
         return place, read
+
+    def _soon(self, most: int) -> dict[str, Page]:
+        """Return the next pages of the parts whose pages at hand end first, since they will be needed first."""
+        ends = sorted((head.depths[-1], key) for key, head in self._seen.heads.items())
+        turned = {key: page for _, key in ends if (page := self._seen.heads[key].turned())}
+        fresh = {key: page for key, page in turned.items() if (key, page.spot) not in self._seen.ahead}
+        return dict(islice(fresh.items(), max(most, 0)))
 
     def _live(self, place: Place) -> list[str]:
         return [key for key in self._parts if key not in place.ended and key not in self._seen.failed]
@@ -174,6 +189,8 @@ class Merged(Generic[D]):
     async def _page(self, key: str, page: Page, want: int) -> Batch[D]:
         """Read a page of a part, unless its lane is known to be down."""
         part, lane, pages = self._parts[key], self._lane(key), self._seen.pages
+        if ahead := self._seen.ahead.get((key, page.spot)):
+            return ahead
         if lane in self._seen.down:
             raise self._seen.down[lane]
         try:

@@ -42,6 +42,13 @@ class LocalPlane:
         self._sample: tuple[Store, ASGIApp] | None = None
         self._swept = 0.0
 
+    @property
+    def sample(self) -> bool:
+        """Whether it is the sample that is shown, as far as that can be told without opening anything."""
+        if self._own is not None:
+            return self._own.store.empty
+        return _identity(self._path) is None
+
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request; a store that cannot be read is answered with 500 and the reason."""
         if scope["type"] == "lifespan":

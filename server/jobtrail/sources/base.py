@@ -155,7 +155,6 @@ class Source:
     Attributes:
         name: as configured.
         kind: `blaxel`, `runwisp` or `embedded`.
-        fingerprint: changes when the name is pointed at something else.
         execution_words: raw execution statuses, lower case, and what they mean.
         task_words: likewise for tasks.
         run_words: likewise for runs.
@@ -182,7 +181,12 @@ class Source:
 
     def __init__(self, name: str, fingerprint: str) -> None:
         self.name = name
-        self.fingerprint = fingerprint
+        self._fingerprint = fingerprint
+
+    @property
+    def fingerprint(self) -> str:
+        """What changes when the name is pointed at something else."""
+        return self._fingerprint
 
     @property
     def sample(self) -> bool:

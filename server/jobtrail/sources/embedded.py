@@ -33,6 +33,7 @@ class Embedded(Source):
     """Both APIs of the plane behind one name.
 
     Args:
+        sample: whether the plane shows its sample.
         close: ends the plane, after both clients are closed.
     """
 
@@ -45,8 +46,16 @@ class Embedded(Source):
     job_sorts = execution_sorts = task_sorts = ("created_at", "name")
     job_sort = Sort("name", descending=False)
 
-    def __init__(self, name: str, blaxel: Blaxel, runwisp: RunWisp, close: Callable[[], Awaitable[None]]) -> None:
+    def __init__(
+        self,
+        name: str,
+        blaxel: Blaxel,
+        runwisp: RunWisp,
+        sample: Callable[[], bool],
+        close: Callable[[], Awaitable[None]],
+    ) -> None:
         super().__init__(name, blaxel.fingerprint)
+        self._shows_sample = sample
         self._blaxel = blaxel
         self._runwisp = runwisp
         self._close = close
@@ -56,7 +65,12 @@ class Embedded(Source):
     @property
     def sample(self) -> bool:
         """Whether the plane serves its sample workspace."""
-        return self._blaxel.sample or self._runwisp.sample
+        return self._shows_sample()
+
+    @property
+    def fingerprint(self) -> str:
+        """What changes when one's own store takes the sample's place."""
+        return self._fingerprint if self.sample else f"{self._fingerprint}o"
 
     async def aclose(self) -> None:
         """Close both clients and the plane."""

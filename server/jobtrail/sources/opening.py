@@ -89,7 +89,7 @@ def embedded(one: SourceSettings, fingerprint: str, edge: Edge) -> Embedded:
     inside = Inside(plane, raise_app_exceptions=False)
     jobs = Blaxel(one.name, _http(one, f"{_PLANE_URL}/v0", inside, None, _BLAXEL_HEADERS), fingerprint)
     tasks = RunWisp(one.name, _http(one, _PLANE_URL, inside, None, {}), fingerprint)
-    return Embedded(one.name, jobs, tasks, plane.aclose)
+    return Embedded(one.name, jobs, tasks, lambda: plane.sample, plane.aclose)
 
 
 def _http(

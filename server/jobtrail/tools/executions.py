@@ -130,7 +130,9 @@ async def _newest(source: Source, job: str) -> str:
     Raises:
         UnknownName: the job does not exist, or has not run.
     """
-    walked = await walk(source.executions(job, Ask(sort=NEWEST_FIRST)), Walk[Execution](limit=1))
+    walked = await walk(
+        source.executions(job, Ask(sort=NEWEST_FIRST)), Walk[Execution](limit=1, who=f"source {source.name!r}")
+    )
     if not walked.items:
         await source.check_job(job)
         raise UnknownName(f"job {shown(job)} has no execution yet; get_job(job={shown(job)}) shows its schedule")
@@ -162,7 +164,7 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
     if stats.total == 0:
         return _Read((), complete=True, notes=[])
     fine = stats.total is not None and stats.failed == 0 and one.status not in BAD
-    how = replace(_EVERY_TASK, budget=_A_PAGE) if fine else _EVERY_TASK
+    how = replace(_EVERY_TASK, who=f"source {source.name!r}", budget=_A_PAGE if fine else Budget())
     walked = await walk(source.tasks(job, execution, Ask(sort=NEWEST_FIRST)), how)
     notes = list(walked.notes)
     if fine:

@@ -107,9 +107,9 @@ async def get_job(ctx: Context[State], job: params.Job = None, source: params.So
 
 
 async def _recent(source: Source, job: Job) -> tuple[Record, list[str]]:
-    ask = Ask(sort=NEWEST_FIRST)
+    ask, who = Ask(sort=NEWEST_FIRST), f"source {source.name!r}"
     if job.kind == "job":
-        executions = await walk(source.executions(job.name, ask), Walk[Execution](limit=_RECENT))
+        executions = await walk(source.executions(job.name, ask), Walk[Execution](limit=_RECENT, who=who))
         return record(executions.items), executions.notes
-    runs = await walk(await source.runs(job.name, ask), Walk[Run](limit=_RECENT))
+    runs = await walk(await source.runs(job.name, ask), Walk[Run](limit=_RECENT, who=who))
     return record(runs.items), runs.notes
