@@ -1,0 +1,170 @@
+"""What is asked about: the sample at a fixed time, what real recorders left behind, a real RunWisp daemon."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Literal
+
+import httpx2
+import stamina
+from mcp import Client
+
+from jobtrail.app import build_server
+from jobtrail.plane import Store, build_plane, fill
+from jobtrail.settings import Settings, SourceSettings
+from jobtrail.sources.http import HttpLimits
+from jobtrail.window import Clock
+from tests.agents.edge import Edge, counted
+from tests.agents.truth import Rows
+from tests.plane.stocks import Hand
+from tests.recorder.stand import Stand
+from tests.sample import NOW
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Generator, Sequence
+    from pathlib import Path
+
+    from tests.agents.edge import Fault
+    from tests.peers.runwisp_daemon import Daemon
+
+__all__ = ["DAMAGED", "DIVIDES", "NIGHTLY", "Data", "Scene", "World", "make_world", "scene"]
+
+Data = Literal["sample", "two sources", "recorded", "RunWisp 1.0.1"]
+
+NIGHTLY = """\
+rows = {"monday": [3, 5], "tuesday": []}
+print("mean of each day")
+for day, values in rows.items():
+    print("reading", day)
+    print(day, sum(values) / len(values))
+"""
+DIVIDES = next(n for n, line in enumerate(NIGHTLY.splitlines(), 1) if "/" in line)
+DAMAGED = ("birch.png", "cedar.png", "fir tree.png", "hazel.png", "larch.png", "oak.png", "pine.png")
+INPUTS = ("alder.png", *DAMAGED, "willow.png", "yew.png")
+
+
+@dataclass(frozen=True)
+class HeldClock(Clock):
+    """A clock that shows what a hand is set to."""
+
+    hand: Hand = field(default_factory=lambda: Hand(NOW))
+
+    def now(self) -> datetime:
+        """Return the time it was set to."""
+        return self.hand.moment
+
+
+@dataclass(frozen=True)
+class World:
+    """Everything that is asked about.
+
+    Attributes:
+        sample: a store's file that holds the sample.
+        stand: the store that recorders wrote to, and a way to start more of them.
+        daemon: a running daemon, where there is one.
+    """
+
+    sample: Path
+    stand: Stand
+    daemon: Daemon | None = None
+
+    @property
+    def rows(self) -> Rows:
+        """The sample's rows."""
+        return Rows(self.sample)
+
+    @property
+    def recorded(self) -> Rows:
+        """The rows of what was recorded."""
+        return Rows(self.stand.path)
+
+
+@dataclass
+class Scene:
+    """One client of one server, and what the network saw."""
+
+    client: Client
+    hand: Hand
+    requests: int = 0
+    spared: list[str] = field(default_factory=list[str])
+
+
+@contextmanager
+def make_world(folder: Path) -> Generator[World]:
+    """Make everything but the daemon in an empty folder."""
+    sample = folder / "sample.db"
+    store = Store(sample)
+    fill(store, NOW)
+    store.close()
+    stand = Stand(folder / "own" / "store.db")
+    _record(stand, folder)
+    yield World(sample, stand)
+
+
+def _record(stand: Stand, folder: Path) -> None:
+    """Let real recorders run: of a script that fails, of a fan-out, and one that is killed."""
+    script, inputs = folder / "nightly.py", folder / "inputs.txt"
+    script.write_text(NIGHTLY, encoding="utf-8")
+    inputs.write_text("\n".join(INPUTS), encoding="utf-8")
+    convert = f'case " {" ".join(DAMAGED)} " in *" $1 "*) echo "$1: damaged header" >&2; exit 3;; esac'
+    stand.record("--job", "nightly", "--", sys.executable, str(script))
+    stand.record(
+        "--job", "thumbnails", "--from", str(inputs), "--parallel", "3", "--", "sh", "-c", convert, "sh", "{}"
+    )
+    with stand.start("--job", "crawl", "--", "sh", "-c", "echo $$; exec sleep 600") as killed:
+        assert killed.stdout is not None
+        child = int(killed.stdout.readline())
+        killed.kill()
+    os.kill(child, signal.SIGKILL)
+
+
+@asynccontextmanager
+async def scene(world: World, data: Data, faults: Sequence[Fault]) -> AsyncGenerator[Scene]:
+    """Open a server over the data, with a client of it; upstream requests are tried again as ever, but at once."""
+    fixed = data in {"sample", "two sources"}
+    hand = Hand(NOW if fixed else datetime.now(UTC))
+    with stamina.set_testing(testing=True, attempts=HttpLimits().attempts, cap=True), counted() as counter:
+        if data in {"sample", "recorded"}:
+            assert not faults, "an embedded source has no network"
+            path = world.sample if fixed else world.stand.path
+            async with _served(_embedded(path), None, hand) as client:
+                found = Scene(client, hand)
+                yield found
+            found.requests = counter.requests
+            return
+        settings, inner, store = _network(world, data, hand)
+        edge = Edge(inner, faults)
+        async with _served(settings, edge, hand) as client:
+            found = Scene(client, hand)
+            yield found
+        if store is not None:
+            store.close()
+        found.requests, found.spared = edge.requests, edge.spared
+
+
+def _served(settings: Settings, edge: Edge | None, hand: Hand) -> Client:
+    return Client(build_server(settings, edge, HeldClock(hand=hand)))
+
+
+def _embedded(store: Path) -> Settings:
+    return Settings(sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=store)
+
+
+def _network(world: World, data: Data, hand: Hand) -> tuple[Settings, httpx2.AsyncBaseTransport, Store | None]:
+    """Return what is configured, and what answers: the sample as two upstreams, or the daemon."""
+    if data == "RunWisp 1.0.1":
+        assert world.daemon is not None
+        one = SourceSettings(name="runwisp", kind="runwisp", url=world.daemon.url, origin="RUNWISP_URL")
+        return Settings(sources=(one,), default="runwisp"), httpx2.AsyncHTTPTransport(), None
+    prod = SourceSettings.model_validate(
+        {"name": "prod", "kind": "blaxel", "url": "http://prod.invalid/v0", "api_key": "any"}
+    )
+    cron = SourceSettings(name="cron", kind="runwisp", url="http://cron.invalid", origin="[sources.cron]")
+    store = Store(world.sample)
+    plane = httpx2.ASGITransport(build_plane(store, clock=hand))
+    return Settings(sources=(prod, cron), default="prod"), plane, store
