@@ -215,7 +215,8 @@ def _execution(detail: ExecutionDetail) -> str:
     if detail.failures:
         seen = detail.coverage
         reach = "all" if seen.complete else f"the first {seen.scanned:,}"
-        lines.append(f"{seen.matched:,} failed tasks by cause, from {reach} tasks:")
+        noun = "failed task" if seen.matched == 1 else "failed tasks"
+        lines.append(f"{seen.matched:,} {noun} by cause, from {reach} tasks:")
         lines.append("count\texample\ttasks\ttime")
         for group in detail.failures:
             span = " to ".join(dict.fromkeys(filter(None, (stamp(group.first_at), stamp(group.last_at)))))

@@ -18,7 +18,7 @@ def render_failures(one: Failures) -> str:
     same, rows = table([_row(cause) for cause in one.causes])
     header = [
         f"failures · sources {', '.join(_named(name, one.sample) for name in one.sources)}",
-        f"{one.jobs:,} jobs and tasks",
+        f"{one.jobs:,} {'job or task' if one.jobs == 1 else 'jobs and tasks'}",
         f"{seen.matched:,} of {seen.scanned:,} scanned, {_reach(one)}",
         ", ".join(f"{name} {value}" for name, value in one.filters.items()),
         window_text(one.window),
@@ -42,6 +42,8 @@ def _named(source: str, sample: tuple[str, ...] | None) -> str:
 def _reach(one: Failures) -> str:
     if one.coverage.complete:
         return "complete"
+    if one.errors and not one.cursor:
+        return f"NOT COMPLETE: all but {', '.join(one.errors)} read whole"
     back = f", back to {stamp(one.coverage.back_to)}" if one.coverage.back_to else ""
     return f"NOT COMPLETE{back}"
 
@@ -49,6 +51,8 @@ def _reach(one: Failures) -> str:
 def _nothing(one: Failures) -> str:
     if one.coverage.complete:
         return f"nothing failed: all {one.jobs:,} jobs and tasks were asked, and the window is covered whole"
+    if one.errors and not one.cursor:
+        return f"no failure in what was read whole; whether something failed in {', '.join(one.errors)} is not known"
     return "no failure among what was read, which is not all: whether something failed is not known"
 
 

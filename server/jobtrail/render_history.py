@@ -36,17 +36,18 @@ def _success(one: History) -> str:
     rate = one.current.success_rate
     if rate is None:
         return "nothing ended by itself in this window"
-    before = one.before.success_rate if one.before else None
-    verdict = f", {one.trend}" if one.trend else ""
-    compared = f" ({before:.0%} in the window before{verdict})" if before is not None else ""
-    return f"success {rate:.0%}{compared}"
+    before, verdict = one.before, f": {one.trend}" if one.trend else ""
+    if before is None or before.success_rate is None:
+        return f"success {rate:.0%}"
+    return f"success {rate:.0%} (of {before.attempts:,} in the window before {before.success_rate:.0%}{verdict})"
 
 
 def _streak(streak: Streak | None) -> str:
     if streak is None:
         return ""
     more = "at least " if streak.at_least else ""
-    return f"the last {more}{streak.length} {'succeeded' if streak.well else 'failed'}"
+    count = f"{more}{streak.length} " if streak.length > 1 or streak.at_least else ""
+    return f"the last {count}{'succeeded' if streak.well else 'failed'}"
 
 
 def _last(one: History) -> str:

@@ -104,7 +104,8 @@ count	example	tasks	time
 26	KeyError: KeyError: 'customer_id' in record 82661 of batch dafcc8e7ac	task-335, task-603, task-790	2026-11-17T06:04:10Z to 2026-11-17T06:46:28Z
 17	AccessDenied: S3 GetObject s3://acme-exports/2026-11-17/part-59713.parquet: AccessDenied	task-424, task-527, task-3075	2026-11-17T06:03:45Z to 2026-11-17T06:44:33Z
 slowest of 10,000 tasks read: task-4565 3m05s, task-8862 3m05s, task-7992 3m04s
-next: list_tasks(job='backfill-embeddings', execution='exec-688fbc5309ca', status='failed', source='embedded')\
+next: list_tasks(job='backfill-embeddings', execution='exec-688fbc5309ca', status='failed', limit=100, source='embedded')
+next: read_log(job='backfill-embeddings', execution='exec-688fbc5309ca', task='task-45', source='embedded')\
 """)
     assert tokens(text) <= EXECUTION_TOKENS
 
@@ -116,7 +117,7 @@ async def test_get_execution_that_is_running_says_how_to_ask_again(client: Clien
 execution exec-fdde3da01d36 of preview-build · source embedded, SAMPLE DATA
 verdict: running: of 4 tasks 1 succeeded, 3 running
 created 2026-11-23T11:33:00Z · started 2026-11-23T11:33:23Z · queued 23s · parallelism 4 · timeout 1h · retried 0
-next: get_execution(job='preview-build', execution='exec-fdde3da01d36', source='embedded')\
+next: wait_for(job='preview-build', execution='exec-fdde3da01d36', source='embedded')\
 """)
 
 

@@ -184,6 +184,16 @@ class Database:
                     raise StoreError(f"the store {self.path} cannot be written: {error}") from error
                 raise
 
+    @contextmanager
+    def snapshot(self) -> Generator[None]:
+        """Read all that is read inside as it is at one moment, whoever writes meanwhile."""
+        with self._lock:
+            self._db.execute("BEGIN")
+            try:
+                yield
+            finally:
+                self._db.execute("COMMIT")
+
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """Return the rows of a query."""
         with self._lock:

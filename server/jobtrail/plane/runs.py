@@ -107,6 +107,11 @@ class Summary:
 
 def select_runs(store: Database, query: RunQuery) -> tuple[list[Row], int]:
     """Return a page of runs, and how many match in all."""
+    with store.snapshot():
+        return _select(store, query)
+
+
+def _select(store: Database, query: RunQuery) -> tuple[list[Row], int]:
     states = _states(store, query.task)
     wanted = [state for state in states if state.wanted(query)]
     narrowed = len(wanted) < len(states)
@@ -117,7 +122,8 @@ def select_runs(store: Database, query: RunQuery) -> tuple[list[Row], int]:
     if total and _beyond_states(query):
         source = f"runs INDEXED BY {bad_index}" if bad else "runs"
         total = store.rows(f"SELECT count(*) FROM {source} WHERE {where}", values)[0][0]  # noqa: S608 # names are ours
-    # No further than the last one: what is rare would be looked for to the end.
+    # No further than the last one: what is rare would be looked for to the end. It takes a snapshot, in which none
+    # that comes meanwhile counts for one that was there.
     left = max(total - query.offset, 0)
     limit = left if query.limit < 0 else min(query.limit, left)
     if not limit:
@@ -133,11 +139,12 @@ def summarise(store: Database) -> Summary:
     Measured on RunWisp 1.0.1: a missed one is no failure here, whatever it counts as elsewhere, nor is one that does
     not say how it ended.
     """
-    states = _states(store, "")
-    last = store.rows(
-        "SELECT ended_at FROM runs INDEXED BY failed_runs_by_end"
-        " WHERE failure AND status = 'ended' AND word NOT IN ('ended', 'missed') ORDER BY ended_at DESC LIMIT 1"
-    )
+    with store.snapshot():
+        states = _states(store, "")
+        last = store.rows(
+            "SELECT ended_at FROM runs INDEXED BY failed_runs_by_end"
+            " WHERE failure AND status = 'ended' AND word NOT IN ('ended', 'missed') ORDER BY ended_at DESC LIMIT 1"
+        )
     return Summary(
         total=sum(one.runs for one in states),
         success=sum(one.runs for one in states if one.word == _WELL),

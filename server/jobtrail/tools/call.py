@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from jobtrail.paging import Listing
     from jobtrail.sources import Source, Sources
 
-__all__ = ["ListCall", "State", "begin", "call_text", "required", "source_notes"]
+__all__ = ["DEFAULT_LIMIT", "LARGEST_LIMIT", "ListCall", "State", "begin", "call_text", "required", "source_notes"]
 
 # In a cursor, beside the arguments. The list has changed under this walk, so nothing is exact any more.
 _DRIFTED = "_drifted"

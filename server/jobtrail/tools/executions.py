@@ -14,7 +14,7 @@ from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.sources.wire import seconds
 from jobtrail.tools import params
-from jobtrail.tools.call import State, begin, call_text, required
+from jobtrail.tools.call import DEFAULT_LIMIT, LARGEST_LIMIT, State, begin, call_text, required
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -120,7 +120,7 @@ async def get_execution(
         slowest=slowest(read.tasks),
         coverage=Coverage(scanned=len(read.tasks), matched=len(read.failed), complete=read.complete),
         notes=tuple(read.notes) or None,
-        next_calls=_next_calls(chosen, one, bool(read.failed)),
+        next_calls=_next_calls(chosen, one, read.failed),
     )
 
 
@@ -202,12 +202,18 @@ def _verdict(one: Execution) -> str:
         )
         if count
     ]
-    return f"{words}: of {stats.total:,} tasks {', '.join(parts) or 'none has started'}"
+    noun = "task" if stats.total == 1 else "tasks"
+    return f"{words}: of {stats.total:,} {noun} {', '.join(parts) or 'none has started'}"
 
 
-def _next_calls(source: Source, one: Execution, failed: bool) -> tuple[str, ...]:  # noqa: FBT001 # private
+def _next_calls(source: Source, one: Execution, failed: Sequence[Task]) -> tuple[str, ...]:
     named = {"job": one.job, "execution": one.id}
-    calls = [call_text("list_tasks", {**named, "status": "failed", "source": source.name})] if failed else []
+    calls: list[str] = []
+    if len(failed) > 1:
+        many = {"limit": LARGEST_LIMIT} if len(failed) > DEFAULT_LIMIT else {}
+        calls.append(call_text("list_tasks", {**named, "status": "failed", **many, "source": source.name}))
+    if failed:
+        calls.append(call_text("read_log", {**named, "task": failed[0].name, "source": source.name}))
     if one.status in {"running", "queued"}:
-        calls.append(call_text("get_execution", {**named, "source": source.name}))
+        calls.append(call_text("wait_for", {**named, "source": source.name}))
     return tuple(calls)

@@ -32,7 +32,7 @@ __all__ = ["find_failures"]
 
 _TOOL = "find_failures"
 _STATUS = ",".join(sorted(BAD))
-_DEFAULT_CAUSES, _MOST_CAUSES = 10, 50
+_DEFAULT_CAUSES, _MOST_CAUSES = 10, 100
 _MATCHES = 500
 # Seconds for each step; together well under a desktop client's 60.
 _SURVEY_SECONDS, _WALK, _EXPLAIN_SECONDS = 10.0, Budget(items=5_000, seconds=15.0), 12.0
@@ -72,9 +72,7 @@ async def find_failures(
         failures=walked.matched,
         causes=tuple(shown),
         errors=errors or None,
-        coverage=Coverage(
-            scanned=scanned, matched=matched, complete=complete, back_to=_back_to(call, walked, complete=complete)
-        ),
+        coverage=Coverage(scanned=scanned, matched=matched, complete=complete, back_to=_back_to(call, walked)),
         cursor=call.sealed(walked.spot, scanned, matched) if walked.spot is not None else None,
         window=call.window,
         filters=call.filters(),
@@ -193,8 +191,8 @@ async def _walked(call: _Call, there: Field) -> Walked[Attempt]:
         raise type(error)(f"{error}; start again with {call.restart()}") from None
 
 
-def _back_to(call: _Call, walked: Walked[Attempt], *, complete: bool) -> datetime | None:
-    if complete:
+def _back_to(call: _Call, walked: Walked[Attempt]) -> datetime | None:
+    if walked.spot is None:
         return call.window.since
     return walked.last.created_at if walked.last else None
 
