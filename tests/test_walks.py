@@ -26,7 +26,7 @@ CHANGES = st.lists(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None)
 @given(
     kind=st.sampled_from(["blaxel", "runwisp"]),
     rows=ROWS,

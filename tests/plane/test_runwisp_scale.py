@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, get_args
 
 import pytest
 
-from jobtrail.plane import Event
+from jobtrail.plane import Event, Store
 from jobtrail.plane.runs import RunQuery, RunSort, select_runs, summarise
 from jobtrail.plane.store import stamp
 from tests.plane.runwisp_stock import run, ulid
@@ -15,7 +15,8 @@ from tests.plane.stocks import at
 from tests.plane.test_scale import Watched
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
+    from pathlib import Path
 
     from jobtrail.plane.store import Row
 
@@ -159,6 +160,38 @@ def test_the_summary_is_not_counted_either(large: Watched) -> None:
     summarise(large)
     plans, large.plans = large.plans, None
     assert plans == ["SCAN run_tallies", "SCAN runs USING INDEX failed_runs_by_end"]
+
+
+class Interrupted(Store):
+    """A store to which another process adds a run after each query."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path)
+        self._other = Store(path)
+        self.added = 100
+
+    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+        found = super().rows(sql, values)
+        self.added += 1
+        self._other.record(run(self.added))
+        return found
+
+    def close(self) -> None:
+        super().close()
+        self._other.close()
+
+
+@pytest.mark.parametrize(
+    "filtered", [{}, {"statuses": {"failed", "crashed", "timeout"}}, {"search": "nigh"}], ids=str
+)
+def test_a_run_that_comes_meanwhile_takes_nobodys_place(tmp_path: Path, filtered: dict[str, Any]) -> None:
+    with closing(Store(tmp_path / "store.db")) as store:
+        store.record([event for number in range(2, 32) for event in run(number)])
+        before, total = select_runs(store, query(limit=50, **filtered))
+    with closing(Interrupted(tmp_path / "store.db")) as store:
+        found = select_runs(store, query(limit=50, **filtered))
+        assert store.added > 101
+    assert ([row["id"] for row in found[0]], found[1]) == ([row["id"] for row in before], total)
 
 
 def test_tallies_follow_what_is_recorded_changed_and_taken_away() -> None:

@@ -15,7 +15,7 @@ from jobtrail.plane.sample_data import BATCH_JOBS, MINUTE
 from jobtrail.plane.sample_runs import output, scheduled
 from jobtrail.plane.sample_schedule import EPOCH, SECOND, chance_of, schedule
 from jobtrail.plane.shapes import job_defined
-from jobtrail.plane.store import Event
+from jobtrail.plane.store import Event, Line
 
 if TYPE_CHECKING:
     import random
@@ -34,7 +34,21 @@ def fill(store: Store, now: datetime) -> None:
     store.set_meta("sample", "1")
     # No secret, so that a cursor of the sample goes on after a restart.
     store.set_meta("cursor_key", hashlib.sha256(b"sample").hexdigest())
-    store.record(_history(now), lines=output(now))
+    said: list[Line] = []
+    # The list is full by the time that lines are recorded, which is after the events.
+    store.record(_heard(_history(now), said), lines=(line for part in (output(now), said) for line in part))
+
+
+def _heard(events: Iterable[Event], said: list[Line]) -> Iterator[Event]:
+    """Yield events, and keep what failed tasks printed: each attempt, and why it failed."""
+    for event in events:
+        if event.kind == "task.status" and event.status == "failed":
+            for condition in event.body:
+                said.append(
+                    Line(event.at, event.parent, event.name, "stdout", f"{condition['executionReason']} began")
+                )
+                said.append(Line(event.at, event.parent, event.name, "stderr", condition["message"]))
+        yield event
 
 
 def _history(now: datetime) -> Iterator[Event]:
