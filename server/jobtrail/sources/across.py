@@ -141,7 +141,7 @@ async def _parts(
 
 
 async def _all_jobs(source: Source) -> list[Job]:
-    found = await walk(source.jobs(Ask(sort=_BY_NAME)), Walk[Job](limit=EVERYTHING))
+    found = await walk(source.jobs(Ask(sort=_BY_NAME)), Walk[Job](limit=EVERYTHING, who=f"source {source.name!r}"))
     return found.items
 
 

@@ -184,7 +184,7 @@ async def _walked(call: _Call, there: Field) -> Walked[Attempt]:
         late = created and window.until and created > window.until
         return not early and not late and there.keeps(one)
 
-    how = Walk[Attempt](limit=_MATCHES, keep=keep, budget=_WALK)
+    how = Walk[Attempt](limit=_MATCHES, keep=keep, budget=_WALK, who="none of the sources")
     try:
         return await walk(there.merged(), how, call.at)
     except CursorError as error:
@@ -289,7 +289,7 @@ def _latest(source: Source, job: str, runs: bool) -> Callable[[], Awaitable[bool
     async def look() -> bool | None:
         ask = Ask(sort=NEWEST_FIRST)
         listing = await source.runs(job, ask) if runs else source.executions(job, ask)
-        recent = await walk(listing, Walk[Execution | Run](limit=_RECENT))  # pyright: ignore[reportArgumentType] # a listing of either
+        recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {source.name!r}"))  # pyright: ignore[reportArgumentType] # a listing of either
         ended = (one.status for one in recent.items if one.status == "succeeded" or one.status in BAD)
         last = next(ended, None)
         return None if last is None else last == "succeeded"

@@ -181,7 +181,9 @@ async def _check_task(source: Source, call: ListCall) -> None:
     """Raise `UnknownName` where an execution has no such task: its log, too, would read as empty."""
     job, execution, name = (call.text(one) or "" for one in _OF[1:])
     listing = source.tasks(job, execution, Ask(sort=NEWEST_FIRST, query=name))
-    walked = await walk(listing, Walk[Task](limit=1, keep=lambda one: one.name == name))
+    walked = await walk(
+        listing, Walk[Task](limit=1, keep=lambda one: one.name == name, who=f"source {source.name!r}")
+    )
     if not walked.items and walked.spot is None:
         raise UnknownName(
             f"task={shown(name)} does not exist in execution {shown(execution)}; call "

@@ -131,7 +131,9 @@ async def _walked(source: Source, job: Job, window: Window) -> _Past:
         created = one.created_at
         return bool(created and window.since and window.until and window.since <= created <= window.until)
 
-    found = await walk(listing, Walk[Execution | Run](limit=EVERYTHING, keep=keep, budget=_BUDGET))  # pyright: ignore[reportArgumentType] # a listing of either
+    found = await walk(
+        listing, Walk[Execution | Run](limit=EVERYTHING, keep=keep, budget=_BUDGET, who=f"source {source.name!r}")
+    )  # pyright: ignore[reportArgumentType] # a listing of either
     complete = found.spot is None
     reached = window.since if complete or found.last is None else found.last.created_at
     return _Past(found.items, found.scanned, complete, reached or window.now, found.notes)
