@@ -36,10 +36,10 @@ def _success(one: History) -> str:
     rate = one.current.success_rate
     if rate is None:
         return "nothing ended by itself in this window"
-    before, verdict = one.before, f": {one.trend}" if one.trend else ""
+    before, verdict = one.before, f", {one.trend}" if one.trend else ""
     if before is None or before.success_rate is None:
         return f"success {rate:.0%}"
-    return f"success {rate:.0%} (of {before.attempts:,} in the window before {before.success_rate:.0%}{verdict})"
+    return f"success {rate:.0%} ({before.success_rate:.0%} of {before.attempts:,} in the window before{verdict})"
 
 
 def _streak(streak: Streak | None) -> str:

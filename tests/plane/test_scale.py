@@ -5,8 +5,12 @@ Nothing here is timed; benchmarks/plane.py does that.
 
 from __future__ import annotations
 
+import re
+import subprocess
+import sys
 import tracemalloc
 from contextlib import closing, contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
@@ -18,13 +22,13 @@ from tests.plane.stocks import EXECUTIONS, at, client_of, execution, job, task
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import AsyncGenerator, Generator, Iterator, Sequence
-    from pathlib import Path
 
     import httpx2
 
     from jobtrail.plane.store import Key, Row
 
 SORTS = ("createdAt:desc", "createdAt:asc", "name:asc", "name:desc")
+ROOT = Path(__file__).parents[2]
 JOB_COUNT, EXECUTION_COUNT, TASK_COUNT, RUN_COUNT = 1_000, 20_000, 100_000, 5_000
 WALKS = [
     (EXECUTIONS, EXECUTION_COUNT, 100),
@@ -312,3 +316,19 @@ async def walked(store: Watched, client: httpx2.AsyncClient, path: str, limit: i
             page = (await client.get(path, params={"limit": limit, **cursor})).json()
         yield counter
         cursor = {"cursor": page["meta"]["nextCursor"]} if page["meta"]["hasMore"] else None
+
+
+def test_the_page_of_benchmarks_shows_what_the_benchmark_prints() -> None:
+    page = (ROOT / "docs" / "benchmarks.md").read_text(encoding="utf-8")
+    assert "```sh\npython benchmarks/plane.py\n```" in page
+    small = ["--executions", "400", "--jobs", "60", "--tasks", "250", "--runs", "250"]
+    ran = subprocess.run(
+        [sys.executable, ROOT / "benchmarks" / "plane.py", *small], capture_output=True, text=True, check=True
+    )
+    assert tables(ran.stdout) == tables(page)[1:]
+
+
+def tables(text: str) -> list[str]:
+    """Return the headings and the lines of all tables, but for numbers."""
+    lines = [line for line in text.splitlines() if line.startswith(("| ", "## ", "### "))]
+    return [re.sub(r"\d[\d,.]*", "0", line.replace("###", "##")) for line in lines]

@@ -42,7 +42,7 @@ async def test_the_history_of_a_batch_job(client: Client) -> None:
     text, content = await answer(client, "history", job="nightly-etl")
     assert text == snapshot("""\
 history of nightly-etl · source embedded, SAMPLE DATA · 7 executions, complete · since 2026-11-16T12:00:00Z (now 2026-11-23T12:00:00Z) · a row each 1d
-success 29% (of 7 in the window before 43%: worse) · the last failed · last success 2026-11-22T02:00:00Z
+success 29% (43% of 7 in the window before, worse) · the last failed · last success 2026-11-22T02:00:00Z
 duration p50 58m58s (1h35s before) · p95 1h31m26s · max 1h31m26s
 success by 1d: ·▁▁█▁▁█▁
 from	succeeded	failed	success	p50
@@ -62,7 +62,7 @@ async def test_the_history_of_a_scheduled_task_by_the_hour(client: Client) -> No
     text, content = await answer(client, "history", job="healthcheck-api", since="12h", bucket="2h")
     assert text == snapshot("""\
 history of healthcheck-api · source embedded, SAMPLE DATA · 29 runs, complete · since 2026-11-23T00:00:00Z (now 2026-11-23T12:00:00Z) · a row each 2h
-success 82% (of 26 in the window before 92%: worse) · the last 4 succeeded · last success 2026-11-23T11:30:00Z
+success 82% (92% of 26 in the window before, worse) · the last 4 succeeded · last success 2026-11-23T11:30:00Z
 duration p50 2.0s (2.0s before) · p95 2.5s · max 2.6s
 success by 2h: ██▅██▆·
 from	queued	succeeded	failed	timeout	success	p50
