@@ -11,6 +11,7 @@ import argparse
 import multiprocessing
 import os
 import random
+import resource
 import statistics
 import tempfile
 import time
@@ -140,7 +141,7 @@ def build(store: Store, size: Size) -> None:
     recorded_in_bulk(store, jobs(size))
     for name, events in {"executions": executions, "tasks": tasks, "runs": runs}.items():
         many, seconds = recorded_in_bulk(store, events(size))
-        rows.append((f"{name}, {BULK:,} a transaction", f"{many:,}", f"{many / seconds:,.0f}", ""))
+        rows.append((f"{name}, {BULK:,} a transaction", f"{many:,}", f"{many / seconds:,.0f}", "-"))
     path = str(store.path)
     began, ended, longest = record_each(path, "alone", EACH)
     rows.append(("one a transaction", f"{EACH:,}", f"{EACH / (ended - began):,.0f}", f"{longest * 1000:.0f}"))
@@ -221,9 +222,11 @@ async def deep(client: httpx2.AsyncClient, size: Size) -> None:
 
 
 def resident() -> float:
-    """Return the memory that this process holds, in MiB."""
-    with Path("/proc/self/statm").open(encoding="ascii") as file:
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+    """Return the memory that this process holds, in MiB; where the system does not say, the most it ever held."""
+    pages = Path("/proc/self/statm")
+    if not pages.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
+    return int(pages.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
 async def whole(plane: ASGIApp) -> tuple[int, float]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +86,12 @@ async def test_what_is_no_expression_is_refused_with_the_reason(search: str, sen
 
 def children() -> set[int]:
     """Return the processes that this one has started and that still are."""
-    return {int(pid) for own in Path("/proc/self/task").iterdir() for pid in (own / "children").read_text().split()}
+    found: set[int] = set()
+    for thread in Path("/proc/self/task").iterdir():
+        # A thread may end between being listed and being looked at; its children are another's then.
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found |= {int(pid) for pid in (thread / "children").read_text().split()}
+    return found
 
 
 on_linux = pytest.mark.skipif(sys.platform != "linux", reason="/proc tells which processes there are")
