@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 OF_PLANE = Settings(
     sources=(SourceSettings(name="runwisp", kind="runwisp", url="http://plane.invalid"),), default="runwisp"
 )
+FAR_TOO_MANY = 1000
 SORTS = ("createdAt:desc", "createdAt:asc", "name:asc", "name:desc")
 
 
@@ -193,6 +194,7 @@ async def walk_while(scene: Scene, between: Callable[[], None], **params: Any) -
         while True:
             page = (await client.get(scene.kind.path, params={**params, **cursor})).json()
             listed += [name_of(one) for one in page["data"]]
+            assert len(listed) < FAR_TOO_MANY
             if not page["meta"]["hasMore"]:
                 return listed
             cursor = {"cursor": page["meta"]["nextCursor"]}
@@ -252,6 +254,7 @@ async def _list_runs(
             # others have its very time.
             told = any("may repeat" in note for note in page.get("notes", ()))
             listed += [one["id"] for one in page["items"] if not (told and one["id"] in listed)]
+            assert len(listed) < FAR_TOO_MANY
             if "cursor" not in page:
                 return listed
             between()
@@ -272,6 +275,7 @@ async def by_time(scene: Scene, between: Callable[[], None], *, limit: int, desc
             if not fresh:
                 return listed
             listed += [one["id"] for one in fresh]
+            assert len(listed) < FAR_TOO_MANY
             last = fresh[-1]["createdAt"]
             seen = {one["id"] for one in items if one["createdAt"] == last}
             bound = {"createdBefore" if descending else "createdAfter": last}
