@@ -50,7 +50,8 @@ def _reach(one: Failures) -> str:
 
 def _nothing(one: Failures) -> str:
     if one.coverage.complete:
-        return f"nothing failed: all {one.jobs:,} jobs and tasks were asked, and the window is covered whole"
+        asked = "the one there is was asked" if one.jobs == 1 else f"all {one.jobs:,} jobs and tasks were asked"
+        return f"nothing failed: {asked}, and the window is covered whole"
     if one.errors and not one.cursor:
         return f"no failure in what was read whole; whether something failed in {', '.join(one.errors)} is not known"
     return "no failure among what was read, which is not all: whether something failed is not known"

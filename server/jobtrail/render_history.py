@@ -18,7 +18,7 @@ def render_history(one: History) -> str:
     current = one.current
     seen = one.coverage
     reach = "complete" if seen.complete else f"PARTIAL, back to {stamp(seen.back_to)}"
-    noun = "executions" if one.kind == "job" else "runs"
+    noun = ("execution" if one.kind == "job" else "run") + ("" if current.attempts == 1 else "s")
     header = f"history of {one.job} · {of_source(one.source, one.sample)} · {current.attempts:,} {noun}, {reach}"
     lines = [
         f"{header} · {window_text(one.window)} · a row each {one.bucket}",
@@ -46,7 +46,7 @@ def _streak(streak: Streak | None) -> str:
     if streak is None:
         return ""
     more = "at least " if streak.at_least else ""
-    count = f"{more}{streak.length} " if streak.length > 1 or streak.at_least else ""
+    count = f"{more}{streak.length} " if streak.length > 1 else ""
     return f"the last {count}{'succeeded' if streak.well else 'failed'}"
 
 

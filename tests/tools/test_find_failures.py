@@ -225,3 +225,11 @@ async def test_one_job_alone_is_looked_for_in_every_source() -> None:
         _, other = await answer(client, "find_failures", job="etl")
     assert ([one["job"] for one in content["causes"]], content["jobs"]) == (["backup"], 1)
     assert ([one["job"] for one in other["causes"]], other.get("errors")) == (["etl"], None)
+
+
+@pytest.mark.parametrize(("limit", "taken"), [(0, 1), (1000, 100)])
+async def test_a_limit_out_of_range_is_taken_as_the_nearest_and_said(limit: int, taken: int) -> None:
+    async with two_sources(*failed("e1", 10, "Refused")) as (client, _):
+        text, content = await answer(client, "find_failures", limit=limit)
+    assert f"note: limit {limit} was taken as {taken}; it can be 1 to 100" in text
+    assert len(content["causes"]) == 1

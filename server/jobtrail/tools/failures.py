@@ -11,7 +11,7 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.cursor import Args, Cursor, seal, unseal
 from jobtrail.diagnosis import BAD, signature
-from jobtrail.errors import BadArgument, CursorError, StrayCursor, clean
+from jobtrail.errors import BadArgument, CursorError, StrayCursor, clean, shown
 from jobtrail.models import Coverage, Execution, FailureCause, Failures, Run, Window
 from jobtrail.paging import AT_ONCE, START, Budget, Spot, Walk, together, walk
 from jobtrail.sources.across import Attempt, Field, survey
@@ -61,7 +61,7 @@ async def find_failures(
     _check_any(there)
     walked = await _walked(call, there)
     causes = await _causes(call, walked.items)
-    shown = causes[: call.limit]
+    visible = causes[: call.limit]
     scanned, matched = call.scanned + walked.scanned, call.matched + walked.matched
     errors = {name: str(error) for name, error in {**there.errors, **walked.failed}.items()}
     complete = walked.spot is None and not errors
@@ -70,7 +70,7 @@ async def find_failures(
         sample=tuple(one.name for one in call.sources if one.sample) or None,
         jobs=there.jobs,
         failures=walked.matched,
-        causes=tuple(shown),
+        causes=tuple(visible),
         errors=errors or None,
         coverage=Coverage(scanned=scanned, matched=matched, complete=complete, back_to=_back_to(call, walked)),
         cursor=call.sealed(walked.spot, scanned, matched) if walked.spot is not None else None,
@@ -130,7 +130,7 @@ def _begun(ctx: Context[State], cursor: str | None, source: str | None, **given:
     """
     state = ctx.request_context.lifespan_context
     now = state.clock.now().replace(microsecond=0)
-    args: Args = {name: value for name, value in {**given, "source": source}.items() if value}  # pyright: ignore[reportAssignmentType] # None is filtered out
+    args: Args = {name: value for name, value in {**given, "source": source}.items() if value not in (None, "")}  # pyright: ignore[reportAssignmentType] # None is filtered out
     opened = None
     if cursor is not None:
         if args:
@@ -149,6 +149,8 @@ def _begun(ctx: Context[State], cursor: str | None, source: str | None, **given:
     asked = args.get("limit", _DEFAULT_CAUSES)
     limit = max(1, min(asked if isinstance(asked, int) else _DEFAULT_CAUSES, _MOST_CAUSES))
     call = _Call(chosen, args, window or Window(now=now), limit, now)
+    if limit != asked:
+        call.notes.append(f"limit {shown(asked, 20)} was taken as {limit}; it can be 1 to {_MOST_CAUSES}")
     if opened is not None:
         if opened.fingerprint != _fingerprint(chosen):
             raise StrayCursor(
