@@ -172,6 +172,30 @@ def test_secrets_of_the_environment_are_passed_through_but_not_recorded(stand: S
             assert b"-of-this-test" not in file.read_bytes()
 
 
+def test_a_secret_is_not_recorded_in_a_title_a_task_s_name_a_label_or_between_colours(
+    stand: Stand, tmp_path: Path
+) -> None:
+    secret = "k3y-of-this-test"
+    script = f"printf '\\033[31m{secret[:5]}\\033[0m{secret[5:]}\\n'; exit 1"
+    stand.record("--job", "nightly", "--label", f"key={secret}", "--", "sh", "-c", script, MY_API_KEY=secret)
+    stand.record("--job", "titled", "--task", f"with {secret}", "--", "echo", secret, MY_API_KEY=secret)
+    (tmp_path / "lines").write_text(f"{secret}\n", encoding="utf-8")
+    stand.record("--job", "fanned", "--from", str(tmp_path / "lines"), "--", "echo", MY_API_KEY=secret)
+    assert stand.only()[1][0].output == [("stdout", "***")]
+    assert [one.name for one in stand.only("titled")[1]] == ["with ***"]
+    assert [one.name for one in stand.only("fanned")[1]] == ["***"]
+    for file in stand.path.parent.rglob("store.db*"):
+        if file.is_file():
+            assert secret.encode() not in file.read_bytes()
+
+
+def test_a_retry_of_the_outer_command_records_its_own_tasks_again(stand: Stand) -> None:
+    script = f"{PYTHON} -m jobtrail record --task load -- false"
+    code, _, err = stand.record("--job", "nightly", "--retries", "1", "--retry-delay", "0s", "--", "sh", "-c", script)
+    assert (code, err) == (1, b"")
+    assert [one.name for one in stand.only()[1]] == ["task-0", "load", "load #2"]
+
+
 def test_the_job_is_titled_by_the_command_without_its_options_and_labelled(stand: Stand) -> None:
     stand.record("--job", "nightly", "--label", "team=data", "--", "true", "--password", "hunter2")
     stand.record("--job", "nightly", "--label", "env=prod", "--", "true")
@@ -213,14 +237,15 @@ def test_an_execution_that_is_named_is_made_and_joined_while_it_is_open(stand: S
         first.stdout.readline()
         assert stand.record("--job", "nightly", "--execution", "e2", "--task", "b", "--", "true")[0] == 0
         assert stand.executions()["e2"]["status"] == "running"
-        code, _, err = stand.record("--job", "nightly", "--execution", "e2", "--task", "b", "--", "true")
-        assert (code, b"a task named 'b' is in this execution already" in err) == (2, True)
+        assert stand.record("--job", "nightly", "--execution", "e2", "--task", "b", "--", "true")[0] == 0
         code, _, err = stand.record("--job", "other", "--execution", "e2", "--", "true")
         assert (code, b"execution 'e2' is one of job 'nightly', not of 'other'" in err) == (2, True)
         first.send_signal(signal.SIGTERM)
         first.communicate(timeout=30)
     row = stand.executions()["e2"]
-    assert (row["status"], [one.name for one in stand.tasks("e2", row["key"])]) == ("cancelled", ["task-0", "b"])
+    assert (row["status"], [one.name for one in stand.tasks("e2", row["key"])]) == (
+        "cancelled", ["task-0", "b", "b #2"],
+    )  # fmt: skip
 
 
 def test_a_store_that_cannot_be_written_costs_the_record_and_not_the_command(tmp_path: Path, stand: Stand) -> None:

@@ -44,6 +44,10 @@ def main(argv: Sequence[str] | None = None) -> int:
         # The reader has enough, as in `jobtrail tour | head`; Python must not flush into the pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
+    except OSError as error:
+        print(f"jobtrail: the answer cannot be written ({error.strerror})", file=sys.stderr)
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _TROUBLE
 
 
 def _parted(given: list[str]) -> tuple[list[str], list[str]]:

@@ -91,5 +91,5 @@ def _print(result: CallToolResult, *, as_json: bool) -> int:
     if result.is_error:
         print(f"jobtrail: {text}", file=sys.stderr)
         return 1
-    print(json.dumps(result.structured_content) if as_json else text)
+    print(json.dumps(result.structured_content) if as_json else text, flush=True)
     return 0

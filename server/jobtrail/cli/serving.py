@@ -115,11 +115,17 @@ def _tour(arguments: argparse.Namespace) -> int:
 
 def _plane(arguments: argparse.Namespace) -> int:
     settings = load_settings()
-    from jobtrail.plane import LocalPlane  # noqa: PLC0415 # see serve
+    from jobtrail.errors import SettingsError  # noqa: PLC0415 # see serve
+    from jobtrail.plane import LocalPlane, Store, StoreError  # noqa: PLC0415 # see serve
     from jobtrail.serving import Gate, HttpBind, run_app  # noqa: PLC0415 # see serve
 
     bind = HttpBind.loopback_only(arguments.host, arguments.port, settings)
     store = None if arguments.sample else settings.store
+    if store is not None and store.exists():
+        try:
+            Store(store).close()
+        except StoreError as error:
+            raise SettingsError(str(error)) from None
 
     def ready(url: str) -> None:
         what = "sample workspace" if store is None else f"store {store} (the sample workspace while it is empty)"

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import time
 from dataclasses import dataclass, field
+from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobtrail.plane.shapes import failed_condition, job_defined
@@ -32,7 +33,7 @@ Ending = Literal["succeeded", "failed", "cancelled"]
 
 
 class CannotJoin(Exception):
-    """An execution, or a task's name in it, that is not to be had; the message says what to do."""
+    """An execution that is not to be had; the message says what to do."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,7 @@ class Recording:
         """Open or join the execution and schedule its tasks.
 
         Raises:
-            CannotJoin: the execution has ended or is another job's, or a task of that name is there.
+            CannotJoin: the execution has ended or is another job's.
             StoreError: the store cannot be written.
         """
         self._store = store
@@ -150,15 +151,20 @@ def _check_open(db: sqlite3.Connection, row: sqlite3.Row, opening: Opening) -> N
 
 
 def _names(db: sqlite3.Connection, key: int, wanted: Sequence[str | None]) -> tuple[str, ...]:
-    """Return the names the tasks get in an execution that is there."""
+    """Return the names the tasks get in an execution that is there; a name that is taken gets a number.
+
+    What a recorder runs again, because it failed, records its own tasks again.
+    """
     there = {row["name"] for row in db.execute("SELECT name FROM tasks WHERE execution = ?", (key,))}
-    for name in wanted:
-        if name in there:
-            raise CannotJoin(f"a task named {name!r} is in this execution already; give another --task")
     number = len(there)
     while f"task-{number}" in there:
         number += 1
-    return _numbered(wanted, number)
+    return tuple(_free(name, there) for name in _numbered(wanted, number))
+
+
+def _free(name: str, there: set[str]) -> str:
+    numbered = (f"{name} #{number}" for number in count(2))
+    return name if name not in there else next(one for one in numbered if one not in there)
 
 
 def _numbered(wanted: Sequence[str | None], first: int) -> tuple[str, ...]:

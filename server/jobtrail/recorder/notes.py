@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Notes"]
 
-_PULSE = 5.0
+_PULSE = 1.0
 
 
 class Notes:
@@ -33,9 +33,10 @@ class Notes:
         names: of the tasks.
     """
 
-    def __init__(self, pieces: Sequence[Piece], warn: Callable[[str], None]) -> None:
+    def __init__(self, pieces: Sequence[Piece], mask: Callable[[str], str], warn: Callable[[str], None]) -> None:
         self.execution: str | None = None
         self.names = tuple(piece.name or f"task-{number}" for number, piece in enumerate(pieces))
+        self._mask = mask
         self._warn = warn
         self._sign: Sign | None = None
         self._recording: Recording | None = None
@@ -56,8 +57,8 @@ class Notes:
             order.job,
             order.execution or f"exec-{secrets.token_hex(6)}",
             [piece.name for piece in pieces],
-            title=order.title,
-            labels=order.labels,
+            title=order.title(self._mask),
+            labels={key: self._mask(value) for key, value in order.labels.items()},
             parallelism=order.parallel,
             retries=order.retries,
             timeout_s=max(1, round(order.timeout)) if order.timeout else None,
@@ -73,7 +74,7 @@ class Notes:
         self.execution, self.names = self._recording.execution, self._recording.tasks
 
     async def live(self) -> None:
-        """Say every five seconds that this recorder lives."""
+        """Say every second that this recorder lives."""
         while self._sign is not None:
             self._sign.renew()
             await anyio.sleep(_PULSE)

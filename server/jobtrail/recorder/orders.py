@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
 __all__ = ["Order", "Outcome", "Piece"]
 
@@ -52,19 +52,18 @@ class Order:
     retry_delay: float = 1.0
     parallel: int = 1
 
-    @property
-    def title(self) -> str:
-        """The command up to its first option: what follows may be nobody's business."""
+    def title(self, mask: Callable[[str], str]) -> str:
+        """Return the command up to its first option, without secrets: what follows may be nobody's business."""
         words = [*self.command]
         end = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
-        return shlex.join(words[:end])[:_LONGEST_TITLE]
+        return shlex.join(mask(word) for word in words[:end])[:_LONGEST_TITLE]
 
-    def pieces(self) -> list[Piece]:
-        """Return the tasks, in order: one, or one for each input line, which names it."""
+    def pieces(self, mask: Callable[[str], str]) -> list[Piece]:
+        """Return the tasks, in order: one, or one for each input line, which names it, without secrets."""
         if self.inputs is None:
-            return [Piece(self.task, self.command)]
+            return [Piece(mask(self.task) if self.task else None, self.command)]
         seen: dict[str, int] = {}
-        return [Piece(_named(line, seen), _filled(self.command, line)) for line in self.inputs]
+        return [Piece(_named(mask(line), seen), _filled(self.command, line)) for line in self.inputs]
 
 
 def _named(line: str, seen: dict[str, int]) -> str:

@@ -56,11 +56,12 @@ async def record(order: Order, store: Path, watcher: Watcher) -> Outcome:
     Raises:
         CannotJoin: the execution that the order names is not to be had; nothing was run.
     """
-    pieces = order.pieces()
-    notes = Notes(pieces, watcher.warn)
+    mask = Mask(os.environ)
+    pieces = order.pieces(mask)
+    notes = Notes(pieces, mask, watcher.warn)
     with ExitStack() as stack:
         notes.open(store, order, pieces, stack)
-        run = _Run(order, notes, watcher, len(pieces))
+        run = _Run(order, notes, watcher, mask, len(pieces))
         async with anyio.create_task_group() as group:
             await group.start(run.listen)
             group.start_soon(run.stop.insist)
@@ -75,6 +76,7 @@ class _Run:
     order: Order
     notes: Notes
     watcher: Watcher
+    mask: Mask
     total: int
     stop: Stop = field(default_factory=Stop)
     counts: Counter[str] = field(default_factory=Counter[str])
@@ -93,43 +95,42 @@ class _Run:
         environ = {**os.environ, "JOBTRAIL_JOB": self.order.job}
         if self.notes.execution is not None:
             environ["JOBTRAIL_EXECUTION"] = self.notes.execution
-        mask = Mask(os.environ)
         async with anyio.create_task_group() as group:
             for _ in range(max(1, min(self.order.parallel, len(pieces)))):
-                group.start_soon(self._work, waiting, environ, mask)
+                group.start_soon(self._work, waiting, environ)
         rest = [name for name, _ in waiting]
         if rest:
             await self.notes.ends(rest, "cancelled", [failed_condition("cancelled", "it had not begun")])
             self.counts["cancelled"] += len(rest)
 
-    async def _work(self, waiting: Iterator[tuple[str, Piece]], environ: dict[str, str], mask: Mask) -> None:
+    async def _work(self, waiting: Iterator[tuple[str, Piece]], environ: dict[str, str]) -> None:
         while not self.stop.told.is_set():
             name, piece = next(waiting, (None, None))
             if name is None or piece is None:
                 return
-            self.last = await self._task(name, piece, environ, mask)
+            self.last = await self._task(name, piece, environ)
             self.counts[_ENDINGS[self.last.kind]] += 1
             self.watcher.counted(self.counts.total(), self.counts["failed"], self.total)
 
-    async def _task(self, name: str, piece: Piece, environ: dict[str, str], mask: Mask) -> Ended:
+    async def _task(self, name: str, piece: Piece, environ: dict[str, str]) -> Ended:
         conditions: list[dict[str, str]] = []
         number = 0
         while True:
             number += 1
-            tail = Tail(mask)
+            tail = Tail(self.mask)
             await self.notes.begins(name)
             alone = self.order.inputs is None
             attempt = Attempt(piece.command, environ, self.order.timeout, alone, tail, self.watcher.sink())
             ended = await run_child(attempt, self.stop)
             if ended.kind != "success":
-                conditions.append(failed_condition(ended.reason, mask(ended.message), number))
+                conditions.append(failed_condition(ended.reason, self.mask(ended.message), number))
             if ended.kind in {"success", "cancelled"} or number > self.order.retries:
                 break
             await self.notes.tries_again(name, conditions, tail)
             if await self._told_within(self.order.retry_delay):
                 ended = Ended("cancelled", 128 + self.stop.signal)
                 conditions.append(failed_condition("cancelled", "before its next attempt"))
-                tail = Tail(mask)
+                tail = Tail(self.mask)
                 break
         await self.notes.ends([name], _ENDINGS[ended.kind], conditions, tail)
         return ended

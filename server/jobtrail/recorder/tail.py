@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Literal
@@ -16,6 +17,10 @@ _LINES = 200
 _CHARACTERS = 2_000
 # More than a line keeps, so that a secret across its end is still known as one.
 _BYTES = 16_384
+# Escape sequences (ECMA-48) and control characters, tabs aside.
+_UNSEEN = re.compile(
+    r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)?|\x1b[ -/]*[0-~]?|[\x00-\x08\x0b-\x1f\x7f-\x9f]"
+)
 
 
 class Tail:
@@ -67,7 +72,8 @@ class Tail:
         return ""
 
     def _text(self, line: bytes) -> str:
-        text = self._mask(_overwritten(line.rstrip(b"\r")).decode(errors="replace").replace("\0", ""))
+        # Colours first: they may stand in the middle of a secret.
+        text = self._mask(_UNSEEN.sub("", _overwritten(line.rstrip(b"\r")).decode(errors="replace")))
         return text if len(text) <= _CHARACTERS else text[:_CHARACTERS] + "…"
 
 
