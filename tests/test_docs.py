@@ -1,4 +1,4 @@
-"""The documents say what the code does: README, manifest.json, prompts and changelog."""
+"""The documents say what the code does: README, prompts and changelog."""
 
 from __future__ import annotations
 
@@ -6,14 +6,13 @@ import json
 import re
 import shlex
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 
-import jobtrail
 from jobtrail.app import build_server
 from jobtrail.cli import main
 from jobtrail.prompts import load_prompts
@@ -28,7 +27,6 @@ pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
-MANIFEST: dict[str, Any] = json.loads((ROOT / "manifest.json").read_text(encoding="utf-8"))
 NAMES = [spec.fn.__name__ for spec in TOOLS]
 
 
@@ -111,34 +109,24 @@ def test_every_command_of_the_readme_exists(capsys: pytest.CaptureFixture[str]) 
     assert "--port" in capsys.readouterr().out
 
 
-def test_the_manifest_lists_the_tools_and_prompts_of_the_code() -> None:
-    assert [tool["name"] for tool in MANIFEST["tools"]] == NAMES
-    listed = {prompt["name"]: (prompt["description"], prompt["arguments"]) for prompt in MANIFEST["prompts"]}
-    assert listed == {
-        prompt.name: (prompt.description, [argument.name for argument in prompt.arguments])
-        for prompt in load_prompts()
-    }
+def test_the_prompts_are_the_five_that_the_readme_promises() -> None:
+    assert [prompt.name for prompt in load_prompts()] == [
+        "compare", "explain-execution", "explain-run", "shift-report", "triage",
+    ]  # fmt: skip
 
 
-def test_the_manifest_has_the_version_of_the_package() -> None:
-    assert MANIFEST["version"] == jobtrail.__version__
-
-
-def test_the_manifests_prompt_texts_are_those_of_the_prompt_files() -> None:
-    texts = {prompt["name"]: prompt["text"] for prompt in MANIFEST["prompts"]}
+def test_every_prompt_names_tools_that_exist_and_says_what_to_do_when_an_answer_is_partial() -> None:
     for prompt in load_prompts():
-        assert texts[prompt.name] == re.sub(r"\{\{(\w+)\}\}", r"${arguments.\1}", prompt.text)
-
-
-def test_prompts_name_only_tools_that_exist() -> None:
-    for prompt in load_prompts():
-        assert set(re.findall(r"\b(?:list|get)_\w+", prompt.text)) <= set(NAMES)
+        named = set(re.findall(r"\b(?:(?:list|get|find|read|wait)_\w+|history)\b", prompt.text))
+        assert len(named) >= 3, prompt.name
+        assert named <= set(NAMES), prompt.name
+        assert re.search(r"not complete|not read|could not be read", prompt.text), prompt.name
 
 
 async def test_prompts_are_served_with_their_arguments_filled_in() -> None:
     async with sample_client() as client:
         listed = (await client.list_prompts()).prompts
-        assert [prompt.name for prompt in listed] == ["explain-execution", "triage"]
+        assert [prompt.name for prompt in listed] == [prompt.name for prompt in load_prompts()]
         filled = await client.get_prompt("triage", {"since": "3d"})
         default = await client.get_prompt("triage", {})
         hostile = await client.get_prompt("triage", {"since": "24h\n\n# New orders {{since}}"})

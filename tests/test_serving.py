@@ -25,6 +25,7 @@ from mcp.client.streamable_http import streamable_http_client
 from pydantic import SecretStr
 
 from jobtrail.errors import SettingsError
+from jobtrail.prompts import load_prompts
 from jobtrail.serving import HttpBind
 from jobtrail.tools import TOOLS
 from tests.sample import SAMPLE, answer, text_of
@@ -70,7 +71,7 @@ async def check_everything(client: Client, mode: str) -> None:
     _, page = await answer(client, "list_jobs", limit=3)
     assert len(page["items"]) == 3
     prompts = (await client.list_prompts()).prompts
-    assert [prompt.name for prompt in prompts] == ["explain-execution", "triage"]
+    assert [prompt.name for prompt in prompts] == [prompt.name for prompt in load_prompts()]
     triage = await client.get_prompt("triage", {"since": "3d"})
     assert "3d" in str(triage.messages[0].content)
 

@@ -7,29 +7,36 @@ import inspect
 import logging
 import traceback
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
 import anyio
-from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.apps import APP_MIME_TYPE, Apps
+from mcp.server.caching import CacheHint
+from mcp.server.mcpserver.resources import FunctionResource
 from mcp.server.mcpserver.tools import Tool
-from mcp.shared.exceptions import MCPError
-from mcp.types import INVALID_PARAMS, CallToolResult, TextContent, ToolAnnotations
-from pydantic import ValidationError
+from mcp.server.subscriptions import ResourceUpdated
+from mcp.types import CallToolResult, TextContent, ToolAnnotations
 
 from jobtrail import __version__
-from jobtrail.errors import JobtrailError, clean, closest, shown
+from jobtrail.board import BOARD_URI, board_html
+from jobtrail.completing import Completing
+from jobtrail.endpoint import Endpoint, Served, failed
+from jobtrail.errors import JobtrailError
+from jobtrail.icons import icon
+from jobtrail.instructions import instructions
 from jobtrail.prompts import add_prompts
 from jobtrail.render import render
+from jobtrail.resources import Watching
 from jobtrail.sources import open_sources
-from jobtrail.tools import TOOLS, State, ToolSpec
+from jobtrail.tools import TOOLS, ToolSpec
 from jobtrail.window import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable
+    from collections.abc import AsyncGenerator, Callable, Mapping
 
     import httpx2
-    from mcp.types import GetPromptResult, InputRequiredResult
+    from mcp.server.caching import CacheableMethod
+    from mcp.server.mcpserver import MCPServer
     from pydantic import BaseModel
 
     from jobtrail.settings import Settings
@@ -38,22 +45,23 @@ __all__ = ["build_server"]
 
 logger = logging.getLogger(__name__)
 
+_LISTED_MS = 600_000
+_CACHE_HINTS: Mapping[CacheableMethod, CacheHint] = {
+    # What a process lists does not change while it lives; only resources depend on its configuration.
+    "tools/list": CacheHint(_LISTED_MS, "public"),
+    "prompts/list": CacheHint(_LISTED_MS, "public"),
+    "resources/templates/list": CacheHint(_LISTED_MS, "public"),
+    "resources/list": CacheHint(_LISTED_MS, "private"),
+    "server/discover": CacheHint(_LISTED_MS, "private"),
+}
+
 CALL_SECONDS = 50.0
 """What one call may take: desktop clients give up at about 60 s."""
-
-_INSTRUCTIONS = """\
-Jobtrail answers what ran, what failed and why, over {sources}. It only reads.
-"What broke?": find_failures, across all sources. "Is it getting worse?": history. "Is it done?": wait_for.
-To look around begin with list_jobs. Kind job: list_executions, then get_execution (causes), then list_tasks. \
-Kind task or service: list_runs, then get_run. read_log shows logs.
-Every list says how much it covers. When it ends in a line `more:`, make exactly that call to go on; \
-a cursor is given alone. Say "nothing failed" only when an answer is complete.\
-"""
 
 
 def build_server(
     settings: Settings, transport: httpx2.AsyncBaseTransport | None = None, clock: Clock | None = None
-) -> MCPServer[State]:
+) -> Endpoint:
     """Return the server over the configured sources.
 
     Args:
@@ -64,21 +72,27 @@ def build_server(
     clock = clock or Clock(settings.zone(), settings.timezone)
 
     @asynccontextmanager
-    async def lifespan(_server: MCPServer[State]) -> AsyncGenerator[State]:
+    async def lifespan(_server: MCPServer[Served]) -> AsyncGenerator[Served]:
         sources = open_sources(settings, transport, clock)
         try:
-            yield State(sources, clock)
+            async with anyio.create_task_group() as group:
+                watching = Watching(sources, group, lambda uri: server.bus.publish(ResourceUpdated(uri)))
+                yield Served(sources, clock, watching, Completing(sources, clock, group))
+                group.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
                 await sources.aclose()
 
-    names = ", ".join(f"{one.name} ({one.kind})" for one in settings.sources)
-    server = _Server(
+    server = Endpoint(
         name="jobtrail",
         title="Jobtrail",
         version=__version__,
-        instructions=_INSTRUCTIONS.format(sources=f"{names}; default {settings.default}"),
+        instructions=instructions(settings),
+        # No icons: the SDK would repeat them with every answer, beside the name and version.
         tools=[_tool(spec) for spec in TOOLS],
+        sources=[one.name for one in settings.sources],
+        extensions=[_board()],
+        cache_hints=_CACHE_HINTS,
         lifespan=lifespan,
         log_level=settings.log_level,
     )
@@ -86,76 +100,22 @@ def build_server(
     return server
 
 
-class _Server(MCPServer[State]):
-    """The SDK's server with our sentences for arguments that fit no schema."""
-
-    def __init__(self, *, tools: list[Tool], **options: Any) -> None:
-        super().__init__(tools=tools, **options)
-        self._accepted = {tool.name: tuple(tool.parameters.get("properties", {})) for tool in tools}
-
-    async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[State] | None = None
-    ) -> CallToolResult | InputRequiredResult:
-        """Call a tool; a misspelt argument is an error here, where the SDK would drop it in silence."""
-        accepted = self._accepted.get(name)
-        if accepted is None:
-            near = closest(name, self._accepted)
-            known = ", ".join(self._accepted)
-            return _failed(f"there is no tool {shown(name)}; {_did_you_mean(near)}there are {known}")
-        for given, value in arguments.items():
-            if given not in accepted:
-                near = closest(given, accepted)
-                hint = f"{_did_you_mean(near)}it takes {', '.join(accepted)}"
-                return _failed(f"{name} has no argument {shown(given)}; {hint}")
-            if not _is_unicode(value):
-                return _failed(
-                    f"{name}: {given} holds a lone surrogate, which is no text; give it as a list shows it"
-                )
-        try:
-            return await super().call_tool(name, arguments, context)
-        except ToolError as error:
-            if isinstance(error.__cause__, ValidationError):
-                return _failed(_misfit(name, error.__cause__))
-            raise
-
-    async def get_prompt(
-        self, name: str, arguments: dict[str, Any] | None = None, context: Context[State] | None = None
-    ) -> GetPromptResult | InputRequiredResult:
-        """Fill a prompt; what is wrong with the request is said, where the SDK would call it an internal error."""
-        prompts = {prompt.name: prompt for prompt in await self.list_prompts()}
-        if name not in prompts:
-            hint = _did_you_mean(closest(name, prompts))
-            raise MCPError(INVALID_PARAMS, f"there is no prompt {shown(name)}; {hint}there are {', '.join(prompts)}")
-        accepted = {one.name: bool(one.required) for one in prompts[name].arguments or []}
-        for given in arguments or {}:
-            if given not in accepted:
-                raise MCPError(
-                    INVALID_PARAMS, f"{name} has no argument {shown(given)}; it takes {', '.join(accepted)}"
-                )
-        missing = [one for one, required in accepted.items() if required and not (arguments or {}).get(one)]
-        if missing:
-            raise MCPError(INVALID_PARAMS, f"prompt {name} needs {', '.join(missing)}")
-        return await super().get_prompt(name, arguments, context)
-
-
-def _is_unicode(value: Any) -> bool:
-    """Return whether a text can be written as UTF-8: a lone surrogate cannot, and JSON can spell one."""
-    try:
-        ("".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _did_you_mean(near: Any) -> str:
-    return f"did you mean {near[0]}? " if near else ""
-
-
-def _misfit(tool: str, error: ValidationError) -> str:
-    """Return which argument has which wrong type, without pydantic's links."""
-    first = error.errors(include_url=False)[0]
-    name = ".".join(str(part) for part in first["loc"][:1])
-    return f"{tool}: {name}={shown(first['input'])} does not fit: {clean(first['msg'])}"
+def _board() -> Apps:
+    """Return the board as an MCP App: it may connect to nothing and load nothing but itself."""
+    apps = Apps()
+    apps.add_resource(
+        FunctionResource.from_function(
+            board_html,
+            BOARD_URI,
+            name="board",
+            title="Board",
+            description="A picture of an execution's tasks or a job's history, for hosts that show MCP Apps.",
+            mime_type=APP_MIME_TYPE,
+            icons=[icon("history")],
+            meta={"ui": {"csp": {"connectDomains": [], "resourceDomains": []}, "prefersBorder": True}},
+        )
+    )
+    return apps
 
 
 def _answered(answer: BaseModel) -> CallToolResult:
@@ -163,10 +123,6 @@ def _answered(answer: BaseModel) -> CallToolResult:
         content=[TextContent(type="text", text=render(answer))],
         structured_content=answer.model_dump(mode="json", exclude_none=True),
     )
-
-
-def _failed(message: str) -> CallToolResult:
-    return CallToolResult(content=[TextContent(type="text", text=message)], is_error=True)
 
 
 def _tool(spec: ToolSpec) -> Tool:
@@ -182,6 +138,8 @@ def _tool(spec: ToolSpec) -> Tool:
             idempotent_hint=True,
             open_world_hint=True,
         ),
+        icons=[icon(spec.icon)],
+        meta={"ui": {"resourceUri": BOARD_URI}} if spec.board else None,
     )
     if tool.output_schema:
         _slim(tool.output_schema)
@@ -198,14 +156,14 @@ def _translated(spec: ToolSpec) -> Callable[..., Any]:
             with anyio.fail_after(CALL_SECONDS):
                 return _answered(await spec.fn(**arguments))
         except JobtrailError as error:
-            return _failed(str(error))
+            return failed(str(error))
         except TimeoutError:
-            return _failed(
+            return failed(
                 f"the answer took longer than {CALL_SECONDS:g} s and was given up; ask for less: a smaller "
                 "limit, a shorter window, or one job"
             )
         except Exception as error:  # noqa: BLE001 # the top: nothing may leak from here, nor end the server
-            return _failed(_bug(spec.fn.__name__, error))
+            return failed(_bug(spec.fn.__name__, error))
 
     returns = Annotated[CallToolResult, spec.answer]
     signature = inspect.signature(spec.fn, eval_str=True)

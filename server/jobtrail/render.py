@@ -38,7 +38,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-__all__ = ["render", "row_text"]
+__all__ = ["cells", "coverage_text", "render", "row_text"]
 
 
 def render(answer: BaseModel) -> str:
@@ -102,9 +102,14 @@ def _run_row(one: Run) -> dict[str, str]:
     }
 
 
+def cells(item: object) -> dict[str, str]:
+    """Return an item's cells by column, empty where nothing is known."""
+    return _ROWS[type(item)](item)
+
+
 def row_text(item: object) -> str:
     """Return an item's row on a page, before columns that are the same in every row move to the header."""
-    return "\t".join(_ROWS[type(item)](item).values())
+    return "\t".join(cells(item).values())
 
 
 _ROWS: dict[type, Callable[[Any], dict[str, str]]] = {
@@ -115,7 +120,7 @@ _ROWS: dict[type, Callable[[Any], dict[str, str]]] = {
 }
 
 
-def _coverage(page: Page, count: int) -> str:
+def coverage_text(page: Page, count: int) -> str:
     """Return how much of the truth this page and those before it cover."""
     seen, total = page.coverage, page.total
     parts = [f"{count} rows" if count != 1 else "1 row"]
@@ -140,7 +145,7 @@ def _page(page: Page, what: str, tool: str, rows: Sequence[Mapping[str, str]]) -
     header = [
         what,
         of_source(page.source, page.sample),
-        _coverage(page, len(rows)),
+        coverage_text(page, len(rows)),
         filters,
         window_text(page.window) if page.window else "",
         page.sort,

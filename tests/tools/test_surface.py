@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import json
 import re
 from typing import TYPE_CHECKING, Any
@@ -9,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import tiktoken
 
+from jobtrail.app import build_server
+from jobtrail.settings import Settings, SourceSettings
 from jobtrail.tools import TOOLS
-from tests.sample import sample_client
+from tests.sample import SAMPLE, sample_client
 
 if TYPE_CHECKING:
     from mcp.types import Tool
@@ -87,9 +90,48 @@ async def test_every_list_tool_takes_limit_cursor_and_source(tools: list[Tool]) 
             assert {"limit", "cursor", "source"} <= tool.input_schema["properties"].keys()
 
 
-async def test_the_instructions_teach_paging_in_under_1500_characters() -> None:
+def sources(*kinds: Any) -> Settings:
+    named = [SourceSettings(name=f"{kind}-{number}" + "x" * 25, kind=kind) for number, kind in enumerate(kinds)]
+    return Settings(sources=tuple(named), default=named[0].name)
+
+
+@pytest.mark.parametrize(
+    ("settings", "tools"),
+    [
+        (SAMPLE, {"list_executions", "list_runs"}),
+        (sources("blaxel"), {"list_executions"}),
+        (sources("runwisp"), {"list_runs"}),
+        (sources(*["blaxel", "runwisp"] * 20), {"list_executions", "list_runs"}),
+    ],
+)
+def test_the_instructions_teach_paging_in_under_1500_characters_for_what_is_configured(
+    settings: Settings, tools: set[str]
+) -> None:
+    text = build_server(settings).instructions or ""
+    assert "`more:`" in text
+    assert "a cursor is given alone" in text
+    assert '"nothing failed" only when an answer is complete' in text
+    assert {name for name in ("list_executions", "list_runs") if name in text} == tools
+    assert settings.default in text
+    assert len(text) < 1_500
+
+
+async def test_every_tool_has_a_title_and_a_picture_that_needs_no_network(tools: list[Tool]) -> None:
+    for tool in tools:
+        assert tool.title
+        (icon,) = tool.icons or []
+        assert icon.src.startswith("data:image/svg+xml;base64,")
+        assert base64.b64decode(icon.src.partition(",")[2]).startswith(b"<svg ")
+    assert len({tool.icons[0].src for tool in tools if tool.icons}) == len(tools)
+
+
+async def test_lists_say_how_long_they_hold_and_answers_do_not() -> None:
     async with sample_client() as client:
-        instructions: Any = client.instructions
-    assert "more:" in instructions
-    assert "embedded" in instructions
-    assert len(instructions) < 1_500
+        for listed, scope in (
+            (await client.list_tools(), "public"),
+            (await client.list_prompts(), "public"),
+            (await client.list_resource_templates(), "public"),
+            (await client.list_resources(), "private"),
+        ):
+            assert (listed.ttl_ms, listed.cache_scope) == (600_000, scope)
+        assert (await client.read_resource("jobtrail://embedded/jobs")).ttl_ms == 0

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 __all__ = [
     "NEWEST_FIRST",
     "SHORTEST_QUERY",
+    "About",
     "Ask",
     "Explained",
     "FullExecution",
@@ -103,6 +104,19 @@ class FullExecution:
     tasks: Sequence[Task] | None
     parallelism: int | None
     timeout_s: int | None
+
+
+@dataclass(frozen=True)
+class About:
+    """What is known of an upstream beside what it lists.
+
+    Attributes:
+        speaks: its dialect, and its version where it tells it.
+        ahead: seconds that its clock is ahead of ours; None where it does not tell its time.
+    """
+
+    speaks: str
+    ahead: float | None = None
 
 
 def read_sort(text: str | None, allowed: Sequence[str], default: Sort) -> Sort:
@@ -196,6 +210,14 @@ class Source:
     async def aclose(self) -> None:
         """Close connections."""
 
+    async def about(self) -> About:
+        """Return what is known of the upstream, after it has answered something.
+
+        Raises:
+            UpstreamError: it was asked for its version and did not answer.
+        """
+        return About(self.kind)
+
     def jobs(self, ask: Ask) -> Listing[Job]:
         """List definitions."""
         raise NotImplementedError
@@ -214,6 +236,14 @@ class Source:
 
     async def execution(self, job: str, execution: str) -> FullExecution:
         """Return one execution."""
+        raise self._has_no("executions", "get_run(run=…)")
+
+    async def owner(self, execution: str) -> str:
+        """Return the job of an execution.
+
+        Raises:
+            UnknownName: no job has it.
+        """
         raise self._has_no("executions", "get_run(run=…)")
 
     def tasks(self, job: str, execution: str, ask: Ask) -> Listing[Task]:

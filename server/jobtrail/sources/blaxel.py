@@ -23,6 +23,7 @@ from jobtrail.paging import Batch, Spot
 from jobtrail.sources.base import (
     NEWEST_FIRST,
     SHORTEST_QUERY,
+    About,
     Ask,
     Explained,
     FullExecution,
@@ -32,6 +33,7 @@ from jobtrail.sources.base import (
     within_window,
 )
 from jobtrail.sources.blaxel_logs import Endpoint, Span, TaskLog
+from jobtrail.sources.blaxel_owners import Owners
 from jobtrail.sources.blaxel_wire import (
     DEPLOYMENTS,
     EXECUTION_WORDS,
@@ -82,6 +84,7 @@ class Blaxel(Source):
         super().__init__(name, fingerprint)
         self._http = http
         self._logs = Endpoint(http)
+        self._owners = Owners(http, name)
         # Executions that were seen to have ended, whose task pages read from then on are final.
         self._ended: dict[tuple[str, str], None] = {}
 
@@ -93,6 +96,10 @@ class Blaxel(Source):
     async def aclose(self) -> None:
         """Close connections."""
         await self._http.client.aclose()
+
+    async def about(self) -> About:
+        """Return which version of the API is spoken."""
+        return About(f"Blaxel-Version {VERSION}", self._http.ahead)
 
     def jobs(self, ask: Ask) -> Listing[Job]:
         """List batch jobs (`GET /jobs`: cursor, limit 200, sort, q, status).
@@ -147,6 +154,10 @@ class Blaxel(Source):
         if full.execution.status in ENDED:
             self._remember_end(job, execution)
         return full
+
+    async def owner(self, execution: str) -> str:
+        """Return the job of an execution; the API has no path from one to the other, so jobs are asked in turn."""
+        return await self._owners.of(execution, self.jobs(Ask(sort=NEWEST_FIRST)))
 
     def _remember_end(self, job: str, execution: str) -> None:
         self._ended[job, execution] = None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from jobtrail.errors import UnknownName, shown
 from jobtrail.models import Job
 from jobtrail.paging import EVERYTHING, Chain, Walk, walk
-from jobtrail.sources.base import Ask, Explained, FullExecution, Sort, Source, unknown_name
+from jobtrail.sources.base import About, Ask, Explained, FullExecution, Sort, Source, unknown_name
 from jobtrail.sources.blaxel_wire import DEPLOYMENTS, EXECUTION_WORDS, TASK_WORDS
 from jobtrail.sources.runwisp_wire import RUN_WORDS
 
@@ -78,6 +78,10 @@ class Embedded(Source):
         await self._runwisp.aclose()
         await self._close()
 
+    async def about(self) -> About:
+        """Return which APIs are spoken in-process; its clock is ours."""
+        return About(f"{(await self._blaxel.about()).speaks} and {(await self._runwisp.about()).speaks}")
+
     def jobs(self, ask: Ask) -> Listing[Job]:
         """List batch jobs, then scheduled tasks; a deployment status or a time order has only the former."""
         batch = self._blaxel.jobs(ask)
@@ -117,6 +121,10 @@ class Embedded(Source):
     async def execution(self, job: str, execution: str) -> FullExecution:
         """Return one execution."""
         return await self._blaxel.execution(job, execution)
+
+    async def owner(self, execution: str) -> str:
+        """Return the job of an execution."""
+        return await self._blaxel.owner(execution)
 
     def tasks(self, job: str, execution: str, ask: Ask) -> Listing[Task]:
         """List the tasks of an execution."""

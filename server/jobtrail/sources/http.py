@@ -7,6 +7,7 @@ Only GET is retried: on connection errors, 429 and 5xx, with jittered backoff, h
 from __future__ import annotations
 
 import json
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -76,6 +77,7 @@ class Http:
         fix: which setting to look at when credentials are refused.
         sample: whether the last answer said that it is sample data.
         memory: answers that will not change any more; None where they cost nothing.
+        ahead: seconds that the upstream's clock was ahead of ours at the last answer that told its time.
     """
 
     client: httpx2.AsyncClient
@@ -84,6 +86,7 @@ class Http:
     limits: HttpLimits = field(default_factory=HttpLimits)
     sample: bool = False
     memory: Memory | None = None
+    ahead: float | None = None
 
     async def get(
         self,
@@ -135,8 +138,10 @@ class Http:
     async def _once(self, path: str, params: Mapping[str, str | int] | None) -> bytes:
         import httpx2  # noqa: PLC0415 # see stamina
 
+        sent = time.time()
         try:
             async with self.client.stream("GET", path, params=params) as response:
+                self._compare_clocks(response, sent)
                 if response.status_code >= _CLIENT_ERROR:
                     body = await _read(response, _ERROR_BODY)
                     raise error_from(response, body, who=self.who, fix=self.fix)
@@ -173,6 +178,13 @@ class Http:
                 f"address may point at a web page or a proxy instead of the API; {self.fix}"
             )
         self.sample = response.headers.get(SAMPLE_HEADER) == "sample"
+
+    def _compare_clocks(self, response: httpx2.Response, sent: float) -> None:
+        """Note how far the upstream's clock is ahead; what a cache has kept (RFC 9111) tells an old time."""
+        told = _moment(response.headers.get("date", "")) if "age" not in response.headers else None
+        if told is not None:
+            # The header has whole seconds, so that half of one has passed since, on average.
+            self.ahead = told.timestamp() + 0.5 - (sent + time.time()) / 2
 
     def _wait(self, error: Exception) -> bool | float:
         """Decide on a retry: no, yes after the backoff, or yes after what the upstream asked for."""
@@ -277,11 +289,17 @@ def _retry_after(response: httpx2.Response) -> float | None:
         return None
     except ValueError:
         pass
+    moment = _moment(value)
+    return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
+
+
+def _moment(value: str) -> datetime | None:
+    """Return a date of HTTP as a moment; None for anything else."""
     try:
         moment = parsedate_to_datetime(value)
     except (ValueError, OverflowError):
         return None
-    return max(0.0, (moment.replace(tzinfo=moment.tzinfo or UTC) - datetime.now(UTC)).total_seconds())
+    return moment.replace(tzinfo=moment.tzinfo or UTC)
 
 
 def _said(response: httpx2.Response, body: bytes) -> str:

@@ -12,16 +12,17 @@ from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 
-from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, UnreadableAnswer, Unsupported, shown
+from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, UnreadableAnswer, Unsupported, clean, shown
 from jobtrail.models import Job, JobDetail, LogTail, Run, Total
 from jobtrail.paging import AT_ONCE, Batch, Chain, Spot
-from jobtrail.sources.base import NEWEST_FIRST, Ask, Explained, Sort, Source, unknown_name, within_window
+from jobtrail.sources.base import NEWEST_FIRST, About, Ask, Explained, Sort, Source, unknown_name, within_window
 from jobtrail.sources.runwisp_events import follow_runs
 from jobtrail.sources.runwisp_logs import RunLog, WireLog
 from jobtrail.sources.runwisp_runs import Failures, KeyListing, OffsetListing, Runs
 from jobtrail.sources.runwisp_wire import (
     RUN_WORDS,
     RUN_WORDS_1,
+    WireDaemon,
     WireRun,
     WireTaskDefinition,
     WireTasks,
@@ -81,6 +82,16 @@ class RunWisp(Source):
             except (NotFound, UnreadableAnswer, Rejected):
                 self._modern = False
         return self._modern
+
+    async def about(self) -> About:
+        """Return the dialect, and the daemon's version (`GET /api/daemon`, 1.x only)."""
+        if not await self.modern():
+            return About("RunWisp older than 1.0: task by task, no logs", self._http.ahead)
+        try:
+            daemon = parse(WireDaemon, await self._http.get("api/daemon"), self._http.who)
+        except (NotFound, Rejected, UnreadableAnswer):
+            daemon = WireDaemon()
+        return About(f"RunWisp {clean(daemon.version or '1.x', 40)}, dialect 1.x", self._http.ahead)
 
     async def definitions(self) -> list[WireTaskDefinition]:
         """Read every task definition (`GET /api/tasks`, which does not page)."""

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from jobtrail.models import Status
 
-__all__ = ["RUN_WORDS", "RUN_WORDS_1", "WireRun", "WireRuns", "WireTaskDefinition", "WireTasks"]
+__all__ = ["RUN_WORDS", "RUN_WORDS_1", "WireDaemon", "WireRun", "WireRuns", "WireTaskDefinition", "WireTasks"]
 
 RUN_WORDS_1: Mapping[str, Status] = {
     "pending": "queued",
@@ -46,6 +46,12 @@ _NANOSECONDS = 1_000_000_000
 
 def _either(camel: str, *others: str) -> AliasChoices:
     return AliasChoices(camel, *others)
+
+
+class WireDaemon(Wire):
+    """Schema of `GET /api/daemon`, as far as it tells who answers."""
+
+    version: str | None = None
 
 
 class WireRun(Wire):

@@ -1,0 +1,46 @@
+/* Elements: made here alone. Whatever comes from a tool becomes a text node or an attribute, never markup. */
+
+function el(tag, props = {}, ...children) {
+  const node = document.createElement(tag);
+  for (const [name, value] of Object.entries(props)) {
+    if (value === undefined || value === null || value === false) continue;
+    if (name.startsWith("on")) node.addEventListener(name.slice(2), value);
+    else if (name === "class") node.className = value;
+    else node.setAttribute(name, value === true ? "" : String(value));
+  }
+  node.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== ""));
+  return node;
+}
+
+function button(text, onclick, props = {}) {
+  return el("button", { type: "button", onclick, ...props }, text);
+}
+
+/* Text of an upstream: set apart, so that its direction does not turn what stands beside it. */
+function foreign(text, props = {}) {
+  return el("bdi", props, text ?? "");
+}
+
+function facts(pairs) {
+  const known = pairs.filter(([, value]) => value !== "" && value !== null && value !== undefined);
+  return el("dl", { class: "facts" }, known.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+}
+
+function notes(lines, title = "") {
+  if (!lines?.length) return null;
+  return el("ul", { class: "notes", "aria-label": title || "Notes" }, lines.map((line) => el("li", {}, foreign(line))));
+}
+
+/* A failure in the tool's own words, and what can be done about it. */
+function trouble(title, text, ...actions) {
+  return el("div", { class: "trouble", role: "alert" }, el("h2", {}, title), el("p", {}, foreign(text)),
+    actions.length ? el("p", { class: "actions" }, actions) : "");
+}
+
+function say(text) {
+  document.getElementById("said").textContent = text;
+}
+
+function sampleTag(answer) {
+  return answer.sample ? el("span", { class: "tag" }, "sample data") : null;
+}

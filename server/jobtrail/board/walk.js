@@ -1,0 +1,86 @@
+/* One walk through the pages of a list: drawn as they come, paused and resumed, and honest about where it stands. */
+
+const PAGE = 100;
+const PAUSE_AFTER = 20_000;
+
+class Walk {
+  items = [];
+  notes = new Set();
+  coverage = null;
+  total = null;
+  error = "";
+  state = "paused"; // paused · loading · failed · ended
+  #cursor = "";
+  #pauseAt = PAUSE_AFTER;
+  #under = false; // a page is under way, whatever the state became meanwhile
+
+  /* ask(arguments, signal) answers a page; changed(newItems) is told after each and at each change of state. */
+  constructor(ask, first, changed, signal) {
+    this.ask = ask;
+    this.first = first;
+    this.changed = changed;
+    this.signal = signal;
+  }
+
+  async run() {
+    if (this.state === "loading" || this.state === "ended") return;
+    this.#turn("loading");
+    if (this.#under) return;
+    this.#under = true;
+    try {
+      await this.#pages();
+    } finally {
+      this.#under = false;
+    }
+  }
+
+  async #pages() {
+    while (this.state === "loading") {
+      let page;
+      try {
+        page = await this.ask(this.#cursor ? { cursor: this.#cursor } : { ...this.first, limit: PAGE }, this.signal);
+      } catch (error) {
+        if (this.signal.aborted) return;
+        this.error = error.message;
+        this.#turn("failed");
+        return;
+      }
+      if (this.signal.aborted) return;
+      this.#take(page);
+    }
+  }
+
+  pause() {
+    if (this.state === "loading") this.#turn("paused");
+  }
+
+  /* Nothing is left to read, and the answer says so itself. */
+  get complete() {
+    return this.state === "ended" && this.coverage.complete;
+  }
+
+  #take(page) {
+    this.items.push(...page.items);
+    for (const note of page.notes ?? []) this.notes.add(note);
+    this.coverage = page.coverage;
+    this.total = page.total;
+    const stuck = page.cursor && page.cursor === this.#cursor;
+    this.#cursor = page.cursor ?? "";
+    if (stuck) {
+      this.error = "the source hands out the same page again and again";
+      this.state = "failed";
+    } else if (!page.cursor) this.state = "ended";
+    else if (this.items.length >= this.#pauseAt) {
+      // More than most people look at: they say whether to go on.
+      this.#pauseAt += PAUSE_AFTER;
+      this.state = "paused";
+    }
+    this.changed(page.items);
+  }
+
+  #turn(state) {
+    this.state = state;
+    if (state === "loading") this.error = "";
+    this.changed([]);
+  }
+}

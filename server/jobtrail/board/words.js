@@ -1,0 +1,61 @@
+/* How statuses, counts, times and lengths are written. Times are UTC, as in every answer; what is unknown stays so. */
+
+const STATUSES = ["failed", "timeout", "running", "queued", "cancelled", "skipped", "unknown", "succeeded"];
+const GLYPHS = {
+  succeeded: "✓", failed: "✕", timeout: "◷", running: "▸", queued: "○", cancelled: "⊘", skipped: "»", unknown: "?",
+};
+const BAD = new Set(["failed", "timeout"]);
+
+/* A status as a class name: a word that is not known here is drawn as unknown. */
+function kindOf(status) {
+  return status in GLYPHS ? status : "unknown";
+}
+
+function statusMark(status, raw) {
+  const kind = kindOf(status);
+  return el("span", { class: `status is-${kind}` }, el("span", { class: "glyph", "aria-hidden": "true" }, GLYPHS[kind]),
+    raw ? `${status} (${raw})` : String(status));
+}
+
+const numbers = new Intl.NumberFormat("en-US");
+const count = (value) => (value === undefined || value === null ? "" : numbers.format(value));
+const plural = (value, one, many = `${one}s`) => `${count(value)} ${value === 1 ? one : many}`;
+const percent = (rate) => (rate === undefined || rate === null ? "" : `${Math.round(rate * 100)}%`);
+
+function lasting(seconds) {
+  if (seconds === undefined || seconds === null || Number.isNaN(seconds)) return "";
+  if (seconds < 1) return `${Math.round(seconds * 1000)}ms`;
+  if (seconds < 10) return `${seconds.toFixed(1)}s`;
+  const whole = Math.round(seconds);
+  const parts = [[Math.floor(whole / 3600), "h"], [Math.floor(whole / 60) % 60, "m"], [whole % 60, "s"]];
+  const first = parts.findIndex(([value]) => value);
+  return parts.slice(first).filter(([value]) => value).map(([value, unit], place) =>
+    `${place ? String(value).padStart(2, "0") : value}${unit}`).join(" ");
+}
+
+/* Milliseconds since 1970, NaN where a time is not known. */
+function instant(text) {
+  return text ? Date.parse(text) : NaN;
+}
+
+function iso(ms) {
+  return Number.isFinite(ms) ? new Date(ms).toISOString() : "";
+}
+
+function moment(text) {
+  const known = iso(typeof text === "number" ? text : instant(text));
+  return known ? `${known.slice(0, 10)} ${known.slice(11, 19)}` : "";
+}
+
+function clock(ms) {
+  return iso(ms).slice(11, 19);
+}
+
+const DAY = 86_400_000;
+
+/* A moment as short as the span that it is shown in allows. */
+function tick(ms, span) {
+  const text = iso(ms);
+  if (span > 2 * DAY) return text.slice(5, 10);
+  return span > 20 * 60_000 ? text.slice(11, 16) : text.slice(11, 19);
+}

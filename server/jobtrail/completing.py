@@ -1,0 +1,212 @@
+"""Names that an argument could have, from the live sources: fast, or few.
+
+It is asked at every keystroke, so each list is kept for some seconds, one look takes a bounded time, and
+a source that fails or is slow leaves its names out: a completion is a help, not an answer.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar
+
+import anyio
+
+from jobtrail.errors import JobtrailError
+from jobtrail.models import Execution, Job, Run, Task, Window
+from jobtrail.paging import Budget, Walk, together, walk
+from jobtrail.sources.across import Attempt, survey
+from jobtrail.sources.base import NEWEST_FIRST, SHORTEST_QUERY, Ask
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from anyio.abc import TaskGroup
+
+    from jobtrail.sources import Source, Sources
+    from jobtrail.window import Clock
+
+    Key = tuple[str, ...]
+
+__all__ = ["MOST", "Completing", "Names"]
+
+logger = logging.getLogger(__name__)
+
+
+class _Finder(Protocol):
+    @property
+    def __name__(self) -> str: ...
+    async def __call__(self, source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names: ...
+
+
+MOST = 100
+"""Values of one completion (MCP, completion/complete)."""
+SECONDS = 1.5
+"""What one completion waits for names."""
+_LONGEST_S = 10.0
+_KEPT_S = 10.0
+_KEPT = 50
+_JOBS_READ = 200
+_RECENT = timedelta(days=7)
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Names:
+    """Names that fit, best first.
+
+    Attributes:
+        more: whether there may be others that fit.
+        every: whether they are all there are, whatever was typed.
+    """
+
+    values: Sequence[str] = ()
+    more: bool = False
+    every: bool = False
+
+
+@dataclass
+class Completing:
+    """Completes names over the configured sources."""
+
+    sources: Sources
+    clock: Clock
+    group: TaskGroup
+    _kept: dict[Key, tuple[float, Names]] = field(default_factory=dict["Key", tuple[float, Names]])
+    _under_way: dict[Key, anyio.Event] = field(default_factory=dict["Key", anyio.Event])
+
+    async def complete(self, what: str, begun: str, known: Mapping[str, str]) -> Names:
+        """Return names that begin with, or else contain, what was typed.
+
+        Args:
+            what: `source`, `job`, `execution`, `task` or `run`; anything else has no names.
+            begun: what was typed so far, in any case.
+            known: other arguments that were given already.
+        """
+        if what == "source":
+            return _fitting(Names(self.sources.names), begun)
+        finders: dict[str, _Finder] = {"job": _jobs, "execution": _executions, "task": _tasks, "run": _runs}
+        finder = finders.get(what)
+        if finder is None:
+            return Names()
+        given = {name: value for name, value in known.items() if value}
+        found: dict[str, Names] = {}
+        with anyio.move_on_after(SECONDS) as bound:
+            asked = self._asked(what, given)
+            await together({one.name: partial(self._of, finder, one, begun, given, found) for one in asked})
+        values = list(dict.fromkeys(name for one in found.values() for name in one.values))
+        more = bound.cancelled_caught or any(one.more for one in found.values())
+        return _fitting(Names(values, more), begun)
+
+    def _asked(self, what: str, known: Mapping[str, str]) -> list[Source]:
+        """Return the sources that can have such a name: the one that is given, or all."""
+        if known.get("source"):
+            try:
+                return [self.sources.get(known["source"])]
+            except JobtrailError:
+                return []
+        kinds = {"execution": ("has_executions",), "run": ("has_runs",)}.get(what, ("has_executions", "has_runs"))
+        return [one for one in self.sources.all() if any(getattr(one, kind) for kind in kinds)]
+
+    async def _of(
+        self, finder: _Finder, source: Source, begun: str, known: Mapping[str, str], found: dict[str, Names]
+    ) -> None:
+        """Ask one source, or what is kept of it; what takes too long goes on, for the next keystroke."""
+        of_all = (finder.__name__, source.name, *(f"{name}={known[name]}" for name in sorted(known)))
+        exact = (*of_all, begun.lower())
+        if (names := self._recent(of_all) or self._recent(exact)) is None:
+            if exact not in self._under_way:
+                self._under_way[exact] = anyio.Event()
+                self.group.start_soon(self._find, partial(finder, source, begun, known, self.clock), of_all, exact)
+            await self._under_way[exact].wait()
+            names = self._recent(of_all) or self._recent(exact) or Names()
+        found[source.name] = names
+
+    async def _find(self, find: Callable[[], Awaitable[Names]], of_all: Key, exact: Key) -> None:
+        try:
+            with anyio.fail_after(_LONGEST_S):
+                names = await find()
+        except (JobtrailError, TimeoutError) as error:
+            logger.debug("nothing to complete from %s: %s", of_all[1], type(error).__name__)
+            names = Names()
+        if len(self._kept) >= _KEPT:
+            del self._kept[next(iter(self._kept))]
+        self._kept[of_all if names.every else exact] = (anyio.current_time(), names)
+        self._under_way.pop(exact).set()
+
+    def _recent(self, key: Key) -> Names | None:
+        at, names = self._kept.get(key, (0.0, None))
+        return names if anyio.current_time() - at <= _KEPT_S else None
+
+
+def _fitting(names: Names, begun: str) -> Names:
+    """Return those that begin with what was typed, then those that contain it, no more than may be sent."""
+    low = begun.strip().lower()
+    first = [name for name in names.values if name.lower().startswith(low)]
+    fitting = first + [name for name in names.values if low in name.lower() and not name.lower().startswith(low)]
+    return Names(fitting[:MOST], names.more or len(fitting) > MOST)
+
+
+async def _all_jobs(source: Source, begun: str) -> tuple[list[Job], Names]:
+    """Return the jobs of a source, searched by it where they do not fit on a page, and names yet without values."""
+    how = Walk[Job](limit=_JOBS_READ, budget=Budget(items=_JOBS_READ, seconds=_LONGEST_S))
+    walked = await walk(source.jobs(Ask(sort=source.job_sort)), how)
+    every = walked.spot is None
+    if not every and len(begun.strip()) >= SHORTEST_QUERY:
+        walked = await walk(source.jobs(Ask(sort=source.job_sort, query=begun.strip())), how)
+    return walked.items, Names(more=walked.spot is not None, every=every)
+
+
+async def _jobs(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
+    del known, clock
+    jobs, names = await _all_jobs(source, begun)
+    return replace(names, values=[job.name for job in jobs])
+
+
+async def _tasks(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
+    """Return the tasks of the execution that is given, else the names of scheduled tasks."""
+    del clock
+    if source.has_executions and {"job", "execution"} <= known.keys():
+        listing = source.tasks(known["job"], known["execution"], Ask(sort=NEWEST_FIRST, query=begun.strip() or None))
+        walked = await walk(listing, _begun(Walk[Task](limit=MOST), begun, lambda one: one.name))
+        return Names([task.name for task in walked.items], walked.spot is not None)
+    if not source.has_runs:
+        return Names()
+    jobs, names = await _all_jobs(source, begun)
+    return replace(names, values=[job.name for job in jobs if job.kind != "job"])
+
+
+async def _executions(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
+    """Return the newest executions of the job that is given, else of all jobs."""
+    if not source.has_executions:
+        return Names()
+    if "job" in known:
+        listing = source.executions(known["job"], Ask(sort=NEWEST_FIRST))
+        walked = await walk(listing, _begun(Walk[Execution](limit=MOST), begun, lambda one: one.id))
+        return Names([one.id for one in walked.items], walked.spot is not None)
+    now = clock.now()
+    there = await survey([source], None, None, Window(since=now - _RECENT, now=now), _LONGEST_S)
+    merged = await walk(there.merged(), _begun(Walk[Attempt](limit=MOST), begun, lambda one: one.id))
+    return Names([one.id for one in merged.items if isinstance(one.item, Execution)], merged.spot is not None)
+
+
+async def _runs(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
+    del clock
+    if not source.has_runs:
+        return Names()
+    listing = await source.runs(known.get("task"), Ask(sort=NEWEST_FIRST))
+    walked = await walk(listing, _begun(Walk[Run](limit=MOST), begun, lambda one: one.id))
+    return Names([one.id for one in walked.items], walked.spot is not None)
+
+
+def _begun(how: Walk[T], begun: str, name: Callable[[T], str]) -> Walk[T]:
+    """Return a walk that keeps what has the text that was typed in its name, within the time of a completion."""
+    low = begun.strip().lower()
+
+    def keep(one: T) -> bool:
+        return low in name(one).lower()
+
+    return replace(how, keep=keep, budget=Budget(items=1_000, seconds=_LONGEST_S))

@@ -1,0 +1,244 @@
+"""The SDK's server, taught our sentences, resources, completion and subscriptions."""
+
+from __future__ import annotations
+
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, cast
+
+from mcp.server.lowlevel.helper_types import ReadResourceContents
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
+from mcp.shared.exceptions import MCPError
+from mcp.types import (
+    INTERNAL_ERROR,
+    INVALID_PARAMS,
+    CallToolResult,
+    CompleteRequestParams,
+    CompleteResult,
+    Completion,
+    EmptyResult,
+    Resource,
+    ResourceTemplate,
+    ResourceTemplateReference,
+    SubscribeRequestParams,
+    SubscriptionsListenRequestParams,
+    TextContent,
+    UnsubscribeRequestParams,
+)
+from pydantic import ValidationError
+
+from jobtrail.errors import AgentError, JobtrailError, clean, closest, shown
+from jobtrail.icons import icon
+from jobtrail.resources import FORMATS, SCHEME, TEMPLATES, Address, read
+from jobtrail.tools import State
+
+if TYPE_CHECKING:
+    from collections.abc import Generator, Iterable, Sequence
+
+    from mcp.server.connection import Connection
+    from mcp.server.context import ServerRequestContext
+    from mcp.server.mcpserver.tools import Tool
+    from mcp.types import GetPromptResult, InputRequiredResult, SubscriptionsListenResult
+    from pydantic.networks import AnyUrl
+
+    from jobtrail.completing import Completing
+    from jobtrail.resources import Watching
+
+__all__ = ["Endpoint", "Served", "failed"]
+
+
+@dataclass(frozen=True)
+class Served(State):
+    """What lives as long as the server: what tools use, and what the rest of the protocol needs."""
+
+    watching: Watching
+    completing: Completing
+
+
+class Endpoint(MCPServer[Served]):
+    """The SDK's server with our sentences, our resources, completion, and subscriptions in both eras.
+
+    Attributes:
+        bus: what carries changes to `subscriptions/listen` streams.
+    """
+
+    def __init__(self, *, tools: list[Tool], sources: Sequence[str], **options: Any) -> None:
+        self._jobs = [_jobs_of(name) for name in sources]
+        self.bus = InMemorySubscriptionBus()
+        super().__init__(tools=tools, subscriptions=self.bus, **options)
+        self._listening = ListenHandler(self.bus)
+        # What MCPServer has no decorator for, or a decorator that hands no context on.
+        add = self._lowlevel_server.add_request_handler
+        add("completion/complete", CompleteRequestParams, self._complete)
+        add("resources/subscribe", SubscribeRequestParams, self._subscribe)
+        add("resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
+        add("subscriptions/listen", SubscriptionsListenRequestParams, self._listen)
+        self._accepted = {tool.name: tuple(tool.parameters.get("properties", {})) for tool in tools}
+
+    async def call_tool(
+        self, name: str, arguments: dict[str, Any], context: Context[Served] | None = None
+    ) -> CallToolResult | InputRequiredResult:
+        """Call a tool; a misspelt argument is an error here, where the SDK would drop it in silence."""
+        accepted = self._accepted.get(name)
+        if accepted is None:
+            near = closest(name, self._accepted)
+            known = ", ".join(self._accepted)
+            return failed(f"there is no tool {shown(name)}; {_did_you_mean(near)}there are {known}")
+        for given, value in arguments.items():
+            if given not in accepted:
+                near = closest(given, accepted)
+                hint = f"{_did_you_mean(near)}it takes {', '.join(accepted)}"
+                return failed(f"{name} has no argument {shown(given)}; {hint}")
+            if not _is_unicode(value):
+                return failed(f"{name}: {given} holds a lone surrogate, which is no text; give it as a list shows it")
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            if isinstance(error.__cause__, ValidationError):
+                return failed(_misfit(name, error.__cause__))
+            raise
+
+    async def get_prompt(
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Served] | None = None
+    ) -> GetPromptResult | InputRequiredResult:
+        """Fill a prompt; what is wrong with the request is said, where the SDK would call it an internal error."""
+        prompts = {prompt.name: prompt for prompt in await self.list_prompts()}
+        if name not in prompts:
+            hint = _did_you_mean(closest(name, prompts))
+            raise MCPError(INVALID_PARAMS, f"there is no prompt {shown(name)}; {hint}there are {', '.join(prompts)}")
+        accepted = {one.name: bool(one.required) for one in prompts[name].arguments or []}
+        for given in arguments or {}:
+            if given not in accepted:
+                raise MCPError(
+                    INVALID_PARAMS, f"{name} has no argument {shown(given)}; it takes {', '.join(accepted)}"
+                )
+        missing = [one for one, required in accepted.items() if required and not (arguments or {}).get(one)]
+        if missing:
+            raise MCPError(INVALID_PARAMS, f"prompt {name} needs {', '.join(missing)}")
+        return await super().get_prompt(name, arguments, context)
+
+    async def list_resources(self) -> list[Resource]:
+        """List the board, and the jobs of each source."""
+        return [*await super().list_resources(), *self._jobs]
+
+    async def list_resource_templates(self) -> list[ResourceTemplate]:
+        """List the kinds of addresses."""
+        return [
+            ResourceTemplate(
+                uri_template=one.uri,
+                name=one.kind,
+                title=one.title,
+                description=one.about,
+                mime_type="text/markdown",
+                icons=[icon(one.icon)],
+            )
+            for one in TEMPLATES
+        ]
+
+    async def read_resource(
+        self, uri: AnyUrl | str, context: Context[Served] | None = None
+    ) -> Iterable[ReadResourceContents] | InputRequiredResult:
+        """Read a resource; an address of ours is a tool's answer in another form."""
+        if context is None or not str(uri).startswith(f"{SCHEME}://"):
+            return await super().read_resource(uri, context)
+        with _said(str(uri)):
+            text, mime = await read(Address.parse(str(uri)), cast("Context[State]", context))
+        return [ReadResourceContents(text, mime)]
+
+    async def _complete(self, ctx: ServerRequestContext[Served], params: CompleteRequestParams) -> CompleteResult:
+        known = (params.context and params.context.arguments) or {}
+        name = params.argument.name
+        if isinstance(params.ref, ResourceTemplateReference):
+            kinds = {one.uri: one.kind for one in TEMPLATES}
+            name = kinds.get(params.ref.uri, "") if name == "id" else name
+            if name == "format":
+                values = [one for one in FORMATS if one.startswith(params.argument.value.lower())]
+                return CompleteResult(completion=Completion(values=values, total=len(values), has_more=False))
+        found = await ctx.lifespan_context.completing.complete(name, params.argument.value, known)
+        total = None if found.more else len(found.values)
+        return CompleteResult(completion=Completion(values=[*found.values], total=total, has_more=found.more))
+
+    async def _subscribe(self, ctx: ServerRequestContext[Served], params: SubscribeRequestParams) -> EmptyResult:
+        """Watch a resource for a client of the 2025 protocols, until it unsubscribes or its connection ends."""
+        connection, watching = _connection(ctx), ctx.lifespan_context.watching
+        if not connection.has_standalone_channel:
+            raise MCPError(
+                INVALID_PARAMS,
+                "this connection has no stream for updates: subscribe over stdio or SSE, or with protocol 2026-07-28",
+            )
+        with _said(params.uri):
+            await watching.add(params.uri, connection, connection.send_resource_updated)
+        connection.exit_stack.callback(watching.drop, params.uri, connection)
+        return EmptyResult()
+
+    async def _unsubscribe(self, ctx: ServerRequestContext[Served], params: UnsubscribeRequestParams) -> EmptyResult:
+        ctx.lifespan_context.watching.drop(params.uri, _connection(ctx))
+        return EmptyResult()
+
+    async def _listen(
+        self, ctx: ServerRequestContext[Served], params: SubscriptionsListenRequestParams
+    ) -> SubscriptionsListenResult:
+        """Watch resources for a client of the 2026 protocol, as long as its stream is open."""
+        watching, holder = ctx.lifespan_context.watching, object()
+        uris = [str(uri) for uri in params.notifications.resource_subscriptions or ()]
+        ours = [uri for uri in uris if uri.startswith(f"{SCHEME}://")]
+        try:
+            for uri in ours:
+                with _said(uri):
+                    await watching.add(uri, holder)
+            return await self._listening(ctx, params)
+        finally:
+            for uri in ours:
+                watching.drop(uri, holder)
+
+
+def _jobs_of(source: str) -> Resource:
+    return Resource(
+        uri=str(Address(source, "jobs")),
+        name=f"jobs-{source}",
+        title=f"Jobs of {source}",
+        description=f"The jobs, scheduled tasks and services of source {source}.",
+        mime_type="text/markdown",
+        icons=[icon("jobs")],
+    )
+
+
+def _connection(ctx: ServerRequestContext[Served]) -> Connection:
+    return ctx.session._connection  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] # the SDK gives handlers no other way to its end
+
+
+@contextmanager
+def _said(uri: str) -> Generator[None]:
+    """Turn what goes wrong with a resource into a protocol error with the same sentence."""
+    try:
+        yield
+    except JobtrailError as error:
+        code = INVALID_PARAMS if isinstance(error, AgentError) else INTERNAL_ERROR
+        raise MCPError(code, str(error), data={"uri": clean(uri)}) from None
+
+
+def _is_unicode(value: Any) -> bool:
+    """Return whether a text can be written as UTF-8: a lone surrogate cannot, and JSON can spell one."""
+    try:
+        ("".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)).encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _did_you_mean(near: Any) -> str:
+    return f"did you mean {near[0]}? " if near else ""
+
+
+def _misfit(tool: str, error: ValidationError) -> str:
+    """Return which argument has which wrong type, without pydantic's links."""
+    first = error.errors(include_url=False)[0]
+    name = ".".join(str(part) for part in first["loc"][:1])
+    return f"{tool}: {name}={shown(first['input'])} does not fit: {clean(first['msg'])}"
+
+
+def failed(message: str) -> CallToolResult:
+    """Return an error that an agent reads as the tool's answer."""
+    return CallToolResult(content=[TextContent(type="text", text=message)], is_error=True)

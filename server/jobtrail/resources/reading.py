@@ -1,0 +1,56 @@
+"""A resource is a tool's answer at an address: the same facts, as Markdown for people or as JSON."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING
+
+from jobtrail.errors import BadArgument, shown
+from jobtrail.resources.markdown import markdown
+from jobtrail.tools.call import LARGEST_LIMIT
+from jobtrail.tools.executions import get_execution
+from jobtrail.tools.jobs import get_job, list_jobs
+from jobtrail.tools.runs import get_run
+
+if TYPE_CHECKING:
+    from mcp.server.mcpserver import Context
+
+    from jobtrail.models import ExecutionDetail, JobDetail, JobPage, RunDetail
+    from jobtrail.resources.addresses import Address
+    from jobtrail.tools import State
+
+__all__ = ["read"]
+
+
+async def read(address: Address, ctx: Context[State]) -> tuple[str, str]:
+    """Return a resource's text and its MIME type.
+
+    Raises:
+        JobtrailError: as the tool that answers it does.
+    """
+    answer = await _answer(address, ctx)
+    if address.json:
+        return json.dumps(answer.to_wire(), ensure_ascii=False), "application/json"
+    return markdown(answer), "text/markdown"
+
+
+async def _answer(address: Address, ctx: Context[State]) -> JobPage | JobDetail | ExecutionDetail | RunDetail:
+    source = ctx.request_context.lifespan_context.sources.get(address.source)
+    match address.kind:
+        case "jobs" if address.cursor is None:
+            return await list_jobs(ctx, limit=LARGEST_LIMIT, source=source.name)
+        case "jobs":
+            page = await list_jobs(ctx, cursor=address.cursor)
+            if page.source != source.name:
+                raise BadArgument(
+                    f"this cursor walks source {shown(page.source)}, not {shown(source.name)}; read "
+                    f"jobtrail://{source.name}/jobs to begin"
+                )
+            return page
+        case "job":
+            return await get_job(ctx, job=address.name, source=source.name)
+        case "execution":
+            job = address.job or await source.owner(address.name)
+            return await get_execution(ctx, job=job, execution=address.name, source=source.name)
+        case "run":
+            return await get_run(ctx, run=address.name, source=source.name)

@@ -1,0 +1,170 @@
+"""Resources that somebody watches: looked at now and then, and told of when they have changed.
+
+The upstreams tell nobody of a change, so each watched address is looked at: soon at first, then more and more
+seldom while nothing happens. What has ended is not looked at any more.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from collections.abc import Hashable
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+import anyio
+
+from jobtrail.errors import AgentError, BadArgument, JobtrailError
+from jobtrail.models import ENDED, Execution, Job, Run
+from jobtrail.paging import Walk, walk
+from jobtrail.resources.addresses import Address
+from jobtrail.sources.base import NEWEST_FIRST, Ask
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from anyio.abc import TaskGroup
+
+    from jobtrail.sources import Source, Sources
+
+    Tell = Callable[[str], Awaitable[None]]
+
+__all__ = ["Watching"]
+
+logger = logging.getLogger(__name__)
+
+_MOST = 50
+_SOONEST_S, _LATEST_S, _SLOWER = 2.0, 30.0, 1.5
+_LONGEST_S = 24 * 3600.0
+_JOBS_SEEN = 200
+
+
+@dataclass(frozen=True)
+class _Look:
+    """How a resource stands: what a change would alter, and whether it can change any more."""
+
+    state: str
+    over: bool = False
+
+
+@dataclass
+class _Watched:
+    address: Address
+    last: _Look | None
+    scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
+    holders: dict[Hashable, Tell | None] = field(default_factory=dict[Hashable, "Tell | None"])
+
+
+class Watching:
+    """The watched addresses of one server."""
+
+    def __init__(self, sources: Sources, group: TaskGroup, publish: Tell) -> None:
+        self._sources = sources
+        self._group = group
+        self._publish = publish
+        self._watched: dict[str, _Watched] = {}
+
+    async def add(self, uri: str, holder: Hashable, tell: Tell | None = None) -> None:
+        """Begin to watch an address for somebody.
+
+        Args:
+            uri: the address, as it will be told.
+            holder: who asks; `drop` takes it back.
+            tell: called with the address when it has changed, beside what is published to all.
+
+        Raises:
+            AgentError: there is no such resource, or too many are watched.
+        """
+        watched = self._watched.get(uri)
+        if watched is None:
+            address = Address.parse(uri)
+            if len(self._watched) >= _MOST:
+                raise BadArgument(f"{_MOST} resources are watched already; unsubscribe from one first")
+            watched = self._watched[uri] = _Watched(address, None)
+            watched.holders[holder] = tell
+            try:
+                # Before the answer, so that no change after it is missed.
+                watched.last = await self._look(watched.address)
+            except AgentError:
+                self.drop(uri, holder)
+                raise
+            if uri in self._watched:
+                self._group.start_soon(self._follow, uri, watched)
+        watched.holders[holder] = tell
+
+    def drop(self, uri: str, holder: Hashable) -> None:
+        """Stop watching an address for somebody; it is looked at no more once nobody holds it."""
+        watched = self._watched.get(uri)
+        if watched is not None:
+            watched.holders.pop(holder, None)
+            if not watched.holders:
+                watched.scope.cancel()
+                del self._watched[uri]
+
+    async def _follow(self, uri: str, watched: _Watched) -> None:
+        with watched.scope, anyio.move_on_after(_LONGEST_S):
+            pause = _SOONEST_S
+            while watched.last is None or not watched.last.over:
+                await anyio.sleep(pause)
+                try:
+                    look = await self._look(watched.address)
+                except AgentError:
+                    # It is gone: who reads it now is told so.
+                    look = _Look("gone", over=True)
+                if look is None or look == watched.last:
+                    pause = min(pause * _SLOWER, _LATEST_S)
+                    continue
+                watched.last, pause = look, _SOONEST_S
+                await self._publish(uri)
+                for tell in [*watched.holders.values()]:
+                    if tell is not None:
+                        await tell(uri)
+
+    async def _look(self, address: Address) -> _Look | None:
+        """Return how a resource stands; None where its upstream does not answer."""
+        source = self._sources.get(address.source)
+        try:
+            return await _LOOKS[address.kind](source, address)
+        except AgentError:
+            raise
+        except JobtrailError as error:
+            logger.debug("cannot look at %s: %s", address.kind, type(error).__name__)
+            return None
+
+
+async def _jobs(source: Source, address: Address) -> _Look:
+    del address
+    walked = await walk(source.jobs(Ask(sort=source.job_sort)), Walk[Job](limit=_JOBS_SEEN))
+    return _Look(_state([one.to_wire() for one in walked.items]))
+
+
+async def _job(source: Source, address: Address) -> _Look:
+    job = (await source.job(address.name)).job
+    ask = Ask(sort=NEWEST_FIRST)
+    if job.kind == "job":
+        executions = await walk(source.executions(job.name, ask), Walk[Execution](limit=1))
+        newest = [one.to_wire() for one in executions.items]
+    else:
+        runs = await walk(await source.runs(job.name, ask), Walk[Run](limit=1))
+        newest = [one.to_wire() for one in runs.items]
+    return _Look(_state([job.to_wire(), *newest]))
+
+
+async def _execution(source: Source, address: Address) -> _Look:
+    job = address.job or await source.owner(address.name)
+    one = (await source.execution(job, address.name)).execution
+    return _Look(_state(one.to_wire()), over=one.status in ENDED)
+
+
+async def _run(source: Source, address: Address) -> _Look:
+    one = await source.run(address.name)
+    return _Look(_state(one.to_wire()), over=one.status in ENDED)
+
+
+def _state(facts: Any) -> str:
+    """Return facts as a text that differs where they do; how long something has been running is no change."""
+    return re.sub(r'"duration_s": [0-9.e+-]+', "", json.dumps(facts, sort_keys=True))
+
+
+_LOOKS = {"jobs": _jobs, "job": _job, "execution": _execution, "run": _run}

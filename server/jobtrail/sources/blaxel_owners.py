@@ -1,0 +1,86 @@
+"""Whose execution it is: an id alone does not say, and every path of the API begins with the job's name."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+
+from jobtrail.errors import NotFound, UnknownName, Unreachable, shown
+from jobtrail.models import Job
+from jobtrail.paging import EVERYTHING, Walk, together, walk
+from jobtrail.sources.wire import name_in_path
+
+if TYPE_CHECKING:
+    from jobtrail.paging import Listing
+    from jobtrail.sources.http import Http
+
+__all__ = ["Owners"]
+
+_SECONDS = 20.0
+_IN_A_GROUP = 40
+_AT_ONCE = 8
+_REMEMBERED = 2_000
+
+
+class Owners:
+    """Finds the job of an execution by asking for it in one job after another."""
+
+    def __init__(self, http: Http, source: str) -> None:
+        self._http = http
+        self._source = source
+        self._known: dict[str, str] = {}
+
+    async def of(self, execution: str, jobs: Listing[Job]) -> str:
+        """Return the job of an execution.
+
+        Args:
+            execution: its id.
+            jobs: the jobs to look in.
+
+        Raises:
+            UnknownName: no job has it.
+            Unreachable: not all jobs could be asked.
+        """
+        if known := self._known.get(execution):
+            return known
+        walked = await walk(jobs, Walk[Job](limit=EVERYTHING, who=self._http.who))
+        names = [job.name for job in walked.items]
+        whole = walked.spot is None
+        with anyio.move_on_after(_SECONDS) as bound:
+            for first in range(0, len(names), _IN_A_GROUP):
+                asked = await self._ask(execution, names[first : first + _IN_A_GROUP])
+                if (found := next((name for name, there in asked.items() if there), None)) is not None:
+                    self._remember(execution, found)
+                    return found
+                whole = whole and None not in asked.values()
+        if bound.cancelled_caught or not whole:
+            raise Unreachable(
+                f"not every job of source {self._source!r} could be asked for execution {shown(execution)}; "
+                "say whose it is: get_execution(job=…, execution=…)",
+                retryable=True,
+            )
+        raise UnknownName(
+            f"no batch job of source {self._source!r} has an execution {shown(execution)}, of {len(names):,}; "
+            "list_executions(job=…) shows those of a job"
+        )
+
+    async def _ask(self, execution: str, names: list[str]) -> dict[str, bool | None]:
+        """Return which of these jobs has it; None where that could not be found out."""
+        lane = anyio.CapacityLimiter(_AT_ONCE)
+        answers = await together({name: partial(self._has, name, execution) for name in names}, lambda _name: lane)
+        return {name: answer if isinstance(answer, bool) else None for name, answer in answers.items()}
+
+    async def _has(self, job: str, execution: str) -> bool:
+        path = f"jobs/{name_in_path('job', job)}/executions/{name_in_path('execution', execution)}"
+        try:
+            await self._http.get(path)
+        except NotFound:
+            return False
+        return True
+
+    def _remember(self, execution: str, job: str) -> None:
+        if len(self._known) >= _REMEMBERED:
+            del self._known[next(iter(self._known))]
+        self._known[execution] = job

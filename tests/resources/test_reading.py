@@ -1,0 +1,293 @@
+"""Resources: a tool's answer at an address, as Markdown for people or as JSON."""
+
+from __future__ import annotations
+
+import json
+import re
+from typing import TYPE_CHECKING, Any
+
+import httpx2
+import pytest
+from inline_snapshot import snapshot
+from mcp import Client
+from mcp.shared.exceptions import MCPError
+from mcp.types import TextResourceContents
+
+from jobtrail.app import build_server
+from jobtrail.models import LogTail, Run, RunDetail
+from jobtrail.plane import Event, Store
+from jobtrail.resources import TEMPLATES, Address
+from jobtrail.resources.markdown import markdown
+from jobtrail.settings import Settings, SourceSettings
+from tests.plane.stocks import at, execution, job, task
+from tests.sample import FixedClock, answer, sample_client
+from tests.upstreams import Upstream, client_of, execution_of, page, task_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+pytestmark = pytest.mark.anyio
+
+BIG = "backfill-embeddings"
+
+
+async def read(client: Client, uri: str) -> tuple[str, str]:
+    """Return a resource's MIME type and text."""
+    (content,) = (await client.read_resource(uri)).contents
+    assert isinstance(content, TextResourceContents)
+    return content.mime_type or "", content.text
+
+
+async def test_the_jobs_of_every_source_are_listed_and_all_addresses_are_templates() -> None:
+    async with sample_client() as client:
+        listed = [one.uri for one in (await client.list_resources()).resources]
+        templates = [one.uri_template for one in (await client.list_resource_templates()).resource_templates]
+    assert listed == ["ui://jobtrail/board.html", "jobtrail://embedded/jobs"]
+    assert templates == [one.uri for one in TEMPLATES]
+
+
+async def test_an_execution_is_markdown_for_people() -> None:
+    async with sample_client() as client:
+        mime, text = await read(client, "jobtrail://embedded/executions/exec-3e21440c5bee")
+    assert mime == "text/markdown"
+    assert text == snapshot("""\
+# Execution `exec-3e21440c5bee`
+
+Source `embedded` · **sample data**
+
+**failed: of 6 tasks 5 succeeded, 1 failed**
+
+- job: [`invoice-export`](jobtrail://embedded/jobs/invoice-export)
+- created: 2026-11-23T09:20:00Z
+- started: 2026-11-23T09:20:18Z
+- ended: 2026-11-23T09:30:29Z
+- queued: 18s
+- ran: 10m11s
+- parallelism: 4
+- timeout: 1h
+
+## Failed tasks by cause
+
+1 failed, from all tasks.
+
+| count | example | tasks | first | last |
+| --- | --- | --- | --- | --- |
+| 1 | AccessDenied: S3 GetObject s3://acme-exports/2026-11-23/part-70552.parquet: AccessDenied | `task-4` | 2026-11-23T09:30:28Z | 2026-11-23T09:30:28Z |
+
+## Slowest tasks
+
+Of 6 read.
+
+| task | status | ran |
+| --- | --- | --- |
+| `task-4` | failed | 5m56s |
+| `task-0` | succeeded | 4m14s |
+| `task-3` | succeeded | 4m06s |
+""")
+
+
+async def test_a_run_is_markdown_for_people_with_the_end_of_its_log() -> None:
+    async with sample_client() as client:
+        runs = await answer(client, "list_runs", task="healthcheck-api", status="failed", limit=1)
+        mime, text = await read(client, f"jobtrail://embedded/runs/{runs[1]['items'][0]['id']}")
+    assert mime == "text/markdown"
+    assert text == snapshot("""\
+# Run `01M83XJ880CH86JX615VZ8MKAW`
+
+Source `embedded` · **sample data**
+
+**failed with exit code 1**
+
+- task: [`healthcheck-api`](jobtrail://embedded/jobs/healthcheck-api)
+- created: 2026-11-23T10:00:00Z
+- duration: 2.5s
+- trigger: cron
+- queued: 568ms
+- started: 2026-11-23T10:00:00Z
+- ended: 2026-11-23T10:00:03Z
+
+## Log
+
+Lines 1 to 2 of 2.
+
+```text
+GET https://api.acme.example/healthz
+502 Bad Gateway in 18 ms, request id req_3a27e4ddc4
+```
+""")
+
+
+@pytest.mark.parametrize(
+    ("uri", "tool", "arguments"),
+    [
+        ("jobtrail://embedded/jobs?format=json", "list_jobs", {"limit": 100, "source": "embedded"}),
+        ("jobtrail://embedded/jobs/nightly-etl?format=json", "get_job", {"job": "nightly-etl"}),
+        ("jobtrail://embedded/executions/exec-3e21440c5bee?job=invoice-export&format=json", "get_execution",
+         {"job": "invoice-export", "execution": "exec-3e21440c5bee"}),
+        ("jobtrail://embedded/executions/exec-3e21440c5bee?format=json", "get_execution",
+         {"job": "invoice-export", "execution": "exec-3e21440c5bee"}),
+        ("jobtrail://embedded/runs/01M83XJ880CH86JX615VZ8MKAW?format=json", "get_run",
+         {"run": "01M83XJ880CH86JX615VZ8MKAW"}),
+    ],
+)  # fmt: skip
+async def test_as_json_it_is_what_the_tool_answers(uri: str, tool: str, arguments: dict[str, Any]) -> None:
+    async with sample_client() as client:
+        mime, text = await read(client, uri)
+        _, structured = await answer(client, tool, **arguments)
+    assert mime == "application/json"
+    assert json.loads(text) == structured
+
+
+async def test_a_long_list_of_jobs_goes_on_at_the_address_it_names(tmp_path: Path) -> None:
+    names = [f"job-{number:03}" for number in range(250)]
+    async with stocked(tmp_path, [job(name) for name in names]) as client:
+        found: list[str] = []
+        uri: str | None = "jobtrail://embedded/jobs?format=json"
+        for _ in range(5):
+            page = json.loads((await read(client, uri))[1])
+            found += [one["name"] for one in page["items"]]
+            if "cursor" not in page:
+                break
+            uri = str(Address("embedded", "jobs", cursor=page["cursor"], json=True))
+        _, text = await read(client, "jobtrail://embedded/jobs")
+    assert found == names
+    assert "more to read" in text
+    assert "[`more`](jobtrail://embedded/jobs?cursor=" in text
+
+
+def stocked(folder: Path, events: list[Event]) -> Client:
+    store = Store(folder / "store.db")
+    store.record(events)
+    store.close()
+    settings = Settings(
+        sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=folder / "store.db"
+    )
+    return Client(build_server(settings, clock=FixedClock(moment=at(60))))
+
+
+HOSTILE = "<img src=x onerror=alert(1)> | [click](https://evil.example) `rm` **bold** _under_ # head\n\n- item"
+
+
+async def test_upstream_text_can_neither_format_nor_link_nor_be_html(tmp_path: Path) -> None:
+    events = [job("etl", title=HOSTILE, labels={"a|b": "`c`"}), *execution("exec-1", "etl", 1)]
+    events += task("t|`x`<b>", "exec-1", 1, "running")
+    because = {"conditions": [{"type": "x", "status": "True", "message": HOSTILE}]}
+    events += [
+        Event("task.status", at(3), "t|`x`<b>", "exec-1", "failed", because),
+        Event("execution.status", at(4), "exec-1", "etl", "failed"),
+    ]
+    async with stocked(tmp_path, events) as client:
+        texts = [
+            (await read(client, uri))[1]
+            for uri in (
+                "jobtrail://embedded/jobs",
+                "jobtrail://embedded/jobs/etl",
+                "jobtrail://embedded/executions/exec-1?job=etl",
+            )
+        ]
+    for text in texts:
+        assert "onerror" in text or "t\\|" in text
+        assert "\n- item" not in text
+        for begun in ("<img", "<b>", "[click](", "**bold**"):
+            assert not re.search(rf"(?<!\\){re.escape(begun)}", text), text
+
+
+def test_a_log_cannot_end_the_block_it_is_shown_in() -> None:
+    log = LogTail(lines=("before", "```", "````", "# after"), first_line=1, total_lines=4)
+    text = markdown(RunDetail(source="s", verdict="failed", run=Run(id="r", status="failed"), log=log))
+    assert "`````text\nbefore\n```\n````\n# after\n`````" in text
+
+
+LEADS_NOWHERE = [
+    ("jobtrail://embedded/nothing", "is no resource of this server; there are jobtrail://{source}/jobs"),
+    ("jobtrail:///jobs", "is no resource of this server"),
+    ("jobtrail://embedded/runs", "is no resource of this server"),
+    ("jobtrail://embedded/jobs/a/b", "is no resource of this server"),
+    ("jobtrail://embedded/jobs#x", "is no resource of this server"),
+    ("jobtrail://embeded/jobs", "closest: embedded"),
+    ("jobtrail://embedded/jobs/nightly-elt", "nightly-etl"),
+    ("jobtrail://embedded/jobs/nightly-etl?fromat=json", "takes no 'fromat'; it takes format"),
+    ("jobtrail://embedded/jobs?format=xml", "format='xml' is not one of markdown, json"),
+    ("jobtrail://embedded/jobs?cursor=1Abc", "cursor"),
+    (
+        "jobtrail://embedded/executions/exec-nope",
+        "no batch job of source 'embedded' has an execution 'exec-nope'",
+    ),
+    ("jobtrail://embedded/executions/exec-nope?job=nightly-etl", "does not exist in job 'nightly-etl'"),
+    ("jobtrail://embedded/runs/nope", "nope"),
+    (f"jobtrail://embedded/jobs/{'x' * 5000}", "is no resource of this server"),
+]
+
+
+async def test_an_address_that_leads_nowhere_says_why() -> None:
+    async with sample_client() as client:
+        for uri, said in LEADS_NOWHERE:
+            with pytest.raises(MCPError) as error:
+                await client.read_resource(uri)
+            assert error.value.code == -32602
+            assert said in error.value.message
+
+
+def test_every_address_is_read_as_it_is_written() -> None:
+    for one in (
+        Address("a.b-c", "jobs"),
+        Address("s", "jobs", cursor="1x~y.z_&=?", json=True),
+        Address("s", "job", "a/b c?d#é%"),
+        Address("s", "execution", "e 1", job="j&k", json=True),
+        Address("s", "run", "01M"),
+    ):
+        assert Address.parse(str(one)) == one
+
+
+JOBS = [f"job-{number}" for number in range(60)]
+
+
+def workspace(owner: str | None, broken: str | None = None) -> Upstream:
+    """An upstream of 60 jobs, one of which has the execution `exec-x`, and one of which fails."""
+
+    def answer_(request: httpx2.Request) -> httpx2.Response | None:
+        path = request.url.path
+        if path == "/v0/jobs":
+            return httpx2.Response(200, json=page([{"metadata": {"name": name}, "spec": {}} for name in JOBS]))
+        if path == f"/v0/jobs/{owner}/executions/exec-x":
+            return httpx2.Response(200, json=execution_of(0))
+        if path == f"/v0/jobs/{owner}/executions/exec-x/tasks":
+            return httpx2.Response(200, json=page([task_of(0), task_of(1)]))
+        if path == f"/v0/jobs/{broken}/executions/exec-x":
+            return httpx2.Response(500, json={"error": "broken"})
+        return None
+
+    upstream = Upstream()
+    upstream.sick = answer_
+    return upstream
+
+
+async def test_an_execution_without_its_job_is_looked_for_in_every_job_once(tmp_path: Path) -> None:
+    upstream = workspace("job-50", broken="job-3")
+    async with client_of(tmp_path, upstream) as client:
+        await client.read_resource("jobtrail://blaxel/executions/exec-x?format=json")
+        first = len(upstream.requests)
+        _, text = await read(client, "jobtrail://blaxel/executions/exec-x")
+    assert "`exec-0000`" in text
+    assert first > 51
+    assert len(upstream.requests) - first <= 2
+
+
+async def test_an_execution_that_a_failing_job_may_have_is_not_said_to_be_missing(tmp_path: Path) -> None:
+    async with client_of(tmp_path, workspace(None, broken="job-3")) as client:
+        with pytest.raises(MCPError) as error:
+            await client.read_resource("jobtrail://blaxel/executions/exec-x")
+    assert error.value.code == -32603
+    assert "not every job of source 'blaxel' could be asked for execution 'exec-x'" in error.value.message
+
+
+async def test_an_execution_that_no_job_has_is_said_to_be_missing(tmp_path: Path) -> None:
+    async with client_of(tmp_path, workspace(None)) as client:
+        with pytest.raises(MCPError, match="no batch job of source 'blaxel' has an execution 'exec-x', of 60"):
+            await client.read_resource("jobtrail://blaxel/executions/exec-x")
+
+
+async def test_a_source_of_scheduled_tasks_has_no_executions(tmp_path: Path) -> None:
+    async with client_of(tmp_path, Upstream()) as client:
+        with pytest.raises(MCPError, match="runwisp"):
+            await client.read_resource("jobtrail://runwisp/executions/exec-x")

@@ -1,0 +1,236 @@
+"""Subscriptions: whoever watches a resource is told of its changes, in both protocol eras, over each transport."""
+
+from __future__ import annotations
+
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx2
+import pytest
+from mcp import Client, StdioServerParameters
+from mcp.client.sse import sse_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp.shared.exceptions import MCPError
+from mcp.shared.subscriptions import ResourceUpdated
+from mcp.types import ResourceUpdatedNotification
+
+from jobtrail.app import build_server
+from jobtrail.plane import Event, Store
+from jobtrail.plane.shapes import job_defined
+from jobtrail.resources import Watching
+from jobtrail.settings import Settings, SourceSettings
+from jobtrail.sources import open_sources
+from tests.test_serving import ENV, JOBTRAIL, serving
+from tests.upstreams import Upstream, settings_of
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncGenerator, Callable
+    from pathlib import Path
+
+pytestmark = [pytest.mark.anyio, pytest.mark.filterwarnings("ignore::mcp.MCPDeprecationWarning")]
+
+URI = "jobtrail://embedded/executions/exec-1?job=etl"
+SECONDS = 20
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    """A store in which one execution runs."""
+    now = datetime.now(UTC)
+    store = Store(tmp_path / "store.db")
+    store.record(
+        [
+            job_defined("etl", now, metadata={}, spec={"enabled": True, "runtime": {}}, status="DEPLOYED"),
+            Event("execution.created", now, "exec-1", "etl", "queued", {"parallelism": 1}),
+            Event("execution.status", now, "exec-1", "etl", "running"),
+        ]
+    )
+    return store
+
+
+def ended(store: Store) -> None:
+    store.record([Event("execution.status", datetime.now(UTC), "exec-1", "etl", "succeeded")])
+
+
+class Heard:
+    """What a client of the 2025 protocols is told."""
+
+    def __init__(self) -> None:
+        self.first: str | None = None
+        self.told = anyio.Event()
+
+    async def __call__(self, message: Any) -> None:
+        if isinstance(message, ResourceUpdatedNotification):
+            self.first = self.first or str(message.params.uri)
+            self.told.set()
+
+    async def next(self) -> str | None:
+        with anyio.fail_after(SECONDS):
+            await self.told.wait()
+        return self.first
+
+
+@asynccontextmanager
+async def client_over(transport: str, store: Store, mode: str, heard: Heard) -> AsyncGenerator[Client]:
+    place = {"JOBTRAIL_STORE": str(store.path)}
+    options: dict[str, Any] = {"mode": mode, "message_handler": heard}
+    if transport == "memory":
+        settings = Settings(
+            sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=store.path
+        )
+        async with Client(build_server(settings), **options) as client:
+            yield client
+    elif transport == "stdio":
+        command = StdioServerParameters(command=JOBTRAIL[0], args=[*JOBTRAIL[1:], "serve"], env={**ENV, **place})
+        async with Client(command, **options) as client:
+            yield client
+    else:
+        with serving("sse" if transport == "sse" else "http", **place) as served:
+            over = sse_client(served.url) if transport == "sse" else streamable_http_client(served.url)
+            async with Client(over, **options) as client:
+                yield client
+
+
+@pytest.mark.parametrize("transport", ["memory", "stdio", "sse"])
+async def test_a_client_of_the_2025_protocols_is_told_when_what_it_subscribed_to_ends(
+    transport: str, store: Store
+) -> None:
+    heard = Heard()
+    async with client_over(transport, store, "legacy", heard) as client:
+        assert client.server_capabilities
+        assert client.server_capabilities.resources
+        assert client.server_capabilities.resources.subscribe
+        await client.subscribe_resource(URI)  # pyright: ignore[reportDeprecated]
+        ended(store)
+        assert await heard.next() == URI
+        text = str((await client.read_resource(URI)).contents)
+    assert "succeeded" in text
+
+
+@pytest.mark.parametrize("transport", ["memory", "stdio", "http"])
+async def test_a_client_of_the_2026_protocol_is_told_on_the_stream_it_listens_to(
+    transport: str, store: Store
+) -> None:
+    async with (
+        client_over(transport, store, "auto", Heard()) as client,
+        client.listen(resource_subscriptions=[URI]) as stream,
+    ):
+        before = str((await client.read_resource(URI)).contents)
+        ended(store)
+        with anyio.fail_after(SECONDS):
+            assert await anext(aiter(stream)) == ResourceUpdated(URI)
+        after = str((await client.read_resource(URI)).contents)
+    assert "running" in before
+    assert "succeeded" in after
+
+
+async def test_over_http_without_a_session_an_old_client_is_told_that_no_update_could_reach_it(store: Store) -> None:
+    async with client_over("http", store, "legacy", Heard()) as client:
+        with pytest.raises(MCPError, match="no stream for updates"):
+            await client.subscribe_resource(URI)  # pyright: ignore[reportDeprecated]
+
+
+async def test_what_is_not_there_cannot_be_watched(store: Store) -> None:
+    async with client_over("memory", store, "legacy", Heard()) as client:
+        for uri in ("jobtrail://embedded/executions/nope?job=etl", "jobtrail://embedded/x", "jobtrail://prod/jobs"):
+            with pytest.raises(MCPError) as error:
+                await client.subscribe_resource(uri)  # pyright: ignore[reportDeprecated]
+            assert error.value.code == -32602
+    async with client_over("memory", store, "auto", Heard()) as client:
+        with pytest.raises(MCPError, match="not configured"):
+            async with client.listen(resource_subscriptions=["jobtrail://prod/jobs"]):
+                pass
+
+
+class Watched:
+    """The upstream's side of a server that watches things."""
+
+    def __init__(self, group: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr("jobtrail.resources.watching._SOONEST_S", 0.01)
+        monkeypatch.setattr("jobtrail.resources.watching._LATEST_S", 0.02)
+        self.upstream = Upstream()
+        self.told: list[str] = []
+        self.watching = Watching(open_sources(settings_of(folder), self.upstream), group, self.tell)
+
+    async def tell(self, uri: str) -> None:
+        self.told.append(uri)
+
+    async def until(self, true: Callable[[], bool]) -> None:
+        with anyio.fail_after(SECONDS):
+            while not true():  # noqa: ASYNC110 # what changes is a list that a server writes to
+                await anyio.sleep(0.01)
+
+    async def looks(self, more: int) -> None:
+        """Wait until the upstream was asked some more times."""
+        wanted = len(self.upstream.requests) + more
+        await self.until(lambda: len(self.upstream.requests) >= wanted)
+
+
+@asynccontextmanager
+async def watched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Watched]:
+    async with anyio.create_task_group() as group:
+        yield Watched(group, folder, monkeypatch)
+        group.cancel_scope.cancel()
+
+
+RUN = "jobtrail://runwisp/runs/{}"
+
+
+async def test_nothing_is_told_while_nothing_changes_and_nothing_asked_once_nobody_watches(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watched(tmp_path, monkeypatch) as one:
+        await one.watching.add("jobtrail://blaxel/jobs", "a")
+        await one.watching.add("jobtrail://blaxel/jobs", "b")
+        await one.looks(3)
+        one.watching.drop("jobtrail://blaxel/jobs", "a")
+        await one.looks(3)
+        one.watching.drop("jobtrail://blaxel/jobs", "b")
+        await anyio.sleep(0.05)
+        asked = len(one.upstream.requests)
+        await anyio.sleep(0.2)
+        assert len(one.upstream.requests) == asked
+        assert one.told == []
+
+
+async def test_an_upstream_that_fails_for_a_while_is_no_change(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watched(tmp_path, monkeypatch) as one:
+        await one.watching.add("jobtrail://blaxel/jobs/etl", "a")
+        one.upstream.sick = lambda _request: httpx2.Response(503, text="away")
+        await one.looks(6)
+        one.upstream.sick = None
+        await one.looks(4)
+        assert one.told == []
+        one.upstream.executions.clear()
+        await one.until(lambda: one.told == ["jobtrail://blaxel/jobs/etl"])
+
+
+async def test_what_has_ended_is_told_once_and_not_looked_at_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watched(tmp_path, monkeypatch) as one:
+        run = one.upstream.runs[0]
+        uri = RUN.format(run["id"])
+        before = dict(run)
+        run.update(status="running", endReason=None, endedAt=None, exitCode=None)
+        await one.watching.add(uri, "a")
+        await one.looks(2)
+        run.clear()
+        run.update(before)
+        await one.until(lambda: one.told == [uri])
+        await anyio.sleep(0.05)
+        asked = len(one.upstream.requests)
+        await anyio.sleep(0.2)
+        assert len(one.upstream.requests) == asked
+
+
+async def test_only_so_many_resources_are_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with watched(tmp_path, monkeypatch) as one:
+        for number in range(50):
+            await one.watching.add(f"jobtrail://blaxel/jobs?cursor={number}", "a")
+        with pytest.raises(Exception, match="50 resources are watched already; unsubscribe"):
+            await one.watching.add("jobtrail://blaxel/jobs", "a")
