@@ -17,8 +17,9 @@ from jobtrail.models import Job, JobDetail, LogTail, Run, Total
 from jobtrail.paging import AT_ONCE, Batch, Chain, Spot
 from jobtrail.sources.base import NEWEST_FIRST, About, Ask, Explained, Sort, Source, unknown_name, within_window
 from jobtrail.sources.runwisp_events import follow_runs
+from jobtrail.sources.runwisp_keys import KeyListing
 from jobtrail.sources.runwisp_logs import RunLog, WireLog
-from jobtrail.sources.runwisp_runs import Failures, KeyListing, OffsetListing, Runs
+from jobtrail.sources.runwisp_runs import Failures, OffsetListing, Runs
 from jobtrail.sources.runwisp_wire import (
     RUN_WORDS,
     RUN_WORDS_1,
