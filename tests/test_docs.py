@@ -4,68 +4,53 @@ from __future__ import annotations
 
 import json
 import re
-import shlex
-from pathlib import Path
-from typing import TYPE_CHECKING
 
-import httpx2
 import pytest
-from mcp import Client
 from mcp.shared.exceptions import MCPError
 
-from jobtrail.app import build_server
 from jobtrail.cli import main
 from jobtrail.prompts import load_prompts
-from jobtrail.settings import ENVIRONMENT, Settings, SourceSettings
+from jobtrail.settings import ENVIRONMENT
 from jobtrail.tools import TOOLS
-from tests.sample import NOW, FixedClock, answer, sample_client
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from tests.documents import PAGES, ROOT, arguments_of, examples, shown
+from tests.sample import sample_client
 
 pytestmark = pytest.mark.anyio
 
-ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 NAMES = [spec.fn.__name__ for spec in TOOLS]
 
 
-def shown_answers() -> Iterator[tuple[str, dict[str, str], str]]:
-    """Yield every answer that README shows: tool, arguments, text."""
-    for call, text in re.findall(r"```text\n> (.*?)\n(.*?)```", README, re.DOTALL):
-        match = re.fullmatch(r"(\w+)\((.*)\)", call)
-        assert match, call
-        arguments = dict(part.split("=", 1) for part in shlex.split(match[2].replace(", ", " ")))
-        yield match[1], arguments, text
+TEXTS = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
 
 
-async def test_every_answer_in_the_readme_is_what_the_server_answers() -> None:
-    shown = list(shown_answers())
-    assert len(shown) >= 2
-    async with sample_client() as client:
-        for tool, arguments, text in shown:
-            numbers = {name: int(value) for name, value in arguments.items() if name == "limit"}
-            found, _ = await answer(client, tool, **{**arguments, **numbers})
-            assert text.rstrip("\n") == found
+@pytest.mark.parametrize("page", TEXTS)
+async def test_every_example_of_a_page_is_what_the_code_makes_of_it(page: str) -> None:
+    for kind, world, done, came in examples(TEXTS[page]):
+        assert await shown(kind, world, done) == came, f"python -m tests.documents writes {page} anew"
 
 
-async def test_the_answer_over_two_sources_of_which_one_is_down_is_what_the_server_answers() -> None:
-    (shown,) = re.findall(r"```text two sources\n> find_failures\(since='yesterday'\)\n(.*?)```", README, re.DOTALL)
-    sources = (
-        SourceSettings(name="prod", kind="embedded"),
-        SourceSettings(
-            name="cron", kind="runwisp", url="http://127.0.0.1:9477", origin="[sources.cron] of config.toml"
-        ),
-    )
+async def test_every_tool_has_its_arguments_and_a_real_answer_in_the_docs() -> None:
+    text = TEXTS["tools.md"]
+    assert re.findall(r"^## (\w+_\w+|history)$", text, re.MULTILINE) == NAMES
+    assert {done.partition("(")[0] for kind, _, done, _ in examples(text) if kind == "text"} == {*NAMES}
+    for name, table in re.findall(r"<!-- arguments of (\w+) -->\n(.*?)<!-- end -->", text, re.DOTALL):
+        assert table == await arguments_of(name), "python -m tests.documents writes docs/tools.md anew"
 
-    def refuse(request: httpx2.Request) -> httpx2.Response:
-        raise httpx2.ConnectError("refused", request=request)
 
-    settings = Settings(sources=sources, default="prod")
-    server = build_server(settings, transport=httpx2.MockTransport(refuse), clock=FixedClock(moment=NOW))
-    async with Client(server) as client:
-        found, _ = await answer(client, "find_failures", since="yesterday", limit=3)
-    assert shown.rstrip("\n") == found
+def test_troubleshooting_is_keyed_by_words_of_the_messages_it_shows() -> None:
+    sections = TEXTS["troubleshooting.md"].split("\n## ")[1:]
+    shown_messages = [(section.partition("\n")[0], came) for section in sections for *_, came in examples(section)]
+    assert len(shown_messages) >= 12
+    for heading, message in shown_messages:
+        assert heading in message
+
+
+def test_links_between_the_pages_lead_somewhere() -> None:
+    for page in [*PAGES, ROOT / "ARCHITECTURE.md"]:
+        text = page.read_text(encoding="utf-8")
+        for target in re.findall(r"\]\((?!https?:|jobtrail:|#)([^)#]+)(?:#[^)]*)?\)", text):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
 
 
 def test_the_readme_has_exactly_the_two_commands_and_their_uv_forms() -> None:

@@ -1,0 +1,58 @@
+"""What agents see: frozen models, one vocabulary for every upstream.
+
+Upstream shapes live in `sources`; nothing an upstream sends reaches an agent except through
+one of these fields. Times are timezone-aware and UTC, durations are seconds, and an absent field
+means that the upstream did not say.
+"""
+
+from jobtrail.models.details import (
+    Awaited,
+    ExecutionDetail,
+    FailureGroup,
+    JobDetail,
+    LogLine,
+    LogPage,
+    LogTail,
+    Record,
+    RunDetail,
+    Waited,
+)
+from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, RunPage, TaskPage, Total, Window
+from jobtrail.models.summaries import Bucket, FailureCause, Failures, History, Period, Streak
+from jobtrail.models.things import ENDED, STATUSES, Execution, Job, Moment, Run, Stats, Status, Task
+
+__all__ = [
+    "ENDED",
+    "STATUSES",
+    "Awaited",
+    "Bucket",
+    "Coverage",
+    "Execution",
+    "ExecutionDetail",
+    "ExecutionPage",
+    "FailureCause",
+    "FailureGroup",
+    "Failures",
+    "History",
+    "Job",
+    "JobDetail",
+    "JobPage",
+    "LogLine",
+    "LogPage",
+    "LogTail",
+    "Moment",
+    "Page",
+    "Period",
+    "Record",
+    "Run",
+    "RunDetail",
+    "RunPage",
+    "Stats",
+    "Status",
+    "Streak",
+    "Task",
+    "TaskPage",
+    "Total",
+    "Waited",
+    "Window",
+]

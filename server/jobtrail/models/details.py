@@ -1,0 +1,144 @@
+"""One of them in full: what it is, why it ended so, its log, what became of it while waiting."""
+
+from __future__ import annotations
+
+from pydantic import Field
+
+from jobtrail.models.pages import Answer, Coverage
+from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Status, Task
+
+__all__ = [
+    "Awaited",
+    "ExecutionDetail",
+    "FailureGroup",
+    "JobDetail",
+    "LogLine",
+    "LogPage",
+    "LogTail",
+    "Record",
+    "RunDetail",
+    "Waited",
+]
+
+
+class Record(Seen):
+    """The newest attempts of a job, as counts by status over exactly `of` attempts."""
+
+    of: int
+    counts: dict[str, int]
+    newest_status: Status | None = None
+    newest_at: Moment | None = None
+    last_success_at: Moment | None = None
+    last_failure: str | None = Field(default=None, description="id of the newest attempt that ended badly")
+
+
+class JobDetail(Answer):
+    """One definition, without a single secret value, and its recent record."""
+
+    job: Job
+    settings: dict[str, str]
+    env_names: tuple[str, ...] | None = None
+    record: Record | None = None
+
+
+class FailureGroup(Seen):
+    """Failed tasks that share a signature: the reason with numbers, ids and quoted values folded."""
+
+    signature: str
+    count: int
+    example: str
+    tasks: tuple[str, ...]
+    first_at: Moment | None = None
+    last_at: Moment | None = None
+
+
+class ExecutionDetail(Answer):
+    """One execution: verdict, counts, timing and its failures by signature."""
+
+    verdict: str
+    execution: Execution
+    queued_s: float | None = None
+    parallelism: int | None = None
+    timeout_s: int | None = None
+    failures: tuple[FailureGroup, ...] = ()
+    slowest: tuple[Task, ...] = Field(default=(), description="of the tasks read")
+    coverage: Coverage
+    next_calls: tuple[str, ...] = ()
+
+
+class LogTail(Seen):
+    """The last lines of a run's log. `first_line` counts from 1."""
+
+    lines: tuple[str, ...]
+    first_line: int
+    total_lines: int
+
+
+class RunDetail(Answer):
+    """One run, with the tail of its log where the upstream has one."""
+
+    verdict: str
+    run: Run
+    queued_s: float | None = None
+    log: LogTail | None = None
+    next_calls: tuple[str, ...] = ()
+
+
+class LogLine(Seen):
+    """One line of a log, or several in a row that say the same but for times of day in them."""
+
+    n: int = Field(description="number of the (first) line, from 1")
+    text: str
+    times: int | None = Field(default=None, description="how many lines it stands for, where that is not one")
+    mark: str | None = Field(default=None, description="stderr, system, warning, error or fatal")
+    at: Moment | None = None
+
+
+class LogPage(Answer):
+    """A stretch of a log; `older` and `newer` are there exactly when there is more on that side, or may be."""
+
+    run: str | None = None
+    job: str | None = None
+    execution: str | None = None
+    task: str | None = None
+    search: str | None = None
+    first_line: int | None = Field(default=None, description="oldest line read, whether shown or passed over")
+    last_line: int | None = None
+    total_lines: int
+    kept_from: int | None = Field(default=None, description="oldest line the source still has, where not 1")
+    growing: bool = Field(description="true while more may be written")
+    matched: int | None = Field(default=None, description="lines that match, where searched")
+    complete: bool = Field(description="true when every line of the log was read for this answer")
+    older: str | None = Field(default=None, description="cursor")
+    newer: str | None = Field(default=None, description="cursor")
+    lines: tuple[LogLine, ...]
+    next_calls: tuple[str, ...] = ()
+
+
+class Awaited(Seen):
+    """One execution or run that was waited for: how it stood when the wait began, and now."""
+
+    id: str
+    ended: bool
+    before: Status | None = None
+    status: Status | None = None
+    raw_status: str | None = None
+    duration_s: float | None = None
+    exit_code: int | None = None
+    tasks: int | None = None
+    done_before: int | None = None
+    done: int | None = Field(default=None, description="tasks that ended")
+    failed_before: int | None = None
+    failed: int | None = None
+    error: str | None = Field(default=None, description="why its state is not known, or is an earlier one")
+
+
+class Waited(Answer):
+    """What became of executions or runs while waiting for them."""
+
+    job: str | None = None
+    all_ended: bool
+    waited_s: float
+    timeout_s: float
+    items: tuple[Awaited, ...]
+    next_calls: tuple[str, ...] = ()

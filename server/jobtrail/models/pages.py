@@ -1,0 +1,93 @@
+"""Pages of them, and how much of the truth an answer covers."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Task
+
+__all__ = ["Answer", "Coverage", "ExecutionPage", "JobPage", "Page", "RunPage", "TaskPage", "Total", "Window"]
+
+
+class Coverage(Seen):
+    """How much of the truth an answer covers, counted from the first page of the walk.
+
+    `back_to` is the oldest time that a newest-first walk has reached.
+    """
+
+    scanned: int = Field(description="items read so far, over all pages of this walk")
+    matched: int = Field(description="items that matched so far, over all pages of this walk")
+    complete: bool = Field(description="true when nothing is left to read")
+    back_to: Moment | None = None
+
+
+class Total(Seen):
+    """How many there are, and how far to trust it.
+
+    `exact` counts what was asked for; `at_least` is a floor; `unfiltered` is the upstream's count
+    before the filters; `unknown` has no value.
+    """
+
+    value: int | None = None
+    kind: Literal["exact", "at_least", "unfiltered", "unknown"]
+
+
+class Window(Seen):
+    """The resolved time window, closed at both ends, and the server's own now.
+
+    `zone` is the one that times without a zone were taken in, where there were any.
+    """
+
+    since: Moment | None = None
+    until: Moment | None = None
+    now: Moment
+    zone: str | None = None
+
+
+class Answer(Seen):
+    """What every answer says of itself."""
+
+    source: str
+    sample: bool | None = None
+    notes: tuple[str, ...] | None = None
+
+
+class Page(Answer):
+    """What one list call returns; `cursor` is there exactly when there is more."""
+
+    coverage: Coverage
+    total: Total
+    cursor: str | None = None
+    window: Window | None = None
+    sort: str
+    filters: dict[str, str] | None = None
+
+
+class JobPage(Page):
+    """A page of jobs."""
+
+    items: tuple[Job, ...]
+
+
+class ExecutionPage(Page):
+    """A page of executions of one job."""
+
+    job: str
+    items: tuple[Execution, ...]
+
+
+class TaskPage(Page):
+    """A page of tasks of one execution."""
+
+    job: str
+    execution: str
+    items: tuple[Task, ...]
+
+
+class RunPage(Page):
+    """A page of runs, of one task or of all."""
+
+    task: str | None = None
+    items: tuple[Run, ...]

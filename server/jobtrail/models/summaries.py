@@ -1,0 +1,91 @@
+"""Many of them in short: how a job has been doing, and what failed across all."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from pydantic import Field
+
+from jobtrail.models.pages import Answer, Coverage, Window
+from jobtrail.models.things import Moment, Seen, Status
+
+__all__ = ["Bucket", "FailureCause", "Failures", "History", "Period", "Streak"]
+
+
+class Period(Seen):
+    """What a stretch of time came to; rates are of what succeeded, failed or timed out, durations of what ended."""
+
+    attempts: int
+    counts: dict[str, int]
+    success_rate: float | None = Field(default=None, description="0 to 1")
+    p50_s: float | None = None
+    p95_s: float | None = None
+    max_s: float | None = None
+
+
+class Bucket(Seen):
+    """One bucket of a history."""
+
+    start: Moment
+    counts: dict[str, int]
+    success_rate: float | None = None
+    p50_s: float | None = None
+
+
+class Streak(Seen):
+    """The newest attempts that ended alike; `at_least` where more of them may lie before what was read."""
+
+    well: bool
+    length: int
+    at_least: bool = False
+    since: Moment | None = None
+
+
+class History(Answer):
+    """How a job has been doing, and whether that is better or worse than in the window before."""
+
+    job: str
+    kind: Literal["job", "task", "service"]
+    window: Window
+    bucket: str
+    current: Period
+    before: Period | None = Field(default=None, description="the window of the same length before this one")
+    trend: Literal["better", "worse", "steady"] | None = None
+    streak: Streak | None = None
+    last_success_at: Moment | None = None
+    buckets: tuple[Bucket, ...]
+    sparkline: str
+    coverage: Coverage
+    next_calls: tuple[str, ...] = ()
+
+
+class FailureCause(Seen):
+    """Executions or runs of one job that ended badly for what looks like one reason."""
+
+    source: str
+    job: str
+    kind: Literal["execution", "run"]
+    status: Status
+    cause: str
+    count: int
+    first_at: Moment | None = None
+    last_at: Moment | None = None
+    recovered: bool | None = Field(default=None, description="whether the job's latest attempt that ended succeeded")
+    example: str = Field(description="id of the newest of them")
+    open: str = Field(description="the call that explains it")
+
+
+class Failures(Seen):
+    """What ended badly, across jobs and sources; `errors` names sources, or parts of one, that could not be read."""
+
+    sources: tuple[str, ...]
+    sample: tuple[str, ...] | None = Field(default=None, description="sources that show sample data")
+    jobs: int
+    failures: int = Field(description="of this page")
+    causes: tuple[FailureCause, ...]
+    errors: dict[str, str] | None = None
+    coverage: Coverage
+    cursor: str | None = None
+    window: Window
+    filters: dict[str, str]
+    notes: tuple[str, ...] | None = None

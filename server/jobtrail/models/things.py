@@ -1,0 +1,115 @@
+"""Jobs, executions, tasks and runs, in one vocabulary, and what all models share."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, PlainSerializer
+
+__all__ = ["ENDED", "STATUSES", "Execution", "Job", "Moment", "Run", "Seen", "Stats", "Status", "Task"]
+
+Status = Literal["queued", "running", "succeeded", "failed", "timeout", "cancelled", "skipped", "unknown"]
+STATUSES: tuple[Status, ...] = (
+    "queued", "running", "succeeded", "failed", "timeout", "cancelled", "skipped", "unknown",
+)  # fmt: skip
+
+ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "timeout", "cancelled", "skipped"})
+"""Statuses that nothing follows."""
+
+
+def _rfc3339(moment: datetime) -> str:
+    """Return a moment as RFC 3339 in UTC, with milliseconds only where there are any."""
+    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z").replace(".000Z", "Z")
+
+
+Moment = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
+
+
+class Seen(BaseModel):
+    """Base of all models: frozen, and nothing but its own fields."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON object an agent gets: absent fields left out."""
+        return self.model_dump(mode="json", exclude_none=True)
+
+
+class Stats(Seen):
+    """Task counts of an execution (Blaxel `JobExecutionStats`); there is no queued count upstream."""
+
+    total: int | None = None
+    succeeded: int | None = None
+    failed: int | None = None
+    running: int | None = None
+    cancelled: int | None = None
+    retried: int | None = None
+
+
+class Job(Seen):
+    """A definition that can run: a Blaxel batch job, a RunWisp task or service.
+
+    `status` is the deployment status in lower case (Blaxel); RunWisp definitions have none.
+    """
+
+    name: str
+    kind: Literal["job", "task", "service"]
+    status: str | None = None
+    display_name: str | None = None
+    description: str | None = None
+    schedule: str | None = None
+    next_run_at: Moment | None = None
+    created_at: Moment | None = None
+    updated_at: Moment | None = None
+    group: str | None = None
+    labels: dict[str, str] | None = None
+
+
+class Execution(Seen):
+    """One triggered execution of a Blaxel job; on a page of one job's executions, `job` is the page's."""
+
+    id: str
+    job: str | None = None
+    status: Status
+    raw_status: str | None = None
+    created_at: Moment | None = None
+    started_at: Moment | None = None
+    ended_at: Moment | None = None
+    duration_s: float | None = None
+    stats: Stats | None = None
+
+
+class Task(Seen):
+    """One unit of work inside an execution."""
+
+    name: str
+    status: Status
+    raw_status: str | None = None
+    created_at: Moment | None = None
+    started_at: Moment | None = None
+    ended_at: Moment | None = None
+    duration_s: float | None = None
+    reason: str | None = None
+
+
+class Run(Seen):
+    """One run of a RunWisp task; on a page of one task's runs, `task` is the page's.
+
+    `exit_code` is there only once the run has ended.
+    """
+
+    id: str
+    task: str | None = None
+    status: Status
+    raw_status: str | None = None
+    created_at: Moment | None = None
+    started_at: Moment | None = None
+    ended_at: Moment | None = None
+    duration_s: float | None = None
+    exit_code: int | None = None
+    trigger: str | None = None
+    attempt: int | None = None
+    retry_of: str | None = None
+    instance: int | None = None
