@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 import json
+import os
 import re
+import sys
+from pathlib import Path
+from typing import Any
 
+import anyio
 import pytest
 from mcp.shared.exceptions import MCPError
 
 from jobtrail.cli import main
 from jobtrail.prompts import load_prompts
-from jobtrail.settings import ENVIRONMENT
+from jobtrail.settings import ENVIRONMENT, load
 from jobtrail.tools import TOOLS
 from tests.documents import PAGES, ROOT, arguments_of, examples, shown
 from tests.sample import sample_client
@@ -75,8 +80,17 @@ def test_the_readme_lists_every_tool_and_prompt() -> None:
         assert f"`{prompt.name}`" in README
 
 
-def test_every_json_block_of_the_readme_is_json_and_starts_the_server() -> None:
-    blocks = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+def fenced(language: str, *pages: str) -> list[str]:
+    """Return the blocks of a language on some pages, or on all."""
+    return [
+        block
+        for page in pages or TEXTS
+        for block in re.findall(rf"^```{language}\n(.*?)^```", TEXTS[page], re.DOTALL | re.MULTILINE)
+    ]
+
+
+def test_every_json_block_is_json_and_starts_the_server() -> None:
+    blocks = fenced("json", "README.md", "connect.md")
     assert len(blocks) >= 3
     for block in blocks:
         servers = next(iter(json.loads(block).values()))
@@ -84,14 +98,47 @@ def test_every_json_block_of_the_readme_is_json_and_starts_the_server() -> None:
         assert servers["jobtrail"]["args"] == ["serve"]
 
 
-def test_every_command_of_the_readme_exists(capsys: pytest.CaptureFixture[str]) -> None:
-    commands = {found[1] for found in re.finditer(r"jobtrail (serve|tour|plane|[a-z]+ --)", README)}
-    assert {"serve", "tour", "plane"} <= commands
-    for command in ("serve", "tour", "plane"):
-        with pytest.raises(SystemExit) as ended:
-            main([command, "--help"])
-        assert ended.value.code == 0
-    assert "--port" in capsys.readouterr().out
+def test_every_command_that_a_page_shows_is_one_and_takes_its_options(capsys: pytest.CaptureFixture[str]) -> None:
+    shown_lines = {
+        line
+        for block in fenced("sh")
+        for line in re.findall(r"^(?:[A-Z_]+=\S+ )*jobtrail (.*)$", block, re.MULTILINE)
+    }
+    commands = {line.split()[0] for line in shown_lines}
+    assert {"ask", "board", "import", "install", "plane", "record", "serve"} <= commands
+    for command in commands:
+        try:
+            assert main([command, "--help"]) == 0
+        except SystemExit as ended:
+            assert ended.code == 0  # noqa: PT017 # argparse ends so, after its help
+        text = capsys.readouterr().out
+        for line in shown_lines:
+            if line.split()[0] == command:
+                own = line.partition(" -- ")[0]
+                assert {*re.findall(r"--[a-z-]+", own)} <= {*re.findall(r"--[a-z-]+", text)}, line
+
+
+def test_every_configuration_that_a_page_shows_loads(tmp_path: Path) -> None:
+    blocks = fenced("toml")
+    assert len(blocks) >= 2
+    for number, block in enumerate(blocks):
+        file = tmp_path / f"{number}.toml"
+        file.write_text(block, encoding="utf-8")
+        settings = load({"JOBTRAIL_CONFIG": str(file), "BL_PROD_KEY": "k", "CRON_PASSWORD": "p"}, tmp_path)
+        assert [one.kind for one in settings.sources] == ["blaxel", "runwisp", "embedded"]
+
+
+async def test_the_program_that_a_page_shows_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (program,) = fenced("python", "connect.md")
+    (tmp_path / "jobtrail").symlink_to(Path(sys.executable).with_name("jobtrail"))
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    body = "".join(f"    {line}\n" for line in program.splitlines())
+    space: dict[str, Any] = {}
+    exec(f"async def run():\n{body}    return page\n", space)  # noqa: S102 # it is what the page shows
+    with anyio.fail_after(60):
+        last = await space["run"]()
+    assert not last.is_error
+    assert last.structured_content["coverage"]["complete"]
 
 
 def test_the_prompts_are_the_five_that_the_readme_promises() -> None:

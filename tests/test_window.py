@@ -86,7 +86,7 @@ def test_a_window_in_the_future_is_refused() -> None:
 
 
 def test_a_length_longer_than_dates_go_back_is_refused() -> None:
-    with pytest.raises(BadArgument):
+    with pytest.raises(BadArgument, match="not within the years 1 to 9999; give a nearer time"):
         resolve("999999w", None, CLOCK, NOW)
 
 

@@ -81,7 +81,9 @@ def _moment(which: str, text: str, clock: Clock, now: datetime, *, end: bool) ->
     word = text.strip()
     try:
         found = _relative(word.casefold(), clock, now, end=end) or _iso(word, clock, end=end)
-    except (ValueError, OverflowError):
+    except OverflowError:
+        raise BadArgument(f"{which}={shown(text)} is not within the years 1 to 9999; give a nearer time") from None
+    except ValueError:
         found = None
     if found is None:
         raise BadArgument(f"{which}={shown(text)} is not a time; give {GRAMMAR}")

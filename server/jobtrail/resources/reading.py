@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from jobtrail.errors import BadArgument, shown
 from jobtrail.resources.markdown import markdown
-from jobtrail.tools.call import LARGEST_LIMIT
 from jobtrail.tools.executions import get_execution
+from jobtrail.tools.frame import LARGEST_LIMIT
 from jobtrail.tools.jobs import get_job, list_jobs
 from jobtrail.tools.runs import get_run
 

@@ -3,29 +3,30 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.cursor import Cursor, seal, unseal
-from jobtrail.errors import BadArgument, CursorError, ExpiredCursor, StrayCursor, UnknownName, clean, shown
+from jobtrail.errors import CursorError, ExpiredCursor, StrayCursor, UnknownName, clean, shown
 from jobtrail.models import Coverage, Total, Window
-from jobtrail.paging import START, Budget, Chain, Spot, Trail, Walk, Walked, walk
+from jobtrail.paging import Budget, Chain, Spot, Trail, Walk, Walked, walk
 from jobtrail.render import row_text
 from jobtrail.sources.base import NEWEST_FIRST, Ask, Sort, read_sort, read_statuses
 from jobtrail.tokens import estimate
-from jobtrail.window import Clock, resolve
+from jobtrail.tools.frame import Frame, State, call_text, given_alone, plain, required
+from jobtrail.window import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
+    from jobtrail.cursor import Cursor
     from jobtrail.models import Status
     from jobtrail.paging import Listing
     from jobtrail.sources import Source, Sources
 
-__all__ = ["DEFAULT_LIMIT", "LARGEST_LIMIT", "ListCall", "State", "begin", "call_text", "required", "source_notes"]
+__all__ = ["DEFAULT_LIMIT", "ListCall", "begin"]
 
 # In a cursor, beside the arguments. The list has changed under this walk, so nothing is exact any more.
 _DRIFTED = "_drifted"
@@ -34,7 +35,6 @@ _TRAIL = "_trail"
 _MARK_BITS = 32
 
 DEFAULT_LIMIT = 20
-LARGEST_LIMIT = 100
 SCANNED_AT_ONCE = 2_000
 """Items that one call reads at most, unless its upstream has large pages."""
 
@@ -42,14 +42,6 @@ SCANNED_AT_ONCE = 2_000
 _PAGE_TOKENS, _ROW_TOKENS = 1_200, 60
 # Tokens of what is neither a row nor carried by the cursor, and what is left to rows however long the cursor is.
 _FRAME_TOKENS, _FEWEST_TOKENS = 70, 400
-
-
-@dataclass(frozen=True)
-class State:
-    """What lives as long as the server: the sources and the clock."""
-
-    sources: Sources
-    clock: Clock
 
 
 class _Item(Protocol):
@@ -63,35 +55,13 @@ ItemT = TypeVar("ItemT", bound=_Item)
 Args = dict[str, str | int | bool]
 
 
-@dataclass
-class ListCall:
-    """A list call whose arguments are known, wherever they came from.
-
-    Attributes:
-        args: the normalised arguments, which the next cursor carries.
-        at: where the walk starts.
-        minted: when the upstream cursor in `at` was obtained, in Unix seconds.
-        scanned, matched: what earlier pages of this walk came to.
-        continued: whether a cursor was given.
-    """
+@dataclass(kw_only=True)
+class ListCall(Frame):
+    """A list call of one source."""
 
     ctx: Context[State]
-    tool: str
     source: Source
-    args: Args
-    now: datetime
-    at: Spot = START
-    minted: int = 0
-    scanned: int = 0
-    matched: int = 0
-    continued: bool = False
-    notes: list[str] = field(default_factory=list[str])
     window: Window | None = None
-
-    def text(self, name: str) -> str | None:
-        """Return a text argument."""
-        value = self.args.get(name)
-        return value if isinstance(value, str) else None
 
     def required(self, name: str, then: str) -> str:
         """Return a text argument that must be given.
@@ -109,25 +79,15 @@ class ListCall:
             sorts: the fields it can sort by.
             default: its own order.
         """
-        self._fix_window()
+        clock = self.ctx.request_context.lifespan_context.clock
+        self.window = resolve(self.text("since"), self.text("until"), clock, self.now)
+        self.fix(self.window)
         return Ask(
             sort=read_sort(self.text("sort"), sorts, default),
             query=(self.text("query") or self.text("search") or "").strip() or None,
             statuses=read_statuses(self.text("status"), words),
             window=self.window,
         )
-
-    def _fix_window(self) -> None:
-        """Resolve the window once: the cursor carries moments, so that `24h` does not move with the pages."""
-        clock = self.ctx.request_context.lifespan_context.clock
-        since, until = self.text("since"), self.text("until")
-        self.window = resolve(since, until, clock, self.now)
-        for name, bound in (
-            ("since", self.window and self.window.since),
-            ("until", self.window and self.window.until),
-        ):
-            if bound:
-                self.args[name] = bound.isoformat().replace("+00:00", "Z")
 
     async def walk(
         self,
@@ -146,7 +106,7 @@ class ListCall:
             scanned: items to read at most.
         """
         strange: Counter[str] = Counter()
-        limit = self._limit()
+        limit = self.limit_of(DEFAULT_LIMIT)
         trail = self.args.get(_TRAIL)
         how = Walk[ItemT](
             limit=limit,
@@ -185,21 +145,12 @@ class ListCall:
     def _room(self, limit: int) -> int:
         """Return the tokens that rows may take: what the answer may, without its header, cursor and notes."""
         frame = _FRAME_TOKENS + estimate(self._seal(self.at, self.scanned, self.matched))
-        frame += sum(estimate(str(value)) for value in _plain(self.args).values())
+        frame += sum(estimate(str(value)) for value in plain(self.args).values())
         return max(max(_PAGE_TOKENS, limit * _ROW_TOKENS) - frame, _FEWEST_TOKENS)
-
-    def _limit(self) -> int:
-        asked = self.args.get("limit", DEFAULT_LIMIT)
-        asked = asked if isinstance(asked, int) else DEFAULT_LIMIT
-        limit = max(1, min(asked, LARGEST_LIMIT))
-        if limit != asked:
-            self.notes.append(f"limit {shown(asked, 20)} was taken as {limit}; it can be 1 to {LARGEST_LIMIT}")
-            self.args["limit"] = limit
-        return limit
 
     def restart(self) -> str:
         """Return the call that starts this walk again."""
-        return call_text(self.tool, {**_plain(self.args), "source": self.source.name})
+        return call_text(self.tool, {**plain(self.args), "source": self.source.name})
 
     def page(self, walked: Walked[ItemT], ask: Ask, listing: Listing[ItemT]) -> dict[str, Any]:
         """Return the fields that every page shares."""
@@ -242,23 +193,12 @@ class ListCall:
         dropped = next((name for name in ("query", "search", "status", "since", "until") if name in self.args), None)
         if dropped is None:
             return "there is nothing to list: it exists and is empty"
-        rest = {name: value for name, value in _plain(self.args).items() if name != dropped}
+        rest = {name: value for name, value in plain(self.args).items() if name != dropped}
         return f"nothing matched; to widen: {call_text(self.tool, {**rest, 'source': self.source.name})}"
 
     def _seal(self, spot: Spot, scanned: int, matched: int) -> str:
-        kept = spot.upstream == self.at.upstream and self.minted
-        return seal(
-            Cursor(
-                tool=self.tool,
-                source=self.source.name,
-                fingerprint=self.source.fingerprint,
-                minted=self.minted if kept else int(self.now.timestamp()),
-                args=self.args,
-                scanned=scanned,
-                matched=matched,
-                spot=spot,
-            )
-        )
+        kept = self.minted if spot.upstream == self.at.upstream else 0
+        return self.sealed(self.source.name, self.source.fingerprint, spot, scanned, matched, kept)
 
 
 def begin(
@@ -278,20 +218,22 @@ def begin(
     """
     state = ctx.request_context.lifespan_context
     now = state.clock.now().replace(microsecond=0)
-    args: Args = {name: value for name, value in given.items() if value not in (None, "")}  # pyright: ignore[reportAssignmentType] # None is filtered out
-    if cursor is None:
-        return ListCall(ctx, tool, state.sources.get(source, needs=needs), args, now)
-    if args or source is not None:
-        extra = ", ".join([*args, *(["source"] if source is not None else [])])
-        raise BadArgument(
-            f"a cursor carries its own arguments, but {extra} came with it; call {tool}(cursor=…) alone"
-        )
-    return _resume(ctx, tool, unseal(cursor, tool), now)
+    args, opened = given_alone(tool, cursor, {**given, **({"source": source} if cursor is not None else {})})
+    if opened is None:
+        return ListCall(ctx=ctx, tool=tool, source=state.sources.get(source, needs=needs), args=args, now=now)
+    call = ListCall(ctx=ctx, tool=tool, source=_source_of(opened, state.sources, now), args=args, now=now)
+    call.resume(opened)
+    return call
 
 
-def _resume(ctx: Context[State], tool: str, cursor: Cursor, now: datetime) -> ListCall:
-    sources = ctx.request_context.lifespan_context.sources
-    restart = call_text(tool, _plain(cursor.args))
+def _source_of(cursor: Cursor, sources: Sources, now: datetime) -> Source:
+    """Return the source that a cursor walks.
+
+    Raises:
+        StrayCursor: it is gone, or points elsewhere.
+        ExpiredCursor: it no longer keeps the cursor.
+    """
+    restart = call_text(cursor.tool, plain(cursor.args))
     try:
         source = sources.get(cursor.source)
     except UnknownName:
@@ -311,15 +253,7 @@ def _resume(ctx: Context[State], tool: str, cursor: Cursor, now: datetime) -> Li
             f"this cursor is {age // 3600} h old and its upstream keeps cursors for "
             f"{source.cursor_life // 3600} h; start again with {restart}"
         )
-    return ListCall(
-        ctx, tool, source, dict(cursor.args), now, cursor.spot, cursor.minted, cursor.scanned, cursor.matched,
-        continued=True,
-    )  # fmt: skip
-
-
-def _plain(args: Args) -> Args:
-    """Return the arguments that an agent can give."""
-    return {name: value for name, value in args.items() if not name.startswith("_")}
+    return source
 
 
 def _keep(ask: Ask, searched: Callable[[ItemT], Sequence[str]], strange: Counter[str]) -> Callable[[ItemT], bool]:
@@ -356,25 +290,3 @@ def _total(upstream: Total, matched: int, *, complete: bool) -> Total:
     if complete:
         return Total(value=matched, kind="exact")
     return upstream if upstream.value is not None else Total(value=matched, kind="at_least")
-
-
-def required(tool: str, name: str, value: str | None, then: str) -> str:
-    """Return an argument that must be given.
-
-    Raises:
-        BadArgument: it is absent; `then` is the call that shows its values.
-    """
-    if value is None or not value.strip():
-        raise BadArgument(f"{tool} needs {name}; call {then} for its values")
-    return value
-
-
-def call_text(tool: str, args: Mapping[str, object]) -> str:
-    """Return a call as an agent would write it."""
-    return f"{tool}({', '.join(f'{name}={value!r}' for name, value in args.items())})"
-
-
-def source_notes(state: State, given: str | None, used: Source) -> list[str]:
-    """Return which other sources there are, where none was asked for."""
-    others = [name for name in state.sources.names if name != used.name]
-    return [f"other sources: {', '.join(others)} (give source=…)"] if others and given is None else []

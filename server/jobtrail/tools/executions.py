@@ -14,7 +14,8 @@ from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.sources.wire import seconds
 from jobtrail.tools import params
-from jobtrail.tools.call import DEFAULT_LIMIT, LARGEST_LIMIT, State, begin, call_text, required
+from jobtrail.tools.call import DEFAULT_LIMIT, begin
+from jobtrail.tools.frame import LARGEST_LIMIT, State, call_text, required
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

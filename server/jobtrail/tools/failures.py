@@ -3,28 +3,28 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import anyio
 from mcp.server.mcpserver import Context
 
-from jobtrail.cursor import Args, Cursor, seal, unseal
 from jobtrail.diagnosis import BAD, signature
-from jobtrail.errors import BadArgument, CursorError, StrayCursor, clean, shown
+from jobtrail.errors import CursorError, StrayCursor, clean
 from jobtrail.models import Coverage, Execution, FailureCause, Failures, Run, Window
-from jobtrail.paging import AT_ONCE, START, Budget, Spot, Walk, together, walk
+from jobtrail.paging import AT_ONCE, Budget, Spot, Walk, together, walk
 from jobtrail.sources.across import Attempt, Field, survey
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.tools import params
-from jobtrail.tools.call import State, call_text
 from jobtrail.tools.executions import read_tasks
+from jobtrail.tools.frame import Frame, State, call_text, given_alone
 from jobtrail.window import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
+    from jobtrail.cursor import Args
     from jobtrail.paging import Walked
     from jobtrail.sources import Source
 
@@ -32,7 +32,7 @@ __all__ = ["find_failures"]
 
 _TOOL = "find_failures"
 _STATUS = ",".join(sorted(BAD))
-_DEFAULT_CAUSES, _MOST_CAUSES = 10, 100
+_DEFAULT_CAUSES = 10
 _MATCHES = 500
 # Seconds for each step; together well under a desktop client's 60.
 _SURVEY_SECONDS, _WALK, _EXPLAIN_SECONDS = 10.0, Budget(items=5_000, seconds=15.0), 12.0
@@ -73,32 +73,20 @@ async def find_failures(
         causes=tuple(visible),
         errors=errors or None,
         coverage=Coverage(scanned=scanned, matched=matched, complete=complete, back_to=_back_to(call, walked)),
-        cursor=call.sealed(walked.spot, scanned, matched) if walked.spot is not None else None,
+        cursor=_sealed(call, walked.spot, scanned, matched) if walked.spot is not None else None,
         window=call.window,
         filters=call.filters(),
         notes=tuple(_notes(call, walked, causes[call.limit :])) or None,
     )
 
 
-@dataclass
-class _Call:
-    """A call whose arguments are known, from the agent or from its cursor."""
+@dataclass(kw_only=True)
+class _Call(Frame):
+    """A call over one source, or all."""
 
     sources: Sequence[Source]
-    args: Args
     window: Window
-    limit: int
-    now: datetime
-    at: Spot = START
-    minted: int = 0
-    scanned: int = 0
-    matched: int = 0
-    notes: list[str] = field(default_factory=list[str])
-
-    def text(self, name: str) -> str | None:
-        """Return a text argument."""
-        value = self.args.get(name)
-        return value if isinstance(value, str) else None
+    limit: int = _DEFAULT_CAUSES
 
     def filters(self) -> dict[str, str]:
         """Return what the failures are narrowed to."""
@@ -108,11 +96,6 @@ class _Call:
     def restart(self) -> str:
         """Return the call that starts this walk again."""
         return call_text(_TOOL, self.args)
-
-    def sealed(self, spot: Spot, scanned: int, matched: int) -> str:
-        """Return the cursor that goes on from a spot."""
-        minted = self.minted or int(self.now.timestamp())
-        return seal(Cursor(_TOOL, "*", _fingerprint(self.sources), minted, self.args, scanned, matched, spot))
 
 
 def _fingerprint(sources: Sequence[Source]) -> str:
@@ -130,34 +113,25 @@ def _begun(ctx: Context[State], cursor: str | None, source: str | None, **given:
     """
     state = ctx.request_context.lifespan_context
     now = state.clock.now().replace(microsecond=0)
-    args: Args = {name: value for name, value in {**given, "source": source}.items() if value not in (None, "")}  # pyright: ignore[reportAssignmentType] # None is filtered out
-    opened = None
-    if cursor is not None:
-        if args:
-            raise BadArgument(
-                f"a cursor carries its own arguments, but {', '.join(args)} came with it; "
-                f"call {_TOOL}(cursor=…) alone"
-            )
-        opened = unseal(cursor, _TOOL)
-        args = dict(opened.args)
+    args, opened = given_alone(_TOOL, cursor, {**given, "source": source})
     name = args.get("source")
     chosen = [state.sources.get(str(name))] if name else state.sources.all()
     window = resolve(str(args.get("since") or "24h"), _text(args, "until"), state.clock, now)
-    bounds = {"since": window and window.since, "until": window and window.until}
-    # Fixed once, so that `24h` does not move with the pages.
-    args |= {key: f"{bound:%Y-%m-%dT%H:%M:%SZ}" for key, bound in bounds.items() if bound}
-    asked = args.get("limit", _DEFAULT_CAUSES)
-    limit = max(1, min(asked if isinstance(asked, int) else _DEFAULT_CAUSES, _MOST_CAUSES))
-    call = _Call(chosen, args, window or Window(now=now), limit, now)
-    if limit != asked:
-        call.notes.append(f"limit {shown(asked, 20)} was taken as {limit}; it can be 1 to {_MOST_CAUSES}")
+    call = _Call(tool=_TOOL, sources=chosen, args=args, window=window or Window(now=now), now=now)
+    call.fix(window)
+    call.limit = call.limit_of(_DEFAULT_CAUSES)
     if opened is not None:
         if opened.fingerprint != _fingerprint(chosen):
             raise StrayCursor(
                 f"the configured sources are not those this cursor was made with; start again with {call.restart()}"
             )
-        call.at, call.minted, call.scanned, call.matched = opened.spot, opened.minted, opened.scanned, opened.matched
+        call.resume(opened)
     return call
+
+
+def _sealed(call: _Call, spot: Spot, scanned: int, matched: int) -> str:
+    """Return the cursor that goes on from a spot in what all sources have."""
+    return call.sealed("*", _fingerprint(call.sources), spot, scanned, matched, call.minted)
 
 
 def _text(args: Args, name: str) -> str | None:

@@ -12,7 +12,8 @@ from jobtrail.models import Execution, Job, JobDetail, JobPage, Run
 from jobtrail.paging import Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, SHORTEST_QUERY, Ask, StatusFilter, read_sort
 from jobtrail.tools import params
-from jobtrail.tools.call import State, begin, required, source_notes
+from jobtrail.tools.call import begin
+from jobtrail.tools.frame import State, required, source_notes
 
 if TYPE_CHECKING:
     from jobtrail.models import Record

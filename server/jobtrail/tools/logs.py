@@ -17,7 +17,8 @@ from jobtrail.models import LogLine, LogPage, Task
 from jobtrail.paging import Spot, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.tools import params
-from jobtrail.tools.call import State, begin, call_text
+from jobtrail.tools.call import begin
+from jobtrail.tools.frame import State, call_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -10,7 +10,8 @@ from jobtrail.models import LogTail, Run, RunDetail, RunPage
 from jobtrail.sources import Source
 from jobtrail.sources.wire import seconds
 from jobtrail.tools import params
-from jobtrail.tools.call import State, begin, call_text, required
+from jobtrail.tools.call import begin
+from jobtrail.tools.frame import State, call_text, required
 
 __all__ = ["get_run", "list_runs"]
 

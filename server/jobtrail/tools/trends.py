@@ -13,7 +13,7 @@ from jobtrail.models import Coverage, Execution, History, Run, Window
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.tools import params
-from jobtrail.tools.call import State, call_text, required
+from jobtrail.tools.frame import State, call_text, required
 from jobtrail.trend import bucketed, edges, fitting, period, sparkline, streak, trend
 from jobtrail.window import length, resolve
 
