@@ -128,7 +128,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "day-that-is-none": ("list_runs", {"since": "2026-02-30"}, "since='2026-02-30' is not a time"),
     "since-after-until": ("list_runs", {"since": "1h", "until": "2h"}, "since='1h' is later than until='2h'; swap"),
     "since-in-the-future": ("list_runs", {"since": "2999-01-01"}, "lies in the future (the server's now is "),
-    "window-before-time": ("list_runs", {"since": "999999w"}, "since='999999w' is not within the years 1 to 9999; give"),
+    "window-before-time": ("list_runs", {"since": "999999w"}, "since='999999w' is not within the years 1 to 9999"),
     "window-after-time": ("list_runs", {"until": "9999-12-31T23:59:59-14:00"}, "is not within the years 1 to 9999"),
     "window-of-10000-characters": ("list_runs", {"since": "9" * 10_000}, "is not a time; give"),
     "cursor-and-arguments": (

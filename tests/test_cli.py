@@ -59,7 +59,7 @@ def refused(ended: Ended) -> str:
 def test_help_names_the_commands() -> None:
     ended = jobtrail("--help")
     assert (ended.code, ended.err) == (0, "")
-    for command in ("serve", "tour", "plane"):
+    for command in ("serve", "install", "doctor", "tour", "ask", "record", "import", "store", "plane"):
         assert f"\n    {command} " in ended.out
     assert "Without a command it serves over stdio" in ended.out
 
@@ -97,6 +97,45 @@ def test_a_command_line_that_does_not_fit_shows_the_usage(arguments: tuple[str, 
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("usage: jobtrail")
     assert says in ended.err.splitlines()[-1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "near"),
+    [
+        (("instal",), "install"),
+        (("serve", "--transprot", "sse"), "--transport"),
+        (("serve", "--transport", "stdoi"), "stdio"),
+        (("store", "prun"), "prune"),
+        (("ask", "list_jobs", "--jsn"), "--json"),
+    ],
+)
+def test_what_was_nearly_written_is_named(arguments: tuple[str, ...], near: str) -> None:
+    ended = jobtrail(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.splitlines()[-1].endswith(f"; did you mean {near}?")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (("install",), "required: CLIENT; such as: jobtrail install claude-desktop"),
+        (("import",), "required: FILE; such as: jobtrail import saved.jsonl runwisp.db"),
+        (("store", "prune"), "required: --keep; such as: jobtrail store prune --keep 90d --dry-run"),
+    ],
+)
+def test_a_missing_argument_is_named_with_an_example(arguments: tuple[str, ...], line: str) -> None:
+    ended = jobtrail(*arguments)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.rstrip("\n").endswith(line)
+
+
+def test_a_command_that_runs_no_other_takes_nothing_after_two_dashes() -> None:
+    ended = jobtrail("serve", "--", "true")
+    assert (ended.code, ended.err.splitlines()[-1]) == (2, "jobtrail serve: error: it takes no command after --")
+
+
+def test_the_help_tells_what_the_exit_codes_mean() -> None:
+    assert "exit codes: 0 fine; 1 the answer is no" in jobtrail("--help").out
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1"])  # noqa: S104 # what must be refused

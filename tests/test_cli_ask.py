@@ -1,16 +1,47 @@
-"""`jobtrail ask` prints what an agent would read, errors apart."""
+"""`jobtrail ask`: the agent's text for programs, tables for people, and a way on whatever happens."""
 
 from __future__ import annotations
 
 import json
+import os
+import re
+import subprocess
+import sys
+from typing import TYPE_CHECKING, Any
 
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from rich.console import Console
+
+from jobtrail.cli import main
+from jobtrail.cli.calls import command_line, examples, typed
+from jobtrail.cli.tables import lay_out
+from jobtrail.cli.walking import MOST_ROWS, Pages, merged
+from jobtrail.plane import Store
+from jobtrail.tools import TOOLS
+from tests.plane.stocks import execution, job
+from tests.terminal import ANSI, Terminal, plain
 from tests.test_cli import jobtrail, refused
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+ASK = [sys.executable, "-m", "jobtrail", "ask"]
+
+
+def terminal(*arguments: str, columns: int = 120, **environ: str) -> Terminal:
+    """Return `jobtrail ask` on a terminal of its own."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME")}
+    return Terminal([*ASK, *arguments], {"TERM": "xterm-256color", **kept, **environ}, columns)
 
 
 def test_an_answer_is_the_text_an_agent_reads() -> None:
     ended = jobtrail("ask", "list_jobs", "limit=2")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("jobs · source embedded, SAMPLE DATA · 2 rows, more to read")
+    assert "\nmore: list_jobs(cursor=" in ended.out
+    assert "\x1b" not in ended.out
 
 
 def test_json_is_the_structured_answer() -> None:
@@ -26,5 +57,279 @@ def test_an_error_is_one_line_on_standard_error() -> None:
     assert (ended.code, "has no argument 'limt'; did you mean limit?" in ended.err) == (1, True)
 
 
+def test_a_missing_argument_is_named_with_an_example() -> None:
+    ended = jobtrail("ask", "list_executions")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err == (
+        "jobtrail: list_executions needs job; call jobtrail ask list_jobs for its values. Such as: "
+        "jobtrail ask list_executions job=nightly-etl status=failed,timeout since=24h\n"
+    )
+
+
 def test_a_tool_that_is_not_there_is_refused_with_the_closest() -> None:
     assert refused(jobtrail("ask", "list_job")).startswith("there is no tool 'list_job'; closest: list_jobs")
+
+
+def test_without_a_tool_they_are_listed_a_line_each() -> None:
+    ended = jobtrail("ask")
+    assert (ended.code, ended.err) == (0, "")
+    names = [line.split()[0] for line in ended.out.splitlines() if line and not line.startswith("`")]
+    assert names == [spec.fn.__name__ for spec in TOOLS]
+
+
+def test_a_tool_s_help_shows_each_argument_and_examples_that_can_be_typed(capsys: pytest.CaptureFixture[str]) -> None:
+    for spec in TOOLS:
+        tool = spec.fn.__name__
+        assert main(["ask", tool, "--help"]) == 0
+        out = capsys.readouterr().out
+        assert out.startswith(f"usage: jobtrail ask {tool} ")
+        assert "\n  source " in out
+        assert f"\n  jobtrail ask {tool} " in out
+
+
+def test_the_help_of_ask_tells_the_exit_codes() -> None:
+    ended = jobtrail("ask", "--help")
+    assert (ended.code, "exit codes: 0 an answer; 1 the tool said no; 2 cannot ask" in ended.out) == (0, True)
+
+
+@pytest.mark.parametrize(
+    "arguments", [("list_jobs",), ("find_failures",), ("list_jobs", "source=embedded", "--json")]
+)
+def test_a_store_that_cannot_be_opened_is_2_as_everywhere(tmp_path: Path, arguments: tuple[str, ...]) -> None:
+    path = tmp_path / "store.db"
+    path.write_bytes(b"no database at all, whatever it is called" * 100)
+    line = refused(jobtrail("ask", *arguments, JOBTRAIL_STORE=str(path)))
+    assert line == f"the store {path} cannot be opened: file is not a database"
+    assert refused(jobtrail("store", "info", JOBTRAIL_STORE=str(path))) == line
+
+
+def test_what_the_tool_refuses_is_1_though_the_store_is_well(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.db")
+    store.record([job("etl")])
+    store.close()
+    assert jobtrail("ask", "get_job", "job=x", JOBTRAIL_STORE=str(tmp_path / "store.db")).code == 1
+
+
+# On a terminal.
+
+
+IDS = ["exec-0123456789ab", "exec-ba9876543210"]
+
+
+@pytest.fixture
+def own(tmp_path: Path) -> Path:
+    """A small store of one's own, with one execution that failed and one that did not."""
+    store = Store(tmp_path / "own.db")
+    store.record([job("etl"), *execution(IDS[0], "etl", 0, "succeeded"), *execution(IDS[1], "etl", 5, "failed")])
+    store.close()
+    return tmp_path / "own.db"
+
+
+def test_on_a_terminal_a_list_is_a_coloured_table_and_the_way_on_can_be_typed() -> None:
+    with terminal("list_executions", "job=nightly-etl", "limit=3", "status=failed,succeeded") as one:
+        code, seen = one.rest()
+    assert code == 0
+    lines = plain(seen).splitlines()
+    what = lines.index("executions of nightly-etl")
+    assert "3 rows" in " ".join(lines[what + 1 :])
+    head = next(line for line in lines if line.startswith("id "))
+    assert head.split() == ["id", "status", "created", "duration", "ok", "failed", "retried"]
+    rows = [line for line in lines if line.startswith("exec-")]
+    assert [len(row.split()[0]) for row in rows] == [17, 17, 17]
+    assert "\x1b[31mfailed" in seen
+    assert "\x1b[32msucceeded" in seen
+    assert re.search(r"^more: jobtrail ask list_executions cursor=\S+$", plain(seen), re.MULTILINE)
+
+
+@pytest.mark.parametrize(
+    ("options", "environ", "coloured"),
+    [
+        ((), {}, True),
+        ((), {"NO_COLOR": "1"}, False),
+        ((), {"NO_COLOR": ""}, True),
+        ((), {"TERM": "dumb"}, False),
+        (("--color", "never"), {}, False),
+        (("--color", "always"), {"NO_COLOR": "1"}, True),
+    ],
+)
+def test_colours_are_for_terminals_that_want_them(
+    own: Path, options: tuple[str, ...], environ: dict[str, str], coloured: bool
+) -> None:
+    with terminal("get_execution", "job=etl", *options, columns=120, JOBTRAIL_STORE=str(own), **environ) as one:
+        code, seen = one.rest()
+    assert code == 0
+    assert ("\x1b[31m" in seen) == coloured
+    if not coloured:
+        # A bar comes and goes on a terminal that can move its cursor; there are no colours in it either.
+        assert not re.search(r"\x1b\[[0-9;]*m", seen)
+    assert "verdict: failed" in plain(seen)
+
+
+def test_colours_into_a_pipe_are_there_when_asked_for() -> None:
+    assert "\x1b[1m" in jobtrail("ask", "list_jobs", "limit=1", "--color", "always").out
+
+
+def test_a_reader_that_has_enough_of_a_table_ends_it_in_silence(own: Path) -> None:
+    command = [*ASK, "list_executions", "job=etl", "--color", "always"]
+    environ = {**os.environ, "JOBTRAIL_STORE": str(own)}
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, env=environ, stdout=pipe, stderr=pipe) as process:
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        assert (process.wait(60), process.stderr.read()) == (0, b"")
+
+
+def test_a_log_is_shown_line_by_line_as_it_is() -> None:
+    with terminal("read_log", "job=backfill-embeddings", f"execution={newest()}", "lines=3") as one:
+        code, seen = one.rest()
+    assert code == 0
+    assert len([line for line in plain(seen).splitlines() if "| " in line]) == 3
+
+
+@pytest.mark.parametrize("columns", [30, 60, 80, 200])
+def test_no_id_loses_a_character_however_narrow_the_terminal_is(own: Path, columns: int) -> None:
+    with terminal("list_executions", "job=etl", columns=columns, JOBTRAIL_STORE=str(own)) as one:
+        _, seen = one.rest()
+    # Behind the bar, of which a narrow terminal sees a part.
+    shown = plain(seen).rpartition("executions of etl")[2].partition("note:")[0]
+    assert "…" not in shown
+    folded = "".join(line.split(" ")[0] for line in shown.splitlines())
+    assert all(one in folded or one in shown for one in IDS)
+
+
+HOSTILE = "[red]not markup[/red] :smile: [link=file:///etc/passwd]x[/link] \\[b]"
+
+
+def test_what_an_upstream_wrote_is_no_markup(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.db")
+    store.record([job("etl", title=HOSTILE), job("other")])
+    store.close()
+    with terminal("list_jobs", columns=200, JOBTRAIL_STORE=str(tmp_path / "store.db")) as one:
+        code, seen = one.rest()
+    assert code == 0
+    assert HOSTILE in plain(seen)
+    assert "\x1b]8" not in seen
+
+
+@given(
+    st.lists(st.lists(st.text(st.characters(codec="utf-8", exclude_categories=["C", "Z"])), min_size=2, max_size=2))
+)
+def test_any_cell_is_printed_as_it_is(rows: list[list[str]]) -> None:
+    console = Console(width=400, markup=False, highlight=False, emoji=False, color_system=None)
+    with console.capture() as captured:
+        lay_out(console, "\n".join(["things", "name\tabout", *("\t".join(row) for row in rows)]), len(rows))
+    printed = captured.get()
+    assert all(cell in printed for row in rows for cell in row if len(cell) < 150)
+
+
+# To the end.
+
+
+def test_all_follows_the_cursors_to_the_end_and_says_that_it_is() -> None:
+    found = json.loads(jobtrail("ask", "list_executions", "job=fraud-scoring", "--all", "--json").out)
+    ids = [one["id"] for one in found["items"]]
+    assert len(ids) == len(set(ids)) > 100
+    assert (found["coverage"]["complete"], found["total"], "cursor" in found) == (
+        True, {"value": len(ids), "kind": "exact"}, False,
+    )  # fmt: skip
+    text = jobtrail("ask", "list_executions", "job=fraud-scoring", "--all", "limit=50").out
+    assert f"· {len(ids)} rows, complete ·" in text.splitlines()[0]
+    assert text.count("\nexec-") == len(ids)
+
+
+def test_all_of_what_is_no_list_is_refused() -> None:
+    assert refused(jobtrail("ask", "get_job", "job=nightly-etl", "--all")).startswith("get_job answers in one piece")
+    assert refused(jobtrail("ask", "read_log", "job=nightly-etl", "--all")).startswith(
+        "read_log answers in one piece"
+    )
+
+
+def test_a_cursor_is_gone_on_from() -> None:
+    first = json.loads(jobtrail("ask", "list_jobs", "limit=3", "--json").out)
+    rest = json.loads(jobtrail("ask", "list_jobs", f"cursor={first['cursor']}", "--all", "--json").out)
+    every = json.loads(jobtrail("ask", "list_jobs", "--all", "--json").out)
+    assert [*first["items"], *rest["items"]] == every["items"]
+
+
+def test_a_bar_shows_on_a_terminal_how_far_it_is_and_leaves_nothing_behind() -> None:
+    with terminal("list_tasks", "job=backfill-embeddings", "execution=" + newest(), "--all", "limit=20") as one:
+        one.until(r"[0-9,]+ rows of [0-9,]+ scanned")
+        one.interrupt()
+        code, seen = one.rest()
+    assert code == 130
+    told = plain(seen).splitlines()[-1]
+    stopped = re.fullmatch(
+        r"jobtrail: stopped after ([0-9,]+) rows; go on with: jobtrail ask list_tasks cursor=(.*) --all", told
+    )
+    assert stopped, told
+    assert plain(seen).count("\ntask-") == int(stopped[1].replace(",", "")) > 0
+
+
+def newest() -> str:
+    """Return the sample's big execution."""
+    return json.loads(jobtrail("ask", "get_execution", "job=backfill-embeddings", "--json").out)["execution"]["id"]
+
+
+def test_pages_are_merged_row_by_row_with_what_the_last_one_says() -> None:
+    pages: list[dict[str, Any]] = [
+        {"items": [1, 2], "coverage": {"scanned": 5}, "cursor": "a", "notes": ["x", "y"]},
+        {"items": [3], "coverage": {"scanned": 9}, "notes": ["y", "z"]},
+    ]
+    assert merged(pages) == {"items": [1, 2, 3], "coverage": {"scanned": 9}, "notes": ["x", "y", "z"]}
+    failures: list[dict[str, Any]] = [
+        {"causes": [1], "failures": 3, "cursor": "a", "errors": {"a": "down"}},
+        {"causes": [2], "failures": 4},
+    ]
+    assert merged(failures) == {"causes": [1, 2], "failures": 7, "errors": {"a": "down"}}
+    one: dict[str, Any] = {"failures": [{"count": 1}], "verdict": "x"}
+    assert merged([one]) == one
+
+
+def test_the_bound_of_all_is_one_that_a_person_can_wait_for() -> None:
+    pages = Pages()
+    pages.read = [{"items": [0] * MOST_ROWS, "cursor": "x"}]
+    assert (pages.rows, pages.cursor) == (10_000, "x")
+
+
+# Calls.
+
+
+@pytest.mark.parametrize(
+    ("call", "command"),
+    [
+        ("list_jobs()", "jobtrail ask list_jobs"),
+        ("see get_run(run='01A', source='x y').", "see jobtrail ask get_run run=01A source='x y'."),
+        ("a(b='c)d') and b(c=1)", "jobtrail ask a b='c)d' and jobtrail ask b c=1"),
+        ("f(x=True)", "jobtrail ask f x=true"),
+        ("list_runs(task=…)", "list_runs(task=…)"),
+        ("f(1)", "f(1)"),
+        ("f(x=y)", "f(x=y)"),
+        ("f(x=__import__('os'))", "f(x=__import__('os'))"),
+        ("f(", "f("),
+    ],
+)
+def test_a_whole_call_becomes_what_a_person_types(call: str, command: str) -> None:
+    assert typed(call) == command
+
+
+@given(st.dictionaries(st.sampled_from(["job", "task"]), st.text(max_size=20)))
+def test_whatever_is_in_a_call_a_shell_reads_it_as_one_word(arguments: dict[str, str]) -> None:
+    import shlex  # noqa: PLC0415
+
+    written = typed(f"get_job({', '.join(f'{name}={value!r}' for name, value in arguments.items())})")
+    if written.startswith("jobtrail ask"):
+        assert shlex.split(written)[3:] == [f"{name}={value}" for name, value in arguments.items()]
+    assert shlex.split(command_line("get_job", arguments))[3:] == [
+        f"{name}={value}" for name, value in arguments.items()
+    ]
+
+
+@given(st.text(alphabet="fgx(=)'\\,1 \"", max_size=40))
+def test_a_text_that_holds_no_call_stays_as_it_is_and_none_breaks_it(text: str) -> None:
+    assert typed(text) == text or "jobtrail ask" in typed(text)
+
+
+def test_examples_of_a_description_that_are_no_json_are_left_out() -> None:
+    assert examples("f", 'What. Examples: {"a": "b"} · nonsense · [1]') == ["jobtrail ask f a=b"]
+    assert ANSI.sub("", "\x1b[1mx") == "x"

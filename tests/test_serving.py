@@ -191,6 +191,23 @@ def guarded() -> Generator[dict[str, Served]]:
         yield {"http": http, "sse": sse}
 
 
+# As on Windows, whose event loop has no signal handlers.
+DEAF = """
+import asyncio.unix_events as unix
+def add_signal_handler(self, *_):
+    raise NotImplementedError
+unix._UnixSelectorEventLoop.add_signal_handler = add_signal_handler
+from jobtrail.cli import main
+main()
+"""
+
+
+async def test_where_an_event_loop_cannot_be_told_of_signals_it_serves_all_the_same() -> None:
+    command = StdioServerParameters(command=sys.executable, args=["-c", DEAF, "serve"], env=ENV)
+    async with Client(command) as client:
+        await check_everything(client, "auto")
+
+
 @both_eras
 async def test_a_stdio_client_of_either_era_finds_everything(mode: str) -> None:
     with anyio.fail_after(SECONDS):

@@ -68,6 +68,15 @@ def test_blank_variables_count_as_unset(no_settings: Path) -> None:
     assert load(blank) == load({})
 
 
+def test_what_a_bundle_s_host_leaves_of_a_setting_nobody_filled_in_counts_as_unset(no_settings: Path) -> None:
+    left = {name: f"${{user_config.{name.lower()}}}" for name in ENVIRONMENT}
+    assert load(left) == load({})
+    (source,) = load(
+        {**left, "RUNWISP_URL": "http://127.0.0.1:9477", "RUNWISP_PASSWORD": "a ${user_config.x}"}
+    ).sources
+    assert secrets(source) == {"password": "a ${user_config.x}"}
+
+
 def test_an_api_key_wins_over_client_credentials_and_both_over_the_login_file(tmp_path: Path) -> None:
     log_in(tmp_path, {"apiKey": "key-of-file"})
     environ = {"BL_API_KEY": "key", "BL_CLIENT_CREDENTIALS": "aWQ6c2VjcmV0", "BL_WORKSPACE": "acme"}
@@ -271,3 +280,11 @@ def test_no_secret_shows_in_any_form_of_the_settings(tmp_path: Path) -> None:
         assert secret not in repr(thing)
         assert secret not in str(thing)
         assert secret not in f"{thing:}"
+
+
+@pytest.mark.parametrize("left", ["${BL_API_KEY}", "${env:BL_API_KEY}", " ${input:jobtrail-BL_API_KEY}\n"])
+def test_a_reference_that_a_client_did_not_fill_in_is_named_and_not_sent_as_a_key(left: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        SettingsError, match=r"BL_API_KEY is '.*', which the client that started Jobtrail did not fill in"
+    ):
+        load({"BL_API_KEY": left, "BL_WORKSPACE": "acme"}, tmp_path)

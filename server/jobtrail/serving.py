@@ -23,7 +23,7 @@ from starlette.responses import PlainTextResponse
 from jobtrail.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator
+    from collections.abc import AsyncGenerator, Callable, Generator
 
     import uvicorn
     from anyio.abc import TaskStatus
@@ -222,18 +222,17 @@ def run_app(app: ASGIApp, bind: HttpBind, ready: Callable[[str], None]) -> int:
 
 
 async def _on_signal(server: uvicorn.Server, *, task_status: TaskStatus[None]) -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        task_status.started()
-        async for number in signals:
-            # The second one does not wait for requests under way.
-            server.force_exit = server.should_exit
-            # sse-starlette hooks into this method: open event streams end by themselves.
-            server.handle_exit(number, None)
+    async for number in _signals(task_status.started):
+        # The second one does not wait for requests under way.
+        server.force_exit = server.should_exit
+        # sse-starlette hooks into this method: open event streams end by themselves.
+        server.handle_exit(number, None)
 
 
 def _listen(bind: HttpBind) -> socket.socket:
     family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
+    # Named, since asyncio turns off Nagle's delay (40 ms an answer) only where the protocol is.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((bind.host.strip("[]"), bind.port))
@@ -261,7 +260,22 @@ async def _stdio(server: MCPServer[Any]) -> None:
 
 
 async def _end_on_signal() -> None:
-    with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-        async for _ in signals:
-            # The thread that reads stdin cannot be interrupted, so a clean return would wait for a line.
-            os._exit(0)
+    async for _ in _signals():
+        # The thread that reads stdin cannot be interrupted, so a clean return would wait for a line.
+        os._exit(0)
+
+
+async def _signals(listening: Callable[[], None] = lambda: None) -> AsyncGenerator[int]:
+    """Yield each SIGINT and SIGTERM; none on Windows, whose event loop cannot be told of signals.
+
+    Args:
+        listening: called as soon as a signal would be heard.
+    """
+    try:
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+            listening()
+            async for number in signals:
+                yield number
+    except NotImplementedError:
+        # There Ctrl-C raises KeyboardInterrupt, and ending the process needs no leave of ours.
+        listening()

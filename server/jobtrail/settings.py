@@ -47,6 +47,10 @@ ENVIRONMENT = {
 
 
 _BLAXEL_SECRETS = {"api_key": "BL_API_KEY", "client_credentials": "BL_CLIENT_CREDENTIALS"}
+# A bundle's setting that nobody filled in: Claude Desktop passes the placeholder of the manifest on as it stands.
+_LEFT_OPEN = re.compile(r"\s*\$\{user_config\.[^}]*\}\s*")
+# What a client should have filled in from a variable that it does not have.
+_NOT_FILLED_IN = re.compile(r"\s*\$\{(env:|input:)?[A-Za-z_][\w-]*\}\s*")
 
 
 def _blank_to_none(value: Any) -> Any:
@@ -145,7 +149,7 @@ def load(environ: Mapping[str, str] | None = None, home: Path | None = None) -> 
         SettingsError: a file cannot be read, a key is unknown, a value is out of range.
     """
     environ = os.environ if environ is None else environ
-    given = {key: value for key, value in environ.items() if key in ENVIRONMENT and value.strip()}
+    given = _given(environ)
     table = _file(given.get("JOBTRAIL_CONFIG"))
     sources = _sources(given, environ, table, home or _home())
     default = given.get("JOBTRAIL_SOURCE") or table.get("default") or sources[0].name
@@ -180,11 +184,31 @@ def store_path(environ: Mapping[str, str] | None = None) -> Path:
     """
     import platformdirs  # noqa: PLC0415 # not before it is needed
 
-    named = (os.environ if environ is None else environ).get("JOBTRAIL_STORE", "").strip()
+    named = _given(os.environ if environ is None else environ).get("JOBTRAIL_STORE", "").strip()
     try:
         return Path(named or platformdirs.user_data_path("jobtrail") / "store.db").expanduser().absolute()
     except RuntimeError:
         raise SettingsError("there is no home directory for the store; set JOBTRAIL_STORE to a file") from None
+
+
+def _given(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return our variables that hold something: a blank one is not set, nor is one that a bundle's host left open.
+
+    Raises:
+        SettingsError: one is the name of another variable, which a client did not fill in.
+    """
+    given = {
+        key: value
+        for key, value in environ.items()
+        if key in ENVIRONMENT and value.strip() and not _LEFT_OPEN.fullmatch(value)
+    }
+    for key, value in given.items():
+        if _NOT_FILLED_IN.fullmatch(value):
+            raise SettingsError(
+                f"{key} is {shown(value)}, which the client that started Jobtrail did not fill in; set that variable "
+                "where the client is started, or write the value into its configuration"
+            )
+    return given
 
 
 def _home() -> Path:

@@ -1,4 +1,4 @@
-"""Fixtures for a real RunWisp daemon; they skip where there is none, and fail in CI."""
+"""Fixtures for a real RunWisp daemon and other people's clients; they skip where there are none, and fail in CI."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.peers.npm import Npm, NpmMissing, find_npm
 from tests.peers.runwisp_daemon import Daemon, RunwispMissing, copy_home, find_binary, seed_home
 
 if TYPE_CHECKING:
@@ -23,6 +24,17 @@ def runwisp_binary() -> Path:
         if os.environ.get("CI") == "true":
             pytest.fail(f"CI needs a RunWisp daemon: {missing}", pytrace=False)
         pytest.skip(f"no RunWisp daemon: {missing}")
+
+
+@pytest.fixture(scope="session")
+def npm() -> Npm:
+    """The MCP software of npm: Inspector, conformance suite, TypeScript clients, bundler."""
+    try:
+        return find_npm()
+    except NpmMissing as missing:
+        if os.environ.get("CI") == "true":
+            pytest.fail(f"CI needs other people's MCP software: {missing}", pytrace=False)
+        pytest.skip(f"no MCP software from npm: {missing}")
 
 
 @pytest.fixture(scope="session")

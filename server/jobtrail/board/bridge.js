@@ -9,9 +9,13 @@ class ToolError extends Error {}
 
 function answerOf(result) {
   const blocks = Array.isArray(result?.content) ? result.content : [];
-  const text = blocks.filter((block) => block.type === "text").map((block) => block.text).join("\n");
+  const text = blocks
+    .filter((block) => block.type === "text")
+    .map((block) => block.text)
+    .join("\n");
   if (result?.isError) throw new ToolError(text || "the tool failed and did not say why");
-  if (!result?.structuredContent) throw new ToolError("the host passed this answer on without its structured part, so it can only be read as text");
+  if (!result?.structuredContent)
+    throw new ToolError("the host passed this answer on without its structured part, so it can only be read as text");
   return result.structuredContent;
 }
 
@@ -31,11 +35,15 @@ class HostBridge {
   }
 
   async open() {
-    const hello = await this.#request("ui/initialize", {
-      appInfo: { name: "jobtrail-board", title: "Jobtrail board", version: "1" },
-      appCapabilities: { availableDisplayModes: ["inline", "fullscreen"] },
-      protocolVersion: PROTOCOL,
-    }, HELLO_MS);
+    const hello = await this.#request(
+      "ui/initialize",
+      {
+        appInfo: { name: "jobtrail-board", title: "Jobtrail board", version: "1" },
+        appCapabilities: { availableDisplayModes: ["inline", "fullscreen"] },
+        protocolVersion: PROTOCOL,
+      },
+      HELLO_MS,
+    );
     this.capabilities = hello.hostCapabilities ?? {};
     this.context = hello.hostContext ?? {};
     this.notify("ui/notifications/initialized", {});
@@ -71,7 +79,10 @@ class HostBridge {
         end(reject, error);
       };
       const stop = () => giveUp("no longer wanted", signal.reason);
-      const timer = setTimeout(() => giveUp("no answer in time", new ToolError(`the host did not answer ${method} in ${limit / 1000} s`)), limit);
+      const timer = setTimeout(
+        () => giveUp("no answer in time", new ToolError(`the host did not answer ${method} in ${limit / 1000} s`)),
+        limit,
+      );
       signal?.addEventListener("abort", stop);
       this.#waiting.set(id, {
         resolve: (value) => end(resolve, value),
@@ -91,7 +102,9 @@ class HostBridge {
     const known = message.method === "ping" ? () => ({}) : this.heard[message.method];
     const answer = known?.(message.params ?? {});
     if (message.id === undefined) return;
-    const said = known ? { result: answer ?? {} } : { error: { code: -32601, message: `the board knows no ${message.method}` } };
+    const said = known
+      ? { result: answer ?? {} }
+      : { error: { code: -32601, message: `the board knows no ${message.method}` } };
     this.#host.postMessage({ jsonrpc: "2.0", id: message.id, ...said }, "*");
   }
 }

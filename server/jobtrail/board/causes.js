@@ -6,27 +6,47 @@ function causeList(detail, choose) {
     const bar = el("span", { class: "share" });
     bar.style.width = `${(one.count / most) * 100}%`;
     const row = button("", () => choose(row.getAttribute("aria-pressed") === "true" ? null : one), {
-      class: "cause", "aria-pressed": "false", "aria-label": `${plural(one.count, "task")}: ${one.example}`,
+      class: "cause",
+      "aria-pressed": "false",
     });
-    row.append(el("span", { class: "count" }, count(one.count)), el("span", { class: "shares" }, bar),
-      foreign(one.example, { class: "example", title: one.signature }), el("span", { class: "when" }, stretch(one)));
+    row.append(
+      el(
+        "span",
+        { class: "count" },
+        count(one.count),
+        el("span", { class: "unseen" }, one.count === 1 ? " task: " : " tasks: "),
+      ),
+      el("span", { class: "shares" }, bar),
+      foreign(one.example, { class: "example", title: one.signature }),
+      el("span", { class: "when" }, stretch(one)),
+    );
     row.cause = one;
     return row;
   });
-  const list = el("ul", { class: "causes" }, rows.map((row) => el("li", {}, row)));
+  const list = el(
+    "ul",
+    { class: "causes" },
+    rows.map((row) => el("li", {}, row)),
+  );
   list.choose = (cause) => rows.forEach((row) => row.setAttribute("aria-pressed", String(row.cause === cause)));
   return list;
 }
 
 function stretch(cause) {
-  const from = instant(cause.first_at), to = instant(cause.last_at);
+  const from = instant(cause.first_at),
+    to = instant(cause.last_at);
   if (Number.isNaN(from)) return "";
   return from === to || Number.isNaN(to) ? clock(from) : `${clock(from)} – ${clock(to)}`;
 }
 
 function causesTitle(detail) {
   const { scanned, matched, complete } = detail.coverage;
-  if (!detail.failures.length) return complete ? "No task failed" : `No failed task among the first ${count(scanned)}`;
+  if (!detail.failures.length)
+    return complete
+      ? ENDED.has(detail.execution.status)
+        ? "No task failed"
+        : "No task has failed yet"
+      : `No failed task among the first ${count(scanned)}`;
   const of = complete ? "from all tasks" : `PARTIAL: only ${plural(scanned, "task")} read for this`;
   return `${plural(matched, "failed task")} by cause, ${of}`;
 }

@@ -23,18 +23,31 @@ function foreign(text, props = {}) {
 
 function facts(pairs) {
   const known = pairs.filter(([, value]) => value !== "" && value !== null && value !== undefined);
-  return el("dl", { class: "facts" }, known.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))));
+  return el(
+    "dl",
+    { class: "facts" },
+    known.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
+  );
 }
 
 function notes(lines, title = "") {
   if (!lines?.length) return null;
-  return el("ul", { class: "notes", "aria-label": title || "Notes" }, lines.map((line) => el("li", {}, foreign(line))));
+  return el(
+    "ul",
+    { class: "notes", "aria-label": title || "Notes" },
+    lines.map((line) => el("li", {}, foreign(line))),
+  );
 }
 
-/* A failure in the tool's own words, and what can be done about it. */
-function trouble(title, text, ...actions) {
-  return el("div", { class: "trouble", role: "alert" }, el("h2", {}, title), el("p", {}, foreign(text)),
-    actions.length ? el("p", { class: "actions" }, actions) : "");
+/* A failure in the tool's own words, and what can be done about it; as a whole view its title is the first heading. */
+function trouble(title, text, action = "", heading = "h2") {
+  return el(
+    "div",
+    { class: "trouble", role: "alert" },
+    el(heading, {}, title),
+    el("p", {}, foreign(text)),
+    action ? el("p", { class: "actions" }, action) : "",
+  );
 }
 
 function say(text) {

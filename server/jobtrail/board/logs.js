@@ -6,7 +6,7 @@ class LogDialog {
   constructor(call) {
     this.call = call;
     this.dialog = document.getElementById("log");
-    this.dialog.addEventListener("close", () => this.#leave?.abort());
+    this.dialog.addEventListener("close", () => this.#leave?.abort(new Error("the log was closed")));
     this.dialog.addEventListener("click", (event) => {
       if (event.target === this.dialog) this.dialog.close(); // beside the dialog
     });
@@ -19,13 +19,35 @@ class LogDialog {
     this.older = button("Older lines", () => this.#read({ cursor: this.page.older }, "older"), { hidden: true });
     this.newer = button("Newer lines", () => this.#read({ cursor: this.page.newer }, "newer"), { hidden: true });
     this.state = el("p", { class: "quiet", role: "status" });
-    this.search = el("input", { type: "search", placeholder: "find in this log, or /regex/", "aria-label": "Find in this log" });
-    const find = el("form", { class: "find", onsubmit: (event) => { event.preventDefault(); this.#start(); } },
-      this.search, el("button", {}, "Find"));
+    // No form: a host's sandbox may not let one be submitted.
+    this.search = el("input", {
+      type: "search",
+      placeholder: "find in this log, or /regex/",
+      "aria-label": "Find in this log",
+      onkeydown: (event) => {
+        if (event.key === "Enter") this.#start();
+      },
+    });
+    const find = el(
+      "div",
+      { class: "find", role: "search" },
+      this.search,
+      button("Find", () => this.#start()),
+    );
     this.dialog.replaceChildren(
-      el("header", {}, el("h2", { id: "log-title" }, "Log of ", foreign(title)), button("Close", () => this.dialog.close(), { class: "plain" })),
-      known.length ? facts(known) : "", find, this.state,
-      el("div", { class: "pages" }, this.older), this.lines, el("div", { class: "pages" }, this.newer));
+      el(
+        "header",
+        {},
+        el("h2", { id: "log-title" }, "Log of ", foreign(title)),
+        button("Close", () => this.dialog.close(), { class: "plain" }),
+      ),
+      known.length ? facts(known) : "",
+      find,
+      this.state,
+      el("div", { class: "pages" }, this.older),
+      this.lines,
+      el("div", { class: "pages" }, this.newer),
+    );
     if (!this.dialog.open) this.dialog.showModal();
     this.#start();
   }
@@ -38,7 +60,7 @@ class LogDialog {
   }
 
   async #read(args, side) {
-    this.#leave?.abort();
+    this.#leave?.abort(new Error("another stretch is read"));
     this.#leave = new AbortController();
     const { signal } = this.#leave;
     this.state.textContent = "Reading the log …";
@@ -48,12 +70,17 @@ class LogDialog {
       if (!signal.aborted) this.#show(page, side);
     } catch (error) {
       if (signal.aborted) return;
-      this.state.replaceChildren(foreign(error.message, { class: "bad" }), " ", button("Try again", () => this.#read(args, side)));
+      this.state.replaceChildren(
+        foreign(error.message, { class: "bad" }),
+        " ",
+        button("Try again", () => this.#read(args, side)),
+      );
     }
   }
 
   #show(page, side) {
-    const begun = Boolean(this.lines.children.length), height = this.lines.scrollHeight;
+    const begun = Boolean(this.lines.children.length),
+      height = this.lines.scrollHeight;
     const more = page.lines.map(logLine);
     if (side === "older") this.lines.prepend(...more);
     else this.lines.append(...more);
@@ -72,17 +99,28 @@ class LogDialog {
   #said(page) {
     const shown = this.lines.children.length;
     const searched = page.matched !== undefined;
-    const what = searched ? `${plural(page.matched, "line")} found in what was read` : `${plural(shown, "row")} shown of ${plural(page.total_lines, "line")}`;
+    const what = searched
+      ? `${plural(page.matched, "line")} found in what was read`
+      : `${plural(shown, "row")} shown of ${plural(page.total_lines, "line")}`;
     const rest = this.page.older || this.page.newer ? "more to read" : "all of it";
-    return [shown || searched ? `${what}, ${rest}` : "No lines", page.growing ? "still being written" : "", ...(page.notes ?? [])].filter(Boolean).join(" · ");
+    return [
+      shown || searched ? `${what}, ${rest}` : "No lines",
+      page.growing ? "still being written" : "",
+      ...(page.notes ?? []),
+    ]
+      .filter(Boolean)
+      .join(" · ");
   }
 }
 
 function logLine(line) {
-  return el("li", { value: line.n, class: line.mark ? `is-${line.mark}` : "" },
+  return el(
+    "li",
+    { value: line.n, class: line.mark ? `is-${line.mark}` : "" },
     el("span", { class: "number" }, String(line.n)),
     el("time", { title: line.at }, clock(instant(line.at))),
     el("span", { class: "mark" }, line.mark ?? ""),
     foreign(line.text, { class: "text" }),
-    line.times ? el("span", { class: "times" }, `×${count(line.times)}`) : "");
+    line.times ? el("span", { class: "times" }, `×${count(line.times)}`) : "",
+  );
 }

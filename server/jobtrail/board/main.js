@@ -9,19 +9,24 @@ function pick(from, ...names) {
 class Board {
   #leave = new AbortController();
   #trail = [];
+  #moved = false;
   redraw = null;
 
   constructor() {
     this.page = document.querySelector("meta[name=jobtrail-page]").content;
     this.view = document.getElementById("view");
-    this.bridge = this.page ? new PageBridge() : new HostBridge({
-      "ui/notifications/tool-input": ({ arguments: args }) => this.#asked(args ?? {}),
-      "ui/notifications/tool-input-partial": () => undefined,
-      "ui/notifications/tool-result": (result) => this.#given(result),
-      "ui/notifications/tool-cancelled": ({ reason }) => this.#wait(`The call was cancelled${reason ? `: ${reason}` : ""}.`),
-      "ui/notifications/host-context-changed": (changed) => this.#dress(Object.assign(this.bridge.context, changed)),
-      "ui/resource-teardown": () => this.#leave.abort(new Error("the host closes the board")),
-    });
+    this.bridge = this.page
+      ? new PageBridge()
+      : new HostBridge({
+          "ui/notifications/tool-input": ({ arguments: args }) => this.#asked(args ?? {}),
+          "ui/notifications/tool-input-partial": () => undefined,
+          "ui/notifications/tool-result": (result) => this.#given(result),
+          "ui/notifications/tool-cancelled": ({ reason }) =>
+            this.#wait(`The call was cancelled${reason ? `: ${reason}` : ""}.`),
+          "ui/notifications/host-context-changed": (changed) =>
+            this.#dress(Object.assign(this.bridge.context, changed)),
+          "ui/resource-teardown": () => this.#leave.abort(new Error("the host closes the board")),
+        });
     this.log = new LogDialog((name, args, signal) => this.call(name, args, signal));
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.redraw?.());
   }
@@ -35,11 +40,12 @@ class Board {
       window.addEventListener("popstate", () => this.#show(this.#addressed()));
       return this.#show(this.#addressed());
     }
-    if (window.parent === window) return this.#wait("This board is shown by an MCP Apps host; `jobtrail board` serves it as a page.");
+    if (window.parent === window)
+      return this.#wait("This board is shown by an MCP Apps host; `jobtrail board` serves it as a page.");
     try {
       await this.bridge.open();
     } catch (error) {
-      return this.view.replaceChildren(trouble("No MCP Apps host answers", error.message));
+      return this.view.replaceChildren(trouble("No MCP Apps host answers", error.message, "", "h1"));
     }
     this.#dress(this.bridge.context);
     new ResizeObserver(() => this.#sized()).observe(document.documentElement);
@@ -49,6 +55,8 @@ class Board {
   /* Shows a view; `instead` takes the place of the one that is shown, else one can go back to it. */
   go(route, instead = false) {
     const { answer, ...named } = route;
+    this.#moved = true;
+    if (!instead) window.scrollTo(0, 0);
     if (!this.page) {
       if (instead) this.#trail.pop();
       return this.#show(route);
@@ -61,41 +69,65 @@ class Board {
 
   #addressed() {
     const named = Object.fromEntries(new URLSearchParams(location.hash.slice(1)));
-    return { view: named.execution || named.job ? (named.execution ? "execution" : "history") : named.run ? "run" : "start", ...named };
+    return {
+      view: named.execution || named.job ? (named.execution ? "execution" : "history") : named.run ? "run" : "start",
+      ...named,
+    };
   }
 
   async #show(route) {
     this.#leave.abort(new Error("left for another view"));
     const { signal } = (this.#leave = new AbortController());
     this.redraw = null;
+    this.log.dialog.close();
     if (!this.page) this.#trail.push(route);
     this.#wait(`Asking for ${route.execution ?? route.run ?? route.job ?? "jobs and failures"} …`);
     this.#crumbs();
     let shown;
     try {
-      shown = await (VIEWS[route.view] ?? showStart)(this, route, signal);
+      shown = await (Object.hasOwn(VIEWS, route.view) ? VIEWS[route.view] : showStart)(this, route, signal);
     } catch (error) {
       if (signal.aborted) return;
-      shown = trouble("This could not be shown", error.message, button("Try again", () => this.go({ ...route, answer: undefined }, true)));
+      shown = trouble(
+        "This could not be shown",
+        error.message,
+        button("Try again", () => this.go({ ...route, answer: undefined }, true)),
+        "h1",
+      );
     }
     if (signal.aborted) return;
     this.view.replaceChildren(shown);
+    // What was pressed is gone with its view: the keyboard goes on from the new one.
+    if (document.activeElement === document.body && this.#moved) this.view.focus({ preventScroll: true });
     document.title = `${shown.querySelector("h1, h2")?.textContent ?? "Jobtrail"} · Jobtrail board`;
     say(shown.querySelector("h1, h2")?.textContent ?? "");
   }
 
   #crumbs() {
     const crumbs = document.getElementById("trail");
-    const back = this.page ? "" : this.#trail.length > 1 ? button("← Back", () => {
-      this.#trail.pop();
-      return this.#show(this.#trail.pop());
-    }) : "";
+    const back = this.page
+      ? ""
+      : this.#trail.length > 1
+        ? button("← Back", () => {
+            this.#trail.pop();
+            return this.#show(this.#trail.pop());
+          })
+        : "";
     const modes = this.bridge.context.availableDisplayModes ?? [];
-    const wide = modes.includes("fullscreen") && this.bridge.context.displayMode !== "fullscreen"
-      ? button("Full screen", () => this.bridge.fullScreen().catch((error) => say(error.message))) : "";
-    crumbs.replaceChildren(...[el("strong", { class: "brand" }, "Jobtrail"), back,
-      this.bridge.canCall ? button("All jobs", () => this.go({ view: "start" })) : "",
-      el("span", { class: "space" }), wide, el("span", { class: "quiet" }, "times are UTC")].filter(Boolean));
+    const wide =
+      modes.includes("fullscreen") && this.bridge.context.displayMode !== "fullscreen"
+        ? button("Full screen", () => this.bridge.fullScreen().catch((error) => say(error.message)))
+        : "";
+    crumbs.replaceChildren(
+      ...[
+        el("strong", { class: "brand", title: this.page }, "Jobtrail"),
+        back,
+        this.bridge.canCall ? button("All jobs", () => this.go({ view: "start" })) : "",
+        el("span", { class: "space" }),
+        wide,
+        el("span", { class: "quiet" }, "times are UTC"),
+      ].filter(Boolean),
+    );
   }
 
   #wait(text) {
@@ -115,18 +147,34 @@ class Board {
       const answer = answerOf(result);
       const view = answer.execution && answer.verdict ? "execution" : answer.buckets ? "history" : "";
       if (!view) throw new ToolError("this answer is not one that the board can draw; its text says all there is");
-      this.#show({ view, ...pick(this.asked ?? {}, "since", "until", "bucket"), job: answer.job ?? answer.execution?.job,
-        execution: answer.execution?.id, source: answer.source, answer });
+      this.#show({
+        view,
+        ...pick(this.asked ?? {}, "since", "until", "bucket"),
+        job: answer.job ?? answer.execution?.job,
+        execution: answer.execution?.id,
+        source: answer.source,
+        answer,
+      });
     } catch (error) {
       this.#crumbs();
-      this.view.replaceChildren(trouble("The tool answered", error.message, this.bridge.canCall ? button("Show all jobs", () => this.go({ view: "start" })) : ""));
+      this.view.replaceChildren(
+        trouble(
+          "The tool refused",
+          error.message,
+          this.bridge.canCall ? button("Show all jobs", () => this.go({ view: "start" })) : "",
+          "h1",
+        ),
+      );
     }
   }
 
   #dress(context) {
     const root = document.documentElement;
     if (context.theme === "light" || context.theme === "dark") root.style.colorScheme = context.theme;
-    for (const [name, value] of Object.entries(context.styles?.variables ?? {})) if (name.startsWith("--") && value) root.style.setProperty(name, value);
+    for (const [name, value] of Object.entries(context.styles?.variables ?? {}))
+      if (name.startsWith("--") && value) root.style.setProperty(name, value);
+    for (const [side, inset] of Object.entries(context.safeAreaInsets ?? {}))
+      root.style.setProperty(`--safe-${side}`, `${inset}px`);
     this.#crumbs();
     this.redraw?.();
   }

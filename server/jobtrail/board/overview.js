@@ -14,22 +14,34 @@ class Overview {
     this.canvas = el("canvas", { class: "overview-canvas", role: "img" });
     this.window = el("div", { class: "overview-window", hidden: true });
     this.peak = el("span", { class: "peak" });
-    this.labels = el("div", { class: "overview-labels", "aria-hidden": "true" }, this.peak, el("span", {}, "failures"));
+    this.labels = el(
+      "div",
+      { class: "overview-labels", "aria-hidden": "true" },
+      this.peak,
+      el("span", {}, "failures"),
+    );
     this.element = el("div", { class: "overview" }, this.labels, this.canvas, this.window);
     this.canvas.addEventListener("click", (event) => {
       const box = this.canvas.getBoundingClientRect();
-      if (this.#bins) seek(this.#bins.from + ((event.clientX - box.left) / box.width) * (this.#bins.to - this.#bins.from));
+      if (this.#bins)
+        seek(this.#bins.from + ((event.clientX - box.left) / box.width) * (this.#bins.to - this.#bins.from));
     });
     this.#context = this.canvas.getContext("2d");
   }
 
   show(tasks, from, to, whole) {
+    this.element.hidden = false;
     const width = Math.max(1, Math.round(this.canvas.clientWidth));
     this.#bins = atWork(tasks, from, to, width);
-    this.peak.textContent = this.#bins.peak ? `at most ${count(this.#bins.peak)} at once${whole ? "" : ", so far"}` : "";
-    this.canvas.setAttribute("aria-label", this.#bins.peak
-      ? `Tasks at work from ${clock(from)} to ${clock(to)}: at most ${plural(this.#bins.peak, "task")} at once`
-      : "No task with known times");
+    // No picture of nothing: where no times are known, the rows say so.
+    this.element.hidden = !this.#bins.peak && !this.#bins.ends.some(Boolean);
+    this.peak.textContent = this.#bins.peak
+      ? `at most ${count(this.#bins.peak)} at once${whole ? "" : ", so far"}`
+      : "";
+    this.canvas.setAttribute(
+      "aria-label",
+      `Tasks at work from ${clock(from)} to ${clock(to)}: at most ${plural(this.#bins.peak, "task")} at once`,
+    );
     this.draw();
   }
 
@@ -79,11 +91,18 @@ function atWork(tasks, from, to, width) {
   const place = (ms) => Math.min(width, Math.max(0, ((ms - from) / (to - from)) * width));
   const layers = Object.fromEntries(LAYERS.map((layer) => [layer, new Float64Array(width + 2)]));
   const steps = Object.fromEntries(LAYERS.map((layer) => [layer, new Float64Array(width + 2)]));
-  const ends = new Float64Array(width), starts = [], stops = [];
+  const ends = new Float64Array(width),
+    starts = [],
+    stops = [];
   for (const task of tasks) {
-    if (BAD.has(task.status) && task.to !== null && !Number.isNaN(task.to)) ends[Math.min(width - 1, Math.floor(place(task.to)))] += 1;
+    if (BAD.has(task.status) && task.to !== null && !Number.isNaN(task.to))
+      ends[Math.min(width - 1, Math.floor(place(task.to)))] += 1;
     if (Number.isNaN(task.from) || Number.isNaN(task.to)) continue;
-    const until = task.to ?? to, a = place(task.from), b = place(until), first = Math.floor(a), last = Math.floor(b);
+    const until = task.to ?? to,
+      a = place(task.from),
+      b = place(until),
+      first = Math.floor(a),
+      last = Math.floor(b);
     const layer = BAD.has(task.status) ? "bad" : task.status === "succeeded" ? "succeeded" : "other";
     starts.push(task.from);
     stops.push(until);
@@ -100,14 +119,20 @@ function atWork(tasks, from, to, width) {
     for (let x = 0; x < width; x++) layers[layer][x] += whole += steps[layer][x];
     layers[layer] = layers[layer].subarray(0, width);
   }
-  for (let x = 0; x < width; x++) most = Math.max(most, LAYERS.reduce((sum, layer) => sum + layers[layer][x], 0));
+  for (let x = 0; x < width; x++)
+    most = Math.max(
+      most,
+      LAYERS.reduce((sum, layer) => sum + layers[layer][x], 0),
+    );
   return { from, to, width, layers, ends, most, peak: atOnce(starts, stops) };
 }
 
 /* How many were at work at one moment at most; one that ends as another begins makes room for it. */
 function atOnce(starts, stops) {
-  const began = Float64Array.from(starts).sort(), ended = Float64Array.from(stops).sort();
-  let peak = 0, gone = 0;
+  const began = Float64Array.from(starts).sort(),
+    ended = Float64Array.from(stops).sort();
+  let peak = 0,
+    gone = 0;
   began.forEach((start, place) => {
     while (ended[gone] <= start && gone < place) gone += 1;
     peak = Math.max(peak, place + 1 - gone);

@@ -99,7 +99,7 @@ async def _asked(request: Request) -> tuple[str, dict[str, Any]] | str:
     except (ValueError, RecursionError, ClientDisconnect):
         return "send JSON"
     match asked:
-        case {"name": str(name), "arguments": dict()}:
+        case {"name": str(name), "arguments": dict()} if name.isascii():
             return name, cast("dict[str, Any]", asked["arguments"])
         case _:
             return 'send {"name": a tool, "arguments": {…}}'

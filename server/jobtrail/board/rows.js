@@ -3,7 +3,9 @@
 const ROW = 22;
 const MOST_ROWS = 18;
 const SPARE = 6;
-const STEPS = [1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800];
+const STEPS = [
+  1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 900, 1800, 3600, 7200, 10_800, 21_600, 43_200, 86_400, 172_800, 604_800,
+];
 
 class Rows {
   #tasks = [];
@@ -13,6 +15,8 @@ class Rows {
   #pointed = null;
   #from = 0;
   #to = 1;
+  #whole = [0, 1];
+  #zoomed = false;
 
   /* look(task, hovering) shows a task's detail, open(task) its log, seen(from, to) is told which rows are in view. */
   constructor(look, open, seen) {
@@ -22,15 +26,32 @@ class Rows {
     this.sheet = el("div", { class: "sheet", role: "presentation" });
     this.list = el("div", { class: "rows", role: "listbox", tabindex: "0", "aria-label": "Tasks" }, this.sheet);
     this.grid = el("div", { class: "grid", "aria-hidden": "true" });
-    this.axis = el("div", { class: "axis row", "aria-hidden": "true" }, el("span", {}), el("span", { class: "name" }, "task"),
-      el("span", { class: "track" }), el("span", { class: "took" }, "took"));
+    this.axis = el(
+      "div",
+      { class: "axis row", "aria-hidden": "true" },
+      el("span", {}),
+      el("span", { class: "name" }, "task"),
+      el("span", { class: "track" }),
+      el("span", { class: "took" }, "took"),
+    );
     this.element = el("div", { class: "table" }, this.axis, el("div", { class: "frame" }, this.grid, this.list));
     this.list.addEventListener("scroll", () => this.#soon(), { passive: true });
     this.list.addEventListener("keydown", (event) => this.#key(event));
     this.list.addEventListener("focus", () => this.#activate(this.#active < 0 ? this.first : this.#active, false));
-    this.list.addEventListener("click", (event) => this.#at(event, (place) => { this.#activate(place); this.open(this.#tasks[place]); }));
-    this.list.addEventListener("pointermove", (event) => { this.#pointed = event; this.#hover(); });
-    this.list.addEventListener("pointerleave", () => { this.#pointed = null; this.look(this.active); });
+    this.list.addEventListener("click", (event) =>
+      this.#at(event, (place) => {
+        this.#activate(place);
+        this.open(this.#tasks[place]);
+      }),
+    );
+    this.list.addEventListener("pointermove", (event) => {
+      this.#pointed = event;
+      this.#hover();
+    });
+    this.list.addEventListener("pointerleave", () => {
+      this.#pointed = null;
+      this.look(this.active);
+    });
   }
 
   get active() {
@@ -43,10 +64,12 @@ class Rows {
 
   /* Shows tasks in this order; what stood at the top stays there, and the chosen task stays chosen. */
   show(tasks, from, to) {
-    const top = this.first, chosen = this.active, held = top > 0 ? this.#tasks[top] : undefined;
+    const top = this.first,
+      chosen = this.active,
+      held = top > 0 ? this.#tasks[top] : undefined;
     this.#tasks = tasks;
-    this.#from = from;
-    this.#to = to;
+    this.#whole = [from, to];
+    this.#from = NaN; // ruled anew: the axis may have another width too
     this.#active = chosen ? tasks.indexOf(chosen) : -1;
     this.sheet.style.height = `${tasks.length * ROW}px`;
     this.list.style.height = `${Math.min(Math.max(tasks.length, 1), MOST_ROWS) * ROW}px`;
@@ -54,8 +77,14 @@ class Rows {
     document.documentElement.style.setProperty("--gutter", `${this.list.offsetWidth - this.list.clientWidth}px`);
     const place = held ? tasks.indexOf(held) : -1;
     if (place >= 0) this.list.scrollTop += (place - top) * ROW;
-    this.#rule();
     this.draw();
+  }
+
+  /* Lets the axis span the rows in view, or the whole again; returns which. */
+  zoom() {
+    this.#zoomed = !this.#zoomed;
+    this.draw();
+    return this.#zoomed;
   }
 
   top() {
@@ -77,23 +106,36 @@ class Rows {
     const shown = Math.ceil(this.list.clientHeight / ROW) + 2 * SPARE;
     const start = Math.max(0, Math.min(this.first - SPARE, this.#tasks.length - shown));
     const end = Math.min(this.#tasks.length, start + shown);
+    const seen = this.#tasks.slice(this.first, this.first + Math.ceil(this.list.clientHeight / ROW));
+    this.#span(seen);
     while (this.#pool.length < end - start) this.#pool.push(this.#row());
     this.#pool.forEach((row, slot) => this.#fill(row, start + slot < end ? start + slot : -1));
     // The element that assistive technology follows has to be there.
-    if (this.#active >= start && this.#active < end) this.list.setAttribute("aria-activedescendant", `task-${this.#active}`);
+    if (this.#active >= start && this.#active < end)
+      this.list.setAttribute("aria-activedescendant", `task-${this.#active}`);
     else this.list.removeAttribute("aria-activedescendant");
-    const last = Math.min(this.#tasks.length, this.first + Math.ceil(this.list.clientHeight / ROW));
-    this.seen(this.#tasks.slice(this.first, last));
+    this.seen(seen);
     this.#hover();
   }
 
   #row() {
     const parts = {
-      glyph: el("span", { class: "glyph", "aria-hidden": "true" }), name: el("bdi", { class: "name" }),
-      bar: el("span", { class: "bar" }), word: el("span", { class: "word" }), took: el("span", { class: "took" }),
+      glyph: el("span", { class: "glyph", "aria-hidden": "true" }),
+      name: el("bdi", { class: "name" }),
+      said: el("span", { class: "unseen" }),
+      bar: el("span", { class: "bar" }),
+      word: el("span", { class: "word" }),
+      took: el("span", { class: "took" }),
     };
-    const element = el("div", { class: "row", role: "option" }, parts.glyph, parts.name,
-      el("span", { class: "track" }, parts.bar, parts.word), parts.took);
+    const element = el(
+      "div",
+      { class: "row", role: "option" },
+      parts.glyph,
+      parts.name,
+      parts.said,
+      el("span", { class: "track" }, parts.bar, parts.word),
+      parts.took,
+    );
     this.sheet.append(element);
     return { element, ...parts };
   }
@@ -109,9 +151,9 @@ class Rows {
     element.setAttribute("aria-posinset", place + 1);
     element.setAttribute("aria-setsize", this.#tasks.length);
     element.setAttribute("aria-selected", place === this.#active);
-    element.setAttribute("aria-label", spoken(task));
     row.glyph.textContent = GLYPHS[kindOf(task.status)];
     row.name.textContent = task.name;
+    row.said.textContent = spoken(task);
     row.took.textContent = lasting(task.duration_s);
     this.#place(row, task);
   }
@@ -119,7 +161,8 @@ class Rows {
   /* A bar where both ends are known, an open one where it still runs, and else no bar: nothing is made up. */
   #place(row, task) {
     const share = (ms) => ((ms - this.#from) / (this.#to - this.#from)) * 100;
-    const began = !Number.isNaN(task.from), open = task.to === null;
+    const began = !Number.isNaN(task.from),
+      open = task.to === null;
     const whole = began && (open || !Number.isNaN(task.to));
     row.bar.hidden = !whole;
     row.word.textContent = whole ? "" : timesUnknown(task);
@@ -129,9 +172,23 @@ class Rows {
     row.bar.style.width = `max(3px, ${share(open ? this.#to : task.to) - share(task.from)}%)`;
   }
 
+  #span(seen) {
+    const [from, to] = spanOf(seen),
+      zoomed = this.#zoomed && to > from;
+    const [least, most] = zoomed
+      ? [from, to + (seen.some((task) => task.to === null) ? (to - from) * 0.08 : 0)]
+      : this.#whole;
+    if (least === this.#from && most === this.#to) return;
+    this.#from = least;
+    this.#to = most;
+    this.#rule();
+  }
+
   #rule() {
-    const span = this.#to - this.#from, track = this.axis.children[2];
-    const step = (STEPS.find((seconds) => span / 1000 / seconds <= 7) ?? STEPS.at(-1)) * 1000;
+    const span = this.#to - this.#from,
+      track = this.axis.children[2];
+    const most = Math.max(1, Math.min(8, Math.floor(track.clientWidth / 56)));
+    const step = (STEPS.find((seconds) => span / 1000 / seconds <= most) ?? STEPS.at(-1)) * 1000;
     const marks = [];
     for (let at = Math.ceil(this.#from / step) * step; at <= this.#to; at += step) marks.push(at);
     const placed = (tag, at, text) => {
@@ -139,7 +196,7 @@ class Rows {
       mark.style.left = `${((at - this.#from) / span) * 100}%`;
       return mark;
     };
-    const known = Number.isFinite(span) && this.#tasks.length;
+    const known = Number.isFinite(span);
     track.replaceChildren(...(known ? marks.map((at) => placed("span", at, tick(at, span))) : []));
     this.grid.replaceChildren(...(known ? marks.map((at) => placed("i", at, "")) : []));
   }
@@ -158,7 +215,8 @@ class Rows {
     if (!this.#tasks[place]) return;
     this.#active = place;
     if (follow) {
-      const top = place * ROW, view = this.list;
+      const top = place * ROW,
+        view = this.list;
       if (top < view.scrollTop) view.scrollTop = top;
       else if (top + ROW > view.scrollTop + view.clientHeight) view.scrollTop = top + ROW - view.clientHeight;
     }
@@ -167,23 +225,13 @@ class Rows {
   }
 
   #key(event) {
-    const last = this.#tasks.length - 1, page = Math.max(1, Math.floor(this.list.clientHeight / ROW) - 1), at = this.#active;
+    const last = this.#tasks.length - 1,
+      page = Math.max(1, Math.floor(this.list.clientHeight / ROW) - 1),
+      at = this.#active;
     const moves = { ArrowDown: at + 1, ArrowUp: at - 1, PageDown: at + page, PageUp: at - page, Home: 0, End: last };
     if (event.key in moves) this.#activate(Math.max(0, Math.min(last, moves[event.key])));
     else if ((event.key === "Enter" || event.key === " ") && this.active) this.open(this.active);
     else return;
     event.preventDefault();
   }
-}
-
-function timesUnknown(task) {
-  if (!Number.isNaN(task.from)) return `began ${clock(task.from)}, its end is not known`;
-  if (task.to !== null && !Number.isNaN(task.to)) return `ended ${clock(task.to)}, its start is not known`;
-  return task.status === "queued" ? "not started" : "no times known";
-}
-
-function spoken(task) {
-  const when = Number.isNaN(task.from) ? timesUnknown(task) : `began ${clock(task.from)}`;
-  const took = task.duration_s === undefined ? "" : `took ${lasting(task.duration_s)}`;
-  return [task.name, task.raw_status ? `${task.status} (${task.raw_status})` : task.status, when, took, task.reason].filter(Boolean).join(", ");
 }

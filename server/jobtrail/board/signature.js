@@ -2,7 +2,10 @@
 
 const FOLDS = [
   [/'[^']*'|"[^"]*"|`[^`]*`/gu, "'…'"],
-  [/\p{Nd}{4}-\p{Nd}\p{Nd}-\p{Nd}\p{Nd}[T ]\p{Nd}\p{Nd}:\p{Nd}\p{Nd}(:\p{Nd}\p{Nd}(\.\p{Nd}+)?)?(Z|[+-]\p{Nd}\p{Nd}:?\p{Nd}\p{Nd})?/gu, "<time>"],
+  [
+    /\p{Nd}{4}-\p{Nd}\p{Nd}-\p{Nd}\p{Nd}[T ]\p{Nd}\p{Nd}:\p{Nd}\p{Nd}(:\p{Nd}\p{Nd}(\.\p{Nd}+)?)?(Z|[+-]\p{Nd}\p{Nd}:?\p{Nd}\p{Nd})?/gu,
+    "<time>",
+  ],
   [/(?<![\p{L}\p{N}_])[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}(?![\p{L}\p{N}_])/gu, "<id>"],
   [/(?<![0-9a-zA-Z])(?=[a-fA-F]*\p{Nd})(0x)?[0-9a-fA-F]{7,}(?![0-9a-zA-Z])/gu, "<id>"],
   [/\p{Nd}+([.,:]\p{Nd}+)*/gu, "N"],

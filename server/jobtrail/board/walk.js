@@ -11,15 +11,15 @@ class Walk {
   error = "";
   state = "paused"; // paused · loading · failed · ended
   #cursor = "";
-  #pauseAt = PAUSE_AFTER;
   #under = false; // a page is under way, whatever the state became meanwhile
 
   /* ask(arguments, signal) answers a page; changed(newItems) is told after each and at each change of state. */
-  constructor(ask, first, changed, signal) {
+  constructor(ask, first, changed, signal, pauseAfter = PAUSE_AFTER) {
     this.ask = ask;
     this.first = first;
     this.changed = changed;
     this.signal = signal;
+    this.pauseAfter = this.pauseAt = pauseAfter;
   }
 
   async run() {
@@ -70,9 +70,9 @@ class Walk {
       this.error = "the source hands out the same page again and again";
       this.state = "failed";
     } else if (!page.cursor) this.state = "ended";
-    else if (this.items.length >= this.#pauseAt) {
+    else if (this.items.length >= this.pauseAt) {
       // More than most people look at: they say whether to go on.
-      this.#pauseAt += PAUSE_AFTER;
+      this.pauseAt += this.pauseAfter;
       this.state = "paused";
     }
     this.changed(page.items);

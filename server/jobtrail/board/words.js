@@ -2,19 +2,31 @@
 
 const STATUSES = ["failed", "timeout", "running", "queued", "cancelled", "skipped", "unknown", "succeeded"];
 const GLYPHS = {
-  succeeded: "✓", failed: "✕", timeout: "◷", running: "▸", queued: "○", cancelled: "⊘", skipped: "»", unknown: "?",
+  succeeded: "✓",
+  failed: "✕",
+  timeout: "◷",
+  running: "▸",
+  queued: "○",
+  cancelled: "⊘",
+  skipped: "»",
+  unknown: "?",
 };
 const BAD = new Set(["failed", "timeout"]);
+const ENDED = new Set([...BAD, "succeeded", "cancelled", "skipped"]);
 
 /* A status as a class name: a word that is not known here is drawn as unknown. */
 function kindOf(status) {
-  return status in GLYPHS ? status : "unknown";
+  return Object.hasOwn(GLYPHS, status) ? status : "unknown";
 }
 
 function statusMark(status, raw) {
   const kind = kindOf(status);
-  return el("span", { class: `status is-${kind}` }, el("span", { class: "glyph", "aria-hidden": "true" }, GLYPHS[kind]),
-    raw ? `${status} (${raw})` : String(status));
+  return el(
+    "span",
+    { class: `status is-${kind}` },
+    el("span", { class: "glyph", "aria-hidden": "true" }, GLYPHS[kind]),
+    raw ? `${status} (${raw})` : String(status),
+  );
 }
 
 const numbers = new Intl.NumberFormat("en-US");
@@ -27,10 +39,17 @@ function lasting(seconds) {
   if (seconds < 1) return `${Math.round(seconds * 1000)}ms`;
   if (seconds < 10) return `${seconds.toFixed(1)}s`;
   const whole = Math.round(seconds);
-  const parts = [[Math.floor(whole / 3600), "h"], [Math.floor(whole / 60) % 60, "m"], [whole % 60, "s"]];
+  const parts = [
+    [Math.floor(whole / 3600), "h"],
+    [Math.floor(whole / 60) % 60, "m"],
+    [whole % 60, "s"],
+  ];
   const first = parts.findIndex(([value]) => value);
-  return parts.slice(first).filter(([value]) => value).map(([value, unit], place) =>
-    `${place ? String(value).padStart(2, "0") : value}${unit}`).join(" ");
+  return parts
+    .slice(first)
+    .filter(([value]) => value)
+    .map(([value, unit], place) => `${place ? String(value).padStart(2, "0") : value}${unit}`)
+    .join(" ");
 }
 
 /* Milliseconds since 1970, NaN where a time is not known. */

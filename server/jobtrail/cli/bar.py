@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from jobtrail.cli.recording import LineWatcher, write
+from jobtrail.cli.recording import LineWatcher
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -42,6 +42,7 @@ class _BarWatcher(LineWatcher):
     """Prints lines above the bar, where they would go to the same terminal."""
 
     def __init__(self, progress: Progress, bar: TaskID) -> None:
+        super().__init__()
         self._progress = progress
         self._bar = bar
 
@@ -57,6 +58,6 @@ class _BarWatcher(LineWatcher):
     async def lines(self, stream: Stream, text: bytes) -> None:
         """Pass on whole lines: above the bar on a terminal, untouched elsewhere."""
         if stream == "stdout" and not sys.stdout.isatty():
-            await write(stream, text)
+            await self.passed_on(stream, text)
         else:
             self._progress.console.print(Text.from_ansi(text.decode(errors="replace").removesuffix("\n")))

@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING, Self
 if TYPE_CHECKING:
     import argparse
 
-    Commands = argparse._SubParsersAction[argparse.ArgumentParser]  # pyright: ignore[reportPrivateUsage] # noqa: SLF001 # what add_subparsers returns has no other name
+    from jobtrail.cli.parsing import Parser
+
+    Commands = argparse._SubParsersAction[Parser]  # pyright: ignore[reportPrivateUsage] # noqa: SLF001 # what add_subparsers returns has no other name
 
 __all__ = ["duration", "label", "name", "pair", "port", "task_name", "whole"]
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -150,16 +150,37 @@ def _watching(order: Order) -> Generator[Watcher]:
 class Watcher:
     """Passes output on untouched, and warns on standard error."""
 
+    def __init__(self) -> None:
+        self._closed: set[Stream] = set()
+
     def warn(self, text: str) -> None:
-        """Print a warning."""
-        print(f"jobtrail: {text}", file=sys.stderr, flush=True)
+        """Print a warning; where even that cannot be written, nobody can be told."""
+        with suppress(OSError):
+            print(f"jobtrail: {text}", file=sys.stderr, flush=True)
 
     def counted(self, ended: int, failed: int, total: int) -> None:
         """Say nothing of how far it is."""
 
     def sink(self) -> Callable[[Stream, bytes], Awaitable[None]]:
         """Return where an attempt's output goes: the same streams of this process."""
-        return write
+        return self.passed_on
+
+    async def passed_on(self, stream: Stream, chunk: bytes) -> None:
+        """Write to this process's own stream; one that takes no more, as on a full disk, is told of once.
+
+        Raises:
+            BrokenPipeError: nobody reads it any more, which the command is to hear of.
+        """
+        if stream in self._closed:
+            return
+        try:
+            await _write(stream, chunk)
+        except BrokenPipeError:
+            raise
+        except OSError as error:
+            self._closed.add(stream)
+            name = {"stdout": "standard output", "stderr": "standard error"}[stream]
+            self.warn(f"{name} cannot be written ({error.strerror}); the command runs on, its output is not shown")
 
 
 class LineWatcher(Watcher):
@@ -181,22 +202,18 @@ class LineWatcher(Watcher):
 
     async def lines(self, stream: Stream, text: bytes) -> None:
         """Pass on whole lines."""
-        await write(stream, text)
+        await self.passed_on(stream, text)
 
 
-async def write(stream: Stream, chunk: bytes) -> None:
-    """Write to this process's own stream, in a thread: whoever reads it may be slow.
-
-    Raises:
-        BrokenPipeError: nobody reads it any more.
-    """
+async def _write(stream: Stream, chunk: bytes) -> None:
+    """Write in a thread: whoever reads may be slow."""
     import anyio.to_thread  # noqa: PLC0415 # see _record
 
     if chunk:
-        await anyio.to_thread.run_sync(_write, 1 if stream == "stdout" else 2, chunk)
+        await anyio.to_thread.run_sync(_write_all, 1 if stream == "stdout" else 2, chunk)
 
 
-def _write(file: int, chunk: bytes) -> None:
+def _write_all(file: int, chunk: bytes) -> None:
     left = memoryview(chunk)
     while left:
         left = left[os.write(file, left) :]

@@ -27,7 +27,11 @@ _NANO = 1_000_000_000
 
 def add_import(commands: options.Commands) -> None:
     """Add `jobtrail import`."""
-    parser = commands.add_parser("import", help="read executions and runs from files into the embedded store")
+    parser = commands.add_parser(
+        "import",
+        help="read executions and runs from files into the embedded store",
+        epilog="  jobtrail import saved.jsonl runwisp.db",
+    )
     parser.add_argument(
         "files",
         nargs="+",
@@ -49,7 +53,9 @@ def add_store(commands: options.Commands) -> None:
     info = actions.add_parser("info", help="where the store is and what it holds")
     info.add_argument("--json", action="store_true", help="print it as JSON")
     info.set_defaults(run=_info)
-    prune = actions.add_parser("prune", help="remove what ended long ago")
+    prune = actions.add_parser(
+        "prune", help="remove what ended long ago", epilog="  jobtrail store prune --keep 90d --dry-run"
+    )
     prune.add_argument(
         "--keep", type=options.duration, required=True, metavar="90d", help="keep what ended within this time"
     )

@@ -80,10 +80,14 @@ def lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | Refused]]:
                 yield number, Refused(f"is longer than {LONGEST_LINE:,} bytes")
             elif content := (line.removeprefix(_BOM) if number == 1 else line).strip():
                 yield number, content
-    except (OSError, EOFError, zlib.error) as error:
+    except EOFError as error:
+        after = f" after line {number:,}" if number else ""
+        raise BrokenFile(f"ends early{after}: the gzip data is cut short; fetch the file again") from error
+    except (OSError, zlib.error) as error:
         # Of gzip too, which says so by an OSError without a number.
         why = getattr(error, "strerror", None) or str(error)
-        raise BrokenFile(f"cannot be read beyond line {number:,}: {clean(why)}") from error
+        reached = f" beyond line {number:,}" if number else ""
+        raise BrokenFile(f"cannot be read{reached}: {clean(why)}") from error
 
 
 def _skip(text: _Readable, line: bytes) -> None:

@@ -113,10 +113,12 @@ class About:
     Attributes:
         speaks: its dialect, and its version where it tells it.
         ahead: seconds that its clock is ahead of ours; None where it does not tell its time.
+        workspace: whose answers they are, where they say so.
     """
 
     speaks: str
     ahead: float | None = None
+    workspace: str | None = None
 
 
 def read_sort(text: str | None, allowed: Sequence[str], default: Sort) -> Sort:

@@ -98,8 +98,11 @@ class Blaxel(Source):
         await self._http.client.aclose()
 
     async def about(self) -> About:
-        """Return which version of the API is spoken."""
-        return About(f"Blaxel-Version {VERSION}", self._http.ahead)
+        """Return which version of the API is spoken, and of which workspace the answers are."""
+        page = parse(WirePage, await self._http.get("jobs", {"limit": 1}), self._http.who)
+        one = parse(WireJob, page.data[0], self._http.who) if page.data else WireJob()
+        told = one.metadata.workspace
+        return About(f"Blaxel-Version {VERSION}", self._http.ahead, told if isinstance(told, str) else None)
 
     def jobs(self, ask: Ask) -> Listing[Job]:
         """List batch jobs (`GET /jobs`: cursor, limit 200, sort, q, status).

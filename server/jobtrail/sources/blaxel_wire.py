@@ -99,6 +99,8 @@ class WirePage(Wire):
 
 
 class _Metadata(Wire):
+    # Only looked at: an odd one makes no job unreadable.
+    workspace: object = None
     name: str | None = None
     display_name: str | None = Field(default=None, alias="displayName")
     labels: OrEmpty[dict[str, str | None]] = Field(default_factory=dict[str, str | None])

@@ -1,0 +1,36 @@
+# Jobtrail over Streamable HTTP: docker build -t jobtrail . && docker run -p 127.0.0.1:8080:8080 -e JOBTRAIL_AUTH_TOKEN=… jobtrail
+# It refuses to start without JOBTRAIL_AUTH_TOKEN. Sources are configured by the environment, as README.md says.
+
+FROM python:3.13-slim AS build
+WORKDIR /src
+COPY pyproject.toml README.md LICENSE ./
+COPY server server
+COPY prompts prompts
+RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
+# An environment without pip: this pip installs into it.
+RUN python -m venv --without-pip /opt/jobtrail \
+ && pip --python /opt/jobtrail install --no-cache-dir /wheels/*.whl
+
+FROM python:3.13-slim
+LABEL org.opencontainers.image.title="Jobtrail" \
+      org.opencontainers.image.description="MCP server that tells what ran, what failed and why" \
+      org.opencontainers.image.licenses="Apache-2.0" \
+      io.modelcontextprotocol.server.name="example.jobtrail/jobtrail"
+# The store lies in the home of the user that serves; a new volume there takes over its owner.
+RUN useradd --system --uid 10001 --user-group --create-home --home-dir /var/lib/jobtrail --shell /usr/sbin/nologin jobtrail
+COPY --from=build /opt/jobtrail /opt/jobtrail
+ENV PATH=/opt/jobtrail/bin:$PATH \
+    PYTHONUNBUFFERED=1 \
+    PYTHONDONTWRITEBYTECODE=1 \
+    HOME=/var/lib/jobtrail \
+    JOBTRAIL_STORE=/var/lib/jobtrail/store.db
+USER 10001:10001
+WORKDIR /var/lib/jobtrail
+VOLUME ["/var/lib/jobtrail"]
+EXPOSE 8080
+STOPSIGNAL SIGTERM
+# The image has no curl; http.client takes no proxy from the environment.
+HEALTHCHECK --interval=30s --timeout=5s --start-period=10s --retries=3 \
+    CMD ["python", "-c", "import http.client as h; c = h.HTTPConnection('127.0.0.1', 8080, timeout=4); c.request('GET', '/healthz'); raise SystemExit(c.getresponse().status != 200)"]
+ENTRYPOINT ["jobtrail"]
+CMD ["serve", "--transport", "http", "--host", "0.0.0.0", "--port", "8080"]

@@ -1,0 +1,90 @@
+"""A look at a store's file that changes nothing in it: not its schema, not what vanished recorders left."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobtrail.plane.database import SCHEMA_VERSION, StoreError
+from jobtrail.plane.signs import vanished
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+__all__ = ["Checkup", "check_up"]
+
+_HELD = "SELECT DISTINCT recorder FROM tasks WHERE recorder IS NOT NULL AND ended_at IS NULL"
+_STEPS = 20_000
+"""Of SQLite's machine, between two looks at the time: some milliseconds."""
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """How a store's file is.
+
+    Attributes:
+        size: bytes of it and of its write-ahead log.
+        mode: its permissions.
+        version: of its schema.
+        known: the version that this Jobtrail writes.
+        living: recorders that run.
+        gone: recorders that vanished; what they held is failed at the next read.
+        faults: what SQLite finds wrong with it; None where looking took too long.
+    """
+
+    size: int
+    mode: int
+    version: int
+    known: int
+    living: int
+    gone: int
+    faults: tuple[str, ...] | None
+
+
+def check_up(path: Path, seconds: float) -> Checkup:
+    """Look at a store's file.
+
+    Args:
+        path: the file, which must be there.
+        seconds: for which SQLite may look for damage.
+
+    Raises:
+        StoreError: it cannot be read as a database.
+    """
+    try:
+        with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=seconds)) as db:
+            version = db.execute("PRAGMA user_version").fetchone()[0]
+            # An older or newer schema may have no such table.
+            ours = db.execute("SELECT count(*) FROM pragma_table_info('tasks') WHERE name = 'recorder'").fetchone()[0]
+            held = [row[0] for row in db.execute(_HELD)] if ours else []
+            faults = _faults(db, seconds)
+        found = path.stat()
+    except (sqlite3.Error, OSError) as error:
+        why = error.strerror if isinstance(error, OSError) else error
+        raise StoreError(f"the store {path} cannot be read: {why}") from error
+    living = sum(vanished(path, token) is None for token in held)
+    size = found.st_size + _size_of(path.with_name(f"{path.name}-wal"))
+    mode = found.st_mode & 0o777
+    return Checkup(size, mode, version, SCHEMA_VERSION, living, len(held) - living, faults)
+
+
+def _faults(db: sqlite3.Connection, seconds: float) -> tuple[str, ...] | None:
+    until = time.monotonic() + seconds
+    db.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+    try:
+        said = [str(row[0]) for row in db.execute("PRAGMA quick_check(5)")]
+    except sqlite3.OperationalError as error:
+        if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
+            raise
+        return None
+    return tuple(one for one in said if one != "ok")
+
+
+def _size_of(path: Path) -> int:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return 0
