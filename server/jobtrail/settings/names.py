@@ -1,0 +1,61 @@
+"""The environment variables, each named once, and what of them is set."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+from jobtrail.errors import SettingsError, shown
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["BLAXEL_URL", "ENVIRONMENT", "RUNWISP_URL", "given_in"]
+
+BLAXEL_URL = "https://api.blaxel.ai/v0"
+RUNWISP_URL = "http://127.0.0.1:9477"
+
+ENVIRONMENT = {
+    "BL_API_KEY": "Blaxel API key",
+    "BL_CLIENT_CREDENTIALS": "Blaxel client credentials, base64 of id:secret",
+    "BL_WORKSPACE": "Blaxel workspace; overrides the one in ~/.blaxel/config.yaml",
+    "BL_API_URL": f"Blaxel API address (default {BLAXEL_URL})",
+    "RUNWISP_URL": f"RunWisp daemon address (default {RUNWISP_URL} once another RUNWISP_ variable is set)",
+    "RUNWISP_SOCKET": "RunWisp Unix socket (DATA/runwisp.sock); needs no login",
+    "RUNWISP_PASSWORD": "RunWisp password, for log-in by challenge and response",
+    "RUNWISP_TOKEN": "RunWisp bearer token",
+    "JOBTRAIL_CONFIG": "TOML file with several sources (default: jobtrail/config.toml where the platform keeps such)",
+    "JOBTRAIL_SOURCE": "name of the default source (default: the first configured)",
+    "JOBTRAIL_STORE": "the embedded store's file (default: jobtrail/store.db where the platform keeps data)",
+    "JOBTRAIL_JOB": "job of `jobtrail record` where it gets no --job; set for what a recorder runs",
+    "JOBTRAIL_EXECUTION": "execution that a `jobtrail record` without --job joins; set for what a recorder runs",
+    "JOBTRAIL_TZ": "IANA zone in which times without a zone are taken (default UTC)",
+    "JOBTRAIL_AUTH_TOKEN": "bearer token that HTTP clients must send; required off loopback",
+    "JOBTRAIL_ALLOWED_HOSTS": "comma list of further Host values that HTTP accepts, such as jobs.example:8080",
+    "JOBTRAIL_LOG_LEVEL": "DEBUG, INFO, WARNING or ERROR, to stderr (default WARNING)",
+}
+
+# A bundle's setting that nobody filled in: Claude Desktop passes the placeholder of the manifest on as it stands.
+_LEFT_OPEN = re.compile(r"\s*\$\{user_config\.[^}]*\}\s*")
+# What a client should have filled in from a variable that it does not have.
+_NOT_FILLED_IN = re.compile(r"\s*\$\{(env:|input:)?[A-Za-z_][\w-]*\}\s*")
+
+
+def given_in(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return our variables that hold something: a blank one is not set, nor is one that a bundle's host left open.
+
+    Raises:
+        SettingsError: one is the name of another variable, which a client did not fill in.
+    """
+    given = {
+        key: value
+        for key, value in environ.items()
+        if key in ENVIRONMENT and value.strip() and not _LEFT_OPEN.fullmatch(value)
+    }
+    for key, value in given.items():
+        if _NOT_FILLED_IN.fullmatch(value):
+            raise SettingsError(
+                f"{key} is {shown(value)}, which the client that started Jobtrail did not fill in; set that variable "
+                "where the client is started, or write the value into its configuration"
+            )
+    return given
