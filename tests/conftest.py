@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from typing import TYPE_CHECKING
 
@@ -40,3 +41,16 @@ def no_waiting() -> Iterator[None]:
     """Retry as often as in earnest, but at once."""
     with stamina.set_testing(testing=True, attempts=TRIES, cap=True):
         yield
+
+
+@pytest.fixture(autouse=True)
+def logging_as_it_was() -> Iterator[None]:
+    """Take back what a command that runs in this process sets up: the next test's output is another stream."""
+    root = logging.getLogger()
+    level, handlers = root.level, [*root.handlers]
+    levels = {name: logging.getLogger(name).level for name in ("httpx2", "httpcore2", "stamina")}
+    yield
+    root.setLevel(level)
+    root.handlers[:] = handlers
+    for name, was in levels.items():
+        logging.getLogger(name).setLevel(was)
