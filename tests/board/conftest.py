@@ -125,7 +125,7 @@ class Hosted:
             tool: which one.
             stubs: by tool, a JavaScript function of arguments and of how often it was called before; its result
                 stands in for the server's, where it returns one.
-            options: of the host: args, context, canCall, result.
+            options: of the host: args, context, canCall, result, pace.
         """
         self.page.goto(self.address)
         self.page.wait_for_function("() => window.host")

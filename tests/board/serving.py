@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
+    from jobtrail.settings import Settings
+
 __all__ = ["host_pages"]
 
 SECONDS = 20
@@ -43,8 +45,8 @@ class _Listening(uvicorn.Server):
 
 
 @contextmanager
-def host_pages(script: bytes) -> Generator[str]:
-    """Serve the host and the sample workspace at a fixed time, in a thread; yield the host's address."""
+def host_pages(script: bytes, settings: Settings = SAMPLE) -> Generator[str]:
+    """Serve the host and a workspace (the sample) at a fixed time, in a thread; yield the host's address."""
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.bind(("127.0.0.1", 0))
     port = listener.getsockname()[1]
@@ -61,7 +63,7 @@ def host_pages(script: bytes) -> Generator[str]:
     async def sandbox_page(_request: Request) -> Response:
         return HTMLResponse(sandbox, headers={"Content-Security-Policy": POLICY})
 
-    app = build_server(SAMPLE, clock=FixedClock()).streamable_http_app(stateless_http=True)
+    app = build_server(settings, clock=FixedClock()).streamable_http_app(stateless_http=True)
     app.router.routes += [Route("/", host_page), Route("/host.js", host_script), Route("/sandbox", sandbox_page)]
     server = _Listening(uvicorn.Config(app, log_config=None, timeout_graceful_shutdown=1))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]})

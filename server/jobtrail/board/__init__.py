@@ -15,8 +15,9 @@ BOARD_URI = "ui://jobtrail/board.html"
 
 _STYLES = ("board.css", "timeline.css")
 _SCRIPTS = (
-    "elements.js", "words.js", "signature.js", "bridge.js", "walk.js", "tasks.js", "overview.js", "rows.js",
-    "logs.js", "summary.js", "causes.js", "execution.js", "tables.js", "history.js", "run.js", "start.js", "main.js",
+    "elements.js", "words.js", "signature.js", "bridge.js", "walk.js", "tasks.js", "tasklist.js",
+    "overview.js", "rows.js", "chips.js", "logs.js", "summary.js", "causes.js", "following.js", "execution.js",
+    "tables.js", "history.js", "run.js", "start.js", "main.js",
 )  # fmt: skip
 """In this order: they share one scope, and the last one starts."""
 

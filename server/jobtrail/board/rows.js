@@ -78,6 +78,7 @@ class Rows {
     const place = held ? tasks.indexOf(held) : -1;
     if (place >= 0) this.list.scrollTop += (place - top) * ROW;
     this.draw();
+    if (chosen && !this.#pointed) this.look(chosen); // it may have gone on meanwhile
   }
 
   /* Lets the axis span the rows in view, or the whole again; returns which. */

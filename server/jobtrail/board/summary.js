@@ -1,36 +1,51 @@
 /* An execution in a few lines, and one of its tasks. */
 
-function executionHead(board, detail, of) {
+/* `show` puts a newer answer into the lines; what can be pressed stays. */
+function executionHead(board, detail, of, asOf = "") {
   const one = detail.execution;
+  const verdict = el("p", { class: "verdict" }),
+    numbers = el("div");
   const history = () => board.go({ view: "history", job: one.job, source: detail.source });
   const actions = board.bridge.canCall && [
     one.job ? button("History of this job", history) : "",
     button("Reload", () => board.go({ view: "execution", ...of }, true)),
   ];
-  return el(
+  const head = el(
     "header",
     { class: "head" },
     el("h1", {}, foreign(one.job ?? "execution"), " ", foreign(one.id, { class: "id" })),
-    el(
-      "p",
-      { class: "verdict" },
-      statusMark(one.status, one.raw_status),
-      foreign(detail.verdict.split(": ").slice(1).join(": ")), // it begins with the status
-      sampleTag(detail),
-    ),
-    facts([
-      ["created", moment(one.created_at)],
-      ["started", moment(one.started_at)],
-      ["ended", moment(one.ended_at)],
-      ["queued", lasting(detail.queued_s)],
-      ["ran", lasting(one.duration_s)],
-      ["parallelism", count(detail.parallelism)],
-      ["timeout", lasting(detail.timeout_s)],
-      ["retried", count(one.stats?.retried)],
-      ["source", detail.source],
-    ]),
+    verdict,
+    numbers,
+    asOf,
     actions ? el("p", { class: "actions" }, actions) : "",
   );
+  head.show = (now) => {
+    verdict.replaceChildren(...verdictOf(now));
+    numbers.replaceChildren(numbersOf(now));
+  };
+  head.show(detail);
+  return head;
+}
+
+function verdictOf(detail) {
+  const { status, raw_status: raw } = detail.execution;
+  const rest = detail.verdict.split(": ").slice(1).join(": "); // it begins with the status
+  return [statusMark(status, raw), foreign(rest), sampleTag(detail)].filter(Boolean);
+}
+
+function numbersOf(detail) {
+  const one = detail.execution;
+  return facts([
+    ["created", moment(one.created_at)],
+    ["started", moment(one.started_at)],
+    ["ended", moment(one.ended_at)],
+    ["queued", lasting(detail.queued_s)],
+    ["ran", lasting(one.duration_s)],
+    ["parallelism", count(detail.parallelism)],
+    ["timeout", lasting(detail.timeout_s)],
+    ["retried", count(one.stats?.retried)],
+    ["source", detail.source],
+  ]);
 }
 
 function taskDetail(task, clockOf) {

@@ -13,7 +13,7 @@ class Walk {
   #cursor = "";
   #under = false; // a page is under way, whatever the state became meanwhile
 
-  /* ask(arguments, signal) answers a page; changed(newItems) is told after each and at each change of state. */
+  /* ask(arguments, signal) answers a page; changed(newItems, its cursor) is told after each and at each change of state. */
   constructor(ask, first, changed, signal, pauseAfter = PAUSE_AFTER) {
     this.ask = ask;
     this.first = first;
@@ -38,7 +38,7 @@ class Walk {
     while (this.state === "loading") {
       let page;
       try {
-        page = await this.ask(this.#cursor ? { cursor: this.#cursor } : { ...this.first, limit: PAGE }, this.signal);
+        page = await this.read(this.#cursor);
       } catch (error) {
         if (this.signal.aborted) return;
         this.error = error.message;
@@ -48,6 +48,11 @@ class Walk {
       if (this.signal.aborted) return;
       this.#take(page);
     }
+  }
+
+  /* Answers the page at a cursor, the first one without. */
+  read(cursor) {
+    return this.ask(cursor ? { cursor } : { ...this.first, limit: PAGE }, this.signal);
   }
 
   pause() {
@@ -64,6 +69,7 @@ class Walk {
     for (const note of page.notes ?? []) this.notes.add(note);
     this.coverage = page.coverage;
     this.total = page.total;
+    const at = this.#cursor;
     const stuck = page.cursor && page.cursor === this.#cursor;
     this.#cursor = page.cursor ?? "";
     if (stuck) {
@@ -75,7 +81,7 @@ class Walk {
       this.pauseAt += this.pauseAfter;
       this.state = "paused";
     }
-    this.changed(page.items);
+    this.changed(page.items, at);
   }
 
   #turn(state) {

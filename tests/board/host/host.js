@@ -11,11 +11,13 @@ class Host {
   stubs = {}; // tool -> (arguments, how often it was called) => result, or undefined to ask the server
   told = []; // what the board said of itself
 
-  async open({ tool, args = {}, context = {}, canCall = true, result = null, sandbox = "allow-scripts" }) {
+  async open({ tool, args = {}, context = {}, canCall = true, result = null, sandbox = "allow-scripts", pace = "" }) {
     this.client = new Client(INFO);
     await this.client.connect(new StreamableHTTPClientTransport(new URL("/mcp", location.href)));
     const found = (await this.client.listTools()).tools.find((one) => one.name === tool);
     const [resource] = (await this.client.readResource({ uri: getToolUiResourceUri(found) })).contents;
+    // How often the board looks again lies in its document, outside of what its policy holds fast.
+    const html = pace ? resource.text.replace('content="5 30"', `content="${pace}"`) : resource.text;
     this.resource = { mimeType: resource.mimeType, meta: resource._meta };
     const frame = document.createElement("iframe");
     frame.sandbox = sandbox;
@@ -32,7 +34,7 @@ class Host {
     });
     document.getElementById("frames").append(frame);
     this.bridge.addEventListener("sandboxready", () =>
-      this.bridge.sendSandboxResourceReady({ html: resource.text, sandbox }),
+      this.bridge.sendSandboxResourceReady({ html, sandbox }),
     );
     this.bridge.addEventListener("sizechange", (size) => {
       this.sizes.push(size);
