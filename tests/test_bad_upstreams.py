@@ -639,3 +639,10 @@ async def test_no_illness_leaves_a_secret_or_a_stack_in_the_log(
         assert record.levelno < logging.ERROR
         assert_silent(f"{record.getMessage()} {record.__dict__}")
     assert_silent("".join(capfd.readouterr()))
+
+
+async def test_a_socket_that_is_not_there_is_named_by_its_path(tmp_path: Path) -> None:
+    async with client_of(tmp_path, None, RUNWISP_SOCKET=str(tmp_path / "none.sock"), RUNWISP_URL=None) as client:
+        result = await client.call_tool("list_runs", {"source": "runwisp"})
+    assert result.is_error
+    assert f"no connection to the socket {tmp_path / 'none.sock'}. Check that it runs" in text_of(result)

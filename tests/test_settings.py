@@ -288,3 +288,12 @@ def test_a_reference_that_a_client_did_not_fill_in_is_named_and_not_sent_as_a_ke
         SettingsError, match=r"BL_API_KEY is '.*', which the client that started Jobtrail did not fill in"
     ):
         load({"BL_API_KEY": left, "BL_WORKSPACE": "acme"}, tmp_path)
+
+
+def test_a_blaxel_source_of_the_file_needs_credentials_or_an_address_of_its_own(tmp_path: Path) -> None:
+    file = tmp_path / "config.toml"
+    file.write_text('[sources.a]\nkind = "blaxel"\nworkspace = "acme"\n', encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"\[sources.a\] of .* has no credentials; give api_key_env or"):
+        load({"JOBTRAIL_CONFIG": str(file)}, tmp_path)
+    file.write_text('[sources.a]\nkind = "blaxel"\nurl = "http://127.0.0.1:9478/v0"\n', encoding="utf-8")
+    assert load({"JOBTRAIL_CONFIG": str(file)}, tmp_path).default == "a"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from jobtrail.sources.logs import Line
 
-__all__ = ["LONGEST", "Row", "Rows", "Where", "excerpt", "tidy"]
+__all__ = ["LONGEST", "Row", "Rows", "Where", "dropped_in", "excerpt", "not_kept", "tidy"]
 
 LONGEST = 8_192
 """Characters of a line that are looked at; what is behind them is neither searched nor shown."""
@@ -27,6 +27,7 @@ _SHOWN = 300
 _DEEPEST = 16
 # What stands before a line's own text: its number, its count.
 _PREFIX_TOKENS = 6
+_NOT_KEPT = re.compile(r"\[([0-9][0-9,]{0,20}) earlier lines were not kept\]")
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?|\b\d\d:\d\d:\d\d(?:[.,]\d+)?Z?\b"
 )
@@ -122,3 +123,14 @@ class Rows:
             return False
         self.tokens -= cost
         return True
+
+
+def not_kept(count: int) -> str:
+    """Return the line that stands where a recorder dropped lines."""
+    return f"[{count:,} earlier lines were not kept]"
+
+
+def dropped_in(text: str) -> int:
+    """Return how many lines such a line stands for; none where it is another."""
+    found = _NOT_KEPT.fullmatch(text.strip())
+    return int(found[1].replace(",", "")) if found else 0

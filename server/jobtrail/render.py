@@ -123,7 +123,7 @@ _ROWS: dict[type, Callable[[Any], dict[str, str]]] = {
 def coverage_text(page: Page, count: int) -> str:
     """Return how much of the truth this page and those before it cover."""
     seen, total = page.coverage, page.total
-    parts = [f"{count} rows" if count != 1 else "1 row"]
+    parts = [f"{count:,} rows" if count != 1 else "1 row"]
     if seen.matched > count:
         parts.append(f"{seen.matched:,} with earlier pages")
     if seen.scanned > seen.matched:

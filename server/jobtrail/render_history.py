@@ -45,9 +45,9 @@ def _success(one: History) -> str:
 def _streak(streak: Streak | None) -> str:
     if streak is None:
         return ""
-    more = "at least " if streak.at_least else ""
-    count = f"{more}{streak.length} " if streak.length > 1 else ""
-    return f"the last {count}{'succeeded' if streak.well else 'failed'}"
+    count = f"{streak.length} " if streak.length > 1 else ""
+    more = "at least " if streak.at_least and count else ""
+    return f"{more}the last {count}{'succeeded' if streak.well else 'failed'}"
 
 
 def _last(one: History) -> str:

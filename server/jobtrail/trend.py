@@ -23,7 +23,7 @@ __all__ = ["bucketed", "edges", "fitting", "period", "sparkline", "streak", "tre
 
 _WIDTHS = (
     timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), timedelta(days=1),
-    timedelta(weeks=1), timedelta(weeks=4),
+    timedelta(weeks=1), timedelta(weeks=4), timedelta(weeks=13), timedelta(weeks=52),
 )  # fmt: skip
 _DAY = timedelta(days=1)
 _FEW_BUCKETS = 16
@@ -43,9 +43,9 @@ class _Attempt(Protocol):
     def duration_s(self) -> float | None: ...
 
 
-def fitting(span: timedelta) -> timedelta:
-    """Return the narrowest usual width that cuts a span into 16 buckets at most."""
-    return next((width for width in _WIDTHS if span <= width * _FEW_BUCKETS), _WIDTHS[-1])
+def fitting(span: timedelta, most: int = _FEW_BUCKETS) -> timedelta:
+    """Return the narrowest usual width that cuts a span into so many buckets at most."""
+    return next((width for width in _WIDTHS if span <= width * most), _WIDTHS[-1])
 
 
 def edges(since: datetime, until: datetime, width: timedelta, zone: tzinfo) -> list[datetime]:

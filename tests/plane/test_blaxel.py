@@ -279,3 +279,14 @@ async def test_the_total_of_tasks_is_of_those_that_are_listed() -> None:
     # Another system counted more tasks than it listed.
     assert (whole["stats"]["total"], len(whole["tasks"])) == (900, 1)
     assert (listed["meta"]["total"], len(listed["data"])) == (1, 1)
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize("path", ["/jobs/etl%2Fexecutions", "/jobs/etl%2f", "/jobs/..%2Fjobs"])
+async def test_a_name_with_a_slash_is_no_other_path(path: str) -> None:
+    store = Store(None)
+    store.record([job("etl")])
+    async with client_of(store) as client:
+        found = await client.get(path)
+    store.close()
+    assert (found.status_code, found.json()["error"]) == (404, "not_found")

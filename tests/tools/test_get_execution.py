@@ -11,7 +11,7 @@ from mcp import Client
 from jobtrail.app import build_server
 from jobtrail.plane import Event, Store
 from tests.plane.stocks import at, execution, job, task
-from tests.sample import answer, text_of
+from tests.sample import answer, sample_client, text_of
 from tests.sources.test_memory import TWO, Upstream
 
 if TYPE_CHECKING:
@@ -75,3 +75,13 @@ async def test_where_nothing_failed_a_single_page_of_tasks_is_read() -> None:
     assert upstream.seen == {"Ae1": 1, "Atasks": 1}
     assert content["coverage"] == {"scanned": 200, "matched": 0, "complete": True}
     assert "slowest of 200 tasks read" in text
+
+
+async def test_tasks_and_log_without_an_execution_are_those_of_the_newest() -> None:
+    async with sample_client() as client:
+        _, newest = await answer(client, "get_execution", job="invoice-export")
+        _, tasks = await answer(client, "list_tasks", job="invoice-export", limit=2)
+        _, rest = await answer(client, "list_tasks", cursor=tasks["cursor"])
+        _, log = await answer(client, "read_log", job="invoice-export")
+    identity = newest["execution"]["id"]
+    assert tasks["execution"] == rest["execution"] == log["execution"] == identity

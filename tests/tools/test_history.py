@@ -102,14 +102,30 @@ async def test_a_window_without_anything_says_what_to_widen(client: Client) -> N
         ({"job": "nightly-et"}, "job='nightly-et' does not exist; closest: nightly-etl"),
         ({}, "history needs job; call list_jobs() for its values"),
         ({"job": "nightly-etl", "bucket": "often"}, "bucket='often' is not a length of time; give one such as"),
-        ({"job": "nightly-etl", "bucket": "5m"}, "bucket='5m' cuts this window into more than 36; give 1d"),
+        (
+            {"job": "nightly-etl", "bucket": "5m"},
+            "bucket='5m' cuts this window into more than 36 rows; give 6h or wider",
+        ),
+        (
+            {"job": "nightly-etl", "bucket": "15m", "since": "36h"},
+            "bucket='15m' cuts this window into more than 36 rows; ",
+        ),
         ({"job": "nightly-etl", "since": "soon"}, "since='soon' is not a time"),
+        ({"job": "nightly-etl", "since": "1900-01-01", "until": "1960-01-01"}, "until lies before 1970"),
     ],
 )
 async def test_what_cannot_be_answered_says_why(client: Client, arguments: dict[str, str], sentence: str) -> None:
     result = await client.call_tool("history", arguments)
     assert result.is_error
     assert text_of(result).startswith(sentence)
+
+
+@pytest.mark.parametrize("since", ["0001-01-01", "100000d", "1969-12-31"])
+async def test_a_history_of_all_time_reaches_ten_years_back_and_fits_on_a_page(client: Client, since: str) -> None:
+    text, content = await answer(client, "history", job="invoice-export", since=since)
+    assert content["bucket"] == "364d"
+    assert len(content["sparkline"]) <= 16
+    assert "note: a history reaches ten years back at most: since 2016-11-" in text
 
 
 def hourly(count: int) -> Iterator[Event]:

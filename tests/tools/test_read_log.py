@@ -13,6 +13,7 @@ from mcp import Client
 
 from jobtrail.app import build_server
 from jobtrail.cursor import Cursor, seal, unseal
+from jobtrail.loglines import not_kept
 from jobtrail.paging import Spot
 from jobtrail.plane import Event, Store
 from jobtrail.plane.store import Line
@@ -248,7 +249,6 @@ newer: read_log(cursor="1UmWscItWAjonJT4nPx3IQXhPKTnFzDzJKB_kUYh3UktyQCqQPW2sVBs
 
 BAD: list[tuple[dict[str, Any], str]] = [
     ({}, "read_log needs run, or job and execution; call list_runs() or list_executions(job=…) for them"),
-    ({"job": "etl"}, "read_log needs execution; call list_executions(job='etl') for its values"),
     ({"run": "x", **OF_E1}, "read_log takes run, or job and execution, not both; leave one out"),
     ({"run": "x"}, "run='x' is not a run id; ids are 26 letters and digits, call list_runs() for them"),
     ({"job": "etl", "execution": "e9"}, "execution='e9' does not exist in job 'etl'; call list_executions(job='etl') for those that do"),
@@ -404,3 +404,19 @@ async def test_a_cursor_that_stands_in_no_log_is_refused(client: Client, detail:
     kept = made.spot.detail[2:]
     forged = seal(Cursor("read_log", made.source, made.fingerprint, 0, made.args, 0, 0, Spot("", (*detail, *kept))))
     assert "cursor" in await refused(client, cursor=forged)
+
+
+async def test_a_log_that_lost_its_beginning_is_never_called_complete(tmp_path: Path) -> None:
+    store = Store(tmp_path / "store.db")
+    happened = [job("etl"), *execution("e1", "etl", 0, "succeeded"), *task("t1", "e1", 0, "running", "succeeded")]
+    texts = [not_kept(99_800), *(str(number) for number in range(200))]
+    store.record(happened, lines=[Line(at(0.1), "e1", "t1", "stdout", text) for text in texts])
+    store.close()
+    settings = Settings(
+        sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=tmp_path / "store.db"
+    )
+    async with Client(build_server(settings, clock=FixedClock(moment=at(30)))) as client:
+        for arguments in ({"search": "zzz"}, {"lines": 3}, {"lines": 500}, {"around": 100}):
+            text, content = await answer(client, "read_log", **OF_T1, **arguments)
+            assert "note: 99,800 earlier lines were not kept; numbers count from the first that was" in text
+            assert not content["complete"]

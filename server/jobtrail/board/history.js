@@ -154,8 +154,8 @@ function slotWords(slot) {
 
 function streakWords(streak) {
   if (!streak) return "";
-  const length = streak.length > 1 ? ` ${streak.at_least ? "at least " : ""}${count(streak.length)}` : "";
-  return `the last${length} ${streak.well ? "succeeded" : "failed"}`;
+  const length = streak.length > 1 ? ` ${count(streak.length)}` : "";
+  return `${streak.at_least && length ? "at least " : ""}the last${length} ${streak.well ? "succeeded" : "failed"}`;
 }
 
 /* Every bar of the window, also those in which nothing ran (an answer leaves them out) and those that were not read. */

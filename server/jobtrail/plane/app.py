@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 
@@ -20,7 +21,6 @@ from jobtrail.plane.runwisp import RunWisp, health
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from starlette.requests import Request
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,7 +52,8 @@ def build_plane(store: Store, *, api_key: str | None = None, clock: Callable[[],
         ],
         exception_handlers={Refusal: _refused, 404: _not_found, 405: _not_allowed, sqlite3.Error: _failed},
     )
-    return _Labelled(app) if store.meta("sample") else app
+    whole = _OneSegment(app)
+    return _Labelled(whole) if store.meta("sample") else whole
 
 
 def _healthy(_request: Request) -> Response:
@@ -96,6 +97,20 @@ def _failed(request: Request, _error: Exception) -> Response:
 def _of_runwisp(request: Request) -> bool:
     # Not `request.url`: that needs the query to be well formed.
     return request.scope["path"].startswith("/api/")
+
+
+class _OneSegment:
+    """Knows no name with a slash in it: decoded, it would read as another path."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        raw: bytes = scope.get("raw_path") or b""
+        if scope["type"] == "http" and b"%2f" in raw.lower() and scope["path"].startswith("/v0/"):
+            await _not_found(Request(scope), HTTPException(404))(scope, receive, send)
+            return
+        await self._app(scope, receive, send)
 
 
 class _Labelled:

@@ -7,6 +7,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Literal
 
+from jobtrail.loglines import not_kept
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
@@ -59,7 +61,7 @@ class Tail:
         dropped = self._count - len(self._kept)
         if dropped:
             at, stream, _ = self._kept[0]
-            yield at, stream, f"[{dropped:,} earlier lines were not kept]"
+            yield at, stream, not_kept(dropped)
         for at, stream, line in self._kept:
             yield at, stream, self._text(line)
 

@@ -62,7 +62,10 @@ def sources_in(table: Mapping[str, Any], environ: Mapping[str, str]) -> list[Sou
         if not isinstance(keys, dict):
             raise SettingsError(f"{where} must be a table")
         row: dict[str, Any] = {**keys, "name": name, "origin": where}
-        found.append(validated(SourceSettings, _with_secrets(row, environ, where), where))
+        source = validated(SourceSettings, _with_secrets(row, environ, where), where)
+        if source.kind == "blaxel" and not (source.url or source.api_key or source.client_credentials):
+            raise SettingsError(f"{where} has no credentials; give api_key_env or client_credentials_env")
+        found.append(source)
     return found
 
 

@@ -127,6 +127,11 @@ class TaskLog:
         return self.span.start, self.span.end, self._total
 
     @property
+    def partial(self) -> bool:
+        """Whether the span leaves out what the execution wrote first."""
+        return not self.span.whole
+
+    @property
     def note(self) -> str:
         """Whether the span leaves out what the execution wrote first."""
         return "" if self.span.whole else "at most three days of a log are read; these are the last"

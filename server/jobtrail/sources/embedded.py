@@ -156,4 +156,6 @@ class Embedded(Source):
         self, job: str, execution: str, task: str | None, now: datetime, kept: tuple[int, ...] = ()
     ) -> Log:
         """Return the log of an execution, or of one of its tasks."""
-        return await self._blaxel.task_log(job, execution, task, now, kept)
+        from jobtrail.sources.recorded_logs import RecordedLog  # noqa: PLC0415 # for logs alone
+
+        return RecordedLog(await self._blaxel.task_log(job, execution, task, now, kept))

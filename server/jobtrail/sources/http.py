@@ -77,6 +77,7 @@ class Http:
         fix: which setting to look at when credentials are refused.
         sample: whether the last answer said that it is sample data.
         memory: answers that will not change any more; None where they cost nothing.
+        place: how errors name where it is, where its address does not tell.
         ahead: seconds that the upstream's clock was ahead of ours at the last answer that told its time.
     """
 
@@ -86,6 +87,7 @@ class Http:
     limits: HttpLimits = field(default_factory=HttpLimits)
     sample: bool = False
     memory: Memory | None = None
+    place: str = ""
     ahead: float | None = None
 
     async def get(
@@ -200,7 +202,7 @@ class Http:
 
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
             return Unreachable(
-                f"{self.who} cannot be reached: no connection to {_where(self.client)}. "
+                f"{self.who} cannot be reached: no connection to {self.place or _where(self.client)}. "
                 f"Check that it runs; {self.fix}",
                 retryable=True,
             )

@@ -60,6 +60,11 @@ class Log(Protocol):
         ...
 
     @property
+    def partial(self) -> bool:
+        """Whether there were lines that can no longer be read, or are not."""
+        ...
+
+    @property
     def note(self) -> str:
         """What an agent must know of it; empty where there is nothing."""
         ...

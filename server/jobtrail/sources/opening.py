@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx2
 
-from jobtrail.errors import SettingsError
+from jobtrail.errors import SettingsError, clean
 from jobtrail.settings import BLAXEL_URL, RUNWISP_URL
 from jobtrail.sources import auth
 from jobtrail.sources.blaxel import VERSION, Blaxel
@@ -60,7 +61,8 @@ def runwisp(one: SourceSettings, fingerprint: str, edge: Edge) -> RunWisp:
     """Open a RunWisp daemon: its Unix socket, else its address with a token, a password or neither."""
     if one.socket:
         transport = edge.transport or httpx2.AsyncHTTPTransport(uds=one.socket)
-        return RunWisp(one.name, _http(one, _SOCKET_URL, transport, None, {}), fingerprint)
+        http = replace(_http(one, _SOCKET_URL, transport, None, {}), place=f"the socket {clean(one.socket)}")
+        return RunWisp(one.name, http, fingerprint)
     base = (one.url or RUNWISP_URL).rstrip("/")
     signer: httpx2.Auth | None = None
     if one.token:

@@ -84,6 +84,7 @@ class RunLog:
     most = _MOST
     kept: tuple[int, ...] = ()
     note = ""
+    partial = False
 
     def __init__(self, http: Http, path: str, explain: Callable[[UpstreamError], Awaitable[Exception]]) -> None:
         self._http = http

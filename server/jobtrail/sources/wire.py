@@ -140,7 +140,9 @@ def name_in_path(what: str, name: str) -> str:
         BadArgument: a name that no path segment can carry.
     """
     if not name.strip() or len(name) > _LONGEST_NAME or re.fullmatch(r"\.{1,2}", name.strip()):
-        raise BadArgument(f"{what}={shown(name)} cannot be a name; give 1 to {_LONGEST_NAME} characters")
+        raise BadArgument(
+            f"{what}={shown(name)} cannot be a name; give 1 to {_LONGEST_NAME} characters, other than . and .."
+        )
     try:
         return quote(name, safe="")
     except UnicodeEncodeError:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from jobtrail.sources import Source
     from jobtrail.sources.base import FullExecution
 
-__all__ = ["get_execution", "list_executions", "list_tasks", "read_tasks"]
+__all__ = ["get_execution", "list_executions", "list_tasks", "newest", "read_tasks"]
 
 _EVERY_TASK = Walk[Task](limit=EVERYTHING)
 _A_PAGE = Budget(items=200)
@@ -82,7 +82,8 @@ async def list_tasks(
         job=job, execution=execution, status=status, query=query, sort=sort, limit=limit,
     )  # fmt: skip
     name = call.required("job", "list_jobs()")
-    identity = call.required("execution", f"list_executions(job={shown(name)})")
+    identity = (call.text("execution") or "").strip() or await newest(call.source, name)
+    call.args["execution"] = identity
     ask = call.ask(call.source.task_words, call.source.task_sorts)
     listing = call.source.tasks(name, identity, ask)
     walked = await call.walk(listing, ask, lambda one: [one.name])
@@ -105,7 +106,7 @@ async def get_execution(
     """
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="executions")
     name = required("get_execution", "job", job, "list_jobs()")
-    identity = execution if execution and execution.strip() else await _newest(chosen, name)
+    identity = execution if execution and execution.strip() else await newest(chosen, name)
     full = await chosen.execution(name, identity)
     read = await read_tasks(chosen, full, name, identity)
     one = full.execution
@@ -125,7 +126,7 @@ async def get_execution(
     )
 
 
-async def _newest(source: Source, job: str) -> str:
+async def newest(source: Source, job: str) -> str:
     """Return the id of a job's newest execution.
 
     Raises:

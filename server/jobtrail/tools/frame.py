@@ -119,7 +119,7 @@ def required(tool: str, name: str, value: str | None, then: str) -> str:
     """
     if value is None or not value.strip():
         raise BadArgument(f"{tool} needs {name}; call {then} for its values")
-    return value
+    return value.strip()
 
 
 def call_text(tool: str, args: Mapping[str, object]) -> str:

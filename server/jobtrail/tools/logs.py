@@ -18,6 +18,7 @@ from jobtrail.paging import Spot, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.tools import params
 from jobtrail.tools.call import begin
+from jobtrail.tools.executions import newest
 from jobtrail.tools.frame import State, call_text
 
 if TYPE_CHECKING:
@@ -75,6 +76,8 @@ async def _open(call: ListCall) -> Log:
         BadArgument: none is, or two.
         StrayCursor: the cursor is of no log.
     """
+    if call.text("job") and not ((call.text("execution") or "").strip() or call.text("run") or call.continued):
+        call.args["execution"] = await newest(call.source, call.text("job") or "")
     run, job, execution, task = (call.text(name) for name in _OF)
     if run and not (job or execution or task):
         return await call.source.run_log(run)
@@ -82,8 +85,6 @@ async def _open(call: ListCall) -> Log:
         return await call.source.task_log(job, execution, task, call.now, _kept(call))
     if run:
         raise BadArgument("read_log takes run, or job and execution, not both; leave one out")
-    if job:
-        raise BadArgument(f"read_log needs execution; call list_executions(job={shown(job)}) for its values")
     raise BadArgument("read_log needs run, or job and execution; call list_runs() or list_executions(job=…) for them")
 
 
@@ -207,7 +208,7 @@ def _page(call: ListCall, log: Log, shown_rows: _Shown) -> LogPage:
         kept_from=found.kept_from if found.kept_from > 1 else None,
         growing=not found.final,
         matched=found.matched if call.text("search") else None,
-        complete=found.first == 1 and not newer,
+        complete=found.first == 1 and not newer and not log.partial,
         older=_cursor(call, log, _BACK, found.first) if older else None,
         newer=_cursor(call, log, _ON, found.last + 1) if newer else None,
         lines=tuple(_line(row) for row in shown_rows.rows),

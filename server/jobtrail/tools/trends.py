@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
@@ -19,7 +20,6 @@ from jobtrail.window import length, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from datetime import datetime, timedelta
 
     from jobtrail.models import Job
     from jobtrail.sources import Source
@@ -28,6 +28,8 @@ __all__ = ["history"]
 
 _BUDGET = Budget(items=20_000, seconds=20.0)
 _MOST_BUCKETS = 36
+_LONGEST = timedelta(days=3_660)
+_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def history(
@@ -47,7 +49,7 @@ async def history(
     name = required("history", "job", job, "list_jobs()")
     now = state.clock.now().replace(microsecond=0)
     window = resolve(since or "7d", until, state.clock, now)
-    start, end = _bounds(window, now)
+    start, end, clipped = _bounds(window, now)
     width = _width(bucket, end - start)
     chosen = state.sources.get(source)
     subject = (await chosen.job(name)).job
@@ -75,14 +77,24 @@ async def history(
         coverage=Coverage(
             scanned=past.scanned, matched=len(current), complete=whole, back_to=max(past.back_to, start)
         ),
-        notes=tuple(_notes(past, whole=whole)) or None,
+        notes=(*clipped, *_notes(past, whole=whole)) or None,
         next_calls=_next_calls(chosen, subject, past, start, whole=whole),
     )
 
 
-def _bounds(window: Window | None, now: datetime) -> tuple[datetime, datetime]:
+def _bounds(window: Window | None, now: datetime) -> tuple[datetime, datetime, list[str]]:
+    """Return where a history begins and ends, and a note where it does not begin where it was asked to.
+
+    Raises:
+        BadArgument: it would end before there were jobs.
+    """
     since = window.since if window else None
-    return since or now, (window.until if window else None) or now
+    end = (window.until if window else None) or now
+    floor = max(_EARLIEST, end - _LONGEST) if end > _EARLIEST else _EARLIEST
+    if end <= _EARLIEST:
+        raise BadArgument("until lies before 1970, when there was nothing to run; give a later time")
+    start = max(since or now, floor)
+    return start, end, [f"a history reaches ten years back at most: since {start:%Y-%m-%d}"] if since != start else []
 
 
 def _width(text: str | None, span: timedelta) -> timedelta:
@@ -97,8 +109,9 @@ def _width(text: str | None, span: timedelta) -> timedelta:
     if not width:
         raise BadArgument(f"bucket={shown(text)} is not a length of time; give one such as 15m, 1h, 1d or 1w")
     if span > width * _MOST_BUCKETS:
+        least = _written(fitting(span, _MOST_BUCKETS))
         raise BadArgument(
-            f"bucket={shown(text)} cuts this window into more than {_MOST_BUCKETS}; give {_written(fitting(span))}"
+            f"bucket={shown(text)} cuts this window into more than {_MOST_BUCKETS} rows; give {least} or wider"
         )
     return width
 

@@ -1,0 +1,50 @@
+"""Logs that a recorder shortened: it keeps the last lines, and the first one kept says how many were dropped."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from jobtrail.loglines import dropped_in
+
+if TYPE_CHECKING:
+    from jobtrail.sources.logs import Lines, Log
+
+__all__ = ["RecordedLog"]
+
+
+class RecordedLog:
+    """The log of an execution of the embedded store, or of one of its tasks."""
+
+    def __init__(self, log: Log) -> None:
+        self._log = log
+        self._dropped: dict[int, int] = {}
+        self._began = False
+        self.most = log.most
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """What a cursor must carry."""
+        return self._log.kept
+
+    @property
+    def partial(self) -> bool:
+        """Whether lines were dropped, as far as what was read tells."""
+        return bool(self._dropped) or self._log.partial
+
+    @property
+    def note(self) -> str:
+        """How many lines were dropped, as far as what was read tells."""
+        dropped = sum(self._dropped.values())
+        return f"{dropped:,} earlier lines were not kept; numbers count from the first that was" if dropped else ""
+
+    async def read(self, first: int, want: int) -> Lines:
+        """Read lines; with the first of them look at the log's first line, which says how many were dropped."""
+        if not self._began:
+            self._began = True
+            self._look(await self._log.read(1, 1))
+        lines = await self._log.read(first, want)
+        self._look(lines)
+        return lines
+
+    def _look(self, lines: Lines) -> None:
+        self._dropped |= {one.n: count for one in lines.lines if (count := dropped_in(one.text))}
