@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobtrail import __version__
+from tests.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -136,6 +137,17 @@ def test_a_command_that_runs_no_other_takes_nothing_after_two_dashes() -> None:
 
 def test_the_help_tells_what_the_exit_codes_mean() -> None:
     assert "exit codes: 0 fine; 1 the answer is no" in jobtrail("--help").out
+
+
+@pytest.mark.parametrize("command", [(), ("serve",)], ids=["no command", "serve"])
+def test_a_server_that_a_person_starts_at_a_terminal_says_what_it_waits_for(command: tuple[str, ...]) -> None:
+    environ = {"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "TERM": "dumb"}
+    with Terminal([sys.executable, "-m", "jobtrail", *command], environ, 200) as terminal:
+        terminal.until(
+            "serving MCP over stdio for a client; press Ctrl-C to end, `jobtrail --help` shows the commands"
+        )
+        terminal.interrupt()
+        terminal.rest()
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1"])  # noqa: S104 # what must be refused

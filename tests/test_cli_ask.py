@@ -18,6 +18,7 @@ from jobtrail.cli import main
 from jobtrail.cli.calls import command_line, examples, typed
 from jobtrail.cli.tables import lay_out
 from jobtrail.cli.walking import MOST_ROWS, Pages, merged
+from jobtrail.diagnosis import signature
 from jobtrail.plane import Store
 from jobtrail.tools import TOOLS
 from tests.plane.stocks import execution, job
@@ -64,6 +65,25 @@ def test_a_missing_argument_is_named_with_an_example() -> None:
         "jobtrail: list_executions needs job; call jobtrail ask list_jobs for its values. Such as: "
         "jobtrail ask list_executions job=nightly-etl status=failed,timeout since=24h\n"
     )
+
+
+def test_the_example_for_a_missing_argument_keeps_what_was_given() -> None:
+    assert jobtrail("ask", "list_executions", "status=failed").err == (
+        "jobtrail: list_executions needs job; call jobtrail ask list_jobs for its values. Such as: "
+        "jobtrail ask list_executions status=failed job=…\n"
+    )
+    waits = jobtrail("ask", "wait_for", "job=nightly-etl").err
+    assert "Such as: jobtrail ask wait_for job=nightly-etl execution=…" in waits
+
+
+def test_calls_in_any_error_are_written_as_they_are_typed() -> None:
+    err = jobtrail("ask", "get_run", "run=x", "source=embedded").err
+    assert ("call jobtrail ask list_runs for them" in err, "(" in err) == (True, False)
+
+
+def test_an_argument_that_is_given_twice_is_refused() -> None:
+    line = refused(jobtrail("ask", "list_executions", "job=a", "job=b"))
+    assert line == "job is given twice, as 'a' and 'b'; give it once"
 
 
 def test_a_tool_that_is_not_there_is_refused_with_the_closest() -> None:
@@ -194,8 +214,51 @@ def test_no_id_loses_a_character_however_narrow_the_terminal_is(own: Path, colum
     # Behind the bar, of which a narrow terminal sees a part.
     shown = plain(seen).rpartition("executions of etl")[2].partition("note:")[0]
     assert "…" not in shown
-    folded = "".join(line.split(" ")[0] for line in shown.splitlines())
-    assert all(one in folded or one in shown for one in IDS)
+    assert all(one in shown for one in IDS)
+    assert "2026-11-01T00:05:00Z" in shown
+
+
+HEAD = "name\tstatus\tcreated\tabout"
+ROWS = [
+    "backfill-embeddings\tsucceeded\t2026-11-01T00:05:00Z\tfills what the embedder left out in the night before",
+    "crm-sync\tfailed\t2026-11-01T00:07:00Z\tshort",
+]
+
+
+def laid_out(width: int, *lines: str) -> list[str]:
+    """Return the lines of a list on a terminal of some width."""
+    console = Console(width=width, markup=False, highlight=False, emoji=False, color_system=None)
+    with console.capture() as captured:
+        lay_out(console, "\n".join(["things", *lines]), len(lines) - 1)
+    return [line.rstrip() for line in captured.get().splitlines()][1:]
+
+
+def test_where_there_is_no_room_prose_is_cut_short_before_anything_else() -> None:
+    assert laid_out(80, HEAD, *ROWS) == [
+        "name                 status     created               about",
+        "backfill-embeddings  succeeded  2026-11-01T00:05:00Z  fills what the embedder l…",
+        "crm-sync             failed     2026-11-01T00:07:00Z  short",
+    ]
+
+
+def test_where_there_is_no_room_for_columns_rows_stand_one_under_the_other_and_words_stay_whole() -> None:
+    assert laid_out(40, HEAD, *ROWS) == [
+        "backfill-embeddings",
+        "  status succeeded",
+        "  created 2026-11-01T00:05:00Z",
+        "  about fills what the embedder left out",
+        "in the night before",
+        "crm-sync",
+        "  status failed",
+        "  created 2026-11-01T00:07:00Z",
+        "  about short",
+    ]
+
+
+def test_what_can_be_typed_is_never_cut() -> None:
+    rows = [f"{count}\tetl\tget_execution(job='etl', execution='{IDS[0]}')" for count in (1, 2)]
+    lines = laid_out(60, "count\tjob\topen", *rows)
+    assert lines[:3] == ["count 1", "  job etl", f"  open jobtrail ask get_execution job=etl execution={IDS[0]}"]
 
 
 HOSTILE = "[red]not markup[/red] :smile: [link=file:///etc/passwd]x[/link] \\[b]"
@@ -238,6 +301,14 @@ def test_all_follows_the_cursors_to_the_end_and_says_that_it_is() -> None:
     assert text.count("\nexec-") == len(ids)
 
 
+def test_all_failures_are_a_row_for_each_cause_and_a_limit_leaves_none_out() -> None:
+    found = json.loads(jobtrail("ask", "find_failures", "since=7d", "limit=1", "--all", "--json").out)
+    rows = [(one["source"], one["job"], signature(one["cause"])) for one in found["causes"]]
+    assert len(rows) == len(set(rows)) > 1
+    assert sum(one["count"] for one in found["causes"]) == found["failures"]
+    assert (found["coverage"]["complete"], "notes" in found) == (True, False)
+
+
 def test_all_of_what_is_no_list_is_refused() -> None:
     assert refused(jobtrail("ask", "get_job", "job=nightly-etl", "--all")).startswith("get_job answers in one piece")
     assert refused(jobtrail("ask", "read_log", "job=nightly-etl", "--all")).startswith(
@@ -277,11 +348,19 @@ def test_pages_are_merged_row_by_row_with_what_the_last_one_says() -> None:
         {"items": [3], "coverage": {"scanned": 9}, "notes": ["y", "z"]},
     ]
     assert merged(pages) == {"items": [1, 2, 3], "coverage": {"scanned": 9}, "notes": ["x", "y", "z"]}
+    etl = {"source": "a", "job": "etl", "cause": "exit code 1 after 10 s"}
+    other = {"source": "a", "job": "etl", "cause": "killed by SIGKILL", "count": 1}
+    newest = {**etl, "count": 2, "first_at": "2026-11-02T00:00:00.5Z", "recovered": True, "example": "e9"}
+    oldest = {**etl, "count": 1, "first_at": "2026-11-02T00:00:00Z", "recovered": True, "example": "e1"}
     failures: list[dict[str, Any]] = [
-        {"causes": [1], "failures": 3, "cursor": "a", "errors": {"a": "down"}},
-        {"causes": [2], "failures": 4},
+        {"causes": [newest], "failures": 3, "cursor": "a", "errors": {"a": "down"}},
+        {"causes": [other, oldest], "failures": 4},
     ]
-    assert merged(failures) == {"causes": [1, 2], "failures": 7, "errors": {"a": "down"}}
+    assert merged(failures) == {
+        "causes": [{**newest, "count": 3, "first_at": "2026-11-02T00:00:00Z"}, other],
+        "failures": 7,
+        "errors": {"a": "down"},
+    }
     one: dict[str, Any] = {"failures": [{"count": 1}], "verdict": "x"}
     assert merged([one]) == one
 
@@ -302,7 +381,8 @@ def test_the_bound_of_all_is_one_that_a_person_can_wait_for() -> None:
         ("see get_run(run='01A', source='x y').", "see jobtrail ask get_run run=01A source='x y'."),
         ("a(b='c)d') and b(c=1)", "jobtrail ask a b='c)d' and jobtrail ask b c=1"),
         ("f(x=True)", "jobtrail ask f x=true"),
-        ("list_runs(task=…)", "list_runs(task=…)"),
+        ("list_runs(task=…)", "jobtrail ask list_runs task=…"),
+        ("f(a=…, b='x y', c='…')", "jobtrail ask f a=… b='x y' c=…"),
         ("f(1)", "f(1)"),
         ("f(x=y)", "f(x=y)"),
         ("f(x=__import__('os'))", "f(x=__import__('os'))"),

@@ -19,7 +19,7 @@ from jobtrail.app import build_server
 from jobtrail.cli.completing import ARGUMENTS
 from jobtrail.models import STATUSES
 from jobtrail.plane import Store
-from tests.plane.stocks import job
+from tests.plane.stocks import execution, job
 from tests.sample import SAMPLE
 from tests.terminal import Terminal
 from tests.test_cli import jobtrail
@@ -164,6 +164,20 @@ def test_the_jobs_of_a_store_of_one_s_own_are_offered(tmp_path: Path) -> None:
         "mine-daily",
         "mine-weekly",
     }
+
+
+def test_options_that_name_something_offer_names_and_no_files(tmp_path: Path) -> None:
+    own = str(tmp_path / "store.db")
+    # There is no store of one's own yet, and its sample is nothing to record to.
+    assert bash("jobtrail record --job ", JOBTRAIL_STORE=own) == set()
+    store = Store(tmp_path / "store.db")
+    store.record([job("mine-daily"), *execution("e-1", "mine-daily", 0), job("other")])
+    store.close()
+    assert bash("jobtrail record --job mine", JOBTRAIL_STORE=own) == {"mine-daily"}
+    assert bash("jobtrail record --job mine-daily --execution e", JOBTRAIL_STORE=own) == {"e-1"}
+    assert bash("jobtrail board --job ot", JOBTRAIL_STORE=own) == {"other"}
+    assert bash("jobtrail board --job mine-daily --execution ", JOBTRAIL_STORE=own) == {"e-1"}
+    assert bash("jobtrail board --source emb", JOBTRAIL_STORE=own) == {"embedded"}
 
 
 @pytest.mark.anyio

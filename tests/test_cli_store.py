@@ -89,6 +89,11 @@ def test_a_store_that_is_not_there_is_not_made_by_looking(path: Path, arguments:
     assert not path.parent.exists()
 
 
+def test_prune_does_not_empty_a_store_by_keeping_nothing(path: Path) -> None:
+    ended = jobtrail("store", "prune", "--keep", "0d", JOBTRAIL_STORE=str(path))
+    assert (ended.code, "'0d' is no time at all; give one such as 90s" in ended.err) == (2, True)
+
+
 def test_prune_asks_how_much_to_keep(path: Path) -> None:
     ended = jobtrail("store", "prune", JOBTRAIL_STORE=str(path))
     assert (ended.code, "--keep" in ended.err) == (2, True)

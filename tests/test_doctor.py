@@ -360,7 +360,10 @@ async def test_the_command_a_client_would_start_is_looked_at(
     one = the(await checks(here), "client", "jobtrail")
     assert (one.subject, one.verdict) == ("Cursor (user)", verdict)
     assert said in one.found
-    assert (one.fix == "jobtrail install cursor") == (verdict != "ok")
+    assert (one.fix or "").startswith("jobtrail install cursor") == (verdict != "ok")
+    # What `install` would not replace by itself.
+    stranger = said.endswith(("look like Jobtrail", "names no command"))
+    assert (one.fix or "").endswith(" --force to replace it, or another --name to keep both") == stranger
 
 
 @pytest.mark.parametrize(

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
+import time
 from typing import TYPE_CHECKING
 
 import pytest
 
 from jobtrail.plane import Store
+from tests.recorder.stand import SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -68,18 +71,38 @@ def is_running(pid: int) -> bool:
 
 
 @pytest.mark.parametrize(
-    ("command", "code", "reason"),
+    ("command", "code", "reason", "said"),
     [
-        (["no-such-program-here"], 127, "command not found"),
-        (["/"], 126, "command cannot run"),
-        ([PYTHON, "-c", "import sys; sys.exit('Traceback of sorts')"], 1, "exit code 1"),
+        (
+            ["no-such-program-here"],
+            127,
+            "command not found",
+            b"jobtrail: no-such-program-here: command not found\n",
+        ),
+        (["/"], 126, "command cannot run", b"jobtrail: /: cannot be run (permission denied)\n"),
+        ([PYTHON, "-c", "import sys; sys.exit('Traceback of sorts')"], 1, "exit code 1", b"Traceback of sorts\n"),
     ],
 )
-def test_what_does_not_start_has_a_reason_of_its_own(
-    stand: Stand, command: list[str], code: int, reason: str
+def test_what_does_not_start_has_a_reason_of_its_own_and_says_so(
+    stand: Stand, command: list[str], code: int, reason: str, said: bytes
 ) -> None:
-    assert stand.record("--job", "nightly", "--", *command)[0] == code
+    assert stand.record("--job", "nightly", "--", *command)[::2] == (code, said)
     assert stand.only()[1][0].reasons == [reason]
+
+
+def test_a_script_without_its_interpreter_is_told_from_a_command_that_is_not_there(
+    stand: Stand, tmp_path: Path
+) -> None:
+    script = tmp_path / "script"
+    script.write_text("#!/no/such/interpreter\n")
+    script.chmod(0o700)
+    code, _, err = stand.record("--job", "nightly", "--", str(script))
+    assert (code, err) == (127, f"jobtrail: {script}: its interpreter is not there\n".encode())
+
+
+def test_a_timeout_is_told_to_whoever_waits(stand: Stand) -> None:
+    code, _, err = stand.record("--job", "nightly", "--timeout", "0.5s", "--", "sleep", "600")
+    assert (code, err) == (124, b"jobtrail: timed out after 0.5s and was ended\n")
 
 
 def test_each_failed_attempt_is_a_condition(stand: Stand, tmp_path: Path) -> None:
@@ -258,6 +281,44 @@ def test_a_store_that_cannot_be_written_costs_the_record_and_not_the_command(tmp
     assert err.count(b"\n") == 1
 
 
+@pytest.mark.parametrize("new", [True, False], ids=["a new execution", "one that is named"])
+def test_a_locked_store_keeps_no_command_waiting_and_gets_its_record_afterwards(stand: Stand, *, new: bool) -> None:
+    Store(stand.path).close()
+    holder = sqlite3.connect(stand.path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    began = time.monotonic()
+    named = () if new else ("--execution", "e1")
+    with stand.start("--job", "nightly", *named, "--", "sh", "-c", "echo done; exit 5") as process:
+        assert process.stdout is not None
+        assert process.stderr is not None
+        assert process.stdout.readline() == b"done\n"
+        # Two seconds by itself; the rest is what this machine does besides.
+        assert time.monotonic() - began < 15
+        waiting = b"jobtrail: waiting for the store, which another process holds, to record how it went\n"
+        assert process.stderr.readline() == waiting
+        released = time.time_ns()
+        holder.execute("ROLLBACK")
+        holder.close()
+        assert (process.wait(SECONDS), process.stderr.read()) == (5, b"")
+    execution, (task,) = stand.only()
+    assert (execution["status"], task.status, task.output) == ("failed", "failed", [("stdout", "done")])
+    # As it was, not as it was written.
+    assert execution["ended_at"] < released
+
+
+def test_an_execution_that_cannot_be_joined_is_only_known_to_be_so_when_the_store_is_let_go_of(stand: Stand) -> None:
+    assert stand.record("--job", "nightly", "--execution", "e1", "--", "true")[0] == 0
+    holder = sqlite3.connect(stand.path, isolation_level=None)
+    holder.execute("BEGIN EXCLUSIVE")
+    with stand.start("--job", "nightly", "--execution", "e1", "--", "sh", "-c", "echo done; read line") as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == b"done\n"
+        holder.close()
+        _, err = process.communicate(timeout=SECONDS)
+    assert b"jobtrail: this is not recorded: execution 'e1' has ended (succeeded)" in err
+    assert len(stand.tasks("e1", stand.executions()["e1"]["key"])) == 1
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
@@ -266,6 +327,7 @@ def test_a_store_that_cannot_be_written_costs_the_record_and_not_the_command(tmp
         (("--job", "nightly", "--"), "record needs a command after --"),
         (("--job", "a b", "--", "true"), "'a b' cannot be a name"),
         (("--job", "nightly", "--timeout", "soon", "--", "true"), "'soon' is not a length of time; give one such as"),
+        (("--job", "nightly", "--timeout", "0s", "--", "true"), "'0s' is no time at all; give one such as"),
         (("--job", "nightly", "--retries", "-1", "--", "true"), "'-1' is not a whole number from 0 to 1000"),
         (("--job", "nightly", "--label", "x", "--", "true"), "'x' is not a label; give key=value"),
         (("--job", "nightly", "--parallel", "2", "--", "true"), "--parallel needs --from FILE"),

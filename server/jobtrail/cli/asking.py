@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -81,7 +82,7 @@ def _ask(arguments: argparse.Namespace) -> int:
     if arguments.help:
         _explain(tool)
         return 0
-    asked = _Asked(settings, server, tool, _typed(dict(arguments.given), tool), follow=arguments.all)
+    asked = _Asked(settings, server, tool, _typed(options.once(arguments.given), tool), follow=arguments.all)
     _check_follow(asked)
     pages = Pages()
     try:
@@ -107,6 +108,11 @@ class _Asked:
         """Whether the tool's answers are pages of a list."""
         return "cursor" in (self.tool.output_schema or {}).get("properties", {})
 
+    @property
+    def causes(self) -> bool:
+        """Whether its rows are causes, which stand for many."""
+        return "causes" in (self.tool.output_schema or {}).get("properties", {})
+
 
 def _known(name: str, tools: Mapping[str, Tool]) -> Tool:
     from jobtrail.errors import SettingsError, closest, shown  # noqa: PLC0415 # see _ask
@@ -126,6 +132,9 @@ def _check_follow(asked: _Asked) -> None:
     if asked.follow and "cursor" not in asked.given:
         from jobtrail.tools.frame import LARGEST_LIMIT  # noqa: PLC0415 # see _ask
 
+        if asked.causes:
+            # There a limit leaves out what a further page would not show.
+            asked.given["limit"] = LARGEST_LIMIT
         asked.given.setdefault("limit", LARGEST_LIMIT)
 
 
@@ -232,15 +241,16 @@ def _refusal(asked: _Asked, result: CallToolResult) -> str:
     """
     from mcp.types import TextContent  # noqa: PLC0415 # see _ask
 
-    from jobtrail.cli.calls import examples, typed  # noqa: PLC0415 # see _ask
+    from jobtrail.cli.calls import example_with, typed  # noqa: PLC0415 # see _ask
     from jobtrail.errors import SettingsError  # noqa: PLC0415 # see _ask
 
     text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
     trouble = _store_trouble(asked.settings)
     if trouble and trouble in text:
         raise SettingsError(trouble)
-    shown = examples(asked.tool.name, asked.tool.description or "")
-    return f"{typed(text)}. Such as: {shown[0]}" if shown and text.startswith(f"{asked.tool.name} needs ") else text
+    needed = re.match(rf"{asked.tool.name} needs (.*?);", text)
+    shown = example_with(asked.tool.name, asked.tool.description or "", asked.given, needed[1]) if needed else None
+    return f"{typed(text)}. Such as: {shown}" if shown else typed(text)
 
 
 def _store_trouble(settings: Settings) -> str:

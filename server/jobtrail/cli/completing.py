@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Callable, Iterable, Mapping
 
     from jobtrail.cli import options
     from jobtrail.cli.parsing import Parser
@@ -51,6 +51,8 @@ _FIXED = {
     "from_end": ("true", "false"),
     "sort": ("created_at:desc", "created_at:asc", "name:asc", "name:desc"),
 }
+_OPTIONS = {"job": "job", "execution": "execution", "of_run": "run"}
+"""Options that name something, by where the parser keeps them."""
 _LIVE = {"job", "task", "execution", "run", "source"}
 
 
@@ -91,6 +93,8 @@ def _teach(parser: Parser) -> None:
                 _completed_by(action, _tools if action.dest == "tool" else _given)
             elif action.dest == "source" and action.nargs is None:
                 _completed_by(action, _sources)
+            elif command.prog.endswith((" record", " board")) and action.dest in _OPTIONS:
+                _completed_by(action, _live(_OPTIONS[action.dest]))
             elif action.dest == "env":
                 _completed_by(action, _variables)
 
@@ -106,6 +110,18 @@ def _tools(**_: Any) -> Iterable[str]:
 
 def _sources(prefix: str, **_: Any) -> Iterable[str]:
     return _asked("source", prefix, {})
+
+
+def _live(what: str) -> Callable[..., Iterable[str]]:
+    """Return what completes an option that names something, of the source and job that are given before it."""
+
+    def asked(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
+        given = {name: getattr(parsed_args, name, None) for name in ("job", "source")}
+        known = {name: value for name, value in given.items() if value and name != what}
+        # `record` has no --source: it writes to the store of one's own.
+        return _asked(what, prefix, known, own=not hasattr(parsed_args, "source"))
+
+    return asked
 
 
 def _variables(**_: Any) -> Iterable[str]:
@@ -135,16 +151,17 @@ def _values(tool: str, name: str, begun: str, known: Mapping[str, str]) -> Itera
     return _asked(name, begun, known) if name in _LIVE else _FIXED.get(name, ())
 
 
-def _asked(what: str, begun: str, known: Mapping[str, str]) -> list[str]:
+def _asked(what: str, begun: str, known: Mapping[str, str], *, own: bool = False) -> list[str]:
     """Ask the sources, for as long as a shell may wait; what comes later is lost, and the thread with the process."""
     found: list[str] = []
-    thread = threading.Thread(target=_ask, args=(what, begun, known, found), daemon=True)
+    thread = threading.Thread(target=_ask, args=(what, begun, known, found, own), daemon=True)
     thread.start()
     thread.join(SECONDS)
     return [*found]
 
 
-def _ask(what: str, begun: str, known: Mapping[str, str], found: list[str]) -> None:
+def _ask(what: str, begun: str, known: Mapping[str, str], found: list[str], own: bool) -> None:  # noqa: FBT001 # private
+    """Find names, or with `own` those in the store of one's own alone, without its sample."""
     from jobtrail.errors import SettingsError  # noqa: PLC0415 # see complete
     from jobtrail.settings import load  # noqa: PLC0415 # see complete
 
@@ -156,9 +173,10 @@ def _ask(what: str, begun: str, known: Mapping[str, str], found: list[str]) -> N
         found += [one.name for one in settings.sources]
         return
     asked = [one for one in settings.sources if known.get("source") in {None, one.name}]
+    asked = [one for one in asked if not own or one.kind == "embedded"]
     if settings.store is not None and not settings.store.exists() and any(one.kind == "embedded" for one in asked):
         # The sample takes longer to make than anybody waits for a Tab.
-        found += _of_sample(what)
+        found += () if own else _of_sample(what)
         asked = [one for one in asked if one.kind != "embedded"]
     if asked:
         _look(settings, [one.name for one in asked], what, begun, known, found)

@@ -8,12 +8,13 @@ from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
     import argparse
+    from collections.abc import Iterable
 
     from jobtrail.cli.parsing import Parser
 
     Commands = argparse._SubParsersAction[Parser]  # pyright: ignore[reportPrivateUsage] # noqa: SLF001 # what add_subparsers returns has no other name
 
-__all__ = ["duration", "label", "name", "pair", "port", "task_name", "whole"]
+__all__ = ["duration", "label", "name", "once", "pair", "port", "some_time", "task_name", "whole"]
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(s|m|h|d|w)", re.IGNORECASE)
@@ -36,6 +37,14 @@ def duration(text: str) -> float:
     if match is None:
         raise ArgumentTypeError(f"{text!r} is not a length of time; give one such as 90s, 30m, 12h or 90d")
     return float(match[1]) * _UNIT[match[2].lower()]
+
+
+def some_time(text: str) -> float:
+    """Read a length of time in seconds that is not none."""
+    seconds = duration(text)
+    if not seconds:
+        raise ArgumentTypeError(f"{text!r} is no time at all; give one such as 90s, 30m, 12h or 90d")
+    return seconds
 
 
 def name(text: str) -> str:
@@ -68,6 +77,23 @@ def pair(text: str) -> tuple[str, str]:
     if not (key.strip() and equals):
         raise ArgumentTypeError(f"{text!r} is not an argument; give name=value")
     return key.strip(), value
+
+
+def once(given: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """Return arguments by name.
+
+    Raises:
+        SettingsError: one is given twice.
+    """
+    from jobtrail.errors import SettingsError, clean, shown  # noqa: PLC0415 # `--help` loads nothing
+
+    found: dict[str, str] = {}
+    for name, value in given:
+        if name in found:
+            values = f"{shown(found[name])} and {shown(value)}"
+            raise SettingsError(f"{clean(name, 40)} is given twice, as {values}; give it once")
+        found[name] = value
+    return found
 
 
 def whole(least: int, most: int) -> type[int]:

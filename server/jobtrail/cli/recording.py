@@ -45,7 +45,7 @@ def add_record(commands: options.Commands) -> None:
     add("--job", type=options.name, metavar="NAME", help="the job to record it under")
     add("--execution", type=options.name, metavar="ID", help="add a task to this open execution; made if it is new")
     add("--task", type=options.task_name, metavar="NAME", help="the task's name (default task-0, task-1, …)")
-    add("--timeout", type=options.duration, metavar="30m", help="end an attempt that takes longer")
+    add("--timeout", type=options.some_time, metavar="30m", help="end an attempt that takes longer")
     add("--retries", type=options.whole(0, 1000), default=0, metavar="N", help="further attempts after a failed one")
     add("--retry-delay", type=options.duration, default=1.0, metavar="10s", help="pause before each (default 1s)")
     add("--label", type=options.label, action="append", default=[], metavar="k=v", help="label the job; repeatable")

@@ -21,6 +21,10 @@ if TYPE_CHECKING:
 
 __all__ = ["add_plane", "add_serve", "add_tour", "load_settings", "serve"]
 
+_STDIO_HINT = (
+    "jobtrail: serving MCP over stdio for a client; press Ctrl-C to end, `jobtrail --help` shows the commands"
+)
+
 
 def add_serve(commands: options.Commands) -> None:
     """Add `jobtrail serve`."""
@@ -87,6 +91,9 @@ def serve(arguments: argparse.Namespace) -> int:
 
         server = build_server(settings)
     if arguments.transport == "stdio":
+        if sys.stdin is not None and sys.stdin.isatty():
+            # A client would have given it a pipe.
+            print(_STDIO_HINT, file=sys.stderr, flush=True)
         return serving.serve_stdio(server)
     bind = serving.HttpBind.checked(arguments.host, arguments.port, settings)
     app = serving.http_app(server, arguments.transport, bind)

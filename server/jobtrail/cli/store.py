@@ -57,7 +57,7 @@ def add_store(commands: options.Commands) -> None:
         "prune", help="remove what ended long ago", epilog="  jobtrail store prune --keep 90d --dry-run"
     )
     prune.add_argument(
-        "--keep", type=options.duration, required=True, metavar="90d", help="keep what ended within this time"
+        "--keep", type=options.some_time, required=True, metavar="90d", help="keep what ended within this time"
     )
     prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
     prune.set_defaults(run=_prune)

@@ -1,6 +1,7 @@
 """An answer's text laid out for a person: the header apart, rows as a table, what can be typed as it is typed.
 
-Everything is taken from the text that agents read, so that nobody sees more or less than they do.
+Everything is taken from the text that agents read. Where a terminal is too narrow for it, prose is cut short, or rows
+are laid out one under the other; ids, names and times are shown whole.
 """
 
 from __future__ import annotations
@@ -8,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
@@ -37,11 +39,12 @@ _COUNTS = {
     "instance",
     *_COLOURS,
 }
-_PROSE = {"about", "reason", "cause", "example", "trouble", "open", "tasks", "time"}
-"""Columns that may be folded, which ids and times are not as long as there is room."""
+_PROSE = {"about", "reason", "cause", "example", "trouble"}
+"""Columns that may be cut short where there is no room; ids, names, times and what can be typed never are."""
 _LEAST_PROSE = 16
+_GAP = 2
 _LABEL = re.compile(r"(verdict|record|labels|note|error|more|next|older|newer|log|duration|environment[^:]*): ?")
-_TYPED = {"more", "next", "older", "newer", "note"}
+_TYPED = {"more", "next", "older", "newer", "note", "error"}
 _PARTIAL = re.compile(r"NOT COMPLETE|PARTIAL|more to read|SAMPLE DATA")
 _WORD = re.compile(r"[a-z]+")
 
@@ -93,24 +96,49 @@ def _table(console: Console, lines: Sequence[str]) -> None:
     if "open" in names:
         place = names.index("open")
         cells = [[typed(cell) if index == place else cell for index, cell in enumerate(row)] for row in cells]
-    widths = [max(len(row[index]) for row in [names, *cells]) for index in range(len(names))]
-    fixed = sum(width for name, width in zip(names, widths, strict=True) if name not in _PROSE)
-    prose = sum(min(width, _LEAST_PROSE) for name, width in zip(names, widths, strict=True) if name in _PROSE)
-    gap = next((gap for gap in (2, 1) if fixed + prose + gap * len(names) <= console.width), 0)
-    # What is not folded would be cut where there is no room for it, and an id that is cut is none.
-    roomy = gap > 0
-    table = Table(box=None, padding=(0, gap or 1, 0, 0), pad_edge=False, header_style="bold", expand=False)
+    room = _room(console.width, names, cells)
+    if room is None:
+        _records(console, names, cells)
+        return
+    table = Table(box=None, padding=(0, _GAP, 0, 0), pad_edge=False, header_style="bold", expand=False)
     for name in names:
         right = name in _COUNTS and all(_is_count(row[names.index(name)]) for row in cells)
         table.add_column(
             Text(name),
             justify="right" if right else "left",
-            no_wrap=roomy and name not in _PROSE,
-            overflow="fold",
+            no_wrap=True,
+            overflow="ellipsis",
+            max_width=room if name in _PROSE else None,
         )
     for row in cells:
         table.add_row(*(Text(cell, style=_style(name, cell)) for name, cell in zip(names, row, strict=True)))
     console.print(table)
+
+
+def _room(width: int, names: Sequence[str], cells: Sequence[Sequence[str]]) -> int | None:
+    """Return how wide a column of prose may be; None where even the others have no room beside each other."""
+    widths = [max(cell_len(row[index]) for row in [names, *cells]) for index in range(len(names))]
+    prose = [wide for name, wide in zip(names, widths, strict=True) if name in _PROSE]
+    left = width - (sum(widths) - sum(prose)) - _GAP * (len(names) - 1)
+    if left < sum(min(wide, _LEAST_PROSE) for wide in prose):
+        return None
+    # What fits is not cut: the room is that of the widest which has to give.
+    room = max(prose, default=0)
+    while sum(min(wide, room) for wide in prose) > left:
+        room -= 1
+    return room
+
+
+def _records(console: Console, names: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
+    """Print rows one under the other, a line for each cell; prose is broken between words, and nothing else is."""
+    first, *rest = names
+    for row in cells:
+        head = f"{first} {row[0]}" if first in _COUNTS else row[0]
+        console.print(Text(head, style=_style(first, row[0]) or "bold"), soft_wrap=True)
+        for name, cell in zip(rest, row[1:], strict=True):
+            if cell:
+                text = Text.assemble((f"  {name} ", "dim"), (cell, _style(name, cell)))
+                console.print(text, soft_wrap=name not in _PROSE)
 
 
 def _is_count(cell: str) -> bool:
@@ -136,7 +164,7 @@ def _line(console: Console, line: str) -> None:
     style = {"error": "bold red", "note": "yellow"}.get(label, "bold")
     written = typed(rest) if label in _TYPED else rest
     text = Text.assemble((f"{label}: ", style), (written, _verdict_style(label, rest)))
-    console.print(text, soft_wrap=label in _TYPED - {"note"})
+    console.print(text, soft_wrap=label in _TYPED - {"note", "error"})
 
 
 def _verdict_style(label: str, rest: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.cli.colours import console
@@ -84,7 +85,8 @@ def merged(pages: Sequence[dict[str, Any]]) -> dict[str, Any]:
         return whole
     for name in _LISTS:
         if name in whole:
-            whole[name] = [row for page in pages for row in page.get(name, ())]
+            rows = [row for page in pages for row in page.get(name, ())]
+            whole[name] = _by_cause(rows) if name == "causes" else rows
     notes = dict.fromkeys(note for page in pages for note in cast("list[str]", page.get("notes") or ()))
     errors: dict[str, str] = {}
     for page in pages:
@@ -96,6 +98,22 @@ def merged(pages: Sequence[dict[str, Any]]) -> dict[str, Any]:
     if "causes" in whole:
         whole["failures"] = sum(page["failures"] for page in pages)
     return whole
+
+
+def _by_cause(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a row for each cause of a job, which every page counts for itself; the first page has the newest."""
+    from jobtrail.diagnosis import signature  # noqa: PLC0415 # see cli.asking
+
+    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    for row in rows:
+        key = (row["source"], row["job"], signature(row["cause"]))
+        there = found.setdefault(key, row)
+        if there is row:
+            continue
+        firsts = [one["first_at"] for one in (there, row) if one.get("first_at")]
+        first = {"first_at": min(firsts, key=datetime.fromisoformat)} if firsts else {}
+        found[key] = {**there, "count": there["count"] + row["count"], **first}
+    return [*found.values()]
 
 
 @contextmanager

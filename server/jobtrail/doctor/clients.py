@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 import shutil
 import sys
 from pathlib import Path, PureWindowsPath
@@ -88,23 +89,24 @@ class _File:
             return
         command = entry.get("command")
         if not isinstance(command, str) or not command:
-            yield self._check(check, "failed", "it names no command", self._again())
+            yield self._check(check, "failed", "it names no command", self._again(name, entry))
             return
-        yield self._command(check, command, entry)
+        yield self._command(name, command, entry)
         plain = [key for key, value in _table(entry.get("env")).items() if is_secret(key) and _is_plain(value)]
         if plain and self._scope == "project":
             found = f"{clean(', '.join(plain))} stands in plain text in a file that is often committed"
             fix = "take it out; `jobtrail install --env NAME` writes a reference instead"
             yield self._check(check, "warning", found, fix)
 
-    def _command(self, check: str, command: str, entry: Mapping[str, Any]) -> Check:
+    def _command(self, name: str, command: str, entry: Mapping[str, Any]) -> Check:
+        check, again = clean(name, 40), self._again(name, entry)
         # Nothing but the program is shown: arguments can hold secrets.
         program = clean(command, 200)
         absolute = Path(command).is_absolute() or PureWindowsPath(command).is_absolute()
         where = command if absolute else shutil.which(command, path=self._host.environ.get("PATH"))
         trouble = _trouble(where, program)
         if where is None or trouble:
-            return self._check(check, "failed", trouble, self._again())
+            return self._check(check, "failed", trouble, again)
         if not is_ours(entry):
             doubt = f"it starts {program}, which does not look like Jobtrail"
         elif not self._is_this(where, entry):
@@ -113,7 +115,7 @@ class _File:
             doubt = f"it starts {program} from the PATH, which a client with a window may not share"
         else:
             return self._check(check, "ok", f"starts {program}, which is this Jobtrail")
-        return self._check(check, "warning", doubt, self._again())
+        return self._check(check, "warning", doubt, again)
 
     def _is_this(self, where: str, entry: Mapping[str, Any]) -> bool:
         """Return whether a command comes from where this process does."""
@@ -125,9 +127,12 @@ class _File:
         except (OSError, RuntimeError):
             return False
 
-    def _again(self) -> str:
+    def _again(self, name: str, entry: Mapping[str, Any]) -> str:
+        """Return the command that writes an entry anew; one that is not Jobtrail's goes only where that is said."""
         scope = " --scope project" if self._scope == "project" else ""
-        return f"jobtrail install {self._client.name}{scope}"
+        named = "" if name == "jobtrail" else f" --name {shlex.quote(clean(name, 100))}"
+        install = f"jobtrail install {self._client.name}{scope}{named}"
+        return install if is_ours(entry) else f"{install} --force to replace it, or another --name to keep both"
 
 
 def _trouble(where: str | None, program: str) -> str:

@@ -47,6 +47,7 @@ class Opening:
         title: what the job runs, for people.
         labels: what the job is labelled with, besides what it has.
         timeout_s: seconds that a task may take.
+        at: when it set out to, in nanoseconds since 1970; None for the moment at which it is written.
     """
 
     job: str
@@ -57,6 +58,7 @@ class Opening:
     parallelism: int = 1
     retries: int = 0
     timeout_s: int | None = None
+    at: int | None = None
 
 
 class Recording:
@@ -81,7 +83,7 @@ class Recording:
             self.tasks = self._open(db, opening)
 
     def _open(self, db: sqlite3.Connection, opening: Opening) -> tuple[str, ...]:
-        now, space = time.time_ns(), self._store.workspace
+        now, space = opening.at or time.time_ns(), self._store.workspace
         row = db.execute(
             "SELECT key, job, status, tasks, ended_at FROM executions WHERE workspace = ? AND id = ?",
             (space, self.execution),
@@ -107,13 +109,15 @@ class Recording:
         )
         return taken
 
-    def begins(self, task: str) -> None:
-        """Record that an attempt at a task begins."""
-        self._store.record([Event("task.status", time.time_ns(), task, self.execution, "running")])
+    def begins(self, task: str, at: int | None = None) -> None:
+        """Record that an attempt at a task begins, or began at an earlier moment."""
+        self._store.record([Event("task.status", at or time.time_ns(), task, self.execution, "running")])
 
-    def tries_again(self, task: str, conditions: Sequence[dict[str, str]], output: Iterable[Line]) -> None:
+    def tries_again(
+        self, task: str, conditions: Sequence[dict[str, str]], output: Iterable[Line], at: int | None = None
+    ) -> None:
         """Record that an attempt at a task failed and another will follow; the conditions are those of all so far."""
-        event = Event("task.status", time.time_ns(), task, self.execution, "pending", [*conditions])
+        event = Event("task.status", at or time.time_ns(), task, self.execution, "pending", [*conditions])
         self._store.record([event], lines=output)
 
     def ends(
@@ -122,14 +126,16 @@ class Recording:
         status: Ending,
         conditions: Sequence[dict[str, str]] = (),
         output: Iterable[Line] = (),
+        at: int | None = None,
     ) -> None:
         """Record how tasks ended; where nothing is left to run, the execution ends with them."""
-        now, space = time.time_ns(), self._store.workspace
+        now, space = at or time.time_ns(), self._store.workspace
         body = [*conditions] or None
         with self._store.transaction() as db:
             append(db, space, (Event("task.status", now, one, self.execution, status, body) for one in tasks))
             append_lines(db, space, output)
-            _close(db, space, self.execution, now)
+            # Another recorder may have ended a task of it since, which was written before.
+            _close(db, space, self.execution, max(now, _when_updated(db, space, self.execution)))
 
 
 def _check_open(db: sqlite3.Connection, row: sqlite3.Row, opening: Opening) -> None:

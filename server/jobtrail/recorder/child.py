@@ -35,12 +35,14 @@ class Ended:
         kind: what it was.
         code: as a shell would report it: 128 and the signal, 124 for a timeout, 127 and 126 for what did not start.
         reason: in words, for a condition.
+        told: what the command itself cannot have said, for a person at the terminal; empty for nothing.
     """
 
     kind: Literal["success", "failure", "timeout", "cancelled"]
     code: int
     reason: str = ""
     message: str = ""
+    told: str = ""
 
 
 @dataclass
@@ -144,14 +146,30 @@ async def _started(attempt: Attempt, pipes: Mapping[Stream, _Pipe], *, own_group
     except (OSError, ValueError) as error:
         for pipe in pipes.values():
             os.close(pipe.ours)
-        program = repr(attempt.command[0])
-        if isinstance(error, FileNotFoundError):
-            return Ended("failure", _NOT_FOUND, "command not found", f"there is no program {program}")
-        why = error.strerror if isinstance(error, OSError) else str(error)
-        return Ended("failure", _NOT_RUNNABLE, "command cannot run", f"{program}: {why}")
+        return _not_started(attempt.command[0], error)
     finally:
         for pipe in pipes.values():
             os.close(pipe.theirs)
+
+
+def _not_started(name: str, error: OSError | ValueError) -> Ended:
+    program = repr(name)
+    shown = name if name.isprintable() else program
+    if isinstance(error, FileNotFoundError):
+        # A script whose interpreter is not there looks the same to us.
+        told = f"{shown}: its interpreter is not there" if os.path.isfile(name) else f"{shown}: command not found"  # noqa: PTH113 # a name may be none of a path
+        return Ended("failure", _NOT_FOUND, "command not found", f"there is no program {program}", told)
+    why = (error.strerror if isinstance(error, OSError) else "") or str(error)
+    told = f"{shown}: cannot be run ({why[:1].lower()}{why[1:]})"
+    return Ended("failure", _NOT_RUNNABLE, "command cannot run", f"{program}: {why}", told)
+
+
+def _length(seconds: float) -> str:
+    """Return a length of time as it is given on the command line."""
+    for unit, many in (("h", 3600), ("m", 60)):
+        if seconds and seconds % many == 0:
+            return f"{seconds / many:.0f}{unit}"
+    return f"{seconds:g}s"
 
 
 class _Pipe:
@@ -203,7 +221,9 @@ def _ended(code: int, attempt: Attempt, stop: Stop, *, timed_out: bool) -> Ended
     shell_code = code if code >= 0 else 128 - code
     if timed_out:
         limit = f"it ran longer than its {attempt.timeout:g} seconds and was ended"
-        return Ended("timeout", _TIMED_OUT, "timeout", f"{limit}; last output: {last}" if last else limit)
+        why = f"{limit}; last output: {last}" if last else limit
+        told = f"timed out after {_length(attempt.timeout or 0)} and was ended"
+        return Ended("timeout", _TIMED_OUT, "timeout", why, told)
     if stop.told.is_set():
         return Ended("cancelled", shell_code or 128 + stop.signal, "cancelled", f"by {_signal_name(stop.signal)}")
     if code == 0:

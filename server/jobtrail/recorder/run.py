@@ -51,23 +51,29 @@ class Watcher(Protocol):
 async def record(order: Order, store: Path, watcher: Watcher) -> Outcome:
     """Run an order and record it in the store.
 
-    The commands run whether or not the store can be written; where it cannot, the watcher is warned.
+    The commands run whether or not the store can be written; where it cannot, the watcher is warned. Where another
+    process holds it they run too, and are recorded when it lets go.
 
     Raises:
         CannotJoin: the execution that the order names is not to be had; nothing was run.
     """
     mask = Mask(os.environ)
     pieces = order.pieces(mask)
-    notes = Notes(pieces, mask, watcher.warn)
+    notes = Notes(mask, watcher.warn)
     with ExitStack() as stack:
-        notes.open(store, order, pieces, stack)
         run = _Run(order, notes, watcher, mask, len(pieces))
         async with anyio.create_task_group() as group:
             await group.start(run.listen)
             group.start_soon(run.stop.insist)
             group.start_soon(notes.live)
-            await run.all(pieces)
+            group.start_soon(notes.keep)
+            await notes.open(store, order, pieces, stack)
+            if notes.refused is None:
+                await run.all(pieces)
+            await notes.close()
             group.cancel_scope.cancel()
+        if notes.refused is not None:
+            raise notes.refused
         return Outcome(run.code(), notes.execution, dict(run.counts))
 
 
@@ -81,6 +87,7 @@ class _Run:
     stop: Stop = field(default_factory=Stop)
     counts: Counter[str] = field(default_factory=Counter[str])
     last: Ended | None = None
+    said: set[str] = field(default_factory=set[str])
 
     async def listen(self, *, task_status: TaskStatus[None]) -> None:
         """Hear of Ctrl-C and its like."""
@@ -91,49 +98,59 @@ class _Run:
 
     async def all(self, pieces: Sequence[Piece]) -> None:
         """Run every task; what was not begun when the recorder was told to stop is cancelled."""
-        waiting = iter(zip(self.notes.names, pieces, strict=True))
+        waiting = iter(enumerate(pieces))
         environ = {**os.environ, "JOBTRAIL_JOB": self.order.job}
-        if self.notes.execution is not None:
+        # One that the store does not have yet would be made, and ended, by a recorder that the command starts.
+        if self.notes.is_open and self.notes.execution is not None:
             environ["JOBTRAIL_EXECUTION"] = self.notes.execution
         async with anyio.create_task_group() as group:
             for _ in range(max(1, min(self.order.parallel, len(pieces)))):
                 group.start_soon(self._work, waiting, environ)
-        rest = [name for name, _ in waiting]
+        rest = [number for number, _ in waiting]
         if rest:
             await self.notes.ends(rest, "cancelled", [failed_condition("cancelled", "it had not begun")])
             self.counts["cancelled"] += len(rest)
 
-    async def _work(self, waiting: Iterator[tuple[str, Piece]], environ: dict[str, str]) -> None:
+    async def _work(self, waiting: Iterator[tuple[int, Piece]], environ: dict[str, str]) -> None:
         while not self.stop.told.is_set():
-            name, piece = next(waiting, (None, None))
-            if name is None or piece is None:
+            place, piece = next(waiting, (None, None))
+            if place is None or piece is None:
                 return
-            self.last = await self._task(name, piece, environ)
+            self.last = await self._task(place, piece, environ)
             self.counts[_ENDINGS[self.last.kind]] += 1
             self.watcher.counted(self.counts.total(), self.counts["failed"], self.total)
 
-    async def _task(self, name: str, piece: Piece, environ: dict[str, str]) -> Ended:
+    async def _task(self, place: int, piece: Piece, environ: dict[str, str]) -> Ended:
         conditions: list[dict[str, str]] = []
         number = 0
         while True:
             number += 1
             tail = Tail(self.mask)
-            await self.notes.begins(name)
+            await self.notes.begins(place)
             alone = self.order.inputs is None
             attempt = Attempt(piece.command, environ, self.order.timeout, alone, tail, self.watcher.sink())
             ended = await run_child(attempt, self.stop)
+            self._say(ended, piece)
             if ended.kind != "success":
                 conditions.append(failed_condition(ended.reason, self.mask(ended.message), number))
             if ended.kind in {"success", "cancelled"} or number > self.order.retries:
                 break
-            await self.notes.tries_again(name, conditions, tail)
+            await self.notes.tries_again(place, conditions, tail)
             if await self._told_within(self.order.retry_delay):
                 ended = Ended("cancelled", 128 + self.stop.signal)
                 conditions.append(failed_condition("cancelled", "before its next attempt"))
                 tail = Tail(self.mask)
                 break
-        await self.notes.ends([name], _ENDINGS[ended.kind], conditions, tail)
+        await self.notes.ends([place], _ENDINGS[ended.kind], conditions, tail)
         return ended
+
+    def _say(self, ended: Ended, piece: Piece) -> None:
+        """Tell people what the command cannot have told them; of many tasks the same only once."""
+        several = self.order.inputs is not None and ended.kind == "timeout"
+        told = f"{piece.name}: {ended.told}" if several else ended.told
+        if ended.told and told not in self.said:
+            self.said.add(told)
+            self.watcher.warn(told)
 
     async def _told_within(self, seconds: float) -> bool:
         with anyio.move_on_after(seconds):
