@@ -139,6 +139,7 @@ class Kept:
 
     kept: tuple[int, ...] = ()
     note = ""
+    partial = False
 
     def __init__(self, texts: list[str], *, first: int = 1, most: int = 7, failing: int = 0) -> None:
         self.texts = texts
