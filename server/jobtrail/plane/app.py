@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
 from starlette.exceptions import HTTPException
+from starlette.middleware import Middleware
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
@@ -50,10 +51,10 @@ def build_plane(store: Store, *, api_key: str | None = None, clock: Callable[[],
             Route("/health", health),
             *Published(locked=api_key is not None).routes(),
         ],
+        middleware=[Middleware(_OneSegment)],
         exception_handlers={Refusal: _refused, 404: _not_found, 405: _not_allowed, sqlite3.Error: _failed},
     )
-    whole = _OneSegment(app)
-    return _Labelled(whole) if store.meta("sample") else whole
+    return _Labelled(app) if store.meta("sample") else app
 
 
 def _healthy(_request: Request) -> Response:
