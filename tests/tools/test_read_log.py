@@ -248,7 +248,7 @@ newer: read_log(cursor="1UmWscItWAjonJT4nPx3IQXhPKTnFzDzJKB_kUYh3UktyQCqQPW2sVBs
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({}, "read_log needs run, or job and execution; call list_runs() or list_executions(job=…) for them"),
+    ({}, "read_log needs run or job; call list_runs() or list_jobs() for them"),
     ({"run": "x", **OF_E1}, "read_log takes run, or job and execution, not both; leave one out"),
     ({"run": "x"}, "run='x' is not a run id; ids are 26 letters and digits, call list_runs() for them"),
     ({"job": "etl", "execution": "e9"}, "execution='e9' does not exist in job 'etl'; call list_executions(job='etl') for those that do"),

@@ -85,7 +85,7 @@ async def _open(call: ListCall) -> Log:
         return await call.source.task_log(job, execution, task, call.now, _kept(call))
     if run:
         raise BadArgument("read_log takes run, or job and execution, not both; leave one out")
-    raise BadArgument("read_log needs run, or job and execution; call list_runs() or list_executions(job=…) for them")
+    raise BadArgument("read_log needs run or job; call list_runs() or list_jobs() for them")
 
 
 def _kept(call: ListCall) -> tuple[int, ...]:
