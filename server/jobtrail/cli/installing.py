@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError("--undo goes with --scope, --name and --force alone")
     order = Order(client, arguments.scope, arguments.name, dict(arguments.env), arguments.force)
     if arguments.undo:
-        return _told(client, undo(order, _host()), "undone in")
+        return _told(client, undo(order, _host()), "taken out of")
     if arguments.shown:
         return _show(order)
     done = install(order, _host(), own_command())
