@@ -30,8 +30,6 @@ if TYPE_CHECKING:
 
     Key = tuple[str, ...]
 
-__all__ = ["MOST", "Completing", "Names"]
-
 logger = logging.getLogger(__name__)
 
 

@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from jobtrail.vocabulary import Status
 
-__all__ = ["bucketed", "edges", "fitting", "period", "sparkline", "streak", "trend"]
-
 _WIDTHS = (
     timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), timedelta(days=1),
     timedelta(weeks=1), timedelta(weeks=4), timedelta(weeks=13), timedelta(weeks=52),

@@ -38,7 +38,9 @@ def run(arguments: argparse.Namespace) -> int:
     """Serve the board until Ctrl-C, and open the browser on it."""
     settings = load_settings()
     first = _first(arguments)
-    bind = _bind(arguments.host, arguments.port, settings)
+    if not is_loopback(arguments.host):
+        raise SettingsError(f"--host {arguments.host}: the board shows your jobs, so it listens on loopback only")
+    bind = HttpBind.loopback_only(arguments.host, arguments.port, settings)
     key = secrets.token_urlsafe(_KEY_BYTES)
     app = page_app(board_page(__version__), key, lambda: _caller(settings))
     with tempfile.TemporaryDirectory(prefix="jobtrail-board-") as folder:
@@ -70,17 +72,6 @@ def _first(arguments: argparse.Namespace) -> str:
     }
     given = {name: value for name, value in named.items() if value}
     return f"#{urlencode(given)}" if given else ""
-
-
-def _bind(host: str, port: int, settings: Settings) -> HttpBind:
-    """Return where to listen.
-
-    Raises:
-        SettingsError: not a loopback address.
-    """
-    if not is_loopback(host):
-        raise SettingsError(f"--host {host}: the board shows your jobs, so it listens on loopback only")
-    return HttpBind.loopback_only(host, port, settings)
 
 
 @asynccontextmanager

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from jobtrail.cli.colours import Colour
-    from jobtrail.doctor import Check, Report
+    from jobtrail.doctor import Report
     from jobtrail.settings import Settings
 
 _WORDS = {"ok": "ok", "warning": "warn", "failed": "FAIL", "skipped": "-"}
@@ -100,7 +100,7 @@ def _print(report: Report, colour: Colour) -> None:
                 (f"{word:<5}", _STYLES[one.verdict]),
                 (f"{one.check:<{width}}  ", ""),
                 (one.found, ""),
-                (_took(one), "dim"),
+                ("" if one.seconds is None else f"  {one.seconds * 1000:,.0f} ms", "dim"),
             )
             if one.fix and one.verdict in {"failed", "warning"}:
                 _line(out, (f"{'':<7}fix: {one.fix}", ""))
@@ -111,10 +111,6 @@ def _print(report: Report, colour: Colour) -> None:
         out,
         (f"{counts['ok']} ok, {warned}, {counts['failed']} failed{skipped}", "bold" if for_people(colour) else ""),
     )
-
-
-def _took(one: Check) -> str:
-    return "" if one.seconds is None else f"  {one.seconds * 1000:,.0f} ms"
 
 
 def _line(out: Console, *parts: tuple[str, str]) -> None:

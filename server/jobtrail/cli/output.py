@@ -39,10 +39,11 @@ class Watcher:
         Raises:
             BrokenPipeError: nobody reads it any more, which the command is to hear of.
         """
-        if stream in self._closed:
+        if stream in self._closed or not chunk:
             return
         try:
-            await _write(stream, chunk)
+            # In a thread: whoever reads may be slow.
+            await anyio.to_thread.run_sync(_write_all, 1 if stream == "stdout" else 2, chunk)
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -71,12 +72,6 @@ class LineWatcher(Watcher):
     async def lines(self, stream: Stream, text: bytes) -> None:
         """Pass on whole lines."""
         await self.passed_on(stream, text)
-
-
-async def _write(stream: Stream, chunk: bytes) -> None:
-    """Write in a thread: whoever reads may be slow."""
-    if chunk:
-        await anyio.to_thread.run_sync(_write_all, 1 if stream == "stdout" else 2, chunk)
 
 
 def _write_all(file: int, chunk: bytes) -> None:
