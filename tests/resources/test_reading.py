@@ -12,7 +12,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import TextResourceContents
 
 from jobtrail.app import build_server
-from jobtrail.plane import Event, Store
+from jobtrail.plane import Store
 from jobtrail.resources import TEMPLATES, Address
 from jobtrail.settings import Settings, SourceSettings
 from tests.plane.stocks import at, job
@@ -20,7 +20,10 @@ from tests.sample import FixedClock, answer, sample_client
 from tests.upstreams import Upstream, client_of, execution_of, page, task_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from jobtrail.store.rows import Record
 
 pytestmark = pytest.mark.anyio
 
@@ -82,9 +85,9 @@ async def test_a_long_list_of_jobs_goes_on_at_the_address_it_names(tmp_path: Pat
     assert 'more: list_jobs(cursor="' in text
 
 
-def stocked(folder: Path, events: list[Event]) -> Client:
+def stocked(folder: Path, records: Iterable[Record]) -> Client:
     store = Store(folder / "store.db")
-    store.record(events)
+    store.record(records)
     store.close()
     settings = Settings(
         sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=folder / "store.db"

@@ -61,7 +61,7 @@ def print_info(arguments: argparse.Namespace) -> int:
 
 
 def _told(found: upkeep.Info) -> str:
-    counts = ("jobs", "executions", "tasks", "runs", "lines", "events", "unfinished")
+    counts = ("jobs", "executions", "tasks", "runs", "lines", "unfinished")
     rows = {
         "store": str(found.path),
         "size": f"{found.size / 1_000_000:,.1f} MB",
