@@ -8,11 +8,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
+from pydantic import Field
+
 from jobtrail.importing.fields import (
-    Count, Document, Label, Name, OptionalTime, Time, Whole, check, check_end, one_of, refuse,
-)  # fmt: skip
+    Count,
+    Document,
+    Label,
+    Name,
+    OptionalTime,
+    Time,
+    Whole,
+    check,
+    check_end,
+    one_of,
+    refuse,
+)
+from jobtrail.importing.snapshot import ExecutionSnapshot
 from jobtrail.plane.store import moment
-from jobtrail.plane.told import ToldExecution, ToldJob, ToldTask
+from jobtrail.store.rows import Execution, Job, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -56,7 +69,7 @@ class _TaskMetadata(_Lifetime):
 class _Task(Document):
     metadata: _TaskMetadata
     status: Annotated[str, one_of(*TASK_WORDS)]
-    conditions: list[_Condition] = []
+    conditions: list[_Condition] = Field(default_factory=list[_Condition])
 
 
 class _ExecutionSpec(Document):
@@ -84,7 +97,7 @@ class _Execution(Document):
     spec: _ExecutionSpec
     status: Annotated[str, one_of(*EXECUTION_WORDS)]
     stats: _Stats = _Stats()
-    tasks: list[_Task] = []
+    tasks: list[_Task] = Field(default_factory=list[_Task])
 
 
 class _JobMetadata(Document):
@@ -131,7 +144,7 @@ class _Job(Document):
     status: Annotated[str, one_of(*DEPLOYMENTS)] | None = None
 
 
-def read_execution(document: Mapping[str, Any]) -> ToldExecution:
+def read_execution(document: Mapping[str, Any]) -> ExecutionSnapshot:
     """Return what a JobExecution tells.
 
     Raises:
@@ -139,54 +152,55 @@ def read_execution(document: Mapping[str, Any]) -> ToldExecution:
     """
     given = check(_Execution, document)
     metadata = given.metadata
-    _check_end("metadata.completedAt", given.status, metadata, metadata.created_at)
-    return ToldExecution(
-        id=metadata.id,
+    _check_end("metadata.completedAt", given.status, metadata)
+    execution = Execution(
         job=metadata.job,
+        id=metadata.id,
         status=given.status,
-        created=metadata.created_at,
-        started=metadata.started_at,
-        ended=metadata.completed_at,
-        updated=metadata.updated_at,
+        created_at=metadata.created_at,
+        updated_at=metadata.updated_at or 0,
+        started_at=metadata.started_at,
+        ended_at=metadata.completed_at,
         spec=given.spec.to_json(),
-        stats=given.stats.to_json(),
-        tasks=_read_tasks(given.tasks, metadata.created_at),
     )
+    _check_tasks(given.tasks)
+    return ExecutionSnapshot(execution, [_read_task(one, execution) for one in given.tasks], given.stats.to_json())
 
 
-def _read_tasks(given: list[_Task], created: int) -> list[ToldTask]:
+def _check_tasks(tasks: list[_Task]) -> None:
     places: dict[str, int] = {}
-    for place, task in enumerate(given):
+    for place, task in enumerate(tasks):
         name = task.metadata.name
         if places.setdefault(name, place) != place:
             raise refuse(f"tasks[{place}].metadata.name", name, f"is that of tasks[{places[name]}] too; names differ")
-        _check_end(f"tasks[{place}].metadata.completedAt", task.status, task.metadata, task.metadata.created_at)
-    return [_read_task(task, created) for task in given]
+        _check_end(f"tasks[{place}].metadata.completedAt", task.status, task.metadata)
 
 
-def _read_task(given: _Task, created: int) -> ToldTask:
+def _read_task(given: _Task, execution: Execution) -> Task:
     metadata = given.metadata
-    return ToldTask(
+    # A task of which that is not told was created with its execution, as far as anyone knows.
+    created = metadata.created_at or metadata.scheduled_at or metadata.started_at or execution.created_at
+    return Task(
+        execution=execution.id,
         name=metadata.name,
         status=given.status,
-        # A task of which that is not told was created with its execution, as far as anyone knows.
-        created=metadata.created_at or metadata.scheduled_at or metadata.started_at or created,
-        started=metadata.started_at,
-        ended=metadata.completed_at,
-        updated=metadata.updated_at,
+        created_at=created,
+        updated_at=metadata.updated_at or metadata.completed_at or metadata.started_at or created,
+        started_at=metadata.started_at,
+        ended_at=metadata.completed_at,
+        attempts=0 if metadata.started_at is None else 1,
         conditions=[one.to_json() for one in given.conditions],
     )
 
 
-def _check_end(field: str, status: str, metadata: _Lifetime, created: int | None) -> None:
-    if metadata.completed_at is not None and status in _OPEN:
-        raise refuse(
-            field, moment(metadata.completed_at), f"is an end, and status says {status}; give one of them"
-        )
-    check_end(field, metadata.completed_at, [("startedAt", metadata.started_at), ("createdAt", created)])
+def _check_end(field: str, status: str, given: _TaskMetadata | _ExecutionMetadata) -> None:
+    ended = given.completed_at
+    if ended is not None and status in _OPEN:
+        raise refuse(field, moment(ended), f"is an end, and status says {status}; give one of them")
+    check_end(field, ended, [("startedAt", given.started_at), ("createdAt", given.created_at)])
 
 
-def read_job(document: Mapping[str, Any]) -> ToldJob:
+def read_job(document: Mapping[str, Any]) -> Job:
     """Return what a Job tells.
 
     Raises:
@@ -194,11 +208,11 @@ def read_job(document: Mapping[str, Any]) -> ToldJob:
     """
     given = check(_Job, document)
     metadata = given.metadata
-    return ToldJob(
+    return Job(
         name=metadata.name,
-        created=metadata.created_at,
-        updated=metadata.updated_at,
-        status=given.status,
+        created_at=metadata.created_at or 0,
+        updated_at=metadata.updated_at or 0,
+        status=given.status or "",
         metadata=metadata.model_dump(by_alias=True, exclude_none=True, include={"display_name", "labels"}),
         spec=given.spec.to_json(),
     )

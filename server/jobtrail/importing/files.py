@@ -9,7 +9,6 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, cast
 
 from jobtrail.errors import clean
-from jobtrail.importing.fields import Refused
 
 if TYPE_CHECKING:
     import io
@@ -61,8 +60,8 @@ def head(file: io.BufferedReader) -> bytes:
         raise BrokenFile(f"cannot be read: {error.strerror}") from error
 
 
-def lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | Refused]]:
-    """Yield each line that is not blank, with its number; one that is too long is refused.
+def lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | None]]:
+    """Yield each line that is not blank, with its number; None for one that is too long.
 
     Raises:
         BrokenFile: it cannot be read to its end.
@@ -77,7 +76,7 @@ def lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | Refused]]:
             number += 1
             if len(line) > LONGEST_LINE:
                 _skip(text, line)
-                yield number, Refused(f"is longer than {LONGEST_LINE:,} bytes")
+                yield number, None
             elif content := (line.removeprefix(_BOM) if number == 1 else line).strip():
                 yield number, content
     except EOFError as error:

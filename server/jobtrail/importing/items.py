@@ -14,7 +14,7 @@ from jobtrail.importing.runwisp import read_definition, read_run
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from jobtrail.plane.told import Told
+    from jobtrail.importing.snapshot import Snapshot
 
 __all__ = ["PageCounts", "parse_line", "read_document", "split_page"]
 
@@ -112,7 +112,7 @@ class PageCounts:
         return "its last page says that more follow; save those too" if self.more else ""
 
 
-def read_document(document: Any) -> Told:
+def read_document(document: Any) -> Snapshot:
     """Return what a document tells.
 
     Raises:
@@ -133,7 +133,7 @@ def read_document(document: Any) -> Told:
     raise Refused(_describe_unknown(given))
 
 
-def _read_named(given: Mapping[str, Any], name: object) -> Told:
+def _read_named(given: Mapping[str, Any], name: object) -> Snapshot:
     """Return the job that has a name; what looks like a task of an execution is refused."""
     spec = as_object(given.get("spec"))
     of_task = spec is None or _OF_TASK_SPEC & spec.keys() or (not spec and given.get("status") in TASK_WORDS)

@@ -12,10 +12,22 @@ from pydantic import AfterValidator, AliasChoices, Field, model_validator
 from pydantic.alias_generators import to_snake
 
 from jobtrail.importing.fields import (
-    Count, Document, OptionalTime, RunId, TaskName, Time, Whole, as_object, check, check_end, one_of, refuse,
-)  # fmt: skip
+    Count,
+    Document,
+    OptionalTime,
+    RunId,
+    TaskName,
+    Time,
+    Whole,
+    as_object,
+    check,
+    check_end,
+    one_of,
+    refuse,
+)
+from jobtrail.importing.snapshot import RunSnapshot
 from jobtrail.plane.store import moment
-from jobtrail.plane.told import ToldDefinition, ToldRun
+from jobtrail.store.rows import Definition, Run
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -44,9 +56,7 @@ class _Run(Document):
     triggered_by: Annotated[str, one_of(*TRIGGERS)]
     retry_attempt: Count
     retry_of_run_id: RunId | None = None
-    instance_index: Count = Field(
-        validation_alias=AliasChoices("instanceIndex", "instance_index", "replica_index")
-    )
+    instance_index: Count = Field(validation_alias=AliasChoices("instanceIndex", "instance_index", "replica_index"))
     is_failure: bool | None = None
 
     @model_validator(mode="before")
@@ -76,14 +86,7 @@ class _Definition(Document):
     env: Annotated[dict[str, str], AfterValidator(lambda env: dict.fromkeys(env, "***"))] | None = None
 
 
-class _Registration(Document):
-    """A row of the daemon's own table of tasks that it has seen."""
-
-    name: TaskName
-    seen: OptionalTime = None
-
-
-def read_run(document: Mapping[str, Any], log: Path | None = None) -> ToldRun:
+def read_run(document: Mapping[str, Any], log: Path | None = None) -> RunSnapshot:
     """Return what a run tells, in either spelling.
 
     Args:
@@ -95,22 +98,29 @@ def read_run(document: Mapping[str, Any], log: Path | None = None) -> ToldRun:
     """
     given = check(_Run, document, to_snake if "task_name" in document else str)
     _check_end(given, document)
-    return ToldRun(
+    run = Run(
         id=given.id,
         task=given.task_name,
         status=given.status,
-        created=given.created_at,
-        started=given.started_at,
-        ended=given.ended_at,
-        end_reason=given.end_reason,
+        created_at=given.created_at,
+        started_at=given.started_at,
+        ended_at=given.ended_at,
+        end_reason="succeeded" if given.end_reason == "success" else given.end_reason,
         # A run that has not ended has none, whatever it says.
         exit_code=given.exit_code if given.status == "ended" else 0,
-        body=given.model_dump(
-            exclude_none=True,
-            include={"triggered_by", "retry_attempt", "retry_of_run_id", "instance_index", "is_failure"},
+        body=_present(
+            triggered_by="station" if given.triggered_by == "cloud" else given.triggered_by,
+            retry_attempt=given.retry_attempt,
+            retry_of_run_id=given.retry_of_run_id,
+            replica_index=given.instance_index,
+            is_failure=given.is_failure,
         ),
-        log=log,
     )
+    return RunSnapshot(run, log)
+
+
+def _present(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _check_end(given: _Run, document: Mapping[str, Any]) -> None:
@@ -130,21 +140,20 @@ def _check_end(given: _Run, document: Mapping[str, Any]) -> None:
     check_end(ended, given.ended_at, [(started, given.started_at), (created, given.created_at)])
 
 
-def read_definition(document: Mapping[str, Any]) -> ToldDefinition:
+def read_definition(document: Mapping[str, Any]) -> Definition:
     """Return what the definition of a task or service tells.
 
     Raises:
         Refused: it is none.
     """
     given = check(_Definition, document)
-    return ToldDefinition(given.name, given.to_json())
+    return Definition(given.name, given.to_json())
 
 
-def read_registration(name: Any, seen: Any) -> ToldDefinition:
-    """Return what a row of a daemon's own table of tasks tells.
+def read_registration(name: Any) -> Definition:
+    """Return the definition of a task of which only the name is known.
 
     Raises:
-        Refused: it holds no name, or no time.
+        Refused: it is no name.
     """
-    given = check(_Registration, {"name": name, "seen": seen})
-    return ToldDefinition(given.name, None, given.seen)
+    return Definition(check(_Definition, {"name": name}).name, {})

@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from jobtrail.plane.told import Told
+    from jobtrail.importing.snapshot import Snapshot
 
 __all__ = ["Stage"]
 
@@ -29,12 +29,12 @@ class Stage:
         self.count = 0
         self.close = self._file.close
 
-    def add(self, place: str, told: Told) -> None:
+    def add(self, place: str, item: Snapshot) -> None:
         """Put an item at the end."""
-        pickle.dump((place, told), self._file, pickle.HIGHEST_PROTOCOL)
+        pickle.dump((place, item), self._file, pickle.HIGHEST_PROTOCOL)
         self.count += 1
 
-    def __iter__(self) -> Iterator[tuple[str, Told]]:
+    def __iter__(self) -> Iterator[tuple[str, Snapshot]]:
         self._file.seek(0)
         for _ in range(self.count):
             yield pickle.load(self._file)  # noqa: S301 # our own, from a file without a name

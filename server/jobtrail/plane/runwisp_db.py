@@ -73,15 +73,10 @@ class FoundRun:
 
 @dataclass(frozen=True)
 class FoundTask:
-    """A task whose runs it has had.
-
-    Attributes:
-        seen: when the first of them was seen.
-    """
+    """A task whose runs it has had."""
 
     row: int
     name: Any
-    seen: Any
 
 
 def is_database(head: bytes) -> bool:
@@ -140,10 +135,9 @@ def _columns(db: sqlite3.Connection, table: str) -> set[str]:
 
 
 def _tasks(db: sqlite3.Connection) -> Iterator[FoundTask]:
-    if _columns(db, "task_registrations") >= {"task_name", "first_seen_at"}:
-        sql = "SELECT rowid AS row, task_name, first_seen_at FROM task_registrations ORDER BY rowid"
-        for row in db.execute(sql):
-            yield FoundTask(row["row"], row["task_name"], row["first_seen_at"])
+    if "task_name" in _columns(db, "task_registrations"):
+        for row in db.execute("SELECT rowid AS row, task_name FROM task_registrations ORDER BY rowid"):
+            yield FoundTask(row["row"], row["task_name"])
 
 
 def _runs(db: sqlite3.Connection, logs: Path) -> Iterator[FoundRun]:
