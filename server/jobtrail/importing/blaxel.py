@@ -24,8 +24,8 @@ from jobtrail.importing.fields import (
     refuse,
 )
 from jobtrail.importing.snapshot import ExecutionSnapshot
-from jobtrail.plane.store import moment
 from jobtrail.store.rows import Execution, Job, Task
+from jobtrail.times import format_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -196,7 +196,7 @@ def _read_task(given: _Task, execution: Execution) -> Task:
 def _check_end(field: str, status: str, given: _TaskMetadata | _ExecutionMetadata) -> None:
     ended = given.completed_at
     if ended is not None and status in _OPEN:
-        raise refuse(field, moment(ended), f"is an end, and status says {status}; give one of them")
+        raise refuse(field, format_nanoseconds(ended), f"is an end, and status says {status}; give one of them")
     check_end(field, ended, [("startedAt", given.started_at), ("createdAt", given.created_at)])
 
 

@@ -6,7 +6,6 @@ Fields are checked strictly: a number in quotes is no number.
 from __future__ import annotations
 
 import re
-from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidator, ValidationError, model_validator
@@ -14,7 +13,7 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from jobtrail.errors import clean, shown
-from jobtrail.plane.store import moment
+from jobtrail.times import format_nanoseconds, parse_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -24,8 +23,7 @@ __all__ = [
     "as_object", "check", "check_end", "one_of", "refuse",
 ]  # fmt: skip
 
-_NANO = 1_000_000_000
-_TIME = re.compile(r"([0-9-]{10}[Tt ][0-9:]{8})(?:\.([0-9]{1,9})[0-9]*)?([Zz]|[+-][0-9]{2}:[0-9]{2})")
+_TIME = re.compile(r"[0-9-]{10}[Tt ][0-9:]{8}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})")
 _LONGEST_NAME = 200
 
 D = TypeVar("D", bound="Document")
@@ -59,20 +57,17 @@ def as_object(value: Any) -> dict[str, Any] | None:
 def _read_time(value: Any) -> int | None:
     if value == "":
         return None
-    found = _TIME.fullmatch(value) if isinstance(value, str) else None
-    if found is None:
+    if not isinstance(value, str) or not _TIME.fullmatch(value):
         raise _no_time()
-    whole, fraction, zone = found.groups()
-    if whole.startswith("0001"):
+    if value.startswith("0001"):
         return None
     try:
-        seconds = int(datetime.fromisoformat(f"{whole}{zone.upper()}").timestamp())
+        nanoseconds = parse_nanoseconds(value.upper())
     except ValueError:
         raise _no_time() from None
-    nanos = seconds * _NANO + int((fraction or "").ljust(9, "0"))
-    if not 0 <= nanos < 2**63:
+    if not 0 <= nanoseconds < 2**63:
         raise PydanticCustomError("time", "lies outside 1970 to 2262")
-    return nanos or None
+    return nanoseconds or None
 
 
 def _no_time() -> PydanticCustomError:
@@ -80,10 +75,10 @@ def _no_time() -> PydanticCustomError:
 
 
 def _read_required_time(value: Any) -> int:
-    nanos = _read_time(value)
-    if nanos is None:
+    found = _read_time(value)
+    if found is None:
         raise PydanticCustomError("missing", "is missing")
-    return nanos
+    return found
 
 
 OptionalTime = Annotated[int | None, PlainValidator(_read_time)]
@@ -186,7 +181,7 @@ def check_end(field: str, ended: int | None, earlier: Iterable[tuple[str, int | 
     """Refuse an end that lies before one of the times named; None is a time that is not known."""
     for name, time in earlier:
         if ended is not None and time is not None and ended < time:
-            raise refuse(field, moment(ended), f"lies before {name}, {moment(time)}")
+            raise refuse(field, format_nanoseconds(ended), f"lies before {name}, {format_nanoseconds(time)}")
 
 
 def _write_path(parts: Iterable[str | int]) -> str:

@@ -26,8 +26,8 @@ from jobtrail.importing.fields import (
     refuse,
 )
 from jobtrail.importing.snapshot import RunSnapshot
-from jobtrail.plane.store import moment
 from jobtrail.store.rows import Definition, Run
+from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -76,7 +76,7 @@ class _Definition(Document):
     description: str | None = None
     cron: str | None = None
     timezone: str | None = None
-    next_run_at: Annotated[OptionalTime, AfterValidator(moment)] = None
+    next_run_at: Annotated[OptionalTime, AfterValidator(format_optional_nanoseconds)] = None
     timeout: Whole | None = None
     retry_attempts: Whole | None = None
     on_overlap: Annotated[str, one_of("queue", "skip", "kill")] | None = None
@@ -134,7 +134,7 @@ def _check_end(given: _Run, document: Mapping[str, Any]) -> None:
         )
     )
     if given.status != "ended":
-        for field, value in ((ended, moment(given.ended_at)), (reason, given.end_reason)):
+        for field, value in ((ended, format_optional_nanoseconds(given.ended_at)), (reason, given.end_reason)):
             if value is not None:
                 raise refuse(field, value, f"is an end, and status says {given.status}; give one of them")
     check_end(ended, given.ended_at, [(started, given.started_at), (created, given.created_at)])
