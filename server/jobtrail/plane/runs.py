@@ -19,11 +19,11 @@ __all__ = ["RunQuery", "RunSort", "Summary", "select_runs", "summarise"]
 RunSort = Literal["task_name", "status", "start_at", "exit_code", "duration", "created_at"]
 
 _ORDERS: dict[RunSort, tuple[str, tuple[str, ...]]] = {
-    "task_name": ("task", ("task",)),
-    "status": ("status", ("status",)),
-    "start_at": ("start", ("begun", "created_at")),
-    "exit_code": ("exit", ("exit_code",)),
-    "duration": ("duration", ("duration",)),
+    "task_name": ("", ("task",)),
+    "status": ("", ("status",)),
+    "start_at": ("", ("coalesce(started_at, created_at)", "created_at")),
+    "exit_code": ("", ("exit_code",)),
+    "duration": ("", ("coalesce(ended_at - started_at, 0)",)),
     "created_at": ("time", ("created_at",)),
 }
 """How each order is called in the names of its indexes, and what it compares before the order of insertion."""
@@ -128,8 +128,8 @@ def _select(store: Database, query: RunQuery) -> tuple[list[Row], int]:
     limit = left if query.limit < 0 else min(query.limit, left)
     if not limit:
         return [], total
-    index = bad_index if bad and query.sort == "created_at" else _index(query)
-    sql = f"SELECT * FROM runs INDEXED BY {index} WHERE {where} ORDER BY {_order(query)} LIMIT ? OFFSET ?"  # noqa: S608 # likewise
+    index = (f"INDEXED BY {bad_index}" if bad else _index(query)) if query.sort == "created_at" else ""
+    sql = f"SELECT * FROM runs {index} WHERE {where} ORDER BY {_order(query)} LIMIT ? OFFSET ?"  # noqa: S608 # likewise
     return store.rows(sql, (*values, limit, query.offset)), total
 
 
@@ -142,7 +142,7 @@ def summarise(store: Database) -> Summary:
     with store.snapshot():
         states = _states(store, "")
         last = store.rows(
-            "SELECT ended_at FROM runs INDEXED BY failed_runs_by_end"
+            "SELECT ended_at FROM runs"
             " WHERE failure AND status = 'ended' AND word NOT IN ('ended', 'missed') ORDER BY ended_at DESC LIMIT 1"
         )
     return Summary(
@@ -218,7 +218,4 @@ def _order(query: RunQuery) -> str:
 
 
 def _index(query: RunQuery) -> str:
-    name = _ORDERS[query.sort][0]
-    if query.task and name == "task":
-        return "runs_by_task"
-    return f"runs{'_of_task' if query.task else ''}_by_{name}{'_down' if query.descending else ''}"
+    return f"INDEXED BY runs{'_of_task' if query.task else ''}_by_time{'_down' if query.descending else ''}"
