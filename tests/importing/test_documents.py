@@ -9,7 +9,17 @@ import pytest
 
 from jobtrail.plane.imports import Outcome
 from tests.importing.papers import (
-    ULID, answers, bring, condition, everything, execution, job, refusals, run, seed_run, task,
+    ULID,
+    answers,
+    bring,
+    condition,
+    everything,
+    execution,
+    job,
+    refusals,
+    run,
+    seed_run,
+    task,
 )  # fmt: skip
 
 if TYPE_CHECKING:

@@ -14,7 +14,16 @@ from jobtrail.plane.recording import Opening, Recording
 from jobtrail.plane.signs import Sign
 from jobtrail.store.rows import Execution, Task
 from tests.importing.papers import (
-    ULID, answers, bring, condition, everything, execution, job, run, seed_run, task,
+    ULID,
+    answers,
+    bring,
+    condition,
+    everything,
+    execution,
+    job,
+    run,
+    seed_run,
+    task,
 )  # fmt: skip
 
 if TYPE_CHECKING:

@@ -224,7 +224,9 @@ SEED = {
 def in_seed_words(fields: dict[str, Any]) -> dict[str, Any]:
     """A run of the seed document, with times as the plane writes them."""
     told = {SEED.get(name, name): value for name, value in fields.items() if value is not None}
-    return {name: format_nanoseconds(nanos_of(value)) if name.endswith("_at") else value for name, value in told.items()}
+    return {
+        name: format_nanoseconds(nanos_of(value)) if name.endswith("_at") else value for name, value in told.items()
+    }
 
 
 @settings(deadline=None)
@@ -291,7 +293,10 @@ JOB = {
 
 def test_a_job_is_answered_with_what_is_shown_of_one_and_nothing_else_is_kept(store: Store) -> None:
     document = copy.deepcopy(JOB)
-    document["spec"]["runtime"]["envs"] = [{"name": "A", "value": "hidden"}, {"name": "B", "value": "hidden", "secret": True}]
+    document["spec"]["runtime"]["envs"] = [
+        {"name": "A", "value": "hidden"},
+        {"name": "B", "value": "hidden", "secret": True},
+    ]
     document["spec"]["triggers"][0]["configuration"] |= {"callbackSecret": "hidden", "path": "hidden"}
     document["spec"]["policies"] = ["hidden"]
     document["metadata"]["createdBy"] = "hidden"
@@ -335,8 +340,10 @@ def seen(pages: list[Any]) -> list[Any]:
     found: list[Any] = []
     for page in pages:
         for one in page.get("data", [page] if "metadata" in page else ()):
-            shape = WireExecution if "id" in one["metadata"] else WireJob
-            found.append(shape.model_validate(one).full("") if shape is WireExecution else shape.model_validate(one).detail(""))
+            if "id" in one["metadata"]:
+                found.append(WireExecution.model_validate(one).full(""))
+            else:
+                found.append(WireJob.model_validate(one).detail(""))
         found += [WireTaskDefinition.model_validate(one).detail("") for one in page.get("items") or ()]
         found += [WireRun.model_validate(one).run() for one in page.get("runs") or ()]
     return found

@@ -13,13 +13,13 @@ from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
 from jobtrail.errors import clean, shown
-from jobtrail.times import format_nanoseconds, parse_nanoseconds
+from jobtrail.times import format_nanoseconds, format_optional_nanoseconds, parse_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 __all__ = [
-    "Count", "Document", "Label", "Name", "OptionalTime", "Refused", "RunId", "TaskName", "Time", "Whole",
+    "Count", "Document", "Label", "Name", "OptionalTime", "Refused", "RunId", "TaskName", "Time", "TimeText", "Whole",
     "as_object", "check", "check_end", "one_of", "refuse",
 ]  # fmt: skip
 
@@ -81,10 +81,16 @@ def _read_required_time(value: Any) -> int:
     return found
 
 
+def _read_time_text(value: Any) -> str | None:
+    return format_optional_nanoseconds(_read_time(value))
+
+
 OptionalTime = Annotated[int | None, PlainValidator(_read_time)]
 """A time in RFC 3339, in nanoseconds since 1970; None for an empty one and the zero times of either upstream."""
 Time = Annotated[int, PlainValidator(_read_required_time)]
 """Likewise, where there has to be one."""
+TimeText = Annotated[str | None, PlainValidator(_read_time_text)]
+"""An optional time in RFC 3339, as it is written in UTC."""
 
 
 def one_of(*words: str) -> AfterValidator:

@@ -18,6 +18,7 @@ from jobtrail.importing.fields import (
     RunId,
     TaskName,
     Time,
+    TimeText,
     Whole,
     as_object,
     check,
@@ -76,7 +77,7 @@ class _Definition(Document):
     description: str | None = None
     cron: str | None = None
     timezone: str | None = None
-    next_run_at: Annotated[OptionalTime, AfterValidator(format_optional_nanoseconds)] = None
+    next_run_at: TimeText = None
     timeout: Whole | None = None
     retry_attempts: Whole | None = None
     on_overlap: Annotated[str, one_of("queue", "skip", "kill")] | None = None

@@ -15,6 +15,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
+from jobtrail.plane.database import APPLICATION_ID
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
@@ -125,7 +127,7 @@ def _check(db: sqlite3.Connection) -> None:
     columns = _columns(db, "runs")
     if columns >= _NEEDED:
         return
-    if _columns(db, "events") >= {"seq", "kind", "body"}:
+    if db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
         raise ForeignDatabase("it is a store of Jobtrail's own; set JOBTRAIL_STORE to it to use it")
     raise ForeignDatabase("it is a SQLite database without RunWisp's table of runs; give DATA/runwisp.db")
 
