@@ -256,7 +256,8 @@ def test_a_run_of_1_is_answered_in_the_words_of_1(
     fields: dict[str, Any], trigger: str, reason: str, failure: bool
 ) -> None:
     store = Store(None)
-    document = run(**{**fields, "triggeredBy": trigger, "isFailure": failure})
+    more: dict[str, Any] = {"triggeredBy": trigger, "isFailure": failure}
+    document = run(**{**fields, **more})
     if document["status"] == "ended":
         document["endReason"] = reason
     assert bring(store, document).refusals == []
@@ -266,7 +267,7 @@ def test_a_run_of_1_is_answered_in_the_words_of_1(
     store.close()
 
 
-JOB = {
+JOB: dict[str, Any] = {
     "metadata": {
         "name": "etl",
         "displayName": "Nightly ETL",

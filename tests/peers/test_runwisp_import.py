@@ -35,8 +35,8 @@ def store(tmp_path: Path) -> Iterator[Store]:
 
 
 def brought(store: Store, path: Path) -> FileSummary:
-    (summary,) = import_files(store, [path], say=lambda _: None).files
-    assert summary.refusals == ()
+    (summary,) = import_files(store, [path], say=lambda _: None)
+    assert summary.refused == 0
     return summary
 
 
@@ -93,10 +93,10 @@ def test_what_the_daemon_did_since_is_brought_forward(store: Store, settled: Dae
     settled.trigger("rotate-logs")
     settled.stop()
     second = brought(store, settled.db)
-    assert second.count(Outcome.FORWARD) == len(going)
-    assert second.count(Outcome.NEW) == 1
+    assert second.outcomes["run", Outcome.FORWARD] == len(going)
+    assert second.outcomes["run", Outcome.NEW] == 1
     assert {run["status"] for run in stored(store) if run["id"] in going} == {"ended"}
-    assert brought(store, settled.db).count(Outcome.SAME) == sum(second.outcomes.values())
+    assert brought(store, settled.db).outcomes == {("run", Outcome.SAME): sum(second.outcomes.values())}
 
 
 def test_the_last_lines_of_each_log_are_those_that_the_daemon_answers(store: Store, settled: Daemon) -> None:

@@ -6,7 +6,7 @@ import gzip
 import sys
 import zlib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from jobtrail.errors import clean
 
@@ -24,10 +24,6 @@ _HEAD = 16
 _GZIP = b"\x1f\x8b"
 _BOM = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
-
-
-class _Readable(Protocol):
-    def readline(self, size: int, /) -> bytes: ...
 
 
 class BrokenFile(Exception):
@@ -69,7 +65,7 @@ def lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | None]]:
     if head(file).startswith(_WIDE):
         raise BrokenFile("is UTF-16; JSON Lines are UTF-8")
     packed = head(file).startswith(_GZIP)
-    text: _Readable = gzip.GzipFile(fileobj=file) if packed else file
+    text: io.BufferedIOBase = gzip.GzipFile(fileobj=file) if packed else file
     number = 0
     try:
         while line := text.readline(LONGEST_LINE + 1):
@@ -89,7 +85,7 @@ def lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | None]]:
         raise BrokenFile(f"cannot be read{reached}: {clean(why)}") from error
 
 
-def _skip(text: _Readable, line: bytes) -> None:
+def _skip(text: io.BufferedIOBase, line: bytes) -> None:
     """Read on to the end of a line."""
     while line and not line.endswith(b"\n"):
         line = text.readline(LONGEST_LINE)

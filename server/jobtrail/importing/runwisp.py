@@ -41,6 +41,8 @@ END_REASONS = (
     "queue_full", "dst_skipped", "daemon_stopped", "missed", "start_failed",
 )  # fmt: skip
 TRIGGERS = ("cron", "api", "cloud", "ui", "cli", "station", "service", "startup")
+_WORDS_OF_1 = {"success": "succeeded", "cloud": "station"}
+"""Words of the seed document that 1.0.1 has others for, which the store keeps."""
 
 
 class _Run(Document):
@@ -106,11 +108,11 @@ def read_run(document: Mapping[str, Any], log: Path | None = None) -> RunSnapsho
         created_at=given.created_at,
         started_at=given.started_at,
         ended_at=given.ended_at,
-        end_reason="succeeded" if given.end_reason == "success" else given.end_reason,
+        end_reason=_WORDS_OF_1.get(given.end_reason or "", given.end_reason),
         # A run that has not ended has none, whatever it says.
         exit_code=given.exit_code if given.status == "ended" else 0,
         body=_present(
-            triggered_by="station" if given.triggered_by == "cloud" else given.triggered_by,
+            triggered_by=_WORDS_OF_1.get(given.triggered_by, given.triggered_by),
             retry_attempt=given.retry_attempt,
             retry_of_run_id=given.retry_of_run_id,
             replica_index=given.instance_index,
