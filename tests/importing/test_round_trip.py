@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 ENDED = {"succeeded", "failed", "cancelled", "timeout"}
-NANOS = st.integers(1, 2**62)
+# From 1972 on: what lies before 1971 is not shown.
+NANOS = st.integers(2**56, 2**62)
 NAMES = st.text(
     st.characters(blacklist_categories=["C", "Z"], blacklist_characters="/"), min_size=1, max_size=20
 ).filter(lambda name: name not in {".", ".."})

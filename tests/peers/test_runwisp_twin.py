@@ -164,8 +164,8 @@ def load(store: Store, daemon: Daemon, client: httpx2.Client, copy: Path) -> Non
     assert summary.refusals == ()
     with store.transaction() as db:
         db.execute("DELETE FROM definitions")
-    store.record(Event("definition", 0, task["name"], body=task) for task in client.get("/api/tasks").json()["items"])
-    store.record([], lines=logs(client, [row["id"] for row in read_runs(daemon.db)]))
+    store.record(Definition(task["name"], task) for task in client.get("/api/tasks").json()["items"])
+    store.record(logs(client, [row["id"] for row in read_runs(daemon.db)]))
 
 
 def logs(client: httpx2.Client, runs: list[str]) -> Iterator[Line]:

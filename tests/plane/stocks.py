@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,11 +14,11 @@ from jobtrail.store.rows import Execution, Job, Task
 from jobtrail.times import to_nanoseconds
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Mapping
+    from collections.abc import AsyncGenerator, Generator, Mapping
 
 __all__ = [
-    "EXECUTIONS", "PAGED", "START", "TASKS", "Hand", "at", "changed", "client_of", "execution", "job", "name_of",
-    "names_in", "nanos", "refused", "stocked", "task", "walk",
+    "EXECUTIONS", "PAGED", "START", "TASKS", "Counting", "Hand", "at", "changed", "client_of", "execution", "job",
+    "name_of", "names_in", "nanos", "refused", "stocked", "task", "walk",
 ]  # fmt: skip
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -65,12 +65,12 @@ def execution(identity: str, of: str, minutes: float = 0, status: str = "queued"
     return made if status == "queued" else changed(changed(made, minutes + 1, "running"), minutes + 2, status)
 
 
-def task(name: str, of: str, minutes: float = 0, *statuses: str) -> Task:
+def task(name: str, of: str, minutes: float = 0, *statuses: str, **more: Any) -> Task:
     """Return a task that was scheduled and took one status a minute since."""
     made = Task(of, name, "pending", nanos(minutes), nanos(minutes), spec={"maxRetries": 2, "timeout": "30m"})
     for number, status in enumerate(statuses, 1):
         made = changed(made, minutes + number, status)
-    return made
+    return replace(made, **more)
 
 
 def changed(one: _Changing, minutes: float, status: str, **more: Any) -> _Changing:
@@ -81,6 +81,26 @@ def changed(one: _Changing, minutes: float, status: str, **more: Any) -> _Changi
     started = when if begins and one.started_at is None else one.started_at
     ended = when if status in {"succeeded", "failed", "cancelled", "timeout"} else None
     return replace(one, status=status, updated_at=when, started_at=started, ended_at=ended, **more)
+
+
+class Counting(Store):
+    """A store that counts the steps of SQLite's machine.
+
+    Attributes:
+        steps: how many were taken when they were last counted.
+    """
+
+    steps = 0
+
+    def _step(self) -> None:
+        self.steps += 1
+
+    @contextmanager
+    def counted(self) -> Generator[None]:
+        self.steps = 0
+        self._db.set_progress_handler(self._step, 1)
+        yield
+        self._db.set_progress_handler(None, 0)
 
 
 @asynccontextmanager
