@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-__all__ = ["LONGEST_LINE", "STDIN", "BrokenFile", "head", "lines", "opened"]
+__all__ = ["LONGEST_LINE", "STDIN", "BrokenFile", "open_file", "peek_start", "read_lines"]
 
 STDIN = "-"
 LONGEST_LINE = 1 << 28
@@ -31,7 +31,7 @@ class BrokenFile(Exception):
 
 
 @contextmanager
-def opened(path: Path) -> Generator[io.BufferedReader]:
+def open_file(path: Path) -> Generator[io.BufferedReader]:
     """Open a file, or standard input.
 
     Raises:
@@ -48,7 +48,7 @@ def opened(path: Path) -> Generator[io.BufferedReader]:
         yield file
 
 
-def head(file: io.BufferedReader) -> bytes:
+def peek_start(file: io.BufferedReader) -> bytes:
     """Return how a file begins, without reading on."""
     try:
         return file.peek(_HEAD)[:_HEAD]
@@ -56,15 +56,15 @@ def head(file: io.BufferedReader) -> bytes:
         raise BrokenFile(f"cannot be read: {error.strerror}") from error
 
 
-def lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | None]]:
+def read_lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | None]]:
     """Yield each line that is not blank, with its number; None for one that is too long.
 
     Raises:
         BrokenFile: it cannot be read to its end.
     """
-    if head(file).startswith(_WIDE):
+    if peek_start(file).startswith(_WIDE):
         raise BrokenFile("is UTF-16; JSON Lines are UTF-8")
-    packed = head(file).startswith(_GZIP)
+    packed = peek_start(file).startswith(_GZIP)
     text: io.BufferedIOBase = gzip.GzipFile(fileobj=file) if packed else file
     number = 0
     try:

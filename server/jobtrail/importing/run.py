@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Literal
 
 from jobtrail.errors import clean
 from jobtrail.importing.fields import Refused
-from jobtrail.importing.files import LONGEST_LINE, STDIN, BrokenFile, head, lines, opened
+from jobtrail.importing.files import LONGEST_LINE, STDIN, BrokenFile, open_file, peek_start, read_lines
 from jobtrail.importing.items import PageCounts, parse_line, read_document, split_page
 from jobtrail.importing.runwisp import read_registration, read_run
 from jobtrail.importing.snapshot import ExecutionSnapshot, RunSnapshot
@@ -153,11 +153,11 @@ class _File:
     def _read(self, stage: Stage) -> bool:
         """Read the file and check it; return whether it could be read to its end."""
         try:
-            with opened(self._path) as file:
-                if is_database(head(file)) and str(self._path) != STDIN:
+            with open_file(self._path) as file:
+                if is_database(peek_start(file)) and str(self._path) != STDIN:
                     self._read_database(stage)
                 else:
-                    for number, line in lines(file):
+                    for number, line in read_lines(file):
                         self._read_line(stage, f"line {number:,}", line)
         except (BrokenFile, ForeignDatabase) as error:
             self._refuse("", error)
