@@ -118,6 +118,14 @@ def test_an_execution_from_a_list_gets_its_tasks_from_its_own_document(store: St
     assert found["metadata"]["updatedAt"] == "2026-11-01T02:10:00Z"
 
 
+def test_counts_that_stood_for_tasks_give_way_to_the_tasks_themselves(store: Store) -> None:
+    assert only(store, execution(status="running", stats={"total": 5, "success": 3, "retried": 1})) is NEW
+    assert only(store, execution(status="running", tasks=[task("a"), task("b", "running")])) is FORWARD
+    assert answers(store, EXECUTION)[0]["stats"] == {
+        "total": 2, "success": 1, "failure": 0, "running": 1, "cancelled": 0, "retried": 1,
+    }  # fmt: skip
+
+
 def test_a_run_is_brought_forward_and_then_kept(store: Store) -> None:
     ended: dict[str, Any] = {"endedAt": None, "endReason": None, "exitCode": 0}
     waits = run(status="pending", startedAt=None, **ended)
