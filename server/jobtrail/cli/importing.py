@@ -23,8 +23,8 @@ def run(arguments: argparse.Namespace) -> int:
     """Import files, and return 1 where one was refused."""
     files = [Path(one) for one in arguments.files]
     with open_store(made=True) as store, _progress() as (say, progress):
-        summary = import_files(store, files, skip_refused=arguments.skip_refused, say=say, progress=progress)
-    return 1 if summary.refused else 0
+        summaries = import_files(store, files, skip_refused=arguments.skip_refused, say=say, progress=progress)
+    return 1 if any(one.refused for one in summaries) else 0
 
 
 @contextmanager
