@@ -16,8 +16,8 @@ from starlette.routing import Mount, Route
 
 from jobtrail.plane.answers import Refusal
 from jobtrail.plane.blaxel import Blaxel
-from jobtrail.plane.openapi import Published
-from jobtrail.plane.runwisp import RunWisp, health
+from jobtrail.plane.openapi import Published, schema_url
+from jobtrail.plane.runwisp import RunWisp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,9 +46,8 @@ def build_plane(store: Store, *, api_key: str | None = None, clock: Callable[[],
     app = Starlette(
         routes=[
             Mount("/v0", routes=Blaxel(store, api_key, clock).routes()),
-            Mount("/api", routes=RunWisp(store, clock).routes()),
+            Mount("/api", routes=RunWisp(store).routes()),
             Route("/healthz", _healthy),
-            Route("/health", health),
             *Published(locked=api_key is not None).routes(),
         ],
         middleware=[Middleware(_OneSegment)],
@@ -65,15 +64,16 @@ def _refused(request: Request, refusal: Exception) -> Response:
     """Answer a refusal in the words of the API that was asked."""
     if not isinstance(refusal, Refusal):
         raise refusal
-    if _of_runwisp(request):
-        body: dict[str, Any] = {
-            "title": refusal.error,
-            "status": refusal.status,
-            "detail": str(refusal),
-            **refusal.body,
-        }
-        return JSONResponse(body, refusal.status, media_type="application/problem+json")
-    return JSONResponse({"error": refusal.error, "code": refusal.status, "message": str(refusal)}, refusal.status)
+    if not _of_runwisp(request):
+        return JSONResponse({"error": refusal.error, "code": refusal.status, "message": str(refusal)}, refusal.status)
+    body: dict[str, Any] = {
+        "$schema": schema_url(request, "ErrorModel"),
+        "title": refusal.error,
+        "status": refusal.status,
+        "detail": str(refusal),
+        **refusal.body,
+    }
+    return JSONResponse(body, refusal.status, media_type="application/problem+json")
 
 
 def _not_found(request: Request, _error: Exception) -> Response:

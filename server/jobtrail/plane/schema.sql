@@ -94,58 +94,21 @@ CREATE TABLE runs (
     CASE WHEN status <> 'ended' THEN status WHEN end_reason = 'success' THEN 'succeeded'
     ELSE coalesce(end_reason, status) END
   ) STORED,
-  via        TEXT    GENERATED ALWAYS AS (
-    CASE json_extract(body, '$.triggered_by') WHEN 'cloud' THEN 'station' ELSE json_extract(body, '$.triggered_by') END
-  ) STORED,
   -- Where nobody says so, what RunWisp counts as a failure unless it is configured otherwise.
   failure    INTEGER GENERATED ALWAYS AS (
     coalesce(
       json_extract(body, '$.is_failure'),
       coalesce(end_reason, '') IN ('failed', 'timeout', 'crashed', 'log_overflow', 'start_failed', 'missed')
     )
-  ) STORED,
-  attempt    INTEGER GENERATED ALWAYS AS (coalesce(json_extract(body, '$.retry_attempt'), 0)) STORED,
-  begun      INTEGER GENERATED ALWAYS AS (coalesce(started_at, created_at)) VIRTUAL,
-  -- In days, and as exact as SQLite's julianday() is, by which RunWisp sorts: to the millisecond, and a little off.
-  duration   REAL    GENERATED ALWAYS AS (
-    coalesce(
-      (210866760000000 + (ended_at + 500000) / 1000000) / 86400000.0
-      - (210866760000000 + (started_at + 500000) / 1000000) / 86400000.0,
-      0
-    )
-  ) VIRTUAL
+  ) STORED
 );
--- Each order of RunWisp's lists, of all runs and of a task's. What ties comes in the order of insertion whichever way
--- a list is sorted (every index ends in seq), so each direction has an index of its own.
+-- Pages by time, of all runs and of a task's; other orders sort. Runs that tie come in the order of insertion, so those
+-- of one time are sorted by seq as an index is read backwards.
 CREATE INDEX runs_by_time ON runs (created_at);
-CREATE INDEX runs_by_time_down ON runs (created_at DESC);
-CREATE INDEX runs_by_start ON runs (begun, created_at);
-CREATE INDEX runs_by_start_down ON runs (begun DESC, created_at DESC);
-CREATE INDEX runs_by_duration ON runs (duration);
-CREATE INDEX runs_by_duration_down ON runs (duration DESC);
-CREATE INDEX runs_by_exit ON runs (exit_code);
-CREATE INDEX runs_by_exit_down ON runs (exit_code DESC);
-CREATE INDEX runs_by_status ON runs (status);
-CREATE INDEX runs_by_status_down ON runs (status DESC);
-CREATE INDEX runs_by_task ON runs (task);
-CREATE INDEX runs_by_task_down ON runs (task DESC);
 CREATE INDEX runs_of_task_by_time ON runs (task, created_at);
-CREATE INDEX runs_of_task_by_time_down ON runs (task, created_at DESC);
-CREATE INDEX runs_of_task_by_start ON runs (task, begun, created_at);
-CREATE INDEX runs_of_task_by_start_down ON runs (task, begun DESC, created_at DESC);
-CREATE INDEX runs_of_task_by_duration ON runs (task, duration);
-CREATE INDEX runs_of_task_by_duration_down ON runs (task, duration DESC);
-CREATE INDEX runs_of_task_by_exit ON runs (task, exit_code);
-CREATE INDEX runs_of_task_by_exit_down ON runs (task, exit_code DESC);
-CREATE INDEX runs_of_task_by_status ON runs (task, status);
-CREATE INDEX runs_of_task_by_status_down ON runs (task, status DESC);
--- What ended in any other way than well: few runs, that most questions are about.
-CREATE INDEX bad_runs_by_time ON runs (created_at) WHERE status = 'ended' AND word <> 'succeeded';
-CREATE INDEX bad_runs_by_time_down ON runs (created_at DESC) WHERE status = 'ended' AND word <> 'succeeded';
-CREATE INDEX bad_runs_of_task_by_time ON runs (task, created_at) WHERE status = 'ended' AND word <> 'succeeded';
-CREATE INDEX bad_runs_of_task_by_time_down ON runs (task, created_at DESC)
-WHERE status = 'ended' AND word <> 'succeeded';
-CREATE INDEX failed_runs_by_end ON runs (ended_at) WHERE failure AND status = 'ended' AND word NOT IN ('ended', 'missed');
+-- Few runs, that most questions are about.
+CREATE INDEX rare_runs_by_time ON runs (created_at) WHERE word <> 'succeeded' OR failure;
+CREATE INDEX rare_runs_of_task_by_time ON runs (task, created_at) WHERE word <> 'succeeded' OR failure;
 
 -- How many runs of each task are in each state: a list says how many it has, and counting would cost more the more
 -- there are.
