@@ -3,6 +3,6 @@
 from jobtrail.plane.app import build_plane
 from jobtrail.plane.local import LocalPlane
 from jobtrail.plane.sample import fill
-from jobtrail.plane.store import Event, Store, StoreError
+from jobtrail.plane.store import Store, StoreError
 
-__all__ = ["Event", "LocalPlane", "Store", "StoreError", "build_plane", "fill"]
+__all__ = ["LocalPlane", "Store", "StoreError", "build_plane", "fill"]

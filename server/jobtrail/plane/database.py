@@ -9,30 +9,26 @@ import sqlite3
 import threading
 import time
 from contextlib import contextmanager, suppress
+from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
+    from importlib.resources.abc import Traversable
     from pathlib import Path
 
-__all__ = ["SCHEMA_VERSION", "Database", "Row", "StoreError"]
+__all__ = ["Database", "Row", "StoreError", "newest_version", "read_version"]
 
-SCHEMA_VERSION = 2
 _BUSY_SECONDS = 120
 _LOOK_AGAIN_SECONDS = 0.01
 _CACHE_KIB = 16 * 1024
-_KEPT = ("meta", "events_before", "lines")
-_MICROSECONDS_UNTIL = 2
-"""Schema version 1 counted time in microseconds."""
 _MARK = 0x4A74726C
 """SQLite's `application_id`, which tells whose a file is: "Jtrl"."""
-_UNMARKED, _UNMARKED_COLUMNS = 1, 8
-"""The version that had no mark, and how many columns its events had."""
 _FOUND = (
     "SELECT (SELECT user_version FROM pragma_user_version), (SELECT application_id FROM pragma_application_id),"
     " EXISTS (SELECT 1 FROM sqlite_schema), (SELECT count(*) FROM pragma_table_info('events') WHERE name IN"
-    " ('seq', 'kind', 'at', 'workspace', 'parent', 'name', 'status', 'body'))"
+    " ('seq', 'kind', 'at', 'workspace', 'parent', 'name', 'status', 'body')) = 8"
 )
 
 Row = sqlite3.Row
@@ -51,7 +47,7 @@ class Database:
         path: the file, which is made where there is none, readable by its owner alone; None for memory.
 
     Raises:
-        StoreError: the file cannot be opened, is no store, or is of a newer version.
+        StoreError: the file cannot be opened, is no store, or is of a version that this Jobtrail does not know.
     """
 
     def __init__(self, path: Path | None) -> None:
@@ -86,17 +82,13 @@ class Database:
         return db
 
     def _version(self) -> int:
-        """Return the schema's version, 0 where there is nothing yet; refuse a file that is not ours to write to."""
-        # In one statement, which sees one moment: another process may make the same new file now.
-        version, mark, used, columns = self._db.execute(_FOUND).fetchone()
-        if used and mark != _MARK and (version != _UNMARKED or columns != _UNMARKED_COLUMNS):
-            raise StoreError(f"{self.path} is a database of something else; give another JOBTRAIL_STORE")
-        if version > SCHEMA_VERSION:
+        version = read_version(self._db, self.path)
+        if version > newest_version():
             raise StoreError(
-                f"the store {self.path} has version {version} and this Jobtrail knows up to {SCHEMA_VERSION}; "
+                f"the store {self.path} has version {version} and this Jobtrail knows up to {newest_version()}; "
                 "use a newer Jobtrail, or another JOBTRAIL_STORE"
             )
-        return version if used else 0
+        return version
 
     def _migrate(self) -> None:
         version = self._version()
@@ -106,19 +98,19 @@ class Database:
                 self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
             self._use_wal()
             self._db.execute("PRAGMA synchronous = NORMAL")
-            # SQLite's own 2 MB hold no index of a large store: events were recorded by a quarter more slowly.
+            # SQLite's own 2 MB hold no index of a large store: recording was a quarter slower.
             self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        if version == SCHEMA_VERSION:
+        if version == newest_version():
             return
         # In one transaction: another process may open the same new file at this moment.
         with self.transaction() as db:
             version = self._version()
+            for script in _migrations()[version:]:
+                for statement in _statements(script.read_text(encoding="utf-8")):
+                    db.execute(statement)
             if version == 0:
-                self._create(db)
                 db.execute("INSERT INTO meta VALUES ('cursor_key', ?)", (secrets.token_hex(32),))
-            elif version < SCHEMA_VERSION:
-                self._replay(db, version)
-            db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            db.execute(f"PRAGMA user_version = {newest_version()}")
             db.execute(f"PRAGMA application_id = {_MARK}")
 
     def _use_wal(self) -> None:
@@ -136,29 +128,6 @@ class Database:
                 time.sleep(_LOOK_AGAIN_SECONDS)
             else:
                 return
-
-    def _create(self, db: sqlite3.Connection) -> None:
-        for script in ("log.sql", "schema.sql"):
-            for statement in _statements((files("jobtrail.plane") / script).read_text(encoding="utf-8")):
-                db.execute(statement)
-
-    def _replay(self, db: sqlite3.Connection, version: int) -> None:
-        """Make everything but the log anew: what is derived follows from the events, in any version."""
-        for row in db.execute("SELECT name FROM sqlite_schema WHERE type = 'trigger'").fetchall():
-            db.execute(f'DROP TRIGGER "{row["name"]}"')
-        db.execute("ALTER TABLE events RENAME TO events_before")
-        for row in db.execute(
-            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'"
-        ).fetchall():
-            if row["name"] not in _KEPT:
-                db.execute(f'DROP TABLE "{row["name"]}"')
-        self._create(db)
-        scale = 1000 if version < _MICROSECONDS_UNTIL else 1
-        before = [row["name"] for row in db.execute("PRAGMA table_info(events_before)")]
-        columns = ", ".join(before)
-        values = ", ".join(f"at * {scale}" if name == "at" else name for name in before)
-        db.execute(f"INSERT INTO events ({columns}) SELECT {values} FROM events_before ORDER BY seq")  # noqa: S608 # the table's own names
-        db.execute("DROP TABLE events_before")
 
     def close(self) -> None:
         """Close the database."""
@@ -199,11 +168,6 @@ class Database:
         with self._lock:
             return self._db.execute(sql, values).fetchall()
 
-    def plan(self, sql: str, values: Sequence[Any] = ()) -> list[str]:
-        """Return SQLite's query plan, for tests of what a page costs."""
-        with self._lock:
-            return [row["detail"] for row in self._db.execute(f"EXPLAIN QUERY PLAN {sql}", values)]
-
     def meta(self, key: str) -> str | None:
         """Return a value of the store itself."""
         found = self.rows("SELECT value FROM meta WHERE key = ?", (key,))
@@ -213,6 +177,35 @@ class Database:
         """Set a value of the store itself."""
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
+
+
+def read_version(db: sqlite3.Connection, path: Path | None) -> int:
+    """Return the version of a store's schema, 0 where there is nothing yet.
+
+    Raises:
+        StoreError: the file is a database of something else, or of a Jobtrail that was never released.
+    """
+    # In one statement, which sees one moment: another process may make the same new file now.
+    version, mark, used, of_events = db.execute(_FOUND).fetchone()
+    if of_events:
+        raise StoreError(
+            f"the store {path} was made before Jobtrail's first release and cannot be read any more; "
+            "move it away to begin a new one, or give another JOBTRAIL_STORE"
+        )
+    if used and mark != _MARK:
+        raise StoreError(f"{path} is a database of something else; give another JOBTRAIL_STORE")
+    return version if used else 0
+
+
+def newest_version() -> int:
+    """Return the version of the schema that this Jobtrail writes."""
+    return len(_migrations())
+
+
+@cache
+def _migrations() -> tuple[Traversable, ...]:
+    """Return the scripts that lead from each version to the next; the first makes version 1 of an empty file."""
+    return tuple(sorted((files("jobtrail.store") / "sqlite").iterdir(), key=lambda script: script.name))
 
 
 def _make(path: Path) -> None:

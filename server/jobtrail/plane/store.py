@@ -1,4 +1,4 @@
-"""The plane's store: what is recorded goes in as events and comes out as rows."""
+"""The plane's store: rows in, and pages of rows out."""
 
 from __future__ import annotations
 
@@ -8,66 +8,23 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobtrail.plane.database import Database, Row, StoreError
+from jobtrail.store.rows import write
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-__all__ = ["Event", "Key", "Line", "Query", "Row", "Store", "StoreError", "moment", "stamp"]
+    from jobtrail.store.rows import Record
+
+__all__ = ["Key", "Query", "Row", "Store", "StoreError", "moment", "stamp"]
 
 _NANO = 1_000_000_000
+_DAY = 24 * 60 * 60
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CHUNK = 1000
 
 Key = tuple[int | str, int | str]
 """Where a page ended: the sort key of its last row, and what breaks ties."""
-
-Kind = Literal[
-    "job.defined", "execution.created", "execution.status", "execution.stats", "task.scheduled", "task.status",
-    "definition", "run.created", "run.status",
-]  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Event:
-    """One thing that happened.
-
-    Attributes:
-        kind: what it happened to.
-        at: when; a number is nanoseconds since 1970.
-        name: the id or name of what it happened to.
-        parent: the job of an execution, the execution of a task, the task of a run.
-        status: its status from then on, in the upstream's words.
-        body: what else the event says, as JSON.
-        recorder: who runs the task, where that is a recorder of this machine.
-    """
-
-    kind: Kind
-    at: datetime | int
-    name: str
-    parent: str = ""
-    status: str | None = None
-    body: Any = None
-    recorder: str | None = None
-
-
-@dataclass(frozen=True)
-class Line:
-    """One line of output.
-
-    Attributes:
-        at: when it was read; 0 where that is not known.
-        owner: the execution or run it belongs to.
-        task: the task, empty for a run.
-        stream: stdout, stderr, or system for what a scheduler said itself.
-    """
-
-    at: datetime | int
-    owner: str
-    task: str
-    stream: Literal["stdout", "stderr", "system"]
-    text: str
-
 
 @dataclass(frozen=True)
 class Query:
@@ -85,8 +42,8 @@ def stamp(moment: datetime | int) -> int:
     """Return a moment as nanoseconds since 1970."""
     if isinstance(moment, int):
         return moment
-    whole = int(moment.astimezone(UTC).replace(microsecond=0).timestamp())
-    return whole * _NANO + moment.microsecond * 1000
+    since = moment - _EPOCH
+    return (since.days * _DAY + since.seconds) * _NANO + since.microseconds * 1000
 
 
 def moment(nanos: int | None) -> str | None:
@@ -96,29 +53,6 @@ def moment(nanos: int | None) -> str | None:
     whole, fraction = divmod(nanos, _NANO)
     text = f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}"
     return f"{text}.{fraction:09}".rstrip("0") + "Z" if fraction else f"{text}Z"
-
-
-def append(db: sqlite3.Connection, workspace: str, events: Iterable[Event]) -> None:
-    """Append events inside a transaction; what they change is derived in the same one."""
-    db.executemany(
-        "INSERT INTO events (kind, at, workspace, parent, name, status, body, recorder)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            (
-                one.kind, stamp(one.at), workspace, one.parent, one.name, one.status,
-                None if one.body is None else json.dumps(one.body, separators=(",", ":")), one.recorder,
-            )
-            for one in events
-        ),
-    )  # fmt: skip
-
-
-def append_lines(db: sqlite3.Connection, workspace: str, lines: Iterable[Line]) -> None:
-    """Append lines of output inside a transaction."""
-    db.executemany(
-        "INSERT INTO lines (workspace, owner, task, at, stream, text) VALUES (?, ?, ?, ?, ?, ?)",
-        ((workspace, one.owner, one.task, stamp(one.at), one.stream, one.text) for one in lines),
-    )
 
 
 class Store(Database):
@@ -135,13 +69,13 @@ class Store(Database):
     @property
     def empty(self) -> bool:
         """Whether nothing was ever recorded, or all of it was pruned."""
-        return not self.rows("SELECT 1 FROM events LIMIT 1")
+        tables = ("jobs", "executions", "definitions", "runs")
+        return not any(self.rows(f"SELECT 1 FROM {table} LIMIT 1") for table in tables)  # noqa: S608 # our own names
 
-    def record(self, events: Iterable[Event], workspace: str | None = None, lines: Iterable[Line] = ()) -> None:
-        """Append events and output in one transaction; what they change is derived in the same one."""
+    def record(self, records: Iterable[Record], workspace: str | None = None) -> None:
+        """Write rows in one transaction: each is inserted, or takes the place of the one that is there."""
         with self.transaction() as db:
-            append(db, workspace or self.workspace, events)
-            append_lines(db, workspace or self.workspace, lines)
+            write(db, workspace or self.workspace, records)
 
     def jobs(self, workspace: str, query: Query, statuses: Sequence[str] = ()) -> list[Row]:
         """Return a page of jobs."""

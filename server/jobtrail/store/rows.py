@@ -1,0 +1,258 @@
+"""What goes into the store: rows of its tables, and writing them. Times are nanoseconds since 1970."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from itertools import groupby
+from typing import TYPE_CHECKING, Any, Literal
+
+if TYPE_CHECKING:
+    import sqlite3
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+
+__all__ = ["Definition", "Execution", "Job", "Line", "Record", "Run", "Stats", "Task", "write"]
+
+Json = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A batch job.
+
+    Attributes:
+        status: the deployment status.
+        metadata: what its metadata holds besides name and times (`displayName`, `labels`, …).
+        spec: as the documents have it (Job.spec).
+        events: as the documents have them (Job.events).
+        placeholder: whether no more than its name is known.
+    """
+
+    name: str
+    created_at: int
+    updated_at: int
+    status: str = "DEPLOYED"
+    metadata: Mapping[str, Any] = field(default_factory=Json)
+    spec: Mapping[str, Any] = field(default_factory=Json)
+    events: Sequence[Mapping[str, Any]] = ()
+    placeholder: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Execution:
+    """An execution of a batch job; its counts follow from its tasks.
+
+    Attributes:
+        metadata: what else its metadata holds, where another system told it.
+    """
+
+    job: str
+    id: str
+    status: str
+    created_at: int
+    updated_at: int
+    started_at: int | None = None
+    ended_at: int | None = None
+    spec: Mapping[str, Any] = field(default_factory=Json)
+    metadata: Mapping[str, Any] = field(default_factory=Json)
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """A task of an execution, which must be there.
+
+    Attributes:
+        execution: the execution's id.
+        started_at: when its first attempt began.
+        ended_at: when its last attempt ended.
+        attempts: how many began.
+        metadata: as for an execution.
+        recorder: who runs it, where that is a recorder of this machine.
+    """
+
+    execution: str
+    name: str
+    status: str
+    created_at: int
+    updated_at: int
+    started_at: int | None = None
+    ended_at: int | None = None
+    attempts: int = 0
+    spec: Mapping[str, Any] = field(default_factory=Json)
+    conditions: Sequence[Mapping[str, Any]] = ()
+    metadata: Mapping[str, Any] = field(default_factory=Json)
+    recorder: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stats:
+    """Counts of an execution as another system gave them, where they do not follow from its tasks.
+
+    Attributes:
+        execution: the execution's id.
+        updated_at: when the execution last changed.
+    """
+
+    execution: str
+    updated_at: int
+    total: int
+    success: int
+    failure: int
+    running: int
+    cancelled: int
+    retried: int
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """The definition of a scheduled task or service."""
+
+    name: str
+    body: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run of a scheduled task or service.
+
+    Attributes:
+        status: pending, running or ended.
+        end_reason: how it ended, in the words of either dialect of RunWisp.
+        body: what else is known of it (`triggered_by`, `retry_attempt`, …).
+    """
+
+    id: str
+    task: str
+    status: str
+    created_at: int
+    started_at: int | None = None
+    ended_at: int | None = None
+    end_reason: str | None = None
+    exit_code: int = 0
+    body: Mapping[str, Any] = field(default_factory=Json)
+
+
+@dataclass(frozen=True, slots=True)
+class Line:
+    """One line of output.
+
+    Attributes:
+        at: when it was read; 0 where that is not known.
+        owner: the execution or run it belongs to.
+        task: the task, empty for a run.
+        stream: stdout, stderr, or system for what a scheduler said itself.
+    """
+
+    at: int
+    owner: str
+    task: str
+    stream: Literal["stdout", "stderr", "system"]
+    text: str
+
+
+Record = Job | Execution | Task | Stats | Definition | Run | Line
+
+
+def write(db: sqlite3.Connection, workspace: str, records: Iterable[Record]) -> None:
+    """Write rows inside a transaction: each is inserted, or takes the place of the one that is there.
+
+    Raises:
+        sqlite3.IntegrityError: an execution's id is one of another job.
+    """
+    for kind, alike in groupby(records, type):
+        sql, values = _WRITES[kind]
+        db.executemany(sql, (values(workspace, one) for one in alike))
+
+
+def _dump(value: object) -> str:
+    return json.dumps(value, separators=(",", ":"))
+
+
+def _dump_any(value: Mapping[str, Any] | Sequence[Any]) -> str | None:
+    """Return JSON, or null for what is empty."""
+    return _dump(value) if value else None
+
+
+def _job(workspace: str, one: Job) -> tuple[Any, ...]:
+    labels: Mapping[str, str] = one.metadata.get("labels") or {}
+    # Apart from each other: a search is for a part of one of them.
+    searched = (one.name, one.metadata.get("displayName") or "", *labels, *labels.values())
+    # A column of its own, which has no room for half a surrogate pair.
+    search = "\n".join(map(str, searched)).lower().encode(errors="replace").decode()
+    body = {"metadata": one.metadata, "spec": one.spec, "events": one.events, "placeholder": one.placeholder}
+    kept = {name: value for name, value in body.items() if value or name in {"metadata", "spec"}}
+    return (workspace, one.name, one.created_at, one.updated_at, one.status, search, _dump(kept))
+
+
+def _execution(workspace: str, one: Execution) -> tuple[Any, ...]:
+    return (
+        workspace, one.job, one.id, one.created_at, one.updated_at, one.started_at, one.ended_at, one.status,
+        _dump(one.spec), _dump_any(one.metadata),
+    )  # fmt: skip
+
+
+def _task(workspace: str, one: Task) -> tuple[Any, ...]:
+    return (
+        one.name, one.created_at, one.updated_at, one.started_at, one.ended_at, one.attempts, one.status,
+        _dump(one.spec), _dump_any(one.conditions), _dump_any(one.metadata), one.recorder, workspace, one.execution,
+    )  # fmt: skip
+
+
+def _stats(workspace: str, one: Stats) -> tuple[Any, ...]:
+    counts = (one.total, one.success, one.failure, one.running, one.cancelled, one.retried)
+    return (*counts, one.updated_at, workspace, one.execution)
+
+
+def _run(_workspace: str, one: Run) -> tuple[Any, ...]:
+    return (
+        one.id, one.task, one.created_at, one.started_at, one.ended_at, one.status, one.end_reason, one.exit_code,
+        _dump(one.body),
+    )  # fmt: skip
+
+
+_WRITES: dict[type[Record], tuple[str, Callable[[str, Any], tuple[Any, ...]]]] = {
+    Job: (
+        "INSERT INTO jobs (workspace, name, created_at, updated_at, status, search, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (workspace, name) DO UPDATE SET created_at = excluded.created_at,"
+        " updated_at = excluded.updated_at, status = excluded.status, search = excluded.search, body = excluded.body",
+        _job,
+    ),
+    Execution: (
+        "INSERT INTO executions"
+        " (workspace, job, id, created_at, updated_at, started_at, ended_at, status, body, metadata)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (workspace, job, id) DO UPDATE SET"
+        " created_at = excluded.created_at, updated_at = excluded.updated_at, started_at = excluded.started_at,"
+        " ended_at = excluded.ended_at, status = excluded.status, body = excluded.body, metadata = excluded.metadata",
+        _execution,
+    ),
+    Task: (
+        "INSERT INTO tasks (execution, position, name, created_at, updated_at, started_at, ended_at, attempts, status,"
+        " spec, conditions, metadata, recorder)"
+        " SELECT key, tasks, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM executions WHERE workspace = ? AND id = ?"
+        " ON CONFLICT (execution, name) DO UPDATE SET created_at = excluded.created_at,"
+        " updated_at = excluded.updated_at, started_at = excluded.started_at, ended_at = excluded.ended_at,"
+        " attempts = excluded.attempts, status = excluded.status, spec = excluded.spec,"
+        " conditions = excluded.conditions, metadata = excluded.metadata, recorder = excluded.recorder",
+        _task,
+    ),
+    Stats: (
+        "UPDATE executions SET total = ?, success = ?, failure = ?, running = ?, cancelled = ?, retried = ?,"
+        " updated_at = ? WHERE workspace = ? AND id = ?",
+        _stats,
+    ),
+    Definition: (
+        "INSERT INTO definitions VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
+        lambda _workspace, one: (one.name, _dump(one.body)),
+    ),
+    Run: (
+        "INSERT INTO runs (id, task, created_at, started_at, ended_at, status, end_reason, exit_code, body)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at,"
+        " started_at = excluded.started_at, ended_at = excluded.ended_at, status = excluded.status,"
+        " end_reason = excluded.end_reason, exit_code = excluded.exit_code, body = excluded.body",
+        _run,
+    ),
+    Line: (
+        "INSERT INTO lines (workspace, owner, task, at, stream, text) VALUES (?, ?, ?, ?, ?, ?)",
+        lambda workspace, one: (workspace, one.owner, one.task, one.at, one.stream, one.text),
+    ),
+}
