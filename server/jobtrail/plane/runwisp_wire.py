@@ -67,7 +67,7 @@ def wire_run(row: Row) -> dict[str, Any]:
             "exitCode": row["exit_code"],
             "startedAt": format_optional_nanoseconds(row["started_at"]),
             "endedAt": format_optional_nanoseconds(row["ended_at"]),
-            "triggeredBy": "station" if body["triggered_by"] == "cloud" else body["triggered_by"],
+            "triggeredBy": "station" if body.get("triggered_by") == "cloud" else body.get("triggered_by"),
             "createdAt": format_optional_nanoseconds(row["created_at"]),
             "retryAttempt": body.get("retry_attempt", 0),
             "retryOfRunId": body.get("retry_of_run_id"),
@@ -99,7 +99,7 @@ def wire_seed_run(row: Row, schema: str) -> dict[str, Any]:
             "start_at": format_optional_nanoseconds(row["started_at"]),
             "status": row["status"],
             "task_name": row["task"],
-            "triggered_by": _SEED_TRIGGERS.get(body["triggered_by"], "api"),
+            "triggered_by": _SEED_TRIGGERS.get(body.get("triggered_by"), "api"),
         }
     )
 

@@ -48,7 +48,7 @@ class Published:
         return Answer(self._document)
 
     def get_schema(self, request: Request) -> Response:
-        """`GET /schemas/{name}.json`: a JSON Schema that needs no other, since it brings the document's components."""
+        """`GET /schemas/{name}.json`: a JSON Schema with all that it may refer to."""
         name, components = request.path_params["name"], self._document["components"]
         if name not in components["schemas"]:
             raise Refusal(404, "not_found", "no such schema")
