@@ -143,7 +143,7 @@ def _info(arguments: argparse.Namespace) -> int:
 
 
 def _told(found: Info) -> str:
-    counts = ("jobs", "executions", "tasks", "runs", "lines", "events", "unfinished")
+    counts = ("jobs", "executions", "tasks", "runs", "lines", "unfinished")
     rows = {
         "store": str(found.path),
         "size": f"{found.size / 1_000_000:,.1f} MB",

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobtrail.plane.database import SCHEMA_VERSION, StoreError
+from jobtrail.plane.database import StoreError, newest_version, read_version
 from jobtrail.plane.signs import vanished
 
 if TYPE_CHECKING:
@@ -52,12 +52,12 @@ def check_up(path: Path, seconds: float) -> Checkup:
         seconds: for which SQLite may look for damage.
 
     Raises:
-        StoreError: it cannot be read as a database.
+        StoreError: it cannot be read, or is no store.
     """
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=seconds)) as db:
-            version = db.execute("PRAGMA user_version").fetchone()[0]
-            # An older or newer schema may have no such table.
+            version = read_version(db, path)
+            # A newer schema may have no such table.
             ours = db.execute("SELECT count(*) FROM pragma_table_info('tasks') WHERE name = 'recorder'").fetchone()[0]
             held = [row[0] for row in db.execute(_HELD)] if ours else []
             faults = _faults(db, seconds)
@@ -68,7 +68,7 @@ def check_up(path: Path, seconds: float) -> Checkup:
     living = sum(vanished(path, token) is None for token in held)
     size = found.st_size + _size_of(path.with_name(f"{path.name}-wal"))
     mode = found.st_mode & 0o777
-    return Checkup(size, mode, version, SCHEMA_VERSION, living, len(held) - living, faults)
+    return Checkup(size, mode, version, newest_version(), living, len(held) - living, faults)
 
 
 def _faults(db: sqlite3.Connection, seconds: float) -> tuple[str, ...] | None:

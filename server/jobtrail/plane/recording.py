@@ -12,17 +12,17 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
-from jobtrail.plane.shapes import failed_condition, job_defined
 from jobtrail.plane.signs import forget, vanished
-from jobtrail.plane.store import Event, append, append_lines
+from jobtrail.store.rows import Execution, Job, Task, write
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
 
-    from jobtrail.plane.store import Line, Store
+    from jobtrail.plane.store import Store
+    from jobtrail.store.rows import Line
 
-__all__ = ["VANISHED", "CannotJoin", "Ending", "Opening", "Recording", "sweep"]
+__all__ = ["VANISHED", "CannotJoin", "Ending", "Opening", "Recording", "failed_condition", "sweep"]
 
 VANISHED = "recorder vanished"
 TIMEOUT = "timeout"
@@ -30,6 +30,9 @@ _VANISHED_WHY = "the recorder of this task ended without saying how; it was kill
 _NEVER_BEGAN = "the recorder of this task ended before the task began"
 
 Ending = Literal["succeeded", "failed", "cancelled"]
+
+_Owner = tuple[str, str]
+"""A workspace, and the id of an execution in it."""
 
 
 class CannotJoin(Exception):
@@ -77,8 +80,8 @@ class Recording:
         """
         self._store = store
         self._token = token
-        self._job = opening.job
         self.execution = opening.execution
+        self._owner = (store.workspace, opening.execution)
         with store.transaction() as db:
             self.tasks = self._open(db, opening)
 
@@ -95,30 +98,28 @@ class Recording:
             spec: dict[str, Any] = {"parallelism": opening.parallelism}
             if opening.timeout_s:
                 spec["timeout"] = opening.timeout_s
-            created = Event("execution.created", now, self.execution, self._job, "queued", spec)
-            started = Event("execution.status", now, self.execution, self._job, "running")
-            append(db, space, [created, started])
+            made = Execution(opening.job, self.execution, "running", now, now, started_at=now, spec=spec)
+            write(db, space, [made])
         taken = _names(db, row["key"], opening.tasks) if row is not None else _numbered(opening.tasks, 0)
         spec = {"maxRetries": opening.retries}
         if opening.timeout_s:
             spec["timeout"] = f"{opening.timeout_s}s"
-        append(
-            db,
-            space,
-            (Event("task.scheduled", now, name, self.execution, "pending", spec, self._token) for name in taken),
-        )
+        tasks = (Task(self.execution, name, "pending", now, now, spec=spec, recorder=self._token) for name in taken)
+        write(db, space, tasks)
         return taken
 
     def begins(self, task: str, at: int | None = None) -> None:
         """Record that an attempt at a task begins, or began at an earlier moment."""
-        self._store.record([Event("task.status", at or time.time_ns(), task, self.execution, "running")])
+        with self._store.transaction() as db:
+            _change_task(db, self._owner, task, "running", at or time.time_ns())
 
     def tries_again(
         self, task: str, conditions: Sequence[dict[str, str]], output: Iterable[Line], at: int | None = None
     ) -> None:
         """Record that an attempt at a task failed and another will follow; the conditions are those of all so far."""
-        event = Event("task.status", at or time.time_ns(), task, self.execution, "pending", [*conditions])
-        self._store.record([event], lines=output)
+        with self._store.transaction() as db:
+            _change_task(db, self._owner, task, "pending", at or time.time_ns(), conditions)
+            write(db, self._store.workspace, output)
 
     def ends(
         self,
@@ -129,13 +130,19 @@ class Recording:
         at: int | None = None,
     ) -> None:
         """Record how tasks ended; where nothing is left to run, the execution ends with them."""
-        now, space = at or time.time_ns(), self._store.workspace
-        body = [*conditions] or None
+        now = at or time.time_ns()
         with self._store.transaction() as db:
-            append(db, space, (Event("task.status", now, one, self.execution, status, body) for one in tasks))
-            append_lines(db, space, output)
-            # Another recorder may have ended a task of it since, which was written before.
-            _close(db, space, self.execution, max(now, _when_updated(db, space, self.execution)))
+            for task in tasks:
+                _change_task(db, self._owner, task, status, now, conditions)
+            write(db, self._store.workspace, output)
+            _close(db, self._owner)
+
+
+def failed_condition(reason: str, message: str, attempt: int | None = None) -> dict[str, str]:
+    """Return a condition of a task that failed (JobExecutionTaskCondition)."""
+    condition = {"type": "Failed", "state": "failed", "severity": "error", "reason": reason, "message": message}
+    return condition if attempt is None else {**condition, "executionReason": f"attempt {attempt}"}
+
 
 
 def _check_open(db: sqlite3.Connection, row: sqlite3.Row, opening: Opening) -> None:
@@ -180,39 +187,51 @@ def _numbered(wanted: Sequence[str | None], first: int) -> tuple[str, ...]:
 def _define_job(db: sqlite3.Connection, space: str, opening: Opening, now: int) -> None:
     """Make the job, or give it new labels; one that is as it should be is left alone."""
     row = db.execute(
-        "SELECT status, body FROM jobs WHERE workspace = ? AND name = ?", (space, opening.job)
-    ).fetchone()
-    body: dict[str, Any] = {"metadata": {"displayName": opening.title}, "spec": {"enabled": True}}
-    if row is not None:
-        body = json.loads(row["body"])
-    there: dict[str, str] = body["metadata"].get("labels") or {}
-    labels = {**there, **opening.labels}
-    if row is not None and labels == there:
-        return
-    metadata = {**body["metadata"], "labels": labels}
-    status = row["status"] if row is not None else "DEPLOYED"
-    append(
-        db,
-        space,
-        [
-            job_defined(
-                opening.job, now, metadata=metadata, spec=body["spec"], status=status, events=body.get("events", ())
-            )
-        ],
-    )
-
-
-def _close(db: sqlite3.Connection, space: str, execution: str, now: int) -> None:
-    """End an execution none of whose tasks is left to run, by how they ended."""
-    row = db.execute(
-        "SELECT key, job FROM executions WHERE workspace = ? AND id = ? AND ended_at IS NULL", (space, execution)
+        "SELECT created_at, status, body FROM jobs WHERE workspace = ? AND name = ?", (space, opening.job)
     ).fetchone()
     if row is None:
+        metadata = {"displayName": opening.title, "labels": dict(opening.labels)}
+        write(db, space, [Job(opening.job, now, now, metadata=metadata, spec={"enabled": True})])
         return
-    if db.execute("SELECT 1 FROM tasks WHERE execution = ? AND ended_at IS NULL", (row["key"],)).fetchone():
-        return
-    status = _verdict(db, row["key"])
-    append(db, space, [Event("execution.status", now, execution, row["job"], status)])
+    body: dict[str, Any] = json.loads(row["body"])
+    there: dict[str, str] = body["metadata"].get("labels") or {}
+    labels = {**there, **opening.labels}
+    if labels != there:
+        metadata, events = {**body["metadata"], "labels": labels}, body.get("events", ())
+        write(db, space, [Job(opening.job, row["created_at"], now, row["status"], metadata, body["spec"], events)])
+
+
+_CHANGE_TASK = """
+    UPDATE tasks SET
+      status = :status,
+      updated_at = :at,
+      started_at = CASE WHEN :status = 'running' THEN coalesce(started_at, :at) ELSE started_at END,
+      ended_at = CASE WHEN :status IN ('succeeded', 'failed', 'cancelled') THEN :at END,
+      attempts = attempts + (:status = 'running' AND status <> 'running'),
+      conditions = coalesce(:conditions, conditions)
+    WHERE execution = (SELECT key FROM executions WHERE workspace = :workspace AND id = :id) AND name = :name"""
+
+
+def _change_task(
+    db: sqlite3.Connection, owner: _Owner, name: str, status: str, at: int, conditions: Sequence[Any] = ()
+) -> None:
+    """Set a task's status; conditions take the place of those there are, none leave them."""
+    known = json.dumps(conditions, separators=(",", ":")) if conditions else None
+    space, identity = owner
+    values = {"workspace": space, "id": identity, "name": name, "status": status, "at": at, "conditions": known}
+    db.execute(_CHANGE_TASK, values)
+
+
+def _close(db: sqlite3.Connection, owner: _Owner) -> None:
+    """End an execution none of whose tasks is left to run, by how they ended and when it last changed."""
+    row = db.execute(
+        "SELECT key FROM executions WHERE workspace = ? AND id = ? AND ended_at IS NULL"
+        " AND NOT EXISTS (SELECT 1 FROM tasks WHERE execution = key AND ended_at IS NULL)",
+        owner,
+    ).fetchone()
+    if row is not None:
+        ending = "UPDATE executions SET status = ?, ended_at = updated_at WHERE key = ?"
+        db.execute(ending, (_verdict(db, row["key"]), row["key"]))
 
 
 def _verdict(db: sqlite3.Connection, key: int) -> str:
@@ -264,13 +283,6 @@ def _fail_all(db: sqlite3.Connection, store: Store, token: str) -> None:
         when = min(max(last, row["updated_at"]), time.time_ns())
         why = failed_condition(VANISHED, _NEVER_BEGAN if row["status"] == "pending" else _VANISHED_WHY)
         conditions = [*json.loads(row["conditions"] or "[]"), why]
-        append(db, row["workspace"], [Event("task.status", when, row["name"], row["id"], "failed", conditions)])
-    for space, execution in {(row["workspace"], row["id"]) for row in rows}:
-        ended = max(_when_updated(db, space, execution), last)
-        _close(db, space, execution, min(ended, time.time_ns()))
-
-
-def _when_updated(db: sqlite3.Connection, space: str, execution: str) -> int:
-    """Return when an execution last changed."""
-    sql = "SELECT updated_at FROM executions WHERE workspace = ? AND id = ?"
-    return db.execute(sql, (space, execution)).fetchone()[0]
+        _change_task(db, (row["workspace"], row["id"]), row["name"], "failed", when, conditions)
+    for owner in {(row["workspace"], row["id"]) for row in rows}:
+        _close(db, owner)

@@ -1,8 +1,7 @@
 """Upkeep of a store: what it holds, and taking away what has long ended.
 
 A prune is many short transactions, since recorders wait for each of them; stopped between two it leaves a store
-that is whole. First go executions and runs, each together with the event that created it: from then on whatever
-else the log says of them changes nothing, now or in a replay. Then the log is read once and that rest is taken out.
+that is whole. First go executions, with their tasks, and runs; then output whose execution or run is not there.
 """
 
 from __future__ import annotations
@@ -30,43 +29,25 @@ _LONGEST_LOG = 64 * 1024 * 1024
 """Bytes of the write-ahead log, which does not begin anew by itself while others write without end."""
 _LONGEST_REST = 0.1
 _ALWAYS = -(2**63)
+"""A moment before which nothing ended."""
 
 _ENDED = {
-    # Keys are those of the events that created the rows.
     "executions": "SELECT key, tasks FROM executions WHERE key > ? AND ended_at < ? ORDER BY key LIMIT ?",
     "runs": "SELECT seq AS key, 0 AS tasks FROM runs WHERE seq > ? AND ended_at < ? ORDER BY seq LIMIT ?",
 }
 _TAKE = {
     "executions": "DELETE FROM executions WHERE key IN (SELECT value FROM json_each(?)) AND ended_at < ?"
-    " RETURNING key, tasks",
-    "runs": "DELETE FROM runs WHERE seq IN (SELECT value FROM json_each(?)) AND ended_at < ? RETURNING seq, 0",
+    " RETURNING tasks",
+    "runs": "DELETE FROM runs WHERE seq IN (SELECT value FROM json_each(?)) AND ended_at < ? RETURNING 0",
 }
-# What the log says of an execution or run that is not there, or (with a moment) will not be. An event can only
-# have changed what was created before it; so what changes nothing now never will.
-_LEFT = {
-    "events": """
-        SELECT seq FROM events WHERE seq > ?1 AND seq <= ?2 AND CASE
-          WHEN kind IN ('task.scheduled', 'task.status') THEN NOT EXISTS (
-            SELECT 1 FROM executions WHERE workspace = events.workspace AND id = events.parent
-            AND key < events.seq AND (ended_at IS NULL OR ended_at >= ?3)
-          )
-          WHEN kind IN ('execution.status', 'execution.stats') THEN NOT EXISTS (
-            SELECT 1 FROM executions WHERE workspace = events.workspace AND id = events.name
-            AND key < events.seq AND (ended_at IS NULL OR ended_at >= ?3)
-          )
-          WHEN kind = 'run.status' THEN NOT EXISTS (
-            SELECT 1 FROM runs WHERE id = events.name
-            AND seq < events.seq AND (ended_at IS NULL OR ended_at >= ?3)
-          )
-        END""",
-    "lines": """
-        SELECT seq FROM lines WHERE seq > ?1 AND seq <= ?2
-        AND NOT EXISTS (
-          SELECT 1 FROM executions WHERE workspace = lines.workspace AND id = owner
-          AND (ended_at IS NULL OR ended_at >= ?3)
-        )
-        AND NOT EXISTS (SELECT 1 FROM runs WHERE id = owner AND (ended_at IS NULL OR ended_at >= ?3))""",
-}
+# Output between two numbers whose execution or run is not there, or ended before a moment.
+_LEFT = """
+    SELECT seq FROM lines WHERE seq > ?1 AND seq <= ?2
+    AND NOT EXISTS (
+      SELECT 1 FROM executions WHERE workspace = lines.workspace AND id = owner
+      AND (ended_at IS NULL OR ended_at >= ?3)
+    )
+    AND NOT EXISTS (SELECT 1 FROM runs WHERE id = owner AND (ended_at IS NULL OR ended_at >= ?3))"""
 
 
 @dataclass(frozen=True)
@@ -79,7 +60,6 @@ class Info:
         version: of the schema.
         workspaces: their names, in order.
         lines: lines of output.
-        events: in the log that everything but the lines is derived from.
         unfinished: executions and runs that have not ended.
         oldest: when the first execution or run was created, in nanoseconds since 1970; None without any.
         newest: when the last one was.
@@ -94,7 +74,6 @@ class Info:
     tasks: int
     runs: int
     lines: int
-    events: int
     unfinished: int
     oldest: int | None
     newest: int | None
@@ -108,7 +87,6 @@ class Pruned:
     tasks: int = 0
     runs: int = 0
     lines: int = 0
-    events: int = 0
 
     def __add__(self, other: Pruned) -> Pruned:
         return Pruned(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
@@ -131,7 +109,6 @@ def info(store: Store) -> Info:
         tasks=_number(store, "SELECT count(*) FROM tasks"),
         runs=runs,
         lines=_number(store, "SELECT count(*) FROM lines"),
-        events=_number(store, "SELECT count(*) FROM events"),
         unfinished=open_executions + open_runs,
         oldest=min(known, default=None),
         newest=max(known, default=None),
@@ -156,7 +133,7 @@ def _log_size(store: Store) -> int:
 
 
 def prune(store: Store, before: int, *, dry_run: bool = False) -> Pruned:
-    """Take away executions and runs that ended before a moment, with their tasks, events and output.
+    """Take away executions and runs that ended before a moment, with their tasks and output.
 
     What has not ended stays, as do jobs and definitions. The file gets smaller.
 
@@ -178,11 +155,9 @@ def _would_prune(store: Store, before: int) -> Pruned:
         "SELECT count(*), coalesce(sum(tasks), 0) FROM executions WHERE ended_at < ?", (before,)
     )[0]
     runs = store.rows("SELECT count(*) FROM runs WHERE ended_at < ?", (before,))[0][0]
-    left = dict.fromkeys(_LEFT, 0)
-    for table, rows in _LEFT.items():
-        for span in _spans(store, table, BATCH):
-            left[table] += store.rows(f"SELECT count(*) FROM ({rows})", (*span, before))[0][0]  # noqa: S608 # our own
-    return Pruned(executions, tasks, runs, left["lines"], executions + runs + left["events"])
+    count = f"SELECT count(*) FROM ({_LEFT})"  # noqa: S608 # our own
+    lines = sum(store.rows(count, (*span, before))[0][0] for span in _spans(store, BATCH))
+    return Pruned(executions, tasks, runs, lines)
 
 
 def prune_by_steps(store: Store, before: int, batch: int = BATCH) -> Iterator[Pruned]:
@@ -200,22 +175,19 @@ def prune_by_steps(store: Store, before: int, batch: int = BATCH) -> Iterator[Pr
 def _take_ended(store: Store, before: int, batch: int) -> Iterator[Pruned]:
     for table, take in _TAKE.items():
         for keys in _ended(store, table, before, batch):
-            with _pruning(store) as db:
+            with _turn(store) as db:
                 # They are looked at again: one may have begun anew since.
                 gone = db.execute(take, (json.dumps(keys), before)).fetchall()
-                created = json.dumps([key for key, _ in gone])
-                db.execute("DELETE FROM events WHERE seq IN (SELECT value FROM json_each(?))", (created,))
-            yield Pruned(**{table: len(gone), "tasks": sum(tasks for _, tasks in gone), "events": len(gone)})
+            yield Pruned(**{table: len(gone), "tasks": sum(tasks for (tasks,) in gone)})
 
 
 def _take_left(store: Store, batch: int) -> Iterator[Pruned]:
-    for table, left in _LEFT.items():
-        for span in _spans(store, table, batch):
-            # Looked for before the lock is taken: most of the log has nothing to take out.
-            if store.rows(f"SELECT EXISTS ({left})", (*span, _ALWAYS))[0][0]:
-                with _pruning(store) as db:
-                    taken = db.execute(f"DELETE FROM {table} WHERE seq IN ({left})", (*span, _ALWAYS))  # noqa: S608 # our own
-                yield Pruned(**{table: taken.rowcount})
+    for span in _spans(store, batch):
+        # Looked for before the lock is taken: most output stays.
+        if store.rows(f"SELECT EXISTS ({_LEFT})", (*span, _ALWAYS))[0][0]:
+            with _turn(store) as db:
+                taken = db.execute(f"DELETE FROM lines WHERE seq IN ({_LEFT})", (*span, _ALWAYS))  # noqa: S608 # our own
+            yield Pruned(lines=taken.rowcount)
 
 
 def _ended(store: Store, table: str, before: int, batch: int) -> Iterator[list[int]]:
@@ -234,22 +206,13 @@ def _ended(store: Store, table: str, before: int, batch: int) -> Iterator[list[i
         last = rows[-1]["key"]
 
 
-def _spans(store: Store, table: str, batch: int) -> Iterator[tuple[int, int]]:
-    """Yield where `batch` rows of a table begin and end: after the first number, up to the second."""
+def _spans(store: Store, batch: int) -> Iterator[tuple[int, int]]:
+    """Yield where `batch` lines begin and end: after the first number, up to the second."""
     after = 0
-    end = f"SELECT max(seq) FROM (SELECT seq FROM {table} WHERE seq > ? ORDER BY seq LIMIT ?)"  # noqa: S608 # our own
+    end = "SELECT max(seq) FROM (SELECT seq FROM lines WHERE seq > ? ORDER BY seq LIMIT ?)"
     while (last := store.rows(end, (after, batch))[0][0]) is not None:
         yield after, last
         after = last
-
-
-@contextmanager
-def _pruning(store: Store) -> Generator[sqlite3.Connection]:
-    """Hold the write lock with leave to delete events, which ends with it."""
-    with _turn(store) as db:
-        db.execute("INSERT INTO meta VALUES ('pruning', '1')")
-        yield db
-        db.execute("DELETE FROM meta WHERE key = 'pruning'")
 
 
 @contextmanager
@@ -266,10 +229,6 @@ def _turn(store: Store) -> Generator[sqlite3.Connection]:
 def _give_back(store: Store, pages: int) -> None:
     """Give free pages back to the file system, and shorten the write-ahead log."""
     try:
-        if not _number(store, "PRAGMA auto_vacuum"):
-            # A file of the first version was made without; this once, it is written anew.
-            store.rows("PRAGMA auto_vacuum = INCREMENTAL")
-            store.rows("VACUUM")
         for done in range(0, free := _number(store, "PRAGMA freelist_count"), pages):
             with _turn(store) as db:
                 for _ in range(min(pages, free - done)):

@@ -16,7 +16,8 @@ import anyio.to_thread
 
 from jobtrail.plane.recording import CannotJoin, Opening, Recording
 from jobtrail.plane.signs import Sign
-from jobtrail.plane.store import Line, Store, StoreError
+from jobtrail.plane.store import Store, StoreError
+from jobtrail.store.rows import Line
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

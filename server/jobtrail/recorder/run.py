@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from jobtrail.plane.shapes import failed_condition
+from jobtrail.plane.recording import failed_condition
 from jobtrail.recorder.child import Attempt, Ended, Stop, run_child
 from jobtrail.recorder.notes import Notes
 from jobtrail.recorder.orders import Order, Outcome, Piece
