@@ -32,7 +32,7 @@ def wire_job(row: Row) -> dict[str, Any]:
         "createdAt": moment(row["created_at"]),
         "updatedAt": moment(row["updated_at"]),
     }
-    return {"metadata": metadata, "spec": spec, "status": row["status"], "events": body.get("events", [])}
+    return {"metadata": metadata, "spec": spec, "status": row["status"], "events": []}
 
 
 def wire_execution(row: Row) -> dict[str, Any]:
@@ -50,7 +50,7 @@ def wire_execution(row: Row) -> dict[str, Any]:
         "completedAt": moment(row["ended_at"]),
     }
     stats = {name: row[name] for name in ("total", "success", "failure", "running", "cancelled", "retried")}
-    return {"metadata": _present(metadata, row), "spec": spec, "stats": stats, "status": row["status"]}
+    return {"metadata": _present(metadata), "spec": spec, "stats": stats, "status": row["status"]}
 
 
 def wire_task(row: Row) -> dict[str, Any]:
@@ -65,14 +65,12 @@ def wire_task(row: Row) -> dict[str, Any]:
         "completedAt": moment(row["ended_at"]),
     }
     return {
-        "metadata": _present(metadata, row),
-        "spec": json.loads(row["spec"] or "{}"),
+        "metadata": _present(metadata),
+        "spec": json.loads(row["spec"]),
         "status": row["status"],
-        "conditions": json.loads(row["conditions"] or "[]"),
+        "conditions": json.loads(row["conditions"]),
     }
 
 
-def _present(fields: dict[str, Any], row: Row) -> dict[str, Any]:
-    """Return metadata without what is unknown, and with what else another system told of it."""
-    known = {name: value for name, value in fields.items() if value is not None}
-    return {**known, **json.loads(row["metadata"])} if row["metadata"] else known
+def _present(fields: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}

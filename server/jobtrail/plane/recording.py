@@ -144,7 +144,6 @@ def failed_condition(reason: str, message: str, attempt: int | None = None) -> d
     return condition if attempt is None else {**condition, "executionReason": f"attempt {attempt}"}
 
 
-
 def _check_open(db: sqlite3.Connection, row: sqlite3.Row, opening: Opening) -> None:
     if row["job"] != opening.job:
         raise CannotJoin(
@@ -197,8 +196,8 @@ def _define_job(db: sqlite3.Connection, space: str, opening: Opening, now: int) 
     there: dict[str, str] = body["metadata"].get("labels") or {}
     labels = {**there, **opening.labels}
     if labels != there:
-        metadata, events = {**body["metadata"], "labels": labels}, body.get("events", ())
-        write(db, space, [Job(opening.job, row["created_at"], now, row["status"], metadata, body["spec"], events)])
+        metadata = {**body["metadata"], "labels": labels}
+        write(db, space, [Job(opening.job, row["created_at"], now, row["status"], metadata, body["spec"])])
 
 
 _CHANGE_TASK = """
@@ -282,7 +281,7 @@ def _fail_all(db: sqlite3.Connection, store: Store, token: str) -> None:
         # Not before the last that is known of it, and not after now.
         when = min(max(last, row["updated_at"]), time.time_ns())
         why = failed_condition(VANISHED, _NEVER_BEGAN if row["status"] == "pending" else _VANISHED_WHY)
-        conditions = [*json.loads(row["conditions"] or "[]"), why]
+        conditions = [*json.loads(row["conditions"]), why]
         _change_task(db, (row["workspace"], row["id"]), row["name"], "failed", when, conditions)
     for owner in {(row["workspace"], row["id"]) for row in rows}:
         _close(db, owner)

@@ -9,24 +9,38 @@ from __future__ import annotations
 
 import hashlib
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from itertools import chain
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jobtrail.plane.sample_data import BATCH_JOBS, MINUTE
-from jobtrail.plane.sample_runs import output, scheduled
+from jobtrail.plane.sample_runs import list_scheduled
 from jobtrail.plane.sample_schedule import EPOCH, SECOND, chance_of, schedule
-from jobtrail.plane.shapes import job_defined
-from jobtrail.plane.store import Event, Line
+from jobtrail.store.rows import Execution, Job, Line, Task
+from jobtrail.times import to_nanoseconds
 
 if TYPE_CHECKING:
     import random
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterator, Sequence
 
     from jobtrail.plane.sample_data import BatchJob, Cause
     from jobtrail.plane.store import Store
+    from jobtrail.store.rows import Record
 
 __all__ = ["fill"]
 
 _LOST_TASKS = 4
+_ENDED = frozenset({"succeeded", "failed", "cancelled", "timeout"})
+
+
+class _Step(NamedTuple):
+    """When an execution or task takes a status; the conditions are those of a task so far."""
+
+    at: datetime
+    status: str
+    conditions: Sequence[dict[str, str]] = ()
+
+
+_Steps = list[_Step]
 
 
 def fill(store: Store, now: datetime) -> None:
@@ -34,37 +48,18 @@ def fill(store: Store, now: datetime) -> None:
     store.set_meta("sample", "1")
     # No secret, so that a cursor of the sample goes on after a restart.
     store.set_meta("cursor_key", hashlib.sha256(b"sample").hexdigest())
-    said: list[Line] = []
-    # The list is full by the time that lines are recorded, which is after the events.
-    store.record(_heard(_history(now), said), lines=(line for part in (output(now), said) for line in part))
+    store.record(chain(_list_batch_jobs(now), list_scheduled(now)))
 
 
-def _heard(events: Iterable[Event], said: list[Line]) -> Iterator[Event]:
-    """Yield events, and keep what failed tasks printed: each attempt, and why it failed."""
-    for event in events:
-        if event.kind == "task.status" and event.status == "failed":
-            for condition in event.body:
-                said.append(
-                    Line(event.at, event.parent, event.name, "stdout", f"{condition['executionReason']} began")
-                )
-                said.append(Line(event.at, event.parent, event.name, "stderr", condition["message"]))
-        yield event
-
-
-def _history(now: datetime) -> Iterator[Event]:
+def _list_batch_jobs(now: datetime) -> Iterator[Record]:
+    """Yield jobs, executions, tasks and what failed tasks printed."""
     for job in BATCH_JOBS:
-        yield _definition(job)
+        yield _describe_job(job)
         for at in schedule(job.every, job.at, job.keep, now):
-            # What has not happened yet is left out, which is all that makes things run or wait.
-            yield from _until(now, _execution(job, at))
-    yield from scheduled(now)
+            yield from _list_execution(job, at, now)
 
 
-def _until(now: datetime, events: Iterable[Event]) -> Iterator[Event]:
-    return (event for event in events if isinstance(event.at, datetime) and event.at <= now)
-
-
-def _definition(job: BatchJob) -> Event:
+def _describe_job(job: BatchJob) -> Job:
     runtime = {
         "envs": [
             {"name": "LOG_LEVEL", "value": "info", "secret": False},
@@ -84,75 +79,98 @@ def _definition(job: BatchJob) -> Event:
         "runtime": runtime,
         "triggers": triggers if job.schedule else [],
     }
-    created = EPOCH + timedelta(days=chance_of("created", job.name).randrange(600), seconds=7)
+    created = to_nanoseconds(EPOCH + timedelta(days=chance_of("created", job.name).randrange(600), seconds=7))
     metadata = {"displayName": job.title, "labels": labels, "createdBy": "sample"}
-    return job_defined(job.name, created, metadata=metadata, spec=spec, status=job.deployment)
+    return Job(job.name, created, created, job.deployment, metadata, spec)
 
 
-def _execution(job: BatchJob, at: datetime) -> list[Event]:
-    """Return all that one execution ever does, in order of time."""
+def _list_execution(job: BatchJob, at: datetime, now: datetime) -> Iterator[Record]:
+    """Yield an execution as it is by now, its tasks, and what those that failed printed."""
     chance = chance_of(job.name, at)
     identity = f"exec-{chance.randrange(16**12):012x}"
     spec: dict[str, Any] = {"parallelism": job.parallelism, "timeout": 3600}
     if chance.random() < 0.2:  # noqa: PLR2004 # one in five is started by hand, with other settings
         spec["envOverride"] = {"BATCH_SIZE": "500"}
     start = at + (70 * MINUTE if job.habit == "slow_start" else chance.uniform(2, 25) * SECOND)
-    events = [
-        Event("execution.created", at, identity, job.name, "queued", spec),
-        Event("execution.status", at + (start - at) / 2, identity, job.name, "pending"),
-        Event("execution.status", start, identity, job.name, "running"),
-    ]
-    tasks, end, status = _tasks(job, identity, at, start, chance)
+    steps = [_Step(at, "queued"), _Step(at + (start - at) / 2, "pending"), _Step(start, "running")]
+    tasks, end, status = _plan_tasks(job, at, start, chance)
     if job.habit == "superseded" and job.every is not None:
         # The next preview supersedes this one, and the cancellation takes its time.
-        events.append(Event("execution.status", at + job.every, identity, job.name, "cancelling"))
+        steps.append(_Step(at + job.every, "cancelling"))
         end, status = at + 2 * job.every + 2 * MINUTE, "cancelled"
-    events.append(Event("execution.status", end, identity, job.name, status))
-    return sorted([*events, *tasks], key=lambda event: event.at)
+    steps = _cut([*steps, _Step(end, status)], now)
+    yield Execution(job.name, identity, steps[-1].status, *_read_times(steps), spec=spec)
+    tasks = [_cut(task, now) for task in tasks]
+    yield from (_make_task(identity, number, task) for number, task in enumerate(tasks))
+    for number, task in enumerate(tasks):
+        if task[-1].status == "failed":
+            yield from _list_output(identity, f"task-{number}", task[-1])
 
 
-def _tasks(
-    job: BatchJob, execution: str, at: datetime, start: datetime, chance: random.Random
-) -> tuple[list[Event], datetime, str]:
-    """Return the events of an execution's tasks, when the last one ends, and what that makes of it."""
+def _cut(steps: _Steps, now: datetime) -> _Steps:
+    """Leave out what has not happened yet, which is all that makes things run or wait."""
+    return [step for step in steps if step.at <= now]
+
+
+def _read_times(steps: _Steps) -> tuple[int, int, int | None, int | None]:
+    """Return when something was created, last changed, first started, and ended."""
+    began = next((to_nanoseconds(step.at) for step in steps if step.status == "running"), None)
+    last = to_nanoseconds(steps[-1].at)
+    return to_nanoseconds(steps[0].at), last, began, last if steps[-1].status in _ENDED else None
+
+
+def _make_task(execution: str, number: int, steps: _Steps) -> Task:
+    return Task(
+        execution,
+        f"task-{number}",
+        steps[-1].status,
+        *_read_times(steps),
+        attempts=sum(step.status == "running" for step in steps),
+        spec={"maxRetries": 2, "timeout": "30m"},
+        conditions=next((step.conditions for step in reversed(steps) if step.conditions), ()),
+    )
+
+
+def _list_output(execution: str, task: str, failed: _Step) -> Iterator[Line]:
+    """Yield what a failed task printed: each attempt, and why it failed."""
+    at = to_nanoseconds(failed.at)
+    for condition in failed.conditions:
+        yield Line(at, execution, task, "stdout", f"{condition['executionReason']} began")
+        yield Line(at, execution, task, "stderr", condition["message"])
+
+
+def _plan_tasks(
+    job: BatchJob, at: datetime, start: datetime, chance: random.Random
+) -> tuple[list[_Steps], datetime, str]:
+    """Return the steps of each task of an execution, when the last one ends, and what that makes of the execution."""
     lanes = [start] * min(job.parallelism, job.tasks)
     bad = _badly(job, at, chance)
-    events: list[Event] = []
+    tasks: list[_Steps] = []
     failed = False
-    spec = {"maxRetries": 2, "timeout": "30m"}
     for number in range(job.tasks):
-        name = f"task-{number}"
         lane = number % len(lanes)
         begin = lanes[lane]
         length = job.length * chance.uniform(0.5, 1.5)
         fails = number in bad
-        mine = [
-            Event("task.scheduled", at, name, execution, "pending", spec),
-            Event("task.status", begin, name, execution, "running"),
-        ]
+        steps = [_Step(at, "pending"), _Step(begin, "running")]
         if fails or chance.random() < 0.01:  # noqa: PLR2004 # a rare retry that helps
             # Each attempt gets about as far as the last one.
             condition = _condition(bad.get(number, job.causes[0]), begin, chance)
             begin += length
-            mine.append(Event("task.status", begin, name, execution, "pending", [condition]))
+            steps.append(_Step(begin, "pending", [condition]))
             begin += 5 * SECOND
-            mine.append(Event("task.status", begin, name, execution, "running"))
+            steps.append(_Step(begin, "running"))
         ended = begin + length
         status = "failed" if fails else "succeeded"
-        conditions = [_condition(bad[number], ended, chance, attempt) for attempt in (1, 2)] if fails else None
+        conditions = [_condition(bad[number], ended, chance, attempt) for attempt in (1, 2)] if fails else []
         if job.habit == "superseded" and job.every is not None and ended > at + job.every:
-            ended, status, conditions = at + job.every + chance.uniform(1, 60) * SECOND, "cancelled", None
+            ended, status, conditions = at + job.every + chance.uniform(1, 60) * SECOND, "cancelled", []
         failed = failed or status == "failed"
         # A task that is cancelled does not get as far as its retry.
-        events += [event for event in mine if event.at < ended]
-        events.append(Event("task.status", ended, name, execution, status, conditions))
+        tasks.append([*(step for step in steps if step.at < ended), _Step(ended, status, conditions)])
         lanes[lane] = ended
     timed_out = job.habit == "capped" and failed
-    return (
-        events,
-        max(lanes, default=start) + SECOND,
-        "timeout" if timed_out else "failed" if failed else "succeeded",
-    )
+    return tasks, max(lanes, default=start) + SECOND, "timeout" if timed_out else "failed" if failed else "succeeded"
 
 
 def _badly(job: BatchJob, at: datetime, chance: random.Random) -> dict[int, Cause]:

@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.plane.sample_data import DAY, HOUR
 from jobtrail.plane.sample_schedule import EPOCH, SECOND, chance_of, schedule
 from jobtrail.plane.sample_tasks import SCHEDULED
-from jobtrail.plane.store import Event, Line
+from jobtrail.store.rows import Definition, Line, Run
+from jobtrail.times import to_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from jobtrail.plane.sample_tasks import Printed, Scheduled
 
-__all__ = ["output", "scheduled"]
+__all__ = ["list_scheduled"]
 
 _KEEP_RUNS = 14 * DAY
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -35,12 +36,16 @@ class _Run:
     code: int
     body: dict[str, Any]
 
-    def events(self) -> Iterator[Event]:
-        yield Event("run.created", self.created, self.id, self.task.name, body=self.body)
-        if self.reason != "skipped":
-            yield Event("run.status", self.begun, self.id, self.task.name, "running")
-        end = {"end_reason": self.reason, "exit_code": self.code}
-        yield Event("run.status", self.ended, self.id, self.task.name, "ended", end)
+    def as_of(self, now: datetime) -> Run:
+        """Return it as it is by now."""
+        ended, begun = self.ended <= now, self.begun <= now and self.reason != "skipped"
+        run = Run(self.id, self.task.name, "pending", to_nanoseconds(self.created), body=self.body)
+        if begun:
+            run = replace(run, status="running", started_at=to_nanoseconds(self.begun))
+        if ended:
+            end = to_nanoseconds(self.ended)
+            run = replace(run, status="ended", ended_at=end, end_reason=self.reason, exit_code=self.code)
+        return run
 
     def output(self) -> Iterator[Line]:
         if self.reason == "skipped":
@@ -56,27 +61,17 @@ class _Run:
                 hex=f"{mine.randrange(16**10):010x}",
                 date=f"{self.created:%Y-%m-%d}",
             )
-            yield Line(at, self.id, "", stream, words)
+            yield Line(to_nanoseconds(at), self.id, "", stream, words)
 
 
-def scheduled(now: datetime) -> Iterator[Event]:
-    """Yield what happened up to now on the RunWisp side."""
+def list_scheduled(now: datetime) -> Iterator[Definition | Run | Line]:
+    """Yield definitions, the runs that were created up to now, and what they printed."""
+    until = to_nanoseconds(now)
     for task in SCHEDULED:
-        yield Event("definition", now, task.name, body=_definition(task, now))
-        for run in _kept(task, now):
-            yield from (event for event in run.events() if isinstance(event.at, datetime) and event.at <= now)
-
-
-def output(now: datetime) -> Iterator[Line]:
-    """Yield what its runs printed up to now."""
-    for task in SCHEDULED:
-        for run in _kept(task, now):
-            yield from (line for line in run.output() if isinstance(line.at, datetime) and line.at <= now)
-
-
-def _kept(task: Scheduled, now: datetime) -> Iterator[_Run]:
-    for at in schedule(task.every, task.at, _KEEP_RUNS, now):
-        yield from _runs(task, at)
+        yield Definition(task.name, _definition(task, now))
+        runs = [run for at in schedule(task.every, task.at, _KEEP_RUNS, now) for run in _runs(task, at)]
+        yield from (run.as_of(now) for run in runs if run.created <= now)
+        yield from (line for run in runs for line in run.output() if line.at <= until)
 
 
 def _definition(task: Scheduled, now: datetime) -> dict[str, Any]:

@@ -26,6 +26,7 @@ _CHUNK = 1000
 Key = tuple[int | str, int | str]
 """Where a page ended: the sort key of its last row, and what breaks ties."""
 
+
 @dataclass(frozen=True)
 class Query:
     """A page of a Blaxel list: order, what to search for, where to go on, how many."""

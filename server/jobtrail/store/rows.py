@@ -24,8 +24,6 @@ class Job:
         status: the deployment status.
         metadata: what its metadata holds besides name and times (`displayName`, `labels`, …).
         spec: as the documents have it (Job.spec).
-        events: as the documents have them (Job.events).
-        placeholder: whether no more than its name is known.
     """
 
     name: str
@@ -34,17 +32,11 @@ class Job:
     status: str = "DEPLOYED"
     metadata: Mapping[str, Any] = field(default_factory=Json)
     spec: Mapping[str, Any] = field(default_factory=Json)
-    events: Sequence[Mapping[str, Any]] = ()
-    placeholder: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Execution:
-    """An execution of a batch job; its counts follow from its tasks.
-
-    Attributes:
-        metadata: what else its metadata holds, where another system told it.
-    """
+    """An execution of a batch job; its counts follow from its tasks."""
 
     job: str
     id: str
@@ -54,7 +46,6 @@ class Execution:
     started_at: int | None = None
     ended_at: int | None = None
     spec: Mapping[str, Any] = field(default_factory=Json)
-    metadata: Mapping[str, Any] = field(default_factory=Json)
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +57,6 @@ class Task:
         started_at: when its first attempt began.
         ended_at: when its last attempt ended.
         attempts: how many began.
-        metadata: as for an execution.
         recorder: who runs it, where that is a recorder of this machine.
     """
 
@@ -80,7 +70,6 @@ class Task:
     attempts: int = 0
     spec: Mapping[str, Any] = field(default_factory=Json)
     conditions: Sequence[Mapping[str, Any]] = ()
-    metadata: Mapping[str, Any] = field(default_factory=Json)
     recorder: str | None = None
 
 
@@ -168,91 +157,91 @@ def _dump(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _dump_any(value: Mapping[str, Any] | Sequence[Any]) -> str | None:
-    """Return JSON, or null for what is empty."""
-    return _dump(value) if value else None
-
-
-def _job(workspace: str, one: Job) -> tuple[Any, ...]:
+def _encode_job(workspace: str, one: Job) -> tuple[Any, ...]:
     labels: Mapping[str, str] = one.metadata.get("labels") or {}
     # Apart from each other: a search is for a part of one of them.
     searched = (one.name, one.metadata.get("displayName") or "", *labels, *labels.values())
     # A column of its own, which has no room for half a surrogate pair.
     search = "\n".join(map(str, searched)).lower().encode(errors="replace").decode()
-    body = {"metadata": one.metadata, "spec": one.spec, "events": one.events, "placeholder": one.placeholder}
-    kept = {name: value for name, value in body.items() if value or name in {"metadata", "spec"}}
-    return (workspace, one.name, one.created_at, one.updated_at, one.status, search, _dump(kept))
+    body = _dump({"metadata": one.metadata, "spec": one.spec})
+    return (workspace, one.name, one.created_at, one.updated_at, one.status, search, body)
 
 
-def _execution(workspace: str, one: Execution) -> tuple[Any, ...]:
+def _encode_execution(workspace: str, one: Execution) -> tuple[Any, ...]:
     return (
         workspace, one.job, one.id, one.created_at, one.updated_at, one.started_at, one.ended_at, one.status,
-        _dump(one.spec), _dump_any(one.metadata),
+        _dump(one.spec),
     )  # fmt: skip
 
 
-def _task(workspace: str, one: Task) -> tuple[Any, ...]:
+def _encode_task(workspace: str, one: Task) -> tuple[Any, ...]:
     return (
         one.name, one.created_at, one.updated_at, one.started_at, one.ended_at, one.attempts, one.status,
-        _dump(one.spec), _dump_any(one.conditions), _dump_any(one.metadata), one.recorder, workspace, one.execution,
+        _dump(one.spec), _dump(one.conditions), one.recorder, workspace, one.execution,
     )  # fmt: skip
 
 
-def _stats(workspace: str, one: Stats) -> tuple[Any, ...]:
+def _encode_stats(workspace: str, one: Stats) -> tuple[Any, ...]:
     counts = (one.total, one.success, one.failure, one.running, one.cancelled, one.retried)
     return (*counts, one.updated_at, workspace, one.execution)
 
 
-def _run(_workspace: str, one: Run) -> tuple[Any, ...]:
+def _encode_run(_workspace: str, one: Run) -> tuple[Any, ...]:
     return (
         one.id, one.task, one.created_at, one.started_at, one.ended_at, one.status, one.end_reason, one.exit_code,
         _dump(one.body),
     )  # fmt: skip
 
 
+def _encode_definition(_workspace: str, one: Definition) -> tuple[Any, ...]:
+    return (one.name, _dump(one.body))
+
+
+def _encode_line(workspace: str, one: Line) -> tuple[Any, ...]:
+    return (workspace, one.owner, one.task, one.at, one.stream, one.text)
+
+
+_WRITE_JOB = """
+    INSERT INTO jobs (workspace, name, created_at, updated_at, status, search, body) VALUES (?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (workspace, name) DO UPDATE SET
+      created_at = excluded.created_at, updated_at = excluded.updated_at, status = excluded.status,
+      search = excluded.search, body = excluded.body"""
+_WRITE_EXECUTION = """
+    INSERT INTO executions (workspace, job, id, created_at, updated_at, started_at, ended_at, status, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (workspace, job, id) DO UPDATE SET
+      created_at = excluded.created_at, updated_at = excluded.updated_at, started_at = excluded.started_at,
+      ended_at = excluded.ended_at, status = excluded.status, body = excluded.body"""
+_WRITE_TASK = """
+    INSERT INTO tasks (
+      execution, position, name, created_at, updated_at, started_at, ended_at, attempts, status, spec, conditions,
+      recorder
+    )
+    SELECT key, tasks, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM executions WHERE workspace = ? AND id = ?
+    ON CONFLICT (execution, name) DO UPDATE SET
+      created_at = excluded.created_at, updated_at = excluded.updated_at, started_at = excluded.started_at,
+      ended_at = excluded.ended_at, attempts = excluded.attempts, status = excluded.status, spec = excluded.spec,
+      conditions = excluded.conditions, recorder = excluded.recorder"""
+_WRITE_STATS = """
+    UPDATE executions SET
+      total = ?, success = ?, failure = ?, running = ?, cancelled = ?, retried = ?, updated_at = ?
+    WHERE workspace = ? AND id = ?"""
+_WRITE_DEFINITION = "INSERT INTO definitions VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body"
+_WRITE_RUN = """
+    INSERT INTO runs (id, task, created_at, started_at, ended_at, status, end_reason, exit_code, body)
+    VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+    ON CONFLICT (id) DO UPDATE SET
+      created_at = excluded.created_at, started_at = excluded.started_at, ended_at = excluded.ended_at,
+      status = excluded.status, end_reason = excluded.end_reason, exit_code = excluded.exit_code,
+      body = excluded.body"""
+_WRITE_LINE = "INSERT INTO lines (workspace, owner, task, at, stream, text) VALUES (?, ?, ?, ?, ?, ?)"
+
 _WRITES: dict[type[Record], tuple[str, Callable[[str, Any], tuple[Any, ...]]]] = {
-    Job: (
-        "INSERT INTO jobs (workspace, name, created_at, updated_at, status, search, body)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?) ON CONFLICT (workspace, name) DO UPDATE SET created_at = excluded.created_at,"
-        " updated_at = excluded.updated_at, status = excluded.status, search = excluded.search, body = excluded.body",
-        _job,
-    ),
-    Execution: (
-        "INSERT INTO executions"
-        " (workspace, job, id, created_at, updated_at, started_at, ended_at, status, body, metadata)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (workspace, job, id) DO UPDATE SET"
-        " created_at = excluded.created_at, updated_at = excluded.updated_at, started_at = excluded.started_at,"
-        " ended_at = excluded.ended_at, status = excluded.status, body = excluded.body, metadata = excluded.metadata",
-        _execution,
-    ),
-    Task: (
-        "INSERT INTO tasks (execution, position, name, created_at, updated_at, started_at, ended_at, attempts, status,"
-        " spec, conditions, metadata, recorder)"
-        " SELECT key, tasks, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ? FROM executions WHERE workspace = ? AND id = ?"
-        " ON CONFLICT (execution, name) DO UPDATE SET created_at = excluded.created_at,"
-        " updated_at = excluded.updated_at, started_at = excluded.started_at, ended_at = excluded.ended_at,"
-        " attempts = excluded.attempts, status = excluded.status, spec = excluded.spec,"
-        " conditions = excluded.conditions, metadata = excluded.metadata, recorder = excluded.recorder",
-        _task,
-    ),
-    Stats: (
-        "UPDATE executions SET total = ?, success = ?, failure = ?, running = ?, cancelled = ?, retried = ?,"
-        " updated_at = ? WHERE workspace = ? AND id = ?",
-        _stats,
-    ),
-    Definition: (
-        "INSERT INTO definitions VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET body = excluded.body",
-        lambda _workspace, one: (one.name, _dump(one.body)),
-    ),
-    Run: (
-        "INSERT INTO runs (id, task, created_at, started_at, ended_at, status, end_reason, exit_code, body)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (id) DO UPDATE SET created_at = excluded.created_at,"
-        " started_at = excluded.started_at, ended_at = excluded.ended_at, status = excluded.status,"
-        " end_reason = excluded.end_reason, exit_code = excluded.exit_code, body = excluded.body",
-        _run,
-    ),
-    Line: (
-        "INSERT INTO lines (workspace, owner, task, at, stream, text) VALUES (?, ?, ?, ?, ?, ?)",
-        lambda workspace, one: (workspace, one.owner, one.task, one.at, one.stream, one.text),
-    ),
+    Job: (_WRITE_JOB, _encode_job),
+    Execution: (_WRITE_EXECUTION, _encode_execution),
+    Task: (_WRITE_TASK, _encode_task),
+    Stats: (_WRITE_STATS, _encode_stats),
+    Definition: (_WRITE_DEFINITION, _encode_definition),
+    Run: (_WRITE_RUN, _encode_run),
+    Line: (_WRITE_LINE, _encode_line),
 }

@@ -11,7 +11,7 @@ CREATE TABLE jobs (
   updated_at INTEGER NOT NULL,
   status     TEXT NOT NULL,
   search     TEXT NOT NULL,    -- name, display name, label keys and values, in lower case
-  body       TEXT NOT NULL,    -- JSON: metadata, spec and events, as the documents have them
+  body       TEXT NOT NULL,    -- JSON: metadata and spec, as the documents have them
   PRIMARY KEY (workspace, name)
 ) WITHOUT ROWID;
 CREATE INDEX jobs_by_time ON jobs (workspace, created_at, name);
@@ -27,7 +27,6 @@ CREATE TABLE executions (
   ended_at   INTEGER,
   status     TEXT NOT NULL,
   body       TEXT NOT NULL,              -- JSON: its spec
-  metadata   TEXT,                       -- JSON: what else its metadata holds, where another system told it
   tasks      INTEGER NOT NULL DEFAULT 0, -- rows of tasks; an import may count more than it lists
   total      INTEGER NOT NULL DEFAULT 0,
   success    INTEGER NOT NULL DEFAULT 0,
@@ -60,8 +59,7 @@ CREATE TABLE tasks (
   attempts   INTEGER NOT NULL,           -- that began
   status     TEXT NOT NULL,
   spec       TEXT NOT NULL,              -- JSON
-  conditions TEXT,                       -- JSON
-  metadata   TEXT,                       -- JSON, as for an execution
+  conditions TEXT NOT NULL,              -- JSON
   recorder   TEXT,                       -- who runs it, where that is a recorder of this machine
   PRIMARY KEY (execution, name)
 ) WITHOUT ROWID;
