@@ -24,7 +24,7 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
 __all__ = [
     "Daemon",

@@ -1,4 +1,4 @@
-"""What Jobtrail relies on in RunWisp 1.0.1, shown on a real daemon: the table that the plane is held to, and its log-in."""
+"""What Jobtrail relies on in RunWisp 1.0.1, shown on a real daemon: the plane's table, and its log-in."""
 
 from __future__ import annotations
 

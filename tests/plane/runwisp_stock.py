@@ -5,7 +5,7 @@ from __future__ import annotations
 from jobtrail.plane import Store
 from jobtrail.store.rows import Definition, Line, Run
 
-__all__ = ["DEFINITION", "ENDINGS", "FAILURES", "PRINTED", "RUNS", "TRIGGERS", "WORDED", "stocked_runs", "took", "ulid"]
+__all__ = ["DEFINITION", "FAILURES", "PRINTED", "RUNS", "WORDED", "stocked_runs", "took", "ulid"]
 
 SECOND = 1_000_000_000
 START = 1_793_491_200 * SECOND
@@ -67,7 +67,7 @@ RUNS = (
 def stocked_runs() -> Store:
     """Return a store with all of it; the output is of run 2."""
     store = Store(None)
-    store.record([Definition("printing", DEFINITION), *(Definition(name, {}) for name in ("worded", "tied", "never"))])
-    store.record(RUNS)
+    store.record(Definition(name, {}) for name in ("worded", "tied", "never"))
+    store.record([Definition("printing", DEFINITION), *RUNS])
     store.record(Line(START, ulid(2), "", stream, text) for stream, text in PRINTED)
     return store

@@ -1,4 +1,4 @@
-"""Requests in the dialect of RunWisp 1.0.1, and what is answered over the stock: by the plane, and by a real daemon."""
+"""Requests in the dialect of RunWisp 1.0.1, and what the plane and a real daemon answer over the same runs."""
 
 from __future__ import annotations
 

@@ -244,7 +244,8 @@ async def test_a_log_is_of_its_run_alone_and_final_once_that_has_ended() -> None
     with closing(Store(None)) as store:
         store.record([Run(ulid(0), "t", "ended", 0, end_reason="failed"), Run(ulid(1), "t", "running", 0)])
         lines = [Line(0, ulid(0), "", "stdout", f"entry {number}") for number in range(2500)]
-        store.record([*lines, Line(1_500_000_000, ulid(0), "", "stderr", "last"), Line(1, ulid(1), "a task", "stdout", "x")])
+        lines += [Line(1_500_000_000, ulid(0), "", "stderr", "last"), Line(1, ulid(1), "a task", "stdout", "x")]
+        store.record(lines)
         async with client_of(store, "/api") as client:
             ended, running = [(await client.get(f"/runs/{ulid(number)}/log")).json() for number in (0, 1)]
     assert ended.pop("lines")[998:] == [

@@ -85,7 +85,7 @@ def read_runs_query(request: Request) -> RunQuery:
     )
 
 
-def read_whole(request: Request, name: str, default: int, *, least: int = -_LARGEST, most: int = _LARGEST) -> int:
+def read_whole(request: Request, name: str, default: int, *, least: int = -_LARGEST - 1, most: int = _LARGEST) -> int:
     """Read a whole number.
 
     Raises:
