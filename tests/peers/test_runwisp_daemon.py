@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import closing
+from dataclasses import replace
 from typing import TYPE_CHECKING, NamedTuple
 
 import httpx2
@@ -62,36 +63,34 @@ def stocked(runwisp_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> I
     with Daemon(runwisp_binary, home) as daemon:
         # While it runs: a daemon that starts ends the runs that it finds under way.
         insert_runs(daemon.db, map(row_of, RUNS))
-        insert_runs(daemon.db, [row_of(RUNS[0], id=ulid(90), deleted_at="2026-11-01 00:00:00+00:00")])
+        insert_runs(daemon.db, [replace(row_of(RUNS[0]), id=ulid(90), deleted_at=store_time(RUNS[0].created_at))])
         printed = daemon.trigger("printing")["id"]
         transport = httpx2.HTTPTransport(uds=str(daemon.socket))
         with closing(httpx2.Client(transport=transport, base_url="http://runwisp/api")) as client:
             yield Stocked(client, printed)
 
 
-def row_of(run: Run, **changed: str) -> RunRow:
+def row_of(run: Run) -> RunRow:
     """Return a run as the daemon stores it."""
+    return RunRow(
+        id=run.id,
+        task_name=run.task,
+        created_at=store_time(run.created_at),
+        started_at=store_time(run.started_at) if run.started_at is not None else None,
+        ended_at=store_time(run.ended_at) if run.ended_at is not None else None,
+        status=run.status,
+        end_reason=run.end_reason,
+        exit_code=run.exit_code,
+        triggered_by=run.body["triggered_by"],
+        is_failure=int(run.body["is_failure"]),
+        retry_attempt=run.body.get("retry_attempt", 0),
+        retry_of_run_id=run.body.get("retry_of_run_id"),
+        instance_index=run.body.get("replica_index", 0),
+    )
 
-    def text(nanoseconds: int | None) -> str | None:
-        stored = None if nanoseconds is None else format_nanoseconds(nanoseconds)
-        return stored and stored.replace("T", " ").replace("Z", "+00:00")
 
-    fields = {
-        "id": run.id,
-        "task_name": run.task,
-        "created_at": text(run.created_at),
-        "started_at": text(run.started_at),
-        "ended_at": text(run.ended_at),
-        "status": run.status,
-        "end_reason": run.end_reason,
-        "exit_code": run.exit_code,
-        "triggered_by": run.body["triggered_by"],
-        "is_failure": int(run.body["is_failure"]),
-        "retry_attempt": run.body.get("retry_attempt", 0),
-        "retry_of_run_id": run.body.get("retry_of_run_id"),
-        "instance_index": run.body.get("replica_index", 0),
-    }
-    return RunRow(**fields | changed)
+def store_time(nanoseconds: int) -> str:
+    return format_nanoseconds(nanoseconds).replace("T", " ").replace("Z", "+00:00")
 
 
 @pytest.mark.parametrize("case", TABLE, ids=lambda case: case.request[:120])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Literal
+
 from jobtrail.plane import Store
 from jobtrail.store.rows import Definition, Line, Run
 
@@ -22,7 +24,11 @@ DEFINITION = {
     "name": "printing", "kind": "task", "group": "Backups", "description": "Prints", "cron": "0 0 29 2 *",
     "timezone": "Europe/Berlin", "timeout": 7_200 * SECOND, "retryAttempts": 2, "onOverlap": "queue",
 }  # fmt: skip
-PRINTED = (("stdout", "one"), ("stderr", "two"), ("stdout", "three"))
+PRINTED: tuple[tuple[Literal["stdout", "stderr"], str], ...] = (
+    ("stdout", "one"),
+    ("stderr", "two"),
+    ("stdout", "three"),
+)
 
 
 def ulid(number: int) -> str:

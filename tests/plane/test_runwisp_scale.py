@@ -23,18 +23,18 @@ MANY, FEW = 20_000, 100
 
 
 def watched(count: int) -> Watched:
-    """Return a store with runs of ten tasks; one in 50 of few and one in 500 of many fails, the last three still run."""
+    """Return a store with runs of ten tasks, of which one in 50 (of many, one in 500) fails and the last three run."""
     store = Watched()
-    store.record(
-        Run(ulid(number), f"task-{number % 10}", "running", number)
-        if number >= count - 3
-        else Run(
-            ulid(number), f"task-{number % 10}", "ended", number, ended_at=number,
-            end_reason="failed" if number % max(count // 40, 50) == 0 else "succeeded",
-        )
-        for number in range(count)
-    )  # fmt: skip
+    rare = max(count // 40, 50)
+    store.record(_run(number, rare, going=number >= count - 3) for number in range(count))
     return store
+
+
+def _run(number: int, rare: int, *, going: bool) -> Run:
+    task = f"task-{number % 10}"
+    if going:
+        return Run(ulid(number), task, "running", number)
+    return Run(ulid(number), task, "ended", number, end_reason="succeeded" if number % rare else "failed")
 
 
 @pytest.fixture(scope="module")
