@@ -140,7 +140,7 @@ IDS = ["exec-0123456789ab", "exec-ba9876543210"]
 def own(tmp_path: Path) -> Path:
     """A small store of one's own, with one execution that failed and one that did not."""
     store = Store(tmp_path / "own.db")
-    store.record([job("etl"), *execution(IDS[0], "etl", 0, "succeeded"), *execution(IDS[1], "etl", 5, "failed")])
+    store.record([job("etl"), execution(IDS[0], "etl", 0, "succeeded"), execution(IDS[1], "etl", 5, "failed")])
     store.close()
     return tmp_path / "own.db"
 

@@ -171,7 +171,7 @@ def test_options_that_name_something_offer_names_and_no_files(tmp_path: Path) ->
     # There is no store of one's own yet, and its sample is nothing to record to.
     assert bash("jobtrail record --job ", JOBTRAIL_STORE=own) == set()
     store = Store(tmp_path / "store.db")
-    store.record([job("mine-daily"), *execution("e-1", "mine-daily", 0), job("other")])
+    store.record([job("mine-daily"), execution("e-1", "mine-daily", 0), job("other")])
     store.close()
     assert bash("jobtrail record --job mine", JOBTRAIL_STORE=own) == {"mine-daily"}
     assert bash("jobtrail record --job mine-daily --execution e", JOBTRAIL_STORE=own) == {"e-1"}

@@ -237,7 +237,7 @@ async def test_sources_that_hang_are_given_up_side_by_side(tmp_path: Path, monke
 
 async def test_the_embedded_source_and_a_store_of_one_s_own(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db")
-    store.record([job("etl"), *execution("e1", "etl", 0, "failed")])
+    store.record([job("etl"), execution("e1", "etl", 0, "failed")])
     store.close()
     found = await checks(host(tmp_path))
     area = {one.check: (one.verdict, one.found) for one in found if one.area == "store"}

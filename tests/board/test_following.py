@@ -8,13 +8,13 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from jobtrail.plane import Event, Store
+from jobtrail.plane import Store
 from jobtrail.settings import Settings, SourceSettings
 from tests.board.answers import rows, whole
 from tests.board.browser import bundle
 from tests.board.conftest import Hosted
 from tests.board.serving import host_pages
-from tests.plane.stocks import at, execution, job, task
+from tests.plane.stocks import changed, execution, job, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import FrameLocator
 
+    from jobtrail.store.rows import Task
     from tests.board.conftest import Watched
 
 TASKS = 320
@@ -29,6 +30,13 @@ FAST = "0.05 0.05"
 SELDOM = "3600 3600"
 FAILING = """(args, before) => globalThis.failing
     ? { isError: true, content: [{ type: "text", text: "source 'embedded' answered 503" }] } : undefined"""
+
+
+RUNNING = changed(execution("a", "etl", 1), 2, "running")
+
+
+def started(number: int) -> Task:
+    return task(f"t{number}", "a", 1, *(["running"] if number < 4 else []))
 
 
 @dataclass
@@ -44,10 +52,10 @@ class Live:
         return board
 
     def tell(self, status: str, *tasks: int, minutes: float = 3) -> None:
-        self.store.record([Event("task.status", at(minutes), f"t{number}", "a", status) for number in tasks])
+        self.store.record([changed(started(number), minutes, status) for number in tasks])
 
     def end(self, status: str) -> None:
-        self.store.record([Event("execution.status", at(9), "a", "etl", status)])
+        self.store.record([changed(RUNNING, 9, status)])
 
     def asked(self, tool: str = "get_execution") -> int:
         return len(self.hosted.calls(tool))
@@ -70,10 +78,7 @@ class Live:
 def live(watched: Watched, host_address: str, tmp_path: Path) -> Iterator[Live]:
     path = tmp_path / "store.db"
     store = Store(path)
-    happened = [job("etl"), *execution("a", "etl", 1), Event("execution.status", at(2), "a", "etl", "running")]
-    for number in range(TASKS):
-        happened += task(f"t{number}", "a", 1, *(["running"] if number < 4 else []))
-    store.record(happened)
+    store.record([job("etl"), RUNNING, *(started(number) for number in range(TASKS))])
     settings = Settings(sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=path)
     with host_pages(bundle(), settings) as address:
         yield Live(Hosted(watched, address), store)
@@ -84,13 +89,13 @@ def test_counts_bars_and_causes_follow_without_a_reload(live: Live) -> None:
     board = live.open()
     expect(board.locator(".bar.open:visible")).to_have_count(4)
     ended = {0: "succeeded", 1: "succeeded", 2: "failed"}
-    live.store.record([Event("task.status", at(3), f"t{number}", "a", how) for number, how in ended.items()])
+    live.store.record([changed(started(number), 3, how) for number, how in ended.items()])
     expect(board.get_by_text("of 320 tasks 2 succeeded, 1 failed, 1 running", exact=False).first).to_be_visible()
     expect(board.get_by_role("button", name="succeeded 2")).to_be_visible()
     expect(board.locator("#said")).to_have_text("now 3 of 320 done")
     expect(board.locator(".bar.open:visible")).to_have_count(1)
     expect(board.get_by_role("heading", name="1 failed task by cause, from all tasks")).to_be_visible()
-    live.store.record([event for number in (1000, 1001) for event in task(f"t{number}", "a", 4)])
+    live.store.record([task(f"t{number}", "a", 4) for number in (1000, 1001)])
     whole(board, "322 tasks")
     live.hosted.shoot("following-light")
 

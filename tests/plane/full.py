@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.plane import Event, Store
-from jobtrail.plane.store import Line
-from tests.plane.stocks import at, execution, job, task
+from jobtrail.plane import Store
+from jobtrail.store.rows import Definition, Job, Line, Run
+from tests.plane.stocks import changed, execution, job, nanos, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+    from jobtrail.store.rows import Record
 
 __all__ = ["CONDITION", "FULL_JOB", "FULL_SPEC", "RUN", "full"]
 
@@ -45,13 +48,6 @@ FULL_JOB: dict[str, Any] = {
             {"name": "scratch", "mountPath": "/mnt/data", "type": "ephemeral", "sizeMb": 1024, "readOnly": False}
         ],
     },
-    "events": [
-        {
-            "type": "deployment", "status": "DEPLOYED", "message": "Deployment successful", "revision": "rev-1",
-            "canaryRevision": "rev-2", "time": "2026-10-31T00:00:00Z",
-        }
-    ],
-    "search": "etl\nnightly etl\nteam\ndata\nenv\nproduction",
 }  # fmt: skip
 CONDITION = {
     "type": "Failed", "state": "failed", "severity": "error", "reason": "OOMKilled", "message": "exit code 137",
@@ -86,45 +82,43 @@ _TASKS = ("unspecified", "pending", "reconciling", "failed", "succeeded", "runni
 def full() -> Store:
     """Return the store: more than a page of everything, and of `etl` and its execution `full` every field."""
     store = Store(None)
-    store.record(_blaxel(), lines=_lines())
-    store.record(_runwisp())
+    store.record([*_blaxel(), *_lines(), *_runwisp()])
     return store
 
 
-def _blaxel() -> Iterator[Event]:
-    yield Event("job.defined", at(-1), "etl", status="DEPLOYED", body=FULL_JOB)
+def _blaxel() -> Iterator[Record]:
+    yield Job("etl", nanos(-1), nanos(-1), **FULL_JOB)
     for number in range(60):
         yield job(f"job-{number:02}", number, status=_STATUSES[number % len(_STATUSES)], labels={"n": str(number)})
     for number in range(110):
-        yield from execution(f"exec-{number:03}", "etl", number, _EXECUTIONS[number % len(_EXECUTIONS)])
-    yield from execution("full", "etl", 200, "running", **FULL_SPEC)
+        yield execution(f"exec-{number:03}", "etl", number, _EXECUTIONS[number % len(_EXECUTIONS)])
+    yield changed(execution("full", "etl", 200, "running", **FULL_SPEC), 220, "failed")
     for number in range(60):
         status = _TASKS[number % len(_TASKS)]
-        yield from task(f"task-{number}", "full", 200, "running", status)[:-1]
-        conditions = [CONDITION] if status == "failed" else None
-        yield Event("task.status", at(210), f"task-{number}", "full", status, conditions)
-    yield Event("execution.status", at(220), "full", "etl", "failed")
+        conditions = [CONDITION] if status == "failed" else []
+        yield changed(task(f"task-{number}", "full", 200, "running"), 210, status, conditions=conditions)
 
 
 def _lines() -> Iterator[Line]:
-    yield from (Line(at(1), RUN, "", stream, f"№ of {stream}") for stream in ("stdout", "stderr", "system"))
+    yield from (Line(nanos(1), RUN, "", stream, f"№ of {stream}") for stream in ("stdout", "stderr", "system"))
     for number in range(30):
         yield Line(
-            at(201 + number), "full", f"task-{number % 3}", "stdout" if number % 5 else "stderr", f"№ {number}"
+            nanos(201 + number), "full", f"task-{number % 3}", "stdout" if number % 5 else "stderr", f"№ {number}"
         )
 
 
-def _runwisp() -> Iterator[Event]:
-    yield Event("definition", at(0), "nightly", body=FULL_DEFINITION)
-    yield Event("definition", at(0), "worker", body={"kind": "service", "instances": 2, "restart": "on_failure"})
+def _runwisp() -> Iterator[Record]:
+    yield Definition("nightly", FULL_DEFINITION)
+    yield Definition("worker", {"kind": "service", "instances": 2, "restart": "on_failure"})
     for number in range(60):
         name = f"01JZ{number:022}"
-        yield Event("run.created", at(number), name, "nightly", body=_run_body(number))
+        one = Run(name, "nightly", "pending", nanos(number), body=_run_body(number))
         if number:
-            yield Event("run.status", at(number + 1), name, "nightly", "running")
+            one = replace(one, status="running", started_at=nanos(number + 1))
         if number > 1:
-            ended = {"end_reason": _ENDINGS[number % len(_ENDINGS)], "exit_code": number % 3}
-            yield Event("run.status", at(number + 2), name, "nightly", "ended", ended)
+            one = replace(one, status="ended", ended_at=nanos(number + 2), exit_code=number % 3)
+            one = replace(one, end_reason=_ENDINGS[number % len(_ENDINGS)])
+        yield one
 
 
 def _run_body(number: int) -> dict[str, Any]:

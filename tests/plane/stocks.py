@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
 
-from jobtrail.plane import Event, Store, build_plane
-from jobtrail.plane.shapes import job_defined
+from jobtrail.plane import Store, build_plane
+from jobtrail.store.rows import Execution, Job, Task
+from jobtrail.times import to_nanoseconds
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import AsyncGenerator, Mapping
+    from pathlib import Path
 
 __all__ = [
-    "EXECUTIONS", "PAGED", "START", "TASKS", "Hand", "at", "client_of", "execution", "job", "name_of", "names_in",
-    "refused", "stocked", "task", "walk",
+    "EXECUTIONS", "PAGED", "START", "TASKS", "Counting", "Hand", "at", "changed", "client_of", "execution", "job",
+    "name_of", "names_in", "nanos", "refused", "stocked", "task", "walk",
 ]  # fmt: skip
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 EXECUTIONS, TASKS = "/jobs/etl/executions", "/jobs/etl/executions/exec-000/tasks"
+_Changing = TypeVar("_Changing", Execution, Task)
 PAGED = {"Blaxel-Version": "2026-04-28"}
 
 
@@ -39,6 +43,10 @@ def at(minutes: float) -> datetime:
     return START + timedelta(minutes=minutes)
 
 
+def nanos(minutes: float) -> int:
+    return to_nanoseconds(at(minutes))
+
+
 def job(
     name: str,
     minutes: float = 0,
@@ -47,28 +55,52 @@ def job(
     labels: Mapping[str, str] | None = None,
     status: str = "DEPLOYED",
     envs: list[dict[str, Any]] | None = None,
-) -> Event:
+) -> Job:
     metadata = {"displayName": title, "labels": labels or {}}
     spec = {"enabled": True, "runtime": {"envs": envs or []}}
-    return job_defined(name, at(minutes), metadata=metadata, spec=spec, status=status)
+    return Job(name, nanos(minutes), nanos(minutes), status, metadata, spec)
 
 
-def execution(identity: str, of: str, minutes: float = 0, status: str = "queued", **spec: Any) -> list[Event]:
-    created = Event("execution.created", at(minutes), identity, of, "queued", {"parallelism": 1, **spec})
-    if status == "queued":
-        return [created]
-    return [
-        created,
-        Event("execution.status", at(minutes + 1), identity, of, "running"),
-        Event("execution.status", at(minutes + 2), identity, of, status),
-    ]
+def execution(identity: str, of: str, minutes: float = 0, status: str = "queued", **spec: Any) -> Execution:
+    """Return an execution that was created, began a minute later, and took its status a minute after that."""
+    made = Execution(of, identity, "queued", nanos(minutes), nanos(minutes), spec={"parallelism": 1, **spec})
+    return made if status == "queued" else changed(changed(made, minutes + 1, "running"), minutes + 2, status)
 
 
-def task(name: str, of: str, minutes: float = 0, *statuses: str) -> list[Event]:
-    events = [Event("task.scheduled", at(minutes), name, of, "pending", {"maxRetries": 2, "timeout": "30m"})]
-    return events + [
-        Event("task.status", at(minutes + number), name, of, status) for number, status in enumerate(statuses, 1)
-    ]
+def task(name: str, of: str, minutes: float = 0, *statuses: str, **more: Any) -> Task:
+    """Return a task that was scheduled and took one status a minute since."""
+    made = Task(of, name, "pending", nanos(minutes), nanos(minutes), spec={"maxRetries": 2, "timeout": "30m"})
+    for number, status in enumerate(statuses, 1):
+        made = changed(made, minutes + number, status)
+    return replace(made, **more)
+
+
+def changed(one: _Changing, minutes: float, status: str, **more: Any) -> _Changing:
+    """Return an execution or task as it is once it has taken a status at a minute."""
+    when, begins = nanos(minutes), status == "running" != one.status
+    if isinstance(one, Task):
+        more = {"attempts": one.attempts + begins, **more}
+    started = when if begins and one.started_at is None else one.started_at
+    ended = when if status in {"succeeded", "failed", "cancelled", "timeout"} else None
+    return replace(one, status=status, updated_at=when, started_at=started, ended_at=ended, **more)
+
+
+class Counting(Store):
+    """A store that counts the steps of SQLite's machine.
+
+    Attributes:
+        steps: how many it took since they were last set to 0.
+    """
+
+    steps = 0
+
+    def _connect(self, path: Path | None) -> sqlite3.Connection:
+        db = super()._connect(path)
+        db.set_progress_handler(self._step, 1)
+        return db
+
+    def _step(self) -> None:
+        self.steps += 1
 
 
 @asynccontextmanager
@@ -109,8 +141,8 @@ def stocked() -> Store:
         [
             job("etl", -1, title="Nightly ETL", labels={"team": "Data Platform", "Env-Tier": "gold"}),
             *(job(f"job-{number:03}", number, status="FAILED" if number < 5 else "BUILT") for number in range(209)),
-            *(event for number in range(110) for event in execution(f"exec-{number:03}", "etl", number)),
-            *(event for number in range(210) for event in task(f"task-{number}", "exec-000", 5)),
+            *(execution(f"exec-{number:03}", "etl", number) for number in range(110)),
+            *(task(f"task-{number}", "exec-000", 5) for number in range(210)),
         ]
     )
     return store

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import pytest
 
-from jobtrail.plane import Event, Store
+from jobtrail.plane import Store
+from jobtrail.store.rows import Stats
 from tests.plane.stocks import (
     EXECUTIONS,
-    START,
     TASKS,
     client_of,
     execution,
     job,
     name_of,
     names_in,
+    nanos,
     refused,
     task,
     walk,
@@ -134,7 +135,7 @@ async def test_q_searches_the_ids_of_executions_and_the_names_of_tasks(stock: St
 
 async def test_q_is_lowercased_beyond_ascii_as_the_names_are() -> None:
     store = Store(None)
-    store.record([job("etl", title="Übergabe"), *execution("Lauf-Ä", "etl"), *task("ПЕРВАЯ", "Lauf-Ä")])
+    store.record([job("etl", title="Übergabe"), execution("Lauf-Ä", "etl"), task("ПЕРВАЯ", "Lauf-Ä")])
     async with client_of(store) as client:
         for path, name, parts in (
             ("/jobs", "etl", ("über", "ÜBER")),
@@ -234,8 +235,8 @@ async def test_show_secrets_is_a_boolean(stock: Store) -> None:
 
 async def test_times_and_counts_of_an_execution_are_in_the_documented_fields() -> None:
     store = Store(None)
-    store.record([job("etl"), *execution("e1", "etl", 0, "failed", timeout=3600)])
-    store.record([*task("t1", "e1", 0, "running", "succeeded"), *task("t2", "e1", 0)])
+    store.record([job("etl"), execution("e1", "etl", 0, "failed", timeout=3600)])
+    store.record([task("t1", "e1", 0, "running", "succeeded"), task("t2", "e1", 0)])
     async with client_of(store) as client:
         whole = (await client.get(f"{EXECUTIONS}/e1")).json()
         listed = (await client.get(EXECUTIONS)).json()["data"][0]
@@ -271,8 +272,8 @@ async def test_times_and_counts_of_an_execution_are_in_the_documented_fields() -
 
 async def test_the_total_of_tasks_is_of_those_that_are_listed() -> None:
     store = Store(None)
-    store.record([job("etl"), *execution("e1", "etl", 0, "failed"), *task("t1", "e1", 0, "running", "failed")])
-    store.record([Event("execution.stats", START, "e1", "etl", body={"total": 900, "failure": 30})])
+    store.record([job("etl"), execution("e1", "etl", 0, "failed"), task("t1", "e1", 0, "running", "failed")])
+    store.record([Stats("e1", nanos(2), total=900, success=0, failure=30, running=0, cancelled=0, retried=0)])
     async with client_of(store) as client:
         whole = (await client.get(f"{EXECUTIONS}/e1")).json()
         listed = (await client.get(f"{EXECUTIONS}/e1/tasks")).json()

@@ -48,7 +48,7 @@ async def test_a_cursor_of_one_job_is_refused_for_another_whatever_their_names()
     store = Store(None)
     twins = ["a?x", "a?y", "a#x", "a\\x"]
     store.record([job(name) for name in twins])
-    store.record([event for name in twins for n in (1, 2) for event in execution(f"{name}-{n}", name, n)])
+    store.record([execution(f"{name}-{n}", name, n) for name in twins for n in (1, 2)])
     async with client_of(store) as client:
         paths = [
             "/jobs/a%3Fx/executions",

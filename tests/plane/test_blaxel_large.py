@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobtrail.plane import Event, Store, build_plane
-from tests.plane.stocks import EXECUTIONS, PAGED, at, client_of, execution, job, task
+from jobtrail.plane import Store, build_plane
+from tests.plane.stocks import EXECUTIONS, PAGED, changed, client_of, execution, job, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,10 +26,9 @@ TRACED = 50
 @pytest.fixture(scope="module")
 def large() -> Iterator[Store]:
     """One execution of many tasks."""
-    spec = {"maxRetries": 2, "timeout": "30m"}
     store = Store(None)
-    store.record([job("etl"), *execution("large", "etl", 0, "failed")])
-    store.record(Event("task.scheduled", at(0), f"task-{number}", "large", "pending", spec) for number in range(MANY))
+    store.record([job("etl"), execution("large", "etl", 0, "failed")])
+    store.record(task(f"task-{number}", "large") for number in range(MANY))
     yield store
     store.close()
 
@@ -105,8 +104,8 @@ async def test_the_pieces_make_up_one_json_document_with_every_task_once(large: 
 @pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1000, 1001])
 async def test_a_body_is_whole_json_wherever_its_pieces_end(count: int) -> None:
     store = Store(None)
-    store.record([job("etl"), *execution("e", "etl", 0, "failed")])
-    store.record([event for number in range(count) for event in task(f"t{number}", "e", 0)])
+    store.record([job("etl"), execution("e", "etl", 0, "failed")])
+    store.record([task(f"t{number}", "e", 0) for number in range(count)])
     async with client_of(store) as client:
         body: dict[str, Any] = json.loads((await client.get(f"{EXECUTIONS}/e")).content)
     assert [one["metadata"]["name"] for one in body["tasks"]] == [f"t{number}" for number in range(count)]
@@ -116,8 +115,8 @@ async def test_a_body_is_whole_json_wherever_its_pieces_end(count: int) -> None:
 async def test_text_that_has_no_utf8_is_sent_escaped() -> None:
     store = Store(None)
     conditions = [{"message": "half a pair: \ud83d"}]
-    store.record([job("etl"), *execution("e", "etl"), *task("t", "e", 0, "running")])
-    store.record([Event("task.status", at(9), "t", "e", "failed", conditions)])
+    failed = changed(task("t", "e", 0, "running"), 9, "failed", conditions=conditions)
+    store.record([job("etl"), execution("e", "etl"), failed])
     async with client_of(store) as client:
         for path in (f"{EXECUTIONS}/e", f"{EXECUTIONS}/e/tasks"):
             answer = await client.get(path)

@@ -8,9 +8,8 @@ import pytest
 
 from jobtrail.plane import Store
 from jobtrail.plane.output import OutputQuery, select_output
-from jobtrail.plane.store import Line
-from tests.plane.stocks import at, client_of, execution, job, refused, task
-from tests.plane.test_scale import Watched
+from jobtrail.store.rows import Line
+from tests.plane.stocks import Counting, client_of, execution, job, nanos, refused, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -41,7 +40,7 @@ AS_SENT = {
 
 def line(minutes: float, text: str, owner: str = "e1", of: str = "t1", *, err: bool = False) -> Line:
     stream: Literal["stdout", "stderr"] = "stderr" if err else "stdout"
-    return Line(at(minutes), owner, of, stream, text)
+    return Line(nanos(minutes), owner, of, stream, text)
 
 
 @pytest.fixture(scope="module")
@@ -50,16 +49,16 @@ def stock() -> Iterator[Store]:
     store = Store(None)
     happened = [
         *(job(name) for name in ("etl", "other", "quiet")),
-        *execution("e1", "etl"), *task("t1", "e1"), *task("t2", "e1"),
-        *execution("e2", "etl", 10), *task("t1", "e2", 10),
-        *execution("o1", "other", 20), *task("t1", "o1", 20),
+        execution("e1", "etl"), task("t1", "e1"), task("t2", "e1"),
+        execution("e2", "etl", 10), task("t1", "e2", 10),
+        execution("o1", "other", 20), task("t1", "o1", 20),
     ]  # fmt: skip
     lines = [
         line(1, "one"), line(2, "Über two", err=True), line(2, "same moment"), line(3, "three", of="t2"),
         line(11, "four", "e2"), line(21, "five", "o1"),
     ]  # fmt: skip
-    store.record(happened, lines=lines)
-    store.record([job("etl"), *execution("e1", "etl")], "theirs", [line(1, "theirs")])
+    store.record([*happened, *lines])
+    store.record([job("etl"), execution("e1", "etl"), line(1, "theirs")], "theirs")
     yield store
     store.close()
 
@@ -137,8 +136,8 @@ async def test_several_jobs_are_answered_by_name_and_unknown_ones_are_missing(st
 
 async def test_a_line_of_neither_stream_is_of_unknown_severity() -> None:
     store = Store(None)
-    said = [line(1, "out"), Line(at(2), "e1", "t1", "system", "killed by the scheduler")]
-    store.record([job("etl"), *execution("e1", "etl")], lines=said)
+    said = [line(1, "out"), Line(nanos(2), "e1", "t1", "system", "killed by the scheduler")]
+    store.record([job("etl"), execution("e1", "etl"), *said])
     async with client_of(store) as client:
         both = (await logs(client))["etl"]["logs"]
         assert [one["severity"] for one in both] == [0, 9]
@@ -147,7 +146,7 @@ async def test_a_line_of_neither_stream_is_of_unknown_severity() -> None:
 
 async def test_at_most_1000_lines_are_sent_at_a_time() -> None:
     store = Store(None)
-    store.record([job("etl"), *execution("e1", "etl")], lines=[line(number, str(number)) for number in range(1100)])
+    store.record([job("etl"), execution("e1", "etl"), *(line(number, str(number)) for number in range(1100))])
     async with client_of(store) as client:
         for limit in ({}, {"limit": "1000"}, {"limit": "5000"}):
             found = (await logs(client, **limit))["etl"]
@@ -183,16 +182,20 @@ async def test_logs_of_another_workspace_are_not_shown(stock: Store) -> None:
         assert "theirs" not in await texts(client)
 
 
-@pytest.mark.parametrize(("task_name", "bounds"), [("", "owner=? AND at>?"), ("t1", "owner=? AND task=? AND at>?")])
-async def test_lines_of_an_execution_are_read_from_an_index_in_their_order(task_name: str, bounds: str) -> None:
-    watched = Watched()
-    watched.plans = []
-    query = OutputQuery("default", "job-1", "e1", task_name, 1, 2, ("stdout", "stderr"), "x", limit=3, offset=0)
-    select_output(watched, query)
-    assert len(watched.plans) == 2
-    for plan in watched.plans:
-        assert plan.startswith("SEARCH lines USING ")
-        assert f"(workspace=? AND {bounds} AND at<?)" in plan
+@pytest.mark.parametrize("task_name", ["", "t1"])
+def test_lines_of_an_execution_take_as_many_steps_whatever_else_was_printed(task_name: str) -> None:
+    store = Counting(None)
+    query = OutputQuery("default", "etl", "e1", task_name, 0, nanos(9), ("stdout", "stderr"), "x", limit=3, offset=0)
+    steps: list[int] = []
+    for others in (0, 500):
+        store.record(line(1, f"x {number}") for number in range(0 if others else 20))
+        store.record(line(10, "x") for _ in range(others))
+        store.record(line(1, "x", "e2") for _ in range(others))
+        store.steps = 0
+        assert select_output(store, query)[1] == 20
+        steps.append(store.steps)
+    assert steps[1] < steps[0] + 10
+    store.close()
 
 
 async def test_nothing_is_told_without_the_key_or_to_an_unknown_version(stock: Store) -> None:

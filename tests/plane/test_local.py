@@ -40,7 +40,7 @@ def path(tmp_path: Path) -> Path:
 
 def fill(path: Path, name: str = "mine") -> None:
     store = Store(path)
-    store.record([job(name), *execution("e1", name)])
+    store.record([job(name), execution("e1", name)])
     store.close()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,17 +15,19 @@ from hypothesis import strategies as st
 from mcp import Client
 
 from jobtrail.app import build_server
-from jobtrail.plane import Event, Store, build_plane
-from jobtrail.plane.store import stamp
+from jobtrail.plane import Store, build_plane
 from jobtrail.plane.upkeep import prune
 from jobtrail.settings import Settings, SourceSettings
-from tests.plane.stocks import EXECUTIONS, TASKS, at, client_of, execution, job, name_of, task, walk
+from jobtrail.store.rows import Definition, Run
+from tests.plane.stocks import EXECUTIONS, TASKS, changed, client_of, execution, job, name_of, nanos, task, walk
 from tests.sample import answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from starlette.types import ASGIApp, Receive, Scope, Send
+
+    from jobtrail.store.rows import Execution, Record, Task
 
 OF_PLANE = Settings(
     sources=(SourceSettings(name="runwisp", kind="runwisp", url="http://plane.invalid"),), default="runwisp"
@@ -59,45 +61,42 @@ class Kind:
     path: str
     table: str
     column: str
-    comes: Callable[[str, int], list[Event]]
-    ends: Callable[[str, int], list[Event]]
+    comes: Callable[[str, int], Record]
+    ends: Callable[[str, int, int], Record]
 
 
-def job_comes(name: str, minute: int) -> list[Event]:
-    return [job(name, minute)]
+def job_ends(name: str, came: int, _ended: int) -> Record:
+    return job(name, came, status="TERMINATED")
 
 
-def job_ends(name: str, minute: int) -> list[Event]:
-    return [job(name, minute, status="TERMINATED")]
-
-
-def execution_comes(name: str, minute: int) -> list[Event]:
+def execution_comes(name: str, minute: int) -> Execution:
     return execution(name, "etl", minute)
 
 
-def execution_ends(name: str, minute: int) -> list[Event]:
-    return [Event("execution.status", at(minute), name, "etl", "failed")]
+def execution_ends(name: str, came: int, ended: int) -> Record:
+    return changed(execution_comes(name, came), ended, "failed")
 
 
-def task_comes(name: str, minute: int) -> list[Event]:
+def task_comes(name: str, minute: int) -> Task:
     return task(name, "exec-000", minute)
 
 
-def task_ends(name: str, minute: int) -> list[Event]:
-    return [Event("task.status", at(minute), name, "exec-000", "failed")]
+def task_ends(name: str, came: int, ended: int) -> Record:
+    return changed(task_comes(name, came), ended, "failed")
 
 
-def run_comes(name: str, minute: int) -> list[Event]:
-    return [Event("run.created", at(minute), name, "nightly", body={"triggered_by": "cron"})]
+def run_comes(name: str, minute: int) -> Run:
+    return Run(name, "nightly", "pending", nanos(minute), body={"triggered_by": "cron"})
 
 
-def run_ends(name: str, minute: int) -> list[Event]:
-    return [Event("run.status", at(minute), name, "nightly", "ended", {"end_reason": "failed", "exit_code": 1})]
+def run_ends(name: str, came: int, ended: int) -> Record:
+    how = {"status": "ended", "end_reason": "failed", "exit_code": 1}
+    return replace(run_comes(name, came), ended_at=nanos(ended), **how)
 
 
 RUNS = Kind("", "runs", "id", run_comes, run_ends)
 KINDS = (
-    Kind("/jobs", "jobs", "name", job_comes, job_ends),
+    Kind("/jobs", "jobs", "name", job, job_ends),
     Kind(EXECUTIONS, "executions", "id", execution_comes, execution_ends),
     Kind(TASKS, "tasks", "name", task_comes, task_ends),
 )
@@ -129,8 +128,8 @@ class Scene:
         self.kind = kind
         self.minutes: dict[str, int] = {}
         self._name = name
-        nightly = Event("definition", at(0), "nightly", body={"name": "nightly", "kind": "task"})
-        self.store.record([job("etl"), *execution("exec-000", "etl"), nightly])
+        nightly = Definition("nightly", {"name": "nightly", "kind": "task"})
+        self.store.record([job("etl"), execution("exec-000", "etl"), nightly])
         for change in before:
             self.happens(change)
         self.lasting = self._there()
@@ -141,14 +140,14 @@ class Scene:
         if what == "comes" and name not in self.minutes:
             # Never a second time: what comes back is not what was there.
             self.minutes[name] = minute
-            self.store.record(self.kind.comes(name, minute))
+            self.store.record([self.kind.comes(name, minute)])
         elif what == "ends" and name in self._there():
-            self.store.record(self.kind.ends(name, minute))
+            self.store.record([self.kind.ends(name, self.minutes[name], minute)])
         elif what == "goes":
             with self.store.transaction() as db:
                 db.execute(f"DELETE FROM {self.kind.table} WHERE {self.kind.column} = ?", (name,))  # noqa: S608 # our own
         elif what == "pruned":
-            prune(self.store, stamp(at(minute)))
+            prune(self.store, nanos(minute))
 
     def _there(self) -> set[str]:
         rows = self.store.rows(f"SELECT {self.kind.column} FROM {self.kind.table}")  # noqa: S608 # our own

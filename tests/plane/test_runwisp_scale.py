@@ -23,7 +23,7 @@ MANY, FEW = 20_000, 100
 
 
 def watched(count: int) -> Watched:
-    """Return a store with runs of ten tasks, of which one in 50 (of many, one in 500) fails and the last three run."""
+    """Return a store with runs of ten tasks, of which one in 50 (of many, 500) fails and the last three run."""
     store = Watched()
     rare = max(count // 40, 50)
     store.record(_run(number, rare, going=number >= count - 3) for number in range(count))

@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from jobtrail.plane import LocalPlane, Store, fill
 from jobtrail.plane.runs import RunQuery, select_runs
-from jobtrail.plane.store import Query, stamp
+from jobtrail.plane.store import Query
+from jobtrail.times import to_nanoseconds
 from tests.plane.stocks import PAGED
 
 if TYPE_CHECKING:
@@ -110,9 +111,9 @@ def check(now: datetime) -> None:
     assert "running" in {run["status"] for run in space.runs.values()}
     # Whoever asks what failed lately finds something.
     nightly = [row for (job, _), row in space.executions.items() if job == "nightly-etl"]
-    assert any(row["status"] == "failed" and row["ended_at"] > stamp(now - 48 * HOUR) for row in nightly)
-    assert space.last_event <= stamp(now)
-    assert all(job["updated_at"] <= stamp(now) for job in space.jobs)
+    assert any(row["status"] == "failed" and row["ended_at"] > to_nanoseconds(now - 48 * HOUR) for row in nightly)
+    assert space.last_event <= to_nanoseconds(now)
+    assert all(job["updated_at"] <= to_nanoseconds(now) for job in space.jobs)
     for key, row in space.executions.items():
         check_execution(row, space.tasks[key])
     for run in space.runs.values():

@@ -1,10 +1,12 @@
-"""The store: what events make of it, and that nothing of it is lost."""
+"""The store: rows that are written come back, counts follow them, and nothing is lost."""
 
 from __future__ import annotations
 
+import json
 import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
@@ -12,11 +14,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobtrail.plane import Event, Store
+from jobtrail.plane import Store
+from jobtrail.plane.recording import Opening, Recording, failed_condition
 from jobtrail.plane.runs import RunQuery, select_runs
 from jobtrail.plane.store import Query
-from tests.plane.histories import derived
-from tests.plane.stocks import at, execution, job, task
+from jobtrail.store.rows import Definition, Record, Run, Stats
+from tests.plane.stocks import changed, execution, job, nanos, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -32,7 +35,7 @@ ENDED = ("succeeded", "failed", "cancelled")
 @pytest.fixture
 def store() -> Iterator[Store]:
     store = Store(None)
-    store.record([job("etl"), *execution("e1", "etl")])
+    store.record([job("etl"), execution("e1", "etl")])
     yield store
     store.close()
 
@@ -60,10 +63,11 @@ def test_an_execution_without_tasks_counts_nothing(store: Store) -> None:
     assert stats(store) == counted()
 
 
-def test_stats_follow_each_event_of_a_task(store: Store) -> None:
+def test_stats_follow_each_status_of_a_task(store: Store) -> None:
     seen: list[dict[str, int]] = []
-    for event in task("t1", "e1", 0, "running", "pending", "running", "failed", "cancelled", "succeeded"):
-        store.record([event])
+    statuses = ("running", "pending", "running", "failed", "cancelled", "succeeded")
+    for number in range(len(statuses) + 1):
+        store.record([task("t1", "e1", 0, *statuses[:number])])
         seen.append(stats(store))
     assert seen == [
         counted(total=1),
@@ -77,14 +81,9 @@ def test_stats_follow_each_event_of_a_task(store: Store) -> None:
 
 
 def test_a_task_that_is_retried_twice_is_one_retried_task(store: Store) -> None:
-    store.record(task("t1", "e1", 0, "running", "failed", "running", "failed", "running", "succeeded"))
-    store.record(task("t2", "e1", 0, "running", "pending", "running"))
+    store.record([task("t1", "e1", 0, "running", "failed", "running", "failed", "running", "succeeded")])
+    store.record([task("t2", "e1", 0, "running", "pending", "running")])
     assert stats(store) == counted(total=2, success=1, running=1, retried=2)
-
-
-def test_the_same_status_told_twice_changes_no_count(store: Store) -> None:
-    store.record(task("t1", "e1", 0, "running", "running", "succeeded", "succeeded"))
-    assert stats(store) == counted(total=1, success=1)
 
 
 @given(
@@ -94,8 +93,11 @@ def test_the_same_status_told_twice_changes_no_count(store: Store) -> None:
 )
 def test_stats_equal_the_counts_of_the_tasks_whatever_happens(changes: Sequence[tuple[int, str]]) -> None:
     store = Store(None)
-    store.record([job("etl"), *execution("e1", "etl"), *(one for n in range(4) for one in task(f"t{n}", "e1"))])
-    store.record([Event("task.status", at(i), f"t{n}", "e1", status) for i, (n, status) in enumerate(changes)])
+    tasks = [task(f"t{number}", "e1") for number in range(4)]
+    store.record([job("etl"), execution("e1", "etl"), *tasks])
+    for minute, (number, status) in enumerate(changes):
+        tasks[number] = changed(tasks[number], minute, status)
+        store.record([tasks[number]])
     row = store.execution("default", "etl", "e1")
     assert row is not None
     statuses = Counter(one["status"] for one in store.all_tasks(row["key"]))
@@ -111,72 +113,73 @@ def starts(changes: Sequence[tuple[int, str]], number: int) -> int:
     return sum(now == "running" and before != "running" for before, now in pairwise(statuses))
 
 
-def test_a_job_defined_again_keeps_its_creation_and_takes_the_rest(store: Store) -> None:
+def test_a_job_written_again_takes_the_place_of_the_former(store: Store) -> None:
     store.record([job("etl", 9, title="Renamed", status="FAILED")])
     (row,) = store.jobs("default", EVERYTHING)
-    assert (row["created_at"], row["status"]) == (store.jobs("default", EVERYTHING)[0]["created_at"], "FAILED")
-    assert row["updated_at"] - row["created_at"] == 9 * 60_000_000_000
-    assert [one["name"] for one in store.jobs("default", Query("name", descending=False, limit=9, q="renamed"))] == [
-        "etl"
-    ]
+    assert (row["updated_at"], row["status"]) == (nanos(9), "FAILED")
+    query = Query("name", descending=False, limit=9, q="renamed")
+    assert [one["name"] for one in store.jobs("default", query)] == ["etl"]
     assert store.count_jobs("default") == 1
 
 
-def test_a_definition_told_again_replaces_the_former(store: Store) -> None:
+def test_a_definition_written_again_takes_the_place_of_the_former(store: Store) -> None:
     for kind in ("task", "service"):
-        store.record([Event("definition", at(0), "nightly", body={"name": "nightly", "kind": kind})])
+        store.record([Definition("nightly", {"name": "nightly", "kind": kind})])
     assert store.definitions() == [{"name": "nightly", "kind": "service"}]
 
 
-def test_a_retried_task_has_its_first_start_and_its_last_end(store: Store) -> None:
-    store.record(task("t1", "e1", 0, "running", "failed", "running"))
-    (row,) = store.tasks(key_of(store), EVERYTHING)
-    assert (row["started_at"] - row["created_at"], row["ended_at"]) == (60_000_000_000, None)
-    store.record([Event("task.status", at(7), "t1", "e1", "succeeded")])
-    (row,) = store.tasks(key_of(store), EVERYTHING)
-    assert (row["started_at"] - row["created_at"], row["ended_at"] - row["created_at"]) == (
-        60_000_000_000,
-        420_000_000_000,
-    )
+def test_an_execution_changes_with_its_tasks_and_never_back(store: Store) -> None:
+    store.record([task("t1", "e1", 5), task("t2", "e1", 3)])
+    assert execution_of(store)["updated_at"] == nanos(5)
+    store.record([task("t2", "e1", 3, "running", "running", "running")])
+    assert execution_of(store)["updated_at"] == nanos(6)
 
 
-@pytest.mark.parametrize("change", ["UPDATE events SET name = 'x'", "DELETE FROM events"])
-def test_events_are_append_only(tmp_path: Path, change: str) -> None:
-    path = tmp_path / "plane.db"
-    store = Store(path)
-    store.record([job("etl")])
-    store.close()
-    db = sqlite3.connect(path)
-    with pytest.raises(sqlite3.IntegrityError, match="append-only"):
-        db.execute(change)
-    assert db.execute("SELECT count(*) FROM events WHERE name = 'etl'").fetchone() == (1,)
-    db.close()
+def test_stats_of_another_system_stand_until_a_task_changes(store: Store) -> None:
+    told = Stats("e1", nanos(9), total=900, success=869, failure=30, running=1, cancelled=0, retried=5)
+    store.record([task("t1", "e1", 0, "running"), told])
+    assert stats(store) == counted(total=900, success=869, failure=30, running=1, retried=5)
+    store.record([task("t1", "e1", 0, "running", "succeeded")])
+    assert stats(store) == counted(total=900, success=870, failure=30, retried=5)
 
 
-@pytest.mark.parametrize(
-    "bad",
-    [
-        execution("e1", "etl")[0],
-        Event("execution.created", at(1), "e1", "report", "queued", {}),
-        Event("execution.created", at(1), "e3", "etl", None, {}),
-        task("t0", "e1")[0],
-        Event("job.defined", at(1), "other", status="DEPLOYED", body={}),
-    ],
-    ids=["known execution", "id of another job's execution", "no status", "known task", "no search text"],
-)
-def test_a_failing_event_takes_back_all_that_came_with_it(store: Store, bad: Event) -> None:
-    store.record([job("report"), *task("t0", "e1")])
-    before = derived(store)
+def test_a_recorded_task_has_its_first_start_and_its_last_end() -> None:
+    with closing(Store(None)) as store:
+        recording = Recording(store, "token", Opening("etl", "e1", ["a", "b"], at=1))
+        seen: list[tuple[int | None, int | None, int, dict[str, int]]] = []
+        for step in (
+            lambda: recording.begins("a", 2),
+            lambda: recording.tries_again("a", [failed_condition("exit", "no")], (), 3),
+            lambda: recording.begins("a", 4),
+            lambda: recording.ends("a", "failed", [failed_condition("exit", "no")] * 2, at=5),
+        ):
+            step()
+            first = next(iter(store.tasks(key_of(store), EVERYTHING)))
+            seen.append((first["started_at"], first["ended_at"], len(json.loads(first["conditions"])), stats(store)))
+        assert seen == [
+            (2, None, 0, counted(total=2, running=1)),
+            (2, None, 1, counted(total=2)),
+            (2, None, 1, counted(total=2, running=1, retried=1)),
+            (2, 5, 2, counted(total=2, failure=1, retried=1)),
+        ]
+        assert (execution_of(store)["updated_at"], execution_of(store)["ended_at"]) == (5, None)
+        recording.ends("b", "cancelled", at=4)
+        one = execution_of(store)
+        assert (one["status"], one["updated_at"], one["ended_at"]) == ("cancelled", 5, 5)
+
+
+def test_a_row_that_is_refused_takes_back_all_that_came_with_it(store: Store) -> None:
+    store.record([job("report")])
+    taken = execution("e1", "report")
     with pytest.raises(sqlite3.IntegrityError):
-        store.record([*execution("e2", "etl", 0, "running"), *task("t1", "e1", 0, "running"), bad, *task("t2", "e1")])
-    assert derived(store) == before
-    store.record(execution("e2", "etl"))
-    assert store.count_executions("default", "etl") == 2
+        store.record([execution("e2", "etl", 0, "running"), task("t1", "e1", 0, "running"), taken])
+    assert store.execution("default", "etl", "e2") is None
+    assert (stats(store), store.count_executions("default", "etl")) == (counted(), 1)
 
 
-def test_events_that_cannot_be_made_take_back_those_before_them(store: Store) -> None:
-    def broken() -> Iterator[Event]:
-        yield from execution("e2", "etl")
+def test_rows_that_cannot_be_made_take_back_those_before_them(store: Store) -> None:
+    def broken() -> Iterator[Record]:
+        yield execution("e2", "etl")
         raise RuntimeError("no more")
 
     with pytest.raises(RuntimeError, match="no more"):
@@ -187,8 +190,8 @@ def test_events_that_cannot_be_made_take_back_those_before_them(store: Store) ->
 def test_a_file_store_that_is_reopened_has_its_data(tmp_path: Path) -> None:
     path = tmp_path / "plane.db"
     first = Store(path)
-    first.record([job("etl"), *execution("e1", "etl", 0, "failed"), *task("t1", "e1", 0, "failed")])
-    first.record([Event("run.created", at(0), "r1", "nightly", body={"triggered_by": "cron"})])
+    first.record([job("etl"), execution("e1", "etl", 0, "failed"), task("t1", "e1", 0, "failed")])
+    first.record([Run("r1", "nightly", "pending", 0, body={"triggered_by": "cron"})])
     first.set_meta("sample", "1")
     kept = [tuple(row) for row in first.executions("default", "etl", EVERYTHING)]
     key = first.meta("cursor_key")
@@ -215,12 +218,12 @@ def test_a_new_file_opened_by_many_at_once_is_made_once(tmp_path: Path) -> None:
 def test_nothing_recorded_from_several_threads_is_lost(tmp_path: Path, *, shared: bool) -> None:
     path = tmp_path / "plane.db"
     store = Store(path)
-    store.record([job("etl"), *execution("e1", "etl")])
+    store.record([job("etl"), execution("e1", "etl")])
 
     def record(worker: int) -> None:
         own = store if shared else Store(path)
         for number in range(25):
-            own.record(task(f"t{worker}-{number}", "e1", number, "running", "succeeded"))
+            own.record([task(f"t{worker}-{number}", "e1", number, "running", "succeeded")])
         if not shared:
             own.close()
 

@@ -7,7 +7,8 @@ import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, suppress
+from dataclasses import replace
 from itertools import islice
 from typing import TYPE_CHECKING, Any
 
@@ -15,104 +16,122 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobtrail.plane import Event, Store, StoreError
-from jobtrail.plane.store import Line, stamp
+from jobtrail.plane import Store, StoreError
 from jobtrail.plane.upkeep import Info, Pruned, info, prune, prune_by_steps
-from tests.plane.histories import HISTORIES, HISTORY, Replayable, derived, happen, version_1
-from tests.plane.stocks import at, execution, job, task
+from jobtrail.store.rows import Line, Record, Run
+from tests.plane.stocks import Counting, execution, job, nanos, task
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
     from pathlib import Path
 
-    from tests.plane.histories import Happening
 
-MOMENTS = st.integers(-1, 70)
-LATE = stamp(at(10_000))
+LATE = nanos(10_000)
+
+_MINUTE = st.integers(0, 60)
+_WORKSPACE = st.sampled_from(["default", "other"])
+# Few names, so that they meet: a row that is written again, an id of two jobs, a task or output of what is not there.
+_OWNER = st.sampled_from(["a", "b", "c", "d"])
+_TASK = st.sampled_from(["t0", "t1", "t2"])
+_STATUS = st.sampled_from(["queued", "running", "succeeded", "failed", "cancelled", "timeout"])
+_TASK_STATUSES = st.lists(st.sampled_from(["pending", "running", "succeeded", "failed"]), max_size=4)
 
 
-def minute(minutes: float) -> int:
-    return stamp(at(minutes))
+def run(identity: str, minutes: float = 0, reason: str | None = None) -> Run:
+    made = Run(identity, "nightly", "pending", nanos(minutes), body={"triggered_by": "cron"})
+    return replace(made, status="ended", ended_at=nanos(minutes + 2), end_reason=reason) if reason else made
 
 
-def output(owner: str, task: str = "", text: str = "…", count: int = 1) -> list[Line]:
-    return [Line(at(number), owner, task, "stdout", text) for number in range(count)]
+RECORDS = st.lists(
+    st.tuples(
+        _WORKSPACE,
+        st.one_of(
+            st.builds(job, st.sampled_from(["etl", "report"]), _MINUTE),
+            st.builds(execution, _OWNER, st.sampled_from(["etl", "report"]), _MINUTE, _STATUS),
+            st.builds(
+                lambda name, of, minute, statuses: task(name, of, minute, *statuses),
+                _TASK, _OWNER, _MINUTE, _TASK_STATUSES,
+            ),
+            st.builds(run, _OWNER, _MINUTE, st.sampled_from([None, "success", "failed"])),
+            st.builds(Line, _MINUTE, _OWNER, _TASK, st.sampled_from(["stdout", "stderr"]), st.text(max_size=5)),
+        ),
+    ),
+    max_size=40,
+)  # fmt: skip
+
+
+def happen(store: Store, records: Iterable[tuple[str, Record]]) -> None:
+    """Record what a store takes."""
+    for workspace, record in records:
+        with suppress(sqlite3.IntegrityError):
+            store.record([record], workspace)
+
+
+def kept(store: Store) -> dict[str, list[dict[str, Any]]]:
+    tables = ("jobs", "definitions", "executions", "tasks", "runs", "lines")
+    return {table: [dict(row) for row in store.rows(f"SELECT * FROM {table}")] for table in tables}  # noqa: S608 # names are ours
+
+
+def assert_whole(store: Store) -> None:
+    """Check that every count is that of the rows, and that no task is left without its execution."""
+    counts = {
+        "tallies": "SELECT workspace, job, count(*) AS executions FROM executions GROUP BY 1, 2",
+        "run_tallies": "SELECT task, word, failure, count(*) AS runs FROM runs GROUP BY 1, 2, 3",
+    }
+    for table, counted in counts.items():
+        kept = {tuple(row) for row in store.rows(f"SELECT * FROM {table}")}  # noqa: S608 # names are ours
+        assert kept == {tuple(row) for row in store.rows(counted)}
+    listed = store.rows("SELECT execution, count(*) FROM tasks GROUP BY 1")
+    assert dict(store.rows("SELECT key, tasks FROM executions WHERE tasks > 0")) == dict(listed)
 
 
 @settings(deadline=None, max_examples=150)
-@given(history=HISTORIES, before=MOMENTS, between=HISTORIES, batch=st.integers(1, 5), stop=st.integers(0, 12))
-def test_after_a_prune_and_at_any_moment_of_it_a_replay_derives_the_same(
-    history: list[Happening], before: int, between: list[Happening], batch: int, stop: int
+@given(before=_MINUTE, there=RECORDS, between=RECORDS, batch=st.integers(1, 5), stop=st.integers(0, 12))
+def test_a_store_is_whole_at_any_moment_of_a_prune_which_can_go_on_after_a_stop(
+    before: int, there: list[tuple[str, Record]], between: list[tuple[str, Record]], batch: int, stop: int
 ) -> None:
-    with closing(Replayable(None)) as store:
-        happen(store, history)
+    with closing(Store(None)) as store:
+        happen(store, there)
         coming = iter(between)
-        for _ in islice(prune_by_steps(store, minute(before), batch), stop):
+        for _ in islice(prune_by_steps(store, nanos(before), batch), stop):
+            assert_whole(store)
             happen(store, islice(coming, 2))
-        seen = derived(store)
-        store.replay()
-        assert derived(store) == seen
-        # What was stopped goes on, though it all was derived anew in between.
-        prune(store, minute(before))
-        seen = derived(store)
-        store.replay()
-        assert derived(store) == seen
-        assert prune(store, minute(before)) == Pruned()
+        prune(store, nanos(before))
+        assert_whole(store)
+        assert prune(store, nanos(before)) == Pruned()
 
 
 @settings(deadline=None)
-@given(history=HISTORIES, before=MOMENTS, batch=st.integers(1, 5))
+@given(there=RECORDS, before=st.integers(-1, 70), batch=st.integers(1, 5))
 def test_a_prune_takes_away_what_ended_before_and_nothing_else(
-    history: list[Happening], before: int, batch: int
+    there: list[tuple[str, Record]], before: int, batch: int
 ) -> None:
     with closing(Store(None)) as store:
-        happen(store, history)
-        old, moment = kept(store), minute(before)
+        happen(store, there)
+        old, moment = kept(store), nanos(before)
         expected = {
-            **{
-                table: [row for row in old[table] if row["ended_at"] is None or row["ended_at"] >= moment]
-                for table in ("executions", "runs")
-            },
-            **{table: old[table] for table in ("jobs", "definitions")},
+            table: [
+                row for row in rows if "ended_at" not in row or row["ended_at"] is None or row["ended_at"] >= moment
+            ]
+            for table, rows in old.items()
         }
         executions = {(row["workspace"], row["id"]): row["key"] for row in expected["executions"]}
-        runs = {row["id"]: row["seq"] for row in expected["runs"]}
+        runs = {row["id"] for row in expected["runs"]}
         expected["tasks"] = [row for row in old["tasks"] if row["execution"] in executions.values()]
         expected["lines"] = [
             row for row in old["lines"] if (row["workspace"], row["owner"]) in executions or row["owner"] in runs
         ]
-        expected["events"] = [row for row in old["events"] if says_something(row, executions, runs)]
         foretold = prune(store, moment, dry_run=True)
         assert kept(store) == old
         total = sum(prune_by_steps(store, moment, batch), Pruned())
         assert kept(store) == expected
         assert total == foretold
-        assert total == Pruned(
-            **{
-                table: len(old[table]) - len(expected[table])
-                for table in ("executions", "tasks", "runs", "lines", "events")
-            }
-        )
+        tables = ("executions", "tasks", "runs", "lines")
+        assert total == Pruned(**{table: len(old[table]) - len(expected[table]) for table in tables})
 
 
-def kept(store: Store) -> dict[str, list[dict[str, Any]]]:
-    tables = ("jobs", "definitions", "executions", "tasks", "runs", "events", "lines")
-    return {table: [dict(row) for row in store.rows(f"SELECT * FROM {table}")] for table in tables}  # noqa: S608 # names are ours
-
-
-def says_something(event: dict[str, Any], executions: dict[tuple[str, str], int], runs: dict[str, int]) -> bool:
-    """Return whether an event made, or came after what made, something that stays."""
-    kind, seq = event["kind"], event["seq"]
-    if kind in {"job.defined", "definition"}:
-        return True
-    if kind == "execution.created":
-        return seq in executions.values()
-    if kind == "run.created":
-        return seq in runs.values()
-    if kind == "run.status":
-        return runs.get(event["name"], seq) < seq
-    name = event["parent"] if kind.startswith("task.") else event["name"]
-    return executions.get((event["workspace"], name), seq) < seq
+def output(owner: str, task: str = "", text: str = "…", count: int = 1) -> list[Line]:
+    return [Line(nanos(number), owner, task, "stdout", text) for number in range(count)]
 
 
 @pytest.fixture
@@ -122,98 +141,58 @@ def store() -> Iterator[Store]:
 
 
 def test_an_execution_that_is_pruned_goes_with_all_that_belongs_to_it(store: Store) -> None:
-    store.record([job("etl"), *execution("old", "etl", 0, "failed")], lines=output("old", "t1"))
-    store.record(task("t1", "old", 0, "running", "failed"))
-    store.record([Event("execution.stats", at(2), "old", "etl", body={"total": 7})])
-    store.record([*execution("open", "etl", 0), *task("t1", "open", 0, "running")], lines=output("open", "t1"))
-    store.record(execution("new", "etl", 8, "succeeded"))
-    assert prune(store, minute(10)) == Pruned(executions=1, tasks=1, lines=1, events=7)
+    ended = [execution("old", "etl", 0, "failed"), task("t1", "old", 0, "running", "failed"), *output("old", "t1")]
+    open_ = [execution("open", "etl", 0), task("t1", "open", 0, "running"), *output("open", "t1")]
+    store.record([job("etl"), *ended, *open_, execution("new", "etl", 8, "succeeded")])
+    assert prune(store, nanos(10)) == Pruned(executions=1, tasks=1, lines=1)
     assert [row["id"] for row in store.rows("SELECT id FROM executions ORDER BY id")] == ["new", "open"]
     assert [row["owner"] for row in store.rows("SELECT owner FROM lines")] == ["open"]
-    assert store.rows("SELECT 1 FROM events WHERE 'old' IN (name, parent)") == []
     assert store.count_executions("default", "etl") == 2
 
 
 def test_the_moment_itself_is_kept(store: Store) -> None:
-    store.record([job("etl"), *execution("e1", "etl", 0, "failed")])
-    assert prune(store, minute(2)) == Pruned()
-    assert prune(store, minute(2) + 1) == Pruned(executions=1, events=3)
+    store.record([job("etl"), execution("e1", "etl", 0, "failed")])
+    assert prune(store, nanos(2)) == Pruned()
+    assert prune(store, nanos(2) + 1) == Pruned(executions=1)
 
 
 def test_what_has_not_ended_stays_however_old_it_is(store: Store) -> None:
-    store.record([job("etl"), *execution("e1", "etl", 0), Event("execution.status", at(1), "e1", "etl", "running")])
-    store.record([Event("run.created", at(0), "r1", "nightly", body={"triggered_by": "cron"})])
+    store.record([job("etl"), execution("e1", "etl", 0, "running"), run("r1")])
     assert prune(store, LATE) == Pruned()
 
 
 def test_an_execution_that_begins_anew_during_a_prune_stays(store: Store) -> None:
-    store.record([job("etl"), *execution("e1", "etl", 0, "failed"), *execution("e2", "etl", 0, "failed")])
+    store.record([job("etl"), execution("e1", "etl", 0, "failed"), execution("e2", "etl", 0, "failed")])
     steps = prune_by_steps(store, LATE, 1)
-    assert next(steps) == Pruned(executions=1, events=1)
-    store.record([Event("execution.status", at(5), "e2", "etl", "running")])
-    assert sum(steps, Pruned()) == Pruned(events=2)
+    assert next(steps) == Pruned(executions=1)
+    store.record([execution("e2", "etl", 0, "running")])
+    assert sum(steps, Pruned()) == Pruned()
     assert store.execution("default", "etl", "e2") is not None
 
 
 def test_workspaces_have_executions_of_one_name_each_of_its_own(store: Store) -> None:
     for space, status in (("a", "failed"), ("b", "queued")):
-        store.record([job("etl"), *execution("e1", "etl", 0, status)], space, output("e1", "t1"))
-    assert prune(store, LATE) == Pruned(executions=1, lines=1, events=3)
+        store.record([job("etl"), execution("e1", "etl", 0, status), *output("e1", "t1")], space)
+    assert prune(store, LATE) == Pruned(executions=1, lines=1)
     assert store.execution("b", "etl", "e1") is not None
     assert [row["workspace"] for row in store.rows("SELECT workspace FROM lines")] == ["b"]
 
 
-def test_what_was_said_of_something_before_it_was_made_goes(store: Store) -> None:
-    early = [
-        Event("run.status", at(0), "r1", "nightly", "ended", {"end_reason": "failed"}),
-        Event("execution.status", at(0), "e1", "etl", "failed"),
-        Event("task.scheduled", at(0), "t1", "e1", "pending"),
-    ]
-    made = [job("etl"), *execution("e1", "etl"), Event("run.created", at(0), "r1", "nightly", body={})]
-    store.record([*early, *made, *task("t1", "e1")])
-    assert prune(store, LATE) == Pruned(events=3)
-    assert [row["seq"] for row in store.rows("SELECT seq FROM events")] == [4, 5, 6, 7]
-
-
-@pytest.mark.parametrize("size", [1, 7, 20_000])
-def test_leave_to_delete_events_ends_with_each_transaction(store: Store, size: int) -> None:
-    store.record([job("etl"), *(one for number in range(9) for one in execution(f"e{number}", "etl", 0, "failed"))])
-    for _ in prune_by_steps(store, LATE, size):
-        assert store.meta("pruning") is None
-        with pytest.raises(sqlite3.IntegrityError, match="append-only"), store.transaction() as db:
-            db.execute("DELETE FROM events")
-    assert [row["kind"] for row in store.rows("SELECT kind FROM events")] == ["job.defined"]
-
-
-def test_a_prune_looks_at_the_log_once_however_much_goes() -> None:
+def test_a_prune_looks_at_output_once_however_much_goes() -> None:
     def steps(executions: int, doomed: int) -> int:
-        with closing(Counted(None)) as store:
+        with closing(Counting(None)) as store:
             store.record([job("etl")])
             for number in range(executions):
                 status = "failed" if number % (executions // doomed) == 0 else "queued"
-                store.record([*execution(f"e{number}", "etl", 0, status), *task("t1", f"e{number}")])
+                store.record([execution(f"e{number}", "etl", 0, status), *output(f"e{number}")])
             store.steps = 0
             assert prune(store, LATE).executions == doomed
             return store.steps
 
     once = steps(1000, 1)
-    # A hundred times as many go, from a log of the same length.
+    # A hundred times as many go, of as much output.
     assert steps(1000, 100) < 2 * once
     assert steps(4000, 4) < 4.5 * once
-
-
-class Counted(Store):
-    """A store that counts the steps of SQLite's machine."""
-
-    steps = 0
-
-    def _connect(self, path: Path | None) -> sqlite3.Connection:
-        db = super()._connect(path)
-        db.set_progress_handler(self._step, 1)
-        return db
-
-    def _step(self) -> None:
-        self.steps += 1
 
 
 def filled(path: Path, executions: int = 40) -> Store:
@@ -222,9 +201,9 @@ def filled(path: Path, executions: int = 40) -> Store:
     store.record([job("etl")])
     for number in range(executions):
         identity, status = f"e{number:03}", "failed" if number % 2 else "queued"
-        events = [*execution(identity, "etl", number, status)]
-        events += [one for name in range(20) for one in task(f"t{name}", identity, number, "running", "failed")]
-        store.record(events, lines=output(identity, "t0", "x" * 500, 20))
+        tasks = [task(f"t{name}", identity, number, "running", "failed") for name in range(20)]
+        said = output(identity, "t0", "x" * 500, 20)
+        store.record([execution(identity, "etl", number, status), *tasks, *said])
     return store
 
 
@@ -232,11 +211,8 @@ def size_of(path: Path) -> int:
     return sum(one.stat().st_size for one in path.parent.glob(f"{path.name}*"))
 
 
-@pytest.mark.parametrize("former", [False, True], ids=["a store of this version", "a store of the first version"])
-def test_the_file_gets_smaller_and_the_write_ahead_log_empty(tmp_path: Path, *, former: bool) -> None:
+def test_the_file_gets_smaller_and_the_write_ahead_log_empty(tmp_path: Path) -> None:
     path = tmp_path / "plane.db"
-    if former:
-        version_1(path, HISTORY)
     with closing(filled(path)) as store:
         before = info(store)
         assert before.size == path.stat().st_size + path.with_name("plane.db-wal").stat().st_size
@@ -277,7 +253,7 @@ print(store.steps)
 """
 
 
-def test_a_prune_that_is_killed_leaves_a_whole_store_and_no_leave_to_delete(tmp_path: Path) -> None:
+def test_a_prune_that_is_killed_leaves_a_whole_store(tmp_path: Path) -> None:
     filled(tmp_path / "whole.db").close()
     ran = subprocess.run(
         [sys.executable, "-c", KILLED, tmp_path / "whole.db", "0"], capture_output=True, text=True, check=True
@@ -289,13 +265,10 @@ def test_a_prune_that_is_killed_leaves_a_whole_store_and_no_leave_to_delete(tmp_
         filled(path).close()
         command = [sys.executable, "-c", KILLED, str(path), str(max(1, int(steps * part)))]
         assert subprocess.run(command, check=False).returncode == -signal.SIGKILL
-        with closing(Replayable(path)) as store:
-            assert store.meta("pruning") is None
-            seen = derived(store)
-            store.replay()
-            assert derived(store) == seen
+        with closing(Store(path)) as store:
+            assert_whole(store)
             prune(store, 2**62)
-            assert info(store).events == 1 + 20 * (1 + 3 * 20)
+            assert (info(store).tasks, info(store).lines) == (20 * 20, 20 * 20)
             assert store.rows("PRAGMA integrity_check")[0][0] == "ok"
 
 
@@ -307,11 +280,11 @@ def test_recorders_that_record_during_a_prune_lose_nothing(tmp_path: Path) -> No
             with closing(Store(path)) as own:
                 for number in range(20):
                     identity = f"w{worker}-{number}"
-                    own.record(execution(identity, "etl", number), lines=output(identity))
-                    own.record([*task("t1", identity, 0, "running", "succeeded")])
+                    own.record([execution(identity, "etl", number), *output(identity)])
+                    own.record([task("t1", identity, 0, "running", "succeeded")])
 
         workers = [pool.submit(record, worker) for worker in range(4)]
-        total = sum(prune_by_steps(store, minute(9_000), 25), Pruned())
+        total = sum(prune_by_steps(store, nanos(9_000), 25), Pruned())
         for worker in workers:
             worker.result()
         assert total.executions == 20
@@ -323,17 +296,15 @@ def test_info_counts_what_a_store_holds(tmp_path: Path) -> None:
     path = tmp_path / "plane.db"
     with closing(Store(path)) as store:
         empty = info(store)
-        assert empty == Info(path, empty.size, 2, (), 0, 0, 0, 0, 0, 0, 0, None, None)
+        assert empty == Info(path, empty.size, 1, (), 0, 0, 0, 0, 0, 0, None, None)
         assert empty.size == size_of(path) - path.with_name("plane.db-shm").stat().st_size
-        store.record([job("etl"), *execution("e1", "etl", 3, "failed"), *task("t1", "e1")], lines=output("e1", "t1"))
-        store.record([job("etl"), job("report"), *execution("e1", "etl", 5)], "other")
-        store.record([Event("run.created", at(1), "r1", "nightly", body={"triggered_by": "cron"})])
-        store.record([Event("run.created", at(2), "r2", "nightly", body={"triggered_by": "cron"})])
-        store.record([Event("run.status", at(9), "r2", "nightly", "ended", {"end_reason": "success"})])
+        store.record([job("etl"), execution("e1", "etl", 3, "failed"), task("t1", "e1"), *output("e1", "t1")])
+        store.record([job("etl"), job("report"), execution("e1", "etl", 5)], "other")
+        store.record([run("r1", 1), run("r2", 2, "success")])
         found = info(store)
         assert found == Info(
-            path=path, size=found.size, version=2, workspaces=("default", "other"), jobs=3, executions=2, tasks=1,
-            runs=2, lines=1, events=11, unfinished=2, oldest=minute(1), newest=minute(5),
+            path=path, size=found.size, version=1, workspaces=("default", "other"), jobs=3, executions=2, tasks=1,
+            runs=2, lines=1, unfinished=2, oldest=nanos(1), newest=nanos(5),
         )  # fmt: skip
 
 

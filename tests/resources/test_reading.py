@@ -15,16 +15,19 @@ from mcp.types import TextResourceContents
 
 from jobtrail.app import build_server
 from jobtrail.models import LogTail, Run, RunDetail
-from jobtrail.plane import Event, Store
+from jobtrail.plane import Store
 from jobtrail.resources import TEMPLATES, Address
 from jobtrail.resources.markdown import markdown
 from jobtrail.settings import Settings, SourceSettings
-from tests.plane.stocks import at, execution, job, task
+from tests.plane.stocks import at, changed, execution, job, task
 from tests.sample import FixedClock, answer, sample_client
 from tests.upstreams import Upstream, client_of, execution_of, page, task_of
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path
+
+    from jobtrail.store.rows import Record
 
 pytestmark = pytest.mark.anyio
 
@@ -155,9 +158,9 @@ async def test_a_long_list_of_jobs_goes_on_at_the_address_it_names(tmp_path: Pat
     assert "[`more`](jobtrail://embedded/jobs?cursor=" in text
 
 
-def stocked(folder: Path, events: list[Event]) -> Client:
+def stocked(folder: Path, records: Iterable[Record]) -> Client:
     store = Store(folder / "store.db")
-    store.record(events)
+    store.record(records)
     store.close()
     settings = Settings(
         sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=folder / "store.db"
@@ -169,14 +172,13 @@ HOSTILE = "<img src=x onerror=alert(1)> | [click](https://evil.example) `rm` **b
 
 
 async def test_upstream_text_can_neither_format_nor_link_nor_be_html(tmp_path: Path) -> None:
-    events = [job("etl", title=HOSTILE, labels={"a|b": "`c`"}), *execution("exec-1", "etl", 1)]
-    events += task("t|`x`<b>", "exec-1", 1, "running")
-    because = {"conditions": [{"type": "x", "status": "True", "message": HOSTILE}]}
-    events += [
-        Event("task.status", at(3), "t|`x`<b>", "exec-1", "failed", because),
-        Event("execution.status", at(4), "exec-1", "etl", "failed"),
+    because = [{"type": "x", "status": "True", "message": HOSTILE}]
+    records = [
+        job("etl", title=HOSTILE, labels={"a|b": "`c`"}),
+        changed(execution("exec-1", "etl", 1), 4, "failed"),
+        changed(task("t|`x`<b>", "exec-1", 1, "running"), 3, "failed", conditions=because),
     ]
-    async with stocked(tmp_path, events) as client:
+    async with stocked(tmp_path, records) as client:
         texts = [
             (await read(client, uri))[1]
             for uri in (

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import asynccontextmanager
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -17,11 +17,11 @@ from mcp.shared.subscriptions import ResourceUpdated
 from mcp.types import ResourceUpdatedNotification
 
 from jobtrail.app import build_server
-from jobtrail.plane import Event, Store
-from jobtrail.plane.shapes import job_defined
+from jobtrail.plane import Store
 from jobtrail.resources import Watching
 from jobtrail.settings import Settings, SourceSettings
 from jobtrail.sources import open_sources
+from jobtrail.store.rows import Execution, Job
 from tests.test_serving import ENV, JOBTRAIL, serving
 from tests.upstreams import Upstream, settings_of
 
@@ -38,20 +38,16 @@ SECONDS = 20
 @pytest.fixture
 def store(tmp_path: Path) -> Store:
     """A store in which one execution runs."""
-    now = datetime.now(UTC)
+    now = time.time_ns()
     store = Store(tmp_path / "store.db")
-    store.record(
-        [
-            job_defined("etl", now, metadata={}, spec={"enabled": True, "runtime": {}}, status="DEPLOYED"),
-            Event("execution.created", now, "exec-1", "etl", "queued", {"parallelism": 1}),
-            Event("execution.status", now, "exec-1", "etl", "running"),
-        ]
-    )
+    job = Job("etl", now, now, spec={"enabled": True, "runtime": {}})
+    store.record([job, Execution("etl", "exec-1", "running", now, now, now)])
     return store
 
 
 def ended(store: Store) -> None:
-    store.record([Event("execution.status", datetime.now(UTC), "exec-1", "etl", "succeeded")])
+    now = time.time_ns()
+    store.record([Execution("etl", "exec-1", "succeeded", now, now, now, now)])
 
 
 class Heard:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import anyio
 import httpx2
@@ -14,12 +14,11 @@ from hypothesis import strategies as st
 from mcp import Client
 
 from jobtrail.app import build_server
-from jobtrail.plane import Event, Store, build_plane
+from jobtrail.plane import Store, build_plane
 from jobtrail.settings import Settings, SourceSettings
+from jobtrail.store.rows import Execution, Job
+from jobtrail.times import NANOSECONDS, to_nanoseconds
 from tests.sample import FixedClock, answer, text_of
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
 
 JSON = {"content-type": "application/json"}
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -41,21 +40,16 @@ class Counting(httpx2.ASGITransport):
         return await super().handle_async_request(request)
 
 
-def execution(number: int, status: str, job: str = "etl") -> Iterator[Event]:
-    at = START + timedelta(minutes=number)
-    yield Event("execution.created", at, f"exec-{number:05}", job, "queued", {"parallelism": 1})
-    yield Event("execution.status", at + timedelta(seconds=1), f"exec-{number:05}", job, "running")
-    yield Event("execution.status", at + timedelta(seconds=30), f"exec-{number:05}", job, status)
+def execution(number: int, status: str) -> Execution:
+    made, second = to_nanoseconds(START + timedelta(minutes=number)), NANOSECONDS
+    return Execution("etl", f"exec-{number:05}", status, made, made + 30 * second, made + second, made + 30 * second)
 
 
 def stocked(count: int) -> Store:
     """Return a store with a job whose every third execution failed."""
     store = Store(None)
-    body: dict[str, Any] = {"metadata": {}, "spec": {"runtime": {}}, "search": "etl"}
-    events = [Event("job.defined", START, "etl", status="DEPLOYED", body=body)]
-    for number in range(count):
-        events += execution(number, "succeeded" if number % 3 else "failed")
-    store.record(events)
+    store.record([Job("etl", 0, 0, spec={"runtime": {}})])
+    store.record(execution(number, "succeeded" if number % 3 else "failed") for number in range(count))
     return store
 
 
@@ -87,7 +81,7 @@ def test_executions_that_arrive_during_a_walk_neither_repeat_nor_hide_one(
                     return listed
                 arguments = {"cursor": page["cursor"]}
                 for _ in range(pending.pop() if pending else 0):
-                    store.record(execution(newest, "failed"))
+                    store.record([execution(newest, "failed")])
                     newest += 1
 
     listed = anyio.run(walk)

@@ -15,10 +15,10 @@ from hypothesis import strategies as st
 from mcp import Client
 
 from jobtrail.app import build_server
-from jobtrail.plane import Event, Store, build_plane
+from jobtrail.plane import Store, build_plane
 from jobtrail.settings import Settings, SourceSettings
 from jobtrail.sources.memory import Memory
-from tests.plane.stocks import at, execution, job, task
+from tests.plane.stocks import changed, execution, job, task
 from tests.sample import answer, follow
 
 if TYPE_CHECKING:
@@ -57,15 +57,17 @@ TWO = Settings(sources=(source("a", "key-A"), source("b", "key-B")), default="a"
 @pytest.fixture
 def store() -> Iterator[Store]:
     store = Store(None)
-    store.record([job("etl"), *execution("e1", "etl"), Event("execution.status", at(1), "e1", "etl", "running")])
-    for number in range(TASKS):
-        store.record(task(f"t{number}", "e1", 1, "running", "failed" if number % 50 == 0 else "succeeded"))
+    store.record([job("etl"), execution("e1", "etl", 0, "running")])
+    store.record(
+        task(f"t{number}", "e1", 1, "running", "failed" if number % 50 == 0 else "succeeded")
+        for number in range(TASKS)
+    )
     yield store
     store.close()
 
 
 def end(store: Store) -> None:
-    store.record([Event("execution.status", at(60), "e1", "etl", "failed")])
+    store.record([changed(execution("e1", "etl", 0, "running"), 60, "failed")])
 
 
 async def explained(client: Client, source: str = "a") -> dict[str, Any]:
@@ -89,7 +91,7 @@ async def test_what_still_runs_is_asked_for_each_time_and_remembered_once_it_has
         await explained(client)
         before = await explained(client)
         assert upstream.seen == {"Ae1": 2, "Atasks": 6}
-        store.record([Event("task.status", at(9), "t1", "e1", "failed")])
+        store.record([task("t1", "e1", 1, "running", "failed")])
         end(store)
         after = await explained(client)
         assert await explained(client) == after
@@ -101,7 +103,7 @@ async def test_pages_read_before_the_end_was_seen_are_not_served_after_it(store:
     upstream = Upstream(store)
     async with Client(build_server(TWO, transport=upstream)) as client:
         await follow(client, "list_tasks", job="etl", execution="e1", status="failed")
-        store.record([Event("task.status", at(9), "t1", "e1", "failed")])
+        store.record([task("t1", "e1", 1, "running", "failed")])
         end(store)
         assert (await explained(client))["coverage"]["matched"] == 10
         pages = await follow(client, "list_tasks", job="etl", execution="e1", status="failed")

@@ -12,14 +12,17 @@ from inline_snapshot import snapshot
 from mcp import Client
 
 from jobtrail.app import build_server
-from jobtrail.plane import Event, Store, build_plane
+from jobtrail.plane import Store, build_plane
 from jobtrail.settings import Settings, SourceSettings
+from jobtrail.store.rows import Definition, Run
 from jobtrail.tools import failures
-from tests.plane.stocks import at, execution, job, task
+from tests.plane.stocks import at, changed, execution, job, nanos, task
 from tests.sample import FixedClock, answer, follow, sample_client, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
+
+    from jobtrail.store.rows import Record
 
 pytestmark = pytest.mark.anyio
 
@@ -52,36 +55,31 @@ async def client() -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def two_sources(*events: Event) -> AsyncGenerator[tuple[Client, Network]]:
+async def two_sources(*records: Record) -> AsyncGenerator[tuple[Client, Network]]:
     store = Store(None)
-    store.record([job("etl"), job("quiet"), *events])
+    store.record([job("etl"), job("quiet"), *records])
     network = Network(store)
     async with Client(build_server(TWO, transport=network, clock=FixedClock(moment=at(600)))) as client:
         yield client, network
     store.close()
 
 
-def failed(identity: str, minutes: float, reason: str, of: str = "etl", status: str = "failed") -> list[Event]:
+def failed(identity: str, minutes: float, reason: str, of: str = "etl", status: str = "failed") -> list[Record]:
     condition = {"type": "Failed", "reason": reason, "message": f"attempt at {minutes}"}
     return [
-        *execution(identity, of, minutes),
-        *task("t0", identity, minutes, "running"),
-        Event("task.status", at(minutes + 2), "t0", identity, "failed", [condition]),
-        Event("execution.status", at(minutes + 2), identity, of, status),
+        changed(execution(identity, of, minutes), minutes + 2, status),
+        task("t0", identity, minutes, "running", "failed", conditions=[condition]),
     ]
 
 
-def run(number: int, minutes: float, reason: str = "failed", code: int = 1, task: str = "backup") -> list[Event]:
+def run(number: int, minutes: float, reason: str = "failed", code: int = 1, task: str = "backup") -> Run:
     identity = f"01K9Z3V5Q8R2M4N6P7S9T0W{number:03}"
-    return [
-        Event("run.created", at(minutes), identity, task, body={"triggered_by": "cron"}),
-        Event("run.status", at(minutes), identity, task, "running"),
-        Event("run.status", at(minutes + 1), identity, task, "ended", {"end_reason": reason, "exit_code": code}),
-    ]
+    begun, ended = nanos(minutes), nanos(minutes + 1)
+    return Run(identity, task, "ended", begun, begun, ended, reason, code, {"triggered_by": "cron"})
 
 
-def defined(name: str = "backup") -> Event:
-    return Event("definition", at(0), name, body={"name": name, "kind": "task"})
+def defined(name: str = "backup") -> Definition:
+    return Definition(name, {"name": name, "kind": "task"})
 
 
 async def test_what_failed_in_the_sample_since_yesterday(client: Client) -> None:
@@ -121,11 +119,11 @@ async def test_counts_are_those_of_the_lists_of_every_job(client: Client) -> Non
 
 
 async def test_failures_of_two_sources_are_grouped_by_job_and_cause_the_newest_first() -> None:
-    events = [
+    records = [
         *failed("e1", 10, "Refused"), *failed("e2", 60, "Refused"), *failed("e3", 90, "OutOfMemory"),
-        *execution("e4", "etl", 100, "succeeded"), defined(), *run(1, 95), *run(2, 20),
+        execution("e4", "etl", 100, "succeeded"), defined(), run(1, 95), run(2, 20),
     ]  # fmt: skip
-    async with two_sources(*events) as (client, _):
+    async with two_sources(*records) as (client, _):
         text, content = await answer(client, "find_failures")
     causes = [(one["source"], one["job"], one["cause"], one["count"], one["recovered"]) for one in content["causes"]]
     assert causes == [
@@ -141,7 +139,7 @@ async def test_failures_of_two_sources_are_grouped_by_job_and_cause_the_newest_f
 
 @pytest.mark.parametrize("down", ["cron", "prod"])
 async def test_a_source_that_is_down_is_an_error_beside_the_results_of_the_other(down: str) -> None:
-    async with two_sources(*failed("e1", 10, "Refused"), defined(), *run(1, 95)) as (client, network):
+    async with two_sources(*failed("e1", 10, "Refused"), defined(), run(1, 95)) as (client, network):
         network.down = {down}
         text, content = await answer(client, "find_failures")
     assert [one["source"] for one in content["causes"]] == ["prod" if down == "cron" else "cron"]
@@ -152,7 +150,7 @@ async def test_a_source_that_is_down_is_an_error_beside_the_results_of_the_other
 
 
 async def test_nothing_failed_is_said_only_where_everything_was_read() -> None:
-    async with two_sources(*execution("e1", "etl", 10, "succeeded"), defined()) as (client, network):
+    async with two_sources(execution("e1", "etl", 10, "succeeded"), defined()) as (client, network):
         text, _ = await answer(client, "find_failures")
         assert "nothing failed: all 3 jobs and tasks were asked, and the window is covered whole" in text
         network.down = {"cron"}
@@ -167,9 +165,9 @@ async def test_nothing_failed_is_said_only_where_everything_was_read() -> None:
 
 async def test_a_walk_by_cursors_meets_every_failure_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failures, "_MATCHES", 7)
-    events = [event for number in range(20) for event in failed(f"e{number:02}", number * 10, "Refused")]
-    runs = [event for number in range(20) for event in run(number, number * 10 + 5)]
-    async with two_sources(*events, defined(), *runs) as (client, _):
+    records = [one for number in range(20) for one in failed(f"e{number:02}", number * 10, "Refused")]
+    runs = [run(number, number * 10 + 5) for number in range(20)]
+    async with two_sources(*records, defined(), *runs) as (client, _):
         pages = await follow(client, "find_failures")
     counts = [sum(one["count"] for one in page["causes"]) for page in pages]
     assert counts == [7, 7, 7, 7, 7, 5]
@@ -180,8 +178,8 @@ async def test_a_walk_by_cursors_meets_every_failure_once(monkeypatch: pytest.Mo
 
 async def test_a_cursor_of_other_sources_is_refused_with_the_call_to_make(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failures, "_MATCHES", 1)
-    events = [*failed("e1", 10, "Refused"), *failed("e2", 60, "Refused")]
-    async with two_sources(*events) as (client, _):
+    records = [*failed("e1", 10, "Refused"), *failed("e2", 60, "Refused")]
+    async with two_sources(*records) as (client, _):
         _, first = await answer(client, "find_failures")
     async with sample_client() as other:
         result = await other.call_tool("find_failures", {"cursor": first["cursor"]})
@@ -194,8 +192,8 @@ async def test_a_cursor_of_other_sources_is_refused_with_the_call_to_make(monkey
 
 async def test_more_causes_than_are_shown_are_counted_and_their_jobs_named() -> None:
     words = "Refused", "OutOfMemory", "Denied"
-    events = [event for place, word in enumerate(words) for event in failed(f"e{place}", place * 10, word)]
-    async with two_sources(*events) as (client, _):
+    records = [one for place, word in enumerate(words) for one in failed(f"e{place}", place * 10, word)]
+    async with two_sources(*records) as (client, _):
         text, content = await answer(client, "find_failures", limit=1)
     assert len(content["causes"]) == 1
     assert "note: 2 older causes (2 failures) are not shown, of etl; give job=…, or a larger limit" in text
@@ -220,7 +218,7 @@ async def test_what_cannot_be_answered_says_why(arguments: dict[str, Any], sente
 
 
 async def test_one_job_alone_is_looked_for_in_every_source() -> None:
-    async with two_sources(*failed("e1", 10, "Refused"), defined(), *run(1, 95)) as (client, _):
+    async with two_sources(*failed("e1", 10, "Refused"), defined(), run(1, 95)) as (client, _):
         _, content = await answer(client, "find_failures", job="backup")
         _, other = await answer(client, "find_failures", job="etl")
     assert ([one["job"] for one in content["causes"]], content["jobs"]) == (["backup"], 1)

@@ -12,8 +12,10 @@ from inline_snapshot import snapshot
 from mcp import Client
 
 from jobtrail.app import build_server
-from jobtrail.plane import Event, Store, build_plane
+from jobtrail.plane import Store, build_plane
 from jobtrail.settings import Settings, SourceSettings
+from jobtrail.store.rows import Execution, Record
+from jobtrail.times import NANOSECONDS, to_nanoseconds
 from jobtrail.tools import trends
 from tests.plane.stocks import job
 from tests.sample import NOW, FixedClock, answer, sample_client, text_of
@@ -128,19 +130,18 @@ async def test_a_history_of_all_time_reaches_ten_years_back_and_fits_on_a_page(c
     assert "note: a history reaches ten years back at most: since 2016-11-" in text
 
 
-def hourly(count: int) -> Iterator[Event]:
+def every_minute(count: int) -> Iterator[Record]:
     yield job("etl")
     for number in range(count):
-        at = datetime(2026, 11, 23, 11, 30, tzinfo=UTC) - timedelta(minutes=number)
-        yield Event("execution.created", at, f"e{number:05}", "etl", "queued", {})
-        yield Event("execution.status", at + timedelta(seconds=1), f"e{number:05}", "etl", "running")
-        yield Event("execution.status", at + timedelta(seconds=9), f"e{number:05}", "etl", "succeeded")
+        at = to_nanoseconds(datetime(2026, 11, 23, 11, 30, tzinfo=UTC) - timedelta(minutes=number))
+        ended = at + 9 * NANOSECONDS
+        yield Execution("etl", f"e{number:05}", "succeeded", at, ended, at + NANOSECONDS, ended)
 
 
 async def test_numbers_over_a_part_say_so_and_name_the_call_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trends, "_BUDGET", trends.Budget(items=300))
     store = Store(None)
-    store.record(hourly(1000))
+    store.record(every_minute(1000))
     server = build_server(BLAXEL, transport=httpx2.ASGITransport(build_plane(store)), clock=FixedClock(moment=NOW))
     async with Client(server) as client:
         text, content = await answer(client, "history", job="etl", since="10h")

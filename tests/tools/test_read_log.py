@@ -15,10 +15,10 @@ from jobtrail.app import build_server
 from jobtrail.cursor import Cursor, seal, unseal
 from jobtrail.loglines import not_kept
 from jobtrail.paging import Spot
-from jobtrail.plane import Event, Store
-from jobtrail.plane.store import Line
+from jobtrail.plane import Store
 from jobtrail.settings import Settings, SourceSettings
-from tests.plane.stocks import at, execution, job, task
+from jobtrail.store.rows import Line, Run
+from tests.plane.stocks import at, execution, job, nanos, task
 from tests.sample import FixedClock, answer, text_of
 from tests.upstreams import RUNWISP_HOST, Upstream, client_of, is_plain, json_of, run_id
 
@@ -43,11 +43,11 @@ TRACEBACK = (
 def output() -> list[Line]:
     """Return 120 rows of two tasks, taking turns in the first minute, and how the first of them ended."""
     lines = [
-        Line(at(0.1 + number / 600), "e1", "t1" if number % 2 else "t2", "stdout", f"row {number} loaded")
+        Line(nanos(0.1 + number / 600), "e1", "t1" if number % 2 else "t2", "stdout", f"row {number} loaded")
         for number in range(120)
     ]
-    lines += [Line(at(0.5), "e1", "t1", "stdout", "retrying") for _ in range(14)]
-    lines += [Line(at(0.6), "e1", "t1", "stderr", text) for text in TRACEBACK]
+    lines += [Line(nanos(0.5), "e1", "t1", "stdout", "retrying") for _ in range(14)]
+    lines += [Line(nanos(0.6), "e1", "t1", "stderr", text) for text in TRACEBACK]
     return lines
 
 
@@ -63,15 +63,13 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     store = Store(path)
     happened = [
         job("etl"),
-        *execution("e1", "etl", 0, "failed"), *task("t1", "e1", 0, "running", "failed"), *task("t2", "e1", 0),
-        *execution("e2", "etl", 10, "succeeded"), *task("t1", "e2", 10),
-        *execution("e3", "etl", 20), *task("t1", "e3", 20, "running"),
-        Event("run.created", at(1), RUN, "backup", body={"triggered_by": "cron"}),
-        Event("run.status", at(1), RUN, "backup", "running"),
-        Event("run.status", at(2), RUN, "backup", "ended", {"end_reason": "failed", "exit_code": 2}),
+        execution("e1", "etl", 0, "failed"), task("t1", "e1", 0, "running", "failed"), task("t2", "e1", 0),
+        execution("e2", "etl", 10, "succeeded"), task("t1", "e2", 10),
+        execution("e3", "etl", 20), task("t1", "e3", 20, "running"),
+        Run(RUN, "backup", "ended", nanos(1), nanos(1), nanos(2), "failed", 2, {"triggered_by": "cron"}),
     ]  # fmt: skip
-    dump = [Line(at(1.1), RUN, "", "stdout", "dumping"), Line(at(1.9), RUN, "", "stderr", "no space left")]
-    store.record(happened, lines=[*output(), *dump])
+    dump = [Line(nanos(1.1), RUN, "", "stdout", "dumping"), Line(nanos(1.9), RUN, "", "stderr", "no space left")]
+    store.record([*happened, *output(), *dump])
     store.close()
     return path
 
@@ -232,7 +230,7 @@ log of etl e3 · source embedded · no lines yet, still being written
 next: get_execution(job='etl', execution='e3', source='embedded')
 newer: read_log(cursor="1DDd9aotWAjonJT4nPx3IQXhPKTnFzDzJKB_kUYh3UktyQCqQPW2sVBsLAA..~0.~0.~0.~1.~1.~tnsrlc.~0.~0")\
 """)
-        store.record([], lines=[Line(at(21), "e3", "t1", "stdout", f"step {number}") for number in range(3)])
+        store.record([Line(nanos(21), "e3", "t1", "stdout", f"step {number}") for number in range(3)])
         text, page = await answer(client, "read_log", **cursor_of(page, "newer"))
         assert text == snapshot("""\
 log of etl e3 · source embedded · lines 1 to 3 of 3, still being written
@@ -408,9 +406,9 @@ async def test_a_cursor_that_stands_in_no_log_is_refused(client: Client, detail:
 
 async def test_a_log_that_lost_its_beginning_is_never_called_complete(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db")
-    happened = [job("etl"), *execution("e1", "etl", 0, "succeeded"), *task("t1", "e1", 0, "running", "succeeded")]
+    happened = [job("etl"), execution("e1", "etl", 0, "succeeded"), task("t1", "e1", 0, "running", "succeeded")]
     texts = [not_kept(99_800), *(str(number) for number in range(200))]
-    store.record(happened, lines=[Line(at(0.1), "e1", "t1", "stdout", text) for text in texts])
+    store.record([*happened, *(Line(nanos(0.1), "e1", "t1", "stdout", text) for text in texts)])
     store.close()
     settings = Settings(
         sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=tmp_path / "store.db"

@@ -17,10 +17,10 @@ from mcp import Client
 from jobtrail.app import build_server
 from jobtrail.errors import RateLimited, Unauthorized, UnknownName, Unreachable, UpstreamFault
 from jobtrail.models import Execution, Run, Stats
-from jobtrail.plane import Event, Store
+from jobtrail.plane import Store
 from jobtrail.settings import Settings, SourceSettings
 from jobtrail.tools.waiting import Pace, Waiting, Watched
-from tests.plane.stocks import at, execution, job, task
+from tests.plane.stocks import at, changed, execution, job, task
 from tests.sample import FixedClock, answer, text_of
 from tests.upstreams import Upstream, client_of, execution_of
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobtrail.models import Status
+    from jobtrail.store.rows import Record
 
 pytestmark = pytest.mark.anyio
 
@@ -242,32 +243,33 @@ async def test_progress_is_reported_when_more_tasks_are_done_than_before() -> No
     assert runs.heard[-1] == (2, 2, "2 of 2 ended")
 
 
+RUNNING = changed(execution("a", "etl", 1), 2, "running")
+
+
 @asynccontextmanager
 async def stocked(path: Path) -> AsyncGenerator[tuple[Client, Store]]:
     """A client over a store of its own, and the store: `a` runs, `b` has failed, `c` is queued."""
     store = Store(path)
-    happened = [job("etl"), *execution("b", "etl", 0, "failed"), *execution("c", "etl", 2)]
-    happened += [*execution("a", "etl", 1), Event("execution.status", at(2), "a", "etl", "running")]
-    for number in range(4):
-        happened += task(f"t{number}", "a", 1, "running")
-    store.record([*happened, *task("t0", "b", 0, "running", "failed")])
+    store.record([job("etl"), execution("b", "etl", 0, "failed"), execution("c", "etl", 2), RUNNING])
+    store.record([task(f"t{number}", "a", 1, "running") for number in range(4)])
+    store.record([task("t0", "b", 0, "running", "failed")])
     settings = Settings(sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=path)
     async with Client(build_server(settings, clock=FixedClock(moment=at(10)))) as client:
         yield client, store
     store.close()
 
 
-def ends(*tasks: str, status: str = "succeeded") -> list[Event]:
-    return [Event("task.status", at(3), name, "a", status) for name in tasks]
+def ends(*tasks: str, status: str = "succeeded") -> list[Record]:
+    return [task(name, "a", 1, "running", status) for name in tasks]
 
 
 @asynccontextmanager
-async def recorded(store: Store, *events: Event) -> AsyncGenerator[None]:
-    """Record events a moment from now."""
+async def recorded(store: Store, *records: Record) -> AsyncGenerator[None]:
+    """Record them a moment from now."""
 
     async def record() -> None:
         await anyio.sleep(0.1)
-        store.record(events)
+        store.record(records)
 
     async with anyio.create_task_group() as group:
         group.start_soon(record)
@@ -316,7 +318,7 @@ async def test_it_returns_as_soon_as_the_last_task_has_ended_and_reports_on_the_
         heard.append(message)
 
     async with stocked(tmp_path / "store.db") as (client, store):
-        failed = Event("execution.status", at(4), "a", "etl", "failed")
+        failed = changed(RUNNING, 4, "failed")
         async with recorded(store, *ends("t0", "t1", "t2"), *ends("t3", status="failed"), failed):
             arguments = {"job": "etl", "execution": "a"}
             result = await client.call_tool("wait_for", arguments, progress_callback=hear)

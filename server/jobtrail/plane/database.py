@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
-__all__ = ["Database", "Row", "StoreError", "newest_version", "read_version"]
+__all__ = ["Database", "Row", "StoreError", "migrations", "read_version"]
 
 _BUSY_SECONDS = 120
 _LOOK_AGAIN_SECONDS = 0.01
@@ -81,11 +81,14 @@ class Database:
         db.create_function("folded", 1, str.lower, deterministic=True)
         return db
 
+    def _scripts(self) -> Sequence[Traversable]:
+        return migrations()
+
     def _version(self) -> int:
-        version = read_version(self._db, self.path)
-        if version > newest_version():
+        version, known = read_version(self._db, self.path), len(self._scripts())
+        if version > known:
             raise StoreError(
-                f"the store {self.path} has version {version} and this Jobtrail knows up to {newest_version()}; "
+                f"the store {self.path} has version {version} and this Jobtrail knows up to {known}; "
                 "use a newer Jobtrail, or another JOBTRAIL_STORE"
             )
         return version
@@ -100,17 +103,18 @@ class Database:
             self._db.execute("PRAGMA synchronous = NORMAL")
             # SQLite's own 2 MB hold no index of a large store: recording was a quarter slower.
             self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        if version == newest_version():
+        scripts = self._scripts()
+        if version == len(scripts):
             return
         # In one transaction: another process may open the same new file at this moment.
         with self.transaction() as db:
             version = self._version()
-            for script in _migrations()[version:]:
+            for script in scripts[version:]:
                 for statement in _statements(script.read_text(encoding="utf-8")):
                     db.execute(statement)
             if version == 0:
                 db.execute("INSERT INTO meta VALUES ('cursor_key', ?)", (secrets.token_hex(32),))
-            db.execute(f"PRAGMA user_version = {newest_version()}")
+            db.execute(f"PRAGMA user_version = {len(scripts)}")
             db.execute(f"PRAGMA application_id = {_MARK}")
 
     def _use_wal(self) -> None:
@@ -197,13 +201,8 @@ def read_version(db: sqlite3.Connection, path: Path | None) -> int:
     return version if used else 0
 
 
-def newest_version() -> int:
-    """Return the version of the schema that this Jobtrail writes."""
-    return len(_migrations())
-
-
 @cache
-def _migrations() -> tuple[Traversable, ...]:
+def migrations() -> tuple[Traversable, ...]:
     """Return the scripts that lead from each version to the next; the first makes version 1 of an empty file."""
     return tuple(sorted((files("jobtrail.store") / "sqlite").iterdir(), key=lambda script: script.name))
 
