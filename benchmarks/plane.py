@@ -1,6 +1,6 @@
 """The embedded plane at scale, as Markdown tables: `python benchmarks/plane.py [--executions N …]`.
 
-Makes a store in a temporary file, half of whose executions are of one job, and prints how fast events are recorded,
+Makes a store in a temporary file, half of whose executions are of one job, and prints how fast rows are recorded,
 what a page costs at the start, in the middle and at the end of each list through the ASGI app, what memory that
 takes, and what a prune costs those who record meanwhile. docs/benchmarks.md has a run at full size.
 """
@@ -24,8 +24,9 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx2
 
-from jobtrail.plane import Event, Store, build_plane
+from jobtrail.plane import Store, build_plane
 from jobtrail.plane.upkeep import info, prune
+from jobtrail.store.rows import Definition, Execution, Job, Run, Task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
     from multiprocessing.synchronize import Event as Flag
 
     from starlette.types import ASGIApp, Message
+
+    from jobtrail.store.rows import Record
 
 SECOND = 1_000_000_000
 START = 1_767_225_600 * SECOND
@@ -52,58 +55,47 @@ class Size:
     runs: int
 
 
-def jobs(size: Size) -> Iterator[Event]:
+def jobs(size: Size) -> Iterator[Record]:
     """Yield the definitions of all jobs."""
     for number in range(size.jobs):
-        name = f"job-{number:04}"
-        body: dict[str, Any] = {
-            "metadata": {"displayName": f"Job {number}", "labels": {}},
-            "spec": {"enabled": True},
-            "search": name,
-        }
-        yield Event("job.defined", START + number, name, status="DEPLOYED", body=body)
-    yield Event("definition", START, NIGHTLY, body={"name": NIGHTLY, "kind": "task"})
+        metadata = {"displayName": f"Job {number}", "labels": dict[str, str]()}
+        yield Job(f"job-{number:04}", START + number, START + number, metadata=metadata, spec={"enabled": True})
+    yield Definition(NIGHTLY, {"name": NIGHTLY, "kind": "task"})
 
 
-def executions(size: Size) -> Iterator[Event]:
-    """Yield what executions do, half of them of one job, ten seconds apart."""
+def executions(size: Size) -> Iterator[Record]:
+    """Yield executions, half of them of one job, ten seconds apart."""
     chance = random.Random(1)  # noqa: S311 # ids that come in no order
     for number in range(size.executions):
         job = BIG if number % 2 else f"job-{number // 2 % size.jobs:04}"
         at, identity = START + 10 * number * SECOND, f"exec-{chance.randrange(16**12):012x}"
-        yield Event("execution.created", at, identity, job, "queued", {"parallelism": 1, "timeout": 3600})
-        yield Event("execution.status", at + SECOND, identity, job, "running")
-        yield Event("execution.status", at + 9 * SECOND, identity, job, "succeeded" if number % 7 else "failed")
+        status, ended = "succeeded" if number % 7 else "failed", at + 9 * SECOND
+        spec = {"parallelism": 1, "timeout": 3600}
+        yield Execution(job, identity, status, at, ended, at + SECOND, ended, spec)
 
 
-def tasks(size: Size) -> Iterator[Event]:
-    """Yield what the tasks of one execution do."""
-    yield Event("execution.created", START, LARGE, BIG, "queued", {"parallelism": 200})
+def tasks(size: Size) -> Iterator[Record]:
+    """Yield one execution and its tasks."""
+    yield Execution(BIG, LARGE, "queued", START, START, spec={"parallelism": 200})
     for number in range(size.tasks):
+        begun = START + number * SECOND
+        times, status = (begun + 30 * SECOND, begun, begun + 30 * SECOND), "succeeded" if number % 50 else "failed"
         spec = {"maxRetries": 2, "timeout": "30m"}
-        yield Event("task.scheduled", START + number, f"task-{number}", LARGE, "pending", spec)
-    for number in range(size.tasks):
-        at = START + number * SECOND
-        yield Event("task.status", at, f"task-{number}", LARGE, "running")
-        yield Event(
-            "task.status", at + 30 * SECOND, f"task-{number}", LARGE, "succeeded" if number % 50 else "failed"
-        )
+        yield Task(LARGE, f"task-{number}", status, START + number, *times, attempts=1, spec=spec)
 
 
-def runs(size: Size) -> Iterator[Event]:
-    """Yield what the runs of one scheduled task do."""
+def runs(size: Size) -> Iterator[Record]:
+    """Yield the runs of one scheduled task."""
     chance = random.Random(2)  # noqa: S311 # durations
     for number in range(size.runs):
-        at, identity = START + 60 * number * SECOND, f"01K9Z3V5Q8R2{number:014}"
-        end = {"end_reason": "success" if number % 9 else "failed", "exit_code": 0 if number % 9 else 1}
-        yield Event("run.created", at, identity, NIGHTLY, body={"triggered_by": "cron"})
-        yield Event("run.status", at + SECOND, identity, NIGHTLY, "running")
-        yield Event("run.status", at + chance.randrange(2, 50) * SECOND, identity, NIGHTLY, "ended", end)
+        at, end = START + 60 * number * SECOND, ("succeeded", 0) if number % 9 else ("failed", 1)
+        times = at, at + SECOND, at + chance.randrange(2, 50) * SECOND
+        yield Run(f"01K9Z3V5Q8R2{number:014}", NIGHTLY, "ended", *times, *end, {"triggered_by": "cron"})
 
 
-def recorded_in_bulk(store: Store, events: Iterable[Event]) -> tuple[int, float]:
-    """Record events, ten thousand a transaction, and return how many and how long that took."""
-    pending, many, seconds = iter(events), 0, 0.0
+def record_in_bulk(store: Store, records: Iterable[Record]) -> tuple[int, float]:
+    """Record rows, ten thousand a transaction, and return how many and how long that took."""
+    pending, many, seconds = iter(records), 0, 0.0
     while chunk := [*islice(pending, BULK)]:
         began = time.perf_counter()
         store.record(chunk)
@@ -113,15 +105,15 @@ def recorded_in_bulk(store: Store, events: Iterable[Event]) -> tuple[int, float]
 
 
 def record_each(path: str, worker: str, many: int) -> tuple[float, float, float]:
-    """Record events one a transaction, and return when that began and ended, and the longest of them."""
+    """Record executions one a transaction, and return when that began and ended, and the longest of them."""
     chance = random.Random(worker)  # noqa: S311 # ids
     longest = 0.0
     with closing(Store(Path(path))) as store:
         began = time.time()
         for number in range(many):
             before = time.perf_counter()
-            identity = f"exec-{worker}-{chance.randrange(16**8):08x}-{number}"
-            store.record([Event("execution.created", START + number, identity, "job-0001", "queued", {})])
+            at, identity = START + number, f"exec-{worker}-{chance.randrange(16**8):08x}-{number}"
+            store.record([Execution("job-0001", identity, "queued", at, at)])
             longest = max(longest, time.perf_counter() - before)
         return began, time.time(), longest
 
@@ -138,9 +130,9 @@ def table(head: str, rows: Iterable[Iterable[object]]) -> None:
 def build(store: Store, size: Size) -> None:
     """Fill the store and print how fast that went."""
     rows: list[tuple[object, ...]] = []
-    recorded_in_bulk(store, jobs(size))
-    for name, events in {"executions": executions, "tasks": tasks, "runs": runs}.items():
-        many, seconds = recorded_in_bulk(store, events(size))
+    record_in_bulk(store, jobs(size))
+    for name, records in {"executions": executions, "tasks": tasks, "runs": runs}.items():
+        many, seconds = record_in_bulk(store, records(size))
         rows.append((f"{name}, {BULK:,} a transaction", f"{many:,}", f"{many / seconds:,.0f}", "-"))
     path = str(store.path)
     began, ended, longest = record_each(path, "alone", EACH)
@@ -154,7 +146,7 @@ def build(store: Store, size: Size) -> None:
         (f"the same, {RECORDERS} processes at once", f"{many:,}", f"{many / spent:,.0f}", f"{longest * 1000:.0f}")
     )
     print("## Recording\n")
-    table("what | events | events/s | longest transaction, ms", rows)
+    table("what | rows | rows/s | longest transaction, ms", rows)
 
 
 async def medians(
@@ -257,7 +249,7 @@ def keep_recording(path: str, ready: Flag, done: Flag, longest: Queue[float]) ->
         ready.set()
         for number in range(10**9):
             before = time.perf_counter()
-            store.record([Event("execution.created", 2**61, f"during-{number}", "job-0001", "queued", {})])
+            store.record([Execution("job-0001", f"during-{number}", "queued", 2**61, 2**61)])
             most = max(most, time.perf_counter() - before)
             if done.wait(0.005):
                 break
@@ -279,8 +271,8 @@ def pruned(store: Store, size: Size) -> None:
     recorder.join()
     print("## Pruning half of it while something is recorded\n")
     table(
-        "executions | tasks | runs | events | seconds | a recorder waited at most, s | MB before | MB after",
-        [(*(f"{one:,}" for one in (gone.executions, gone.tasks, gone.runs, gone.events)), f"{seconds:.0f}",
+        "executions | tasks | runs | seconds | a recorder waited at most, s | MB before | MB after",
+        [(*(f"{one:,}" for one in (gone.executions, gone.tasks, gone.runs)), f"{seconds:.0f}",
           f"{waited:.2f}", f"{before.size / 1e6:,.0f}", f"{info(store).size / 1e6:,.0f}")],
     )  # fmt: skip
 

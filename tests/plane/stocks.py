@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -14,9 +14,7 @@ from jobtrail.store.rows import Execution, Job, Task
 from jobtrail.times import to_nanoseconds
 
 if TYPE_CHECKING:
-    import sqlite3
-    from collections.abc import AsyncGenerator, Mapping
-    from pathlib import Path
+    from collections.abc import AsyncGenerator, Generator, Mapping
 
 __all__ = [
     "EXECUTIONS", "PAGED", "START", "TASKS", "Counting", "Hand", "at", "changed", "client_of", "execution", "job",
@@ -89,18 +87,20 @@ class Counting(Store):
     """A store that counts the steps of SQLite's machine.
 
     Attributes:
-        steps: how many it took since they were last set to 0.
+        steps: how many were taken when they were last counted.
     """
 
     steps = 0
 
-    def _connect(self, path: Path | None) -> sqlite3.Connection:
-        db = super()._connect(path)
-        db.set_progress_handler(self._step, 1)
-        return db
-
     def _step(self) -> None:
         self.steps += 1
+
+    @contextmanager
+    def counted(self) -> Generator[None]:
+        self.steps = 0
+        self._db.set_progress_handler(self._step, 1)
+        yield
+        self._db.set_progress_handler(None, 0)
 
 
 @asynccontextmanager

@@ -249,7 +249,7 @@ async def test_times_and_counts_of_an_execution_are_in_the_documented_fields() -
             "job": "etl",
             "workspace": "default",
             "createdAt": "2026-11-01T00:00:00Z",
-            "updatedAt": "2026-11-01T00:00:00Z",
+            "updatedAt": "2026-11-01T00:02:00Z",
             "startedAt": "2026-11-01T00:01:00Z",
             "completedAt": "2026-11-01T00:02:00Z",
         },

@@ -93,7 +93,7 @@ async def test_a_store_of_a_newer_version_is_an_error_over_http_and_to_an_agent(
     async with client_of_local(path) as client:
         refusal = await client.get("/jobs")
     assert refusal.status_code == 500
-    assert "has version 99 and this Jobtrail knows up to 2" in refusal.json()["message"]
+    assert "has version 99 and this Jobtrail knows up to 1" in refusal.json()["message"]
     async with Client(build_server(SAMPLE.model_copy(update={"store": path}))) as agent:
         result = await agent.call_tool("list_jobs", {})
     assert result.is_error

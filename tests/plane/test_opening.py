@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobtrail.plane import Store, StoreError
+from jobtrail.plane.checkup import check_up
 from jobtrail.plane.database import migrations
 from tests.plane.stocks import execution, job
 
@@ -77,12 +78,13 @@ def test_a_store_of_before_the_first_release_is_refused_and_left_alone(
     with closing(sqlite3.connect(path)) as db:
         db.executescript(f"{UNRELEASED}{more}); PRAGMA user_version = {version}; PRAGMA application_id = {mark}")
     before = path.read_bytes()
-    with pytest.raises(StoreError) as refused:
-        Store(path)
-    assert str(refused.value) == (
-        f"the store {path} was made before Jobtrail's first release and cannot be read any more; "
-        "move it away to begin a new one, or give another JOBTRAIL_STORE"
-    )
+    for look in (Store, lambda path: check_up(path, 1)):
+        with pytest.raises(StoreError) as refused:
+            look(path)
+        assert str(refused.value) == (
+            f"the store {path} was made before Jobtrail's first release and cannot be read any more; "
+            "move it away to begin a new one, or give another JOBTRAIL_STORE"
+        )
     assert path.read_bytes() == before
 
 
