@@ -12,7 +12,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-__all__ = ["ALL", "TABLE", "Case", "holds", "numbers_in", "sort_worded"]
+__all__ = ["ALL", "ORDERS", "TABLE", "Case", "holds", "numbers_in", "sort_worded"]
 
 ALL = range(len(WORDED))
 
@@ -87,7 +87,7 @@ def _log(query: str, first: int, end: int) -> Case:
 _EARLY = "createdBefore=2026-11-01T01:00:00Z"
 """All but those of task `many`."""
 _TIED, _FINE = (23, 20, 24, 21, 22), (32, 31, 30)
-_ORDERS: dict[str, Callable[[int], Any]] = {
+ORDERS: dict[str, Callable[[int], Any]] = {
     "createdAt": lambda number: number,
     "startedAt": lambda number: number,
     "status": lambda number: ("pending", "running", "ended")[min(number, 2)],
@@ -95,6 +95,7 @@ _ORDERS: dict[str, Callable[[int], Any]] = {
     "duration": took,
     "taskName": lambda _: 0,
 }
+"""What each order compares of the runs of task `worded`."""
 _RETRY = {
     "id": ulid(3), "taskName": "worded", "status": "ended", "endReason": "failed", "isFailure": True, "exitCode": 0,
     "startedAt": "2026-11-01T00:03:10Z", "endedAt": "2026-11-01T00:03:12Z", "triggeredBy": "cli",
@@ -114,14 +115,14 @@ TABLE = (
     _list(_EARLY, (*_FINE, *_TIED, *reversed(ALL))),
     _list(f"{_EARLY}&sortDirection=asc", (*ALL, *_TIED, *reversed(_FINE))),
     _list(f"{_EARLY}&sortField=taskName&sortDirection=asc", (*reversed(_FINE), *_TIED, *ALL)),
-    *(_list(f"taskName=tied&sortField={field}&sortDirection=asc", _TIED) for field in _ORDERS),
-    *(_list(f"taskName=tied&sortField={field}&sortDirection=desc", _TIED) for field in _ORDERS),
+    *(_list(f"taskName=tied&sortField={field}&sortDirection=asc", _TIED) for field in ORDERS),
+    *(_list(f"taskName=tied&sortField={field}&sortDirection=desc", _TIED) for field in ORDERS),
     *(
         _list(
             f"taskName=worded&sortField={name}&sortDirection={direction}",
             sort_worded(key, descending=direction == "desc"),
         )
-        for name, key in _ORDERS.items()
+        for name, key in ORDERS.items()
         for direction in ("asc", "desc")
     ),
     # Filters

@@ -73,7 +73,7 @@ class Access:
         if version not in KNOWN_VERSIONS:
             known = ", ".join(KNOWN_VERSIONS)
             message = f'Unknown API version "{version[:_SHOWN]}". Valid versions: {known}.'
-            raise Refusal(400, "invalid_api_version", message)
+            raise Refusal(400, message, word="invalid_api_version")
         named = headers.get("x-blaxel-workspace") or request.query_params.get("workspace")
         return Caller(named or self._workspace, paged=version >= FIRST_PAGED)
 
@@ -83,14 +83,14 @@ class Access:
         scheme, _, token = header.partition(" ")
         token = token.strip()
         if scheme.lower() != "bearer" or not (self._is_key(token) or self._is_living(token)):
-            raise Refusal(401, "unauthorized", "a valid API key is required")
+            raise Refusal(401, "a valid API key is required")
 
     async def issue_token(self, request: Request) -> Response:
         """`POST /oauth/token` with client credentials, whose secret is the API key: a token for two hours."""
         if not self._are_known(request.headers.get("authorization", "")):
-            raise Refusal(401, "unauthorized", "client credentials are required")
+            raise Refusal(401, "client credentials are required")
         if _read_grant(await request.body()) != "client_credentials":
-            raise Refusal(400, "unsupported_grant_type", "grant_type must be client_credentials")
+            raise Refusal(400, "grant_type must be client_credentials", word="unsupported_grant_type")
         token, now = secrets.token_urlsafe(24), self._clock()
         living = {one: until for one, until in self._tokens.items() if until > now}
         self._tokens = {**living, token: now + _TOKEN_LIFE}

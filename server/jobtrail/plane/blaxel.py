@@ -108,7 +108,7 @@ class Blaxel:
         row = self._read_execution(caller, request)
         asked = read_list(request, caller.workspace, 50, 200)
         if not caller.paged:
-            raise Refusal(400, "bad_request", f"tasks are listed from Blaxel-Version {FIRST_PAGED} on")
+            raise Refusal(400, f"tasks are listed from Blaxel-Version {FIRST_PAGED} on")
         second = "position" if asked.query.sort == "createdAt" else "name"
         return self._answer_page(
             asked,
@@ -169,12 +169,12 @@ class Blaxel:
     def _read_job(self, caller: Caller, request: Request) -> Row:
         row = self._store.job(caller.workspace, request.path_params["job"])
         if row is None:
-            raise Refusal(404, "not_found", "job not found")
+            raise Refusal(404, "job not found")
         return row
 
     def _read_execution(self, caller: Caller, request: Request) -> Row:
         job = self._read_job(caller, request)["name"]
         row = self._store.execution(caller.workspace, job, request.path_params["execution"])
         if row is None:
-            raise Refusal(404, "not_found", "execution not found")
+            raise Refusal(404, "execution not found")
         return row

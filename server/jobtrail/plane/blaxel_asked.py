@@ -92,7 +92,7 @@ def read_whole(request: Request, name: str, default: int, least: int, most: int)
         return default
     digits = text.lstrip("0") or "0"
     if not re.fullmatch(r"[0-9]+", text) or (len(digits) <= _DIGITS and int(digits) < least):
-        raise Refusal(400, "bad_request", f"{name} must be a whole number from {least} on")
+        raise Refusal(400, f"{name} must be a whole number from {least} on")
     return min(int(digits[: _DIGITS + 1]), most)
 
 
@@ -103,7 +103,7 @@ def check_flag(request: Request, name: str) -> None:
         Refusal: 400.
     """
     if request.query_params.get(name, "false") not in {"true", "false"}:
-        raise Refusal(400, "bad_request", f"{name} must be true or false")
+        raise Refusal(400, f"{name} must be true or false")
 
 
 def read_words(request: Request, name: str, known: Collection[str]) -> tuple[str, ...]:
@@ -117,7 +117,7 @@ def read_words(request: Request, name: str, known: Collection[str]) -> tuple[str
         return ()
     named = {word.upper() for word in text.split(",")}
     if named - {*known}:
-        raise Refusal(400, "bad_request", f"{name} must be among {', '.join(known)}")
+        raise Refusal(400, f"{name} must be among {', '.join(known)}")
     return () if named == {*known} else tuple(sorted(named))
 
 
@@ -133,14 +133,14 @@ def read_instant(request: Request, name: str) -> int | None:
     try:
         return max(-_LATEST, min(parse_nanoseconds(text), _LATEST))
     except ValueError:
-        raise Refusal(400, "bad_request", f"{name} must be a time, such as 2026-11-23T12:00:00") from None
+        raise Refusal(400, f"{name} must be a time, such as 2026-11-23T12:00:00") from None
 
 
 def _read_sort(text: str | None) -> str:
     if text is None:
         return _SORTS[0]
     if text not in _SORTS:
-        raise Refusal(400, "bad_request", f"sort must be one of {', '.join(_SORTS)}")
+        raise Refusal(400, f"sort must be one of {', '.join(_SORTS)}")
     return text
 
 
@@ -148,7 +148,7 @@ def _read_search(text: str) -> str:
     """Read `q`: trimmed and lowercased; what is too short does not filter."""
     # As it was sent: a length in a document is that of the value, before the server trims it.
     if len(text) > _LONGEST_Q:
-        raise Refusal(400, "bad_request", f"q must have at most {_LONGEST_Q} characters")
+        raise Refusal(400, f"q must have at most {_LONGEST_Q} characters")
     q = text.strip().lower()
     return q if len(q) >= _SHORTEST_Q else ""
 
@@ -158,5 +158,5 @@ def _read_anchor(anchor: str | None, sort: str, cursor: str) -> bool:
     if anchor is None:
         return False
     if anchor != "end" or sort != _SORTS[0] or cursor:
-        raise Refusal(400, "bad_request", "anchor can be end, with the sort createdAt:desc and no cursor")
+        raise Refusal(400, "anchor can be end, with the sort createdAt:desc and no cursor")
     return True

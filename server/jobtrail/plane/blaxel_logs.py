@@ -39,10 +39,10 @@ def read_logs(request: Request, workspace: str) -> tuple[list[str], OutputQuery]
     """
     params = request.query_params
     if params.get("resourceType") != "jobs":
-        raise Refusal(400, "bad_request", "resourceType must be jobs")
+        raise Refusal(400, "resourceType must be jobs")
     named = params.get("workloadIds", "")
     if not named:
-        raise Refusal(400, "bad_request", "workloadIds must name a job")
+        raise Refusal(400, "workloadIds must name a job")
     severities = read_words(request, "severity", _SEVERITIES)
     everything = not severities or "ALL" in severities
     return list(dict.fromkeys(named.split(","))), OutputQuery(

@@ -55,7 +55,7 @@ class RunWisp:
         task = read_task_name(request)
         query = read_seed_query(request, task)
         if not self._store.has_definition(task):
-            raise Refusal(404, "Not Found", "task not found")
+            raise Refusal(404, "task not found")
         # A filter by another task's name leaves nothing of this one.
         other = request.query_params.get("task_name", "") not in {"", task}
         rows, total = ([], 0) if other else select_runs(self._store, query)
@@ -90,5 +90,5 @@ class RunWisp:
     def _read_run(self, request: Request) -> Row:
         row = self._store.run(request.path_params["runId"])
         if row is None:
-            raise Refusal(404, "Not Found", "run not found")
+            raise Refusal(404, "run not found")
         return row

@@ -135,4 +135,4 @@ def _read_time(request: Request, name: str) -> int | None:
 
 def _refusal(location: str, value: str, message: str) -> Refusal:
     error = {"message": message, "location": location, "value": value}
-    return Refusal(422, "Unprocessable Entity", "validation failed", errors=[error])
+    return Refusal(422, "validation failed", word="Unprocessable Entity", errors=[error])

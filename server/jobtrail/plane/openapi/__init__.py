@@ -51,7 +51,7 @@ class Published:
         """`GET /schemas/{name}.json`: a JSON Schema with all that it may refer to."""
         name, components = request.path_params["name"], self._document["components"]
         if name not in components["schemas"]:
-            raise Refusal(404, "not_found", "no such schema")
+            raise Refusal(404, "no such schema")
         schema = {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": name,
