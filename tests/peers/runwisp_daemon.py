@@ -24,18 +24,16 @@ from typing import TYPE_CHECKING, Any, Self
 import httpx2
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Sequence
 
 __all__ = [
     "Daemon",
     "RunRow",
     "RunwispMissing",
-    "as_served",
     "copy_home",
     "find_binary",
     "insert_runs",
     "read_runs",
-    "run_rows",
     "seed_home",
     "stored_time",
     "ulid",
@@ -291,36 +289,7 @@ class RunRow:
     retry_attempt: int = 0
     retry_of_run_id: str | None = None
     instance_index: int = 0
-    execution_id: str | None = None
-    params_json: str | None = None
     deleted_at: datetime | str | None = None
-
-
-def run_rows(
-    count: int,
-    *,
-    task: str = "healthcheck-tls",
-    since: datetime = datetime(2025, 1, 1, tzinfo=UTC),
-    step: timedelta = timedelta(seconds=1),
-    fail_every: int = 10,
-) -> Iterator[RunRow]:
-    """Make runs of one task, oldest first, `step` apart; every `fail_every`-th one failed.
-
-    Ids are the time and the number of the run, so two series need different start times.
-    """
-    for number in range(count):
-        created = since + number * step
-        failed = number % fail_every == fail_every - 1
-        yield RunRow(
-            id=ulid(created, number),
-            task_name=task,
-            created_at=created,
-            started_at=created,
-            ended_at=created + timedelta(milliseconds=1500),
-            end_reason="failed" if failed else "succeeded",
-            exit_code=int(failed),
-            is_failure=int(failed),
-        )
 
 
 def ulid(moment: datetime, number: int) -> str:
@@ -365,37 +334,3 @@ def read_runs(db: Path, where: str = "deleted_at IS NULL", values: Sequence[Any]
         connection.row_factory = sqlite3.Row
         query = f"SELECT * FROM runs WHERE {where} ORDER BY rowid"  # noqa: S608 - a test's own text
         return [dict(row) for row in connection.execute(query, values)]
-
-
-SERVED = {
-    "id": "id",
-    "execution_id": "executionId",
-    "task_name": "taskName",
-    "status": "status",
-    "end_reason": "endReason",
-    "exit_code": "exitCode",
-    "started_at": "startedAt",
-    "ended_at": "endedAt",
-    "triggered_by": "triggeredBy",
-    "created_at": "createdAt",
-    "retry_attempt": "retryAttempt",
-    "retry_of_run_id": "retryOfRunId",
-    "instance_index": "instanceIndex",
-}
-
-
-def as_served(row: dict[str, Any]) -> dict[str, Any]:
-    """A row as `GET /api/runs` has it: camelCase, RFC 3339, nothing where the column is NULL."""
-    served = {name: row[column] for column, name in SERVED.items() if row[column] is not None}
-    for name in ("startedAt", "endedAt", "createdAt"):
-        if name in served:
-            served[name] = _rfc3339(served[name])
-    if row["params_json"] is not None:
-        served["params"] = json.loads(row["params_json"])
-    return served | {"isFailure": bool(row["is_failure"])}
-
-
-def _rfc3339(stored: str) -> str:
-    second, _, fraction = stored.removesuffix("+00:00").partition(".")
-    digits = fraction.rstrip("0")
-    return second.replace(" ", "T") + (f".{digits}" if digits else "") + "Z"

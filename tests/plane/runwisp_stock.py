@@ -1,73 +1,79 @@
-"""A store of runs for tests of the RunWisp side, and what a refusal of it looks like."""
+"""Runs, a definition and output for the plane and for a real RunWisp daemon alike."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Literal
 
-from jobtrail.plane import Event, Store
-from tests.plane.stocks import at
+from jobtrail.plane import Store
+from jobtrail.store.rows import Definition, Line, Run
 
-if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+__all__ = ["DEFINITION", "FAILURES", "PRINTED", "RUNS", "WORDED", "stocked_runs", "took", "ulid"]
 
-    import httpx2
-
-__all__ = ["NAMES", "ordered", "problems", "run", "stocked_runs", "ulid"]
-
-NAMES = ("nightly", "often", "never", "x" * 100, "A.b_c-9")
-_ENDINGS = (
-    ("success", 0), ("failed", 2), ("timeout", -1), ("crashed", 139), ("stopped", -1), ("log_overflow", 1),
+SECOND = 1_000_000_000
+START = 1_793_491_200 * SECOND
+"""2026-11-01, in nanoseconds since 1970."""
+ENDINGS = (
+    "succeeded", "failed", "stopped", "timeout", "crashed", "skipped", "log_overflow", "queue_full", "dst_skipped",
+    "daemon_stopped", "missed", "start_failed",
 )  # fmt: skip
+FAILURES = ("failed", "timeout", "crashed", "log_overflow", "start_failed", "missed")
+TRIGGERS = ("cron", "api", "ui", "cli", "station", "service", "startup")
+WORDED = ("pending", "running", *ENDINGS)
+"""The states of the runs 0 to 13 of task `worded`, a minute apart."""
+DEFINITION = {
+    "name": "printing", "kind": "task", "group": "Backups", "description": "Prints", "cron": "0 0 29 2 *",
+    "timezone": "Europe/Berlin", "timeout": 7_200 * SECOND, "retryAttempts": 2, "onOverlap": "queue",
+}  # fmt: skip
+PRINTED: tuple[tuple[Literal["stdout", "stderr"], str], ...] = (
+    ("stdout", "one"),
+    ("stderr", "two"),
+    ("stdout", "three"),
+)
 
 
 def ulid(number: int) -> str:
     return f"01JZ{number:022}"
 
 
-def run(number: int, task: str = "nightly") -> list[Event]:
-    """Return a run that ends in the way its number says, or has not ended, or has not begun."""
-    name = ulid(number)
-    body: dict[str, Any] = {"triggered_by": "cron"}
-    if number == 7:
-        body = {
-            "triggered_by": "cloud", "retry_attempt": 1, "retry_of_run_id": ulid(6), "replica_index": 2,
-            "external_execution_id": "execution-7", "params": {"day": "monday"},
-        }  # fmt: skip
-    events = [Event("run.created", at(number), name, task, body=body)]
-    if number == 0:
-        return events
-    if number == 5:
-        skipped = {"end_reason": "skipped", "exit_code": 0}
-        return [*events, Event("run.status", at(number), name, task, "ended", skipped)]
-    events.append(Event("run.status", at(number + 0.5), name, task, "running"))
-    if number != 1:
-        reason, code = _ENDINGS[number % len(_ENDINGS)]
-        ended = {"end_reason": reason, "exit_code": code}
-        # The later ones are the shorter ones.
-        events.append(Event("run.status", at(number + 0.5 + 1000 / (number + 1)), name, task, "ended", ended))
-    return events
+def took(number: int) -> int:
+    """Return how many seconds a run of task `worded` took; each another time."""
+    return number * 5 % 14 + 1 if number > 1 else 0
+
+
+def _worded(number: int) -> Run:
+    word, created = WORDED[number], START + 60 * number * SECOND
+    began = created + 10 * SECOND if number else None
+    body = {
+        "triggered_by": TRIGGERS[number % len(TRIGGERS)],
+        "is_failure": word in FAILURES,
+        "retry_attempt": int(number == 3),
+        "retry_of_run_id": ulid(2) if number == 3 else None,
+        "replica_index": number % 2,
+    }
+    if number < 2:
+        return Run(ulid(number), "worded", word, created, began, body=body)
+    ended = created + (10 + took(number)) * SECOND
+    return Run(ulid(number), "worded", "ended", created, began, ended, word, number % 3, body)
+
+
+def _plain(number: int, task: str, created: int) -> Run:
+    body = {"triggered_by": "cron", "is_failure": False}
+    return Run(ulid(number), task, "ended", created, created, created + SECOND, "succeeded", 0, body)
+
+
+RUNS = (
+    *map(_worded, range(len(WORDED))),
+    # Created at one moment, in an order that is neither that of their ids nor its reverse.
+    *(_plain(number, "tied", START + 20 * 60 * SECOND) for number in (23, 20, 24, 21, 22)),
+    *(_plain(29 + nanos, "fine", START + 30 * 60 * SECOND + nanos) for nanos in (1, 2, 3)),
+    *(_plain(number, "many", START + 60 * number * SECOND) for number in range(100, 1105)),
+)
 
 
 def stocked_runs() -> Store:
-    """Return 60 runs of one task, 1,010 of another, none of the others."""
+    """Return a store with all of it; the output is of run 2."""
     store = Store(None)
-    store.record([Event("definition", at(0), name, body={"name": name, "kind": "task"}) for name in NAMES])
-    store.record([event for number in range(60) for event in run(number)])
-    store.record([event for number in range(60, 1070) for event in run(number, "often")])
+    store.record(Definition(name, {}) for name in ("worded", "tied", "never"))
+    store.record([Definition("printing", DEFINITION), *RUNS])
+    store.record(Line(START, ulid(2), "", stream, text) for stream, text in PRINTED)
     return store
-
-
-def ordered(inserted: Sequence[Any], rank: Callable[[Any], Any], direction: str) -> list[Any]:
-    """Sort what is given in the order of insertion, in which ties stay whatever the direction."""
-    return sorted(inserted, key=rank, reverse=direction != "asc")
-
-
-async def problems(client: httpx2.AsyncClient, path: str, **params: Any) -> list[dict[str, Any]]:
-    """Return what a 422 lists, whose body is problem+json."""
-    answer = await client.get(path, params=params)
-    assert answer.status_code == 422, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    body = answer.json()
-    assert (body["title"], body["status"], body["detail"]) == ("Unprocessable Entity", 422, "validation failed")
-    assert all(set(one) == {"message", "location", "value"} for one in body["errors"])
-    return body["errors"]

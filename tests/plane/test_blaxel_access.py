@@ -203,7 +203,7 @@ async def test_a_store_that_cannot_be_read_is_an_internal_error_in_the_documente
         store.close()
         logs = "/observability/logs?resourceType=jobs&workloadIds=etl"
         for path in ("/jobs", "/jobs/etl", EXECUTIONS, f"{EXECUTIONS}/exec-000", TASKS, logs):
-            assert refused(await client.get(path), 500, "internal_error") == "the store could not be read"
+            assert refused(await client.get(path), 500, "internal_server_error") == "the store could not be read"
 
 
 async def test_there_is_nothing_to_write(stock: Store) -> None:

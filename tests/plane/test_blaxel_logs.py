@@ -107,8 +107,6 @@ async def test_it_answers_what_the_command_line_sends(stock: Store) -> None:
         ({"traceId": "4bf92f3577b34da6a3ce929d0e0e4736"}, []),
         ({"start": "2026-11-01T00:02:00", "end": "2026-11-01T00:03:00"}, ["three", "same moment", "Über two"]),
         ({"start": "2026-11-01T01:03:00+01:00"}, ["four", "three"]),
-        ({"end": "0001-01-01T00:00:00+14:00"}, []),
-        ({"start": "9999-12-31T23:59:59-14:00"}, []),
         ({"start": "9999-12-31T23:59:59"}, []),
         ({"limit": "2"}, ["four", "three"]),
         ({"limit": "2", "offset": "1"}, ["three", "same moment"]),

@@ -112,7 +112,7 @@ async def test_every_schema_is_served_as_json_schema_that_needs_no_other(store: 
             schema = (await validator_of(client, f"/schemas/{name}.json")).schema
             assert schema["title"] == name
             references = set(re.findall(r'"\$ref":"([^"]*)"', answer.text))
-            assert references <= {"#", *(f"#/$defs/{one}" for one in schema["$defs"])}
+            assert references <= {f"#/components/schemas/{one}" for one in schema["components"]["schemas"]}
         for name in ("Nothing", "job", "", "..%2Fopenapi", "%00"):
             missing = await client.get(f"/schemas/{name}.json")
             assert (missing.status_code, missing.json()["error"]) == (404, "not_found")
@@ -129,11 +129,9 @@ async def test_every_schema_is_served_as_json_schema_that_needs_no_other(store: 
         ("/v0/jobs/none", "Error"),
         ("/api/tasks", "TasksResponseBody"),
         ("/api/tasks/nightly/runs", "RunsResponseBody"),
-        ("/api/tasks/nightly/log/search?q=n", "LogSearchBody"),
         ("/api/runs", "RunsResponseBodyV1"),
         (f"/api/runs/{RUN}", "RunV1"),
         (f"/api/runs/{RUN}/log", "LogPageBody"),
-        ("/api/runs/summary", "RunSummary"),
         ("/api/daemon", "DaemonInfo"),
         ("/api/runs/x", "ErrorModel"),
     ],
@@ -146,7 +144,7 @@ async def test_an_answer_fits_the_schema_of_its_name_and_fits_no_more_when_spoil
         validator = await validator_of(client, f"/schemas/{schema}.json")
     validator.validate(body)
     for field in body:
-        if field in validator.schema["required"]:
+        if field in validator.schema["components"]["schemas"][schema]["required"]:
             assert not validator.is_valid({**body, field: 1.5}), field
 
 
@@ -163,7 +161,7 @@ async def test_what_a_secret_is_worth_is_part_of_the_schema(store: Store) -> Non
 async def test_a_store_that_cannot_be_read_is_the_documented_internal_error() -> None:
     broken = Store(None)
     known = {"jobId": "etl", "executionId": "full", "taskName": "nightly", "runId": RUN}
-    needed = {"resourceType": "jobs", "workloadIds": "etl", "q": "x"}
+    needed = {"resourceType": "jobs", "workloadIds": "etl"}
     async with client_of(broken, "") as client:
         whole = await document(client)
         told = [(path, one["responses"]["500"]) for path, _, one in operations(whole) if "500" in one["responses"]]
@@ -175,7 +173,7 @@ async def test_a_store_that_cannot_be_read_is_the_documented_internal_error() ->
             ((kind, content),) = whole["components"]["responses"][response["$ref"][23:]]["content"].items()
             assert answer.headers["content-type"] == kind
             validators[content["schema"]["$ref"][21:]].validate(answer.json())
-    assert len(told) > 12
+    assert len(told) > 10
 
 
 async def test_links_lead_to_what_is_there(store: Store) -> None:
@@ -212,8 +210,7 @@ def told(expression: str, asked: dict[str, str], body: Any) -> str:
 
 async def test_the_schemas_that_runwisps_answers_name_are_served(store: Store) -> None:
     async with client_of(store, "") as client:
-        # Of both dialects the seed document's alone names them.
-        for path in ("/api/tasks/nightly/runs", "/api/tasks/nightly/runs?limit=0", "/api/tasks/none/runs"):
+        for path in ("/api/tasks/nightly/runs", "/api/runs?limit=0", "/api/tasks/none/runs"):
             body = (await client.get(path)).json()
             for one in (body, *(body.get("runs") or ())):
                 (await validator_of(client, one["$schema"])).validate(one)

@@ -1,6 +1,7 @@
-"""Who may ask the Blaxel side: the API key, or a token got for it.
+"""Who asks the Blaxel side, and in which version: the API key or a token got for it, the workspace, `Blaxel-Version`.
 
-Contract: the seed documents, section `Authorizations`; `POST /oauth/token` as the vendor's SDKs call it.
+Contract: the seed documents, section `Authorizations`; the vendor's introduction for the other headers; `POST
+/oauth/token` as the vendor's SDKs call it.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import base64
 import binascii
 import json
 import secrets
+from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -21,9 +23,27 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["Access"]
+__all__ = ["FIRST_PAGED", "KNOWN_VERSIONS", "Access", "Caller"]
+
+FIRST_PAGED = "2026-04-28"
+KNOWN_VERSIONS = ("2026-04-16", FIRST_PAGED, "2026-09-22")
+"""What the vendor's introduction, its documents and its newest SDK name; the first is meant where none is named."""
 
 _TOKEN_LIFE = timedelta(hours=2)
+_SHOWN = 40
+
+
+@dataclass(frozen=True)
+class Caller:
+    """Who asks.
+
+    Attributes:
+        workspace: whose things are meant.
+        paged: whether the version is one that pages by cursor.
+    """
+
+    workspace: str
+    paged: bool
 
 
 class Access:
@@ -31,42 +51,53 @@ class Access:
 
     Args:
         api_key: anybody is let in without one.
+        workspace: the one that is meant where a request names none.
         clock: what tokens are dated by.
     """
 
-    def __init__(self, api_key: str | None, clock: Callable[[], datetime]) -> None:
+    def __init__(self, api_key: str | None, workspace: str, clock: Callable[[], datetime]) -> None:
         self._key = api_key
+        self._workspace = workspace
         self._clock = clock
         self._tokens: dict[str, datetime] = {}
 
-    def check(self, request: Request) -> None:
-        """Let the key or a living token pass, as a Bearer of either header.
+    def identify(self, request: Request) -> Caller:
+        """Return who asks.
 
         Raises:
-            Refusal: 401.
+            Refusal: 401, no valid key or token; 400 `invalid_api_version`.
         """
+        headers = request.headers
+        self._check_key(headers.get("x-blaxel-authorization") or headers.get("authorization") or "")
+        version = headers.get("blaxel-version", "").strip() or KNOWN_VERSIONS[0]
+        if version not in KNOWN_VERSIONS:
+            known = ", ".join(KNOWN_VERSIONS)
+            message = f'Unknown API version "{version[:_SHOWN]}". Valid versions: {known}.'
+            raise Refusal(400, message, word="invalid_api_version")
+        named = headers.get("x-blaxel-workspace") or request.query_params.get("workspace")
+        return Caller(named or self._workspace, paged=version >= FIRST_PAGED)
+
+    def _check_key(self, header: str) -> None:
         if self._key is None:
             return
-        headers = request.headers
-        given = headers.get("x-blaxel-authorization") or headers.get("authorization") or ""
-        scheme, _, token = given.partition(" ")
+        scheme, _, token = header.partition(" ")
         token = token.strip()
-        if scheme.lower() != "bearer" or not (self._is_key(token) or self._lives(token)):
-            raise Refusal(401, "unauthorized", "a valid API key is required")
+        if scheme.lower() != "bearer" or not (self._is_key(token) or self._is_living(token)):
+            raise Refusal(401, "a valid API key is required")
 
-    async def token(self, request: Request) -> Response:
+    async def issue_token(self, request: Request) -> Response:
         """`POST /oauth/token` with client credentials, whose secret is the API key: a token for two hours."""
-        if not self._known(request.headers.get("authorization", "")):
-            raise Refusal(401, "unauthorized", "client credentials are required")
-        if _grant(await request.body()) != "client_credentials":
-            raise Refusal(400, "unsupported_grant_type", "grant_type must be client_credentials")
+        if not self._are_known(request.headers.get("authorization", "")):
+            raise Refusal(401, "client credentials are required")
+        if _read_grant(await request.body()) != "client_credentials":
+            raise Refusal(400, "grant_type must be client_credentials", word="unsupported_grant_type")
         token, now = secrets.token_urlsafe(24), self._clock()
         living = {one: until for one, until in self._tokens.items() if until > now}
         self._tokens = {**living, token: now + _TOKEN_LIFE}
         seconds = int(_TOKEN_LIFE.total_seconds())
         return Answer({"access_token": token, "refresh_token": "", "expires_in": seconds, "token_type": "Bearer"})
 
-    def _known(self, header: str) -> bool:
+    def _are_known(self, header: str) -> bool:
         scheme, _, credentials = header.partition(" ")
         if scheme.lower() != "basic":
             return False
@@ -80,12 +111,12 @@ class Access:
     def _is_key(self, text: str) -> bool:
         return secrets.compare_digest(text.encode(), (self._key or "").encode())
 
-    def _lives(self, token: str) -> bool:
+    def _is_living(self, token: str) -> bool:
         until = self._tokens.get(token)
         return until is not None and self._clock() < until
 
 
-def _grant(body: bytes) -> Any:
+def _read_grant(body: bytes) -> Any:
     try:
         grant = json.loads(body)
     except ValueError:

@@ -15,14 +15,14 @@ class Refusal(Exception):
 
     Attributes:
         status: the HTTP status code.
-        error: the machine-readable word.
+        word: what the answer calls the error, where that is not the name of the status.
         body: what else the answer's JSON holds.
     """
 
-    def __init__(self, status: int, error: str, message: str, **body: Any) -> None:
+    def __init__(self, status: int, message: str, *, word: str = "", **body: Any) -> None:
         super().__init__(message)
         self.status = status
-        self.error = error
+        self.word = word
         self.body = body
 
 

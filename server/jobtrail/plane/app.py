@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import sqlite3
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from starlette.applications import Starlette
 from starlette.datastructures import MutableHeaders
@@ -16,8 +17,8 @@ from starlette.routing import Mount, Route
 
 from jobtrail.plane.answers import Refusal
 from jobtrail.plane.blaxel import Blaxel
-from jobtrail.plane.openapi import Published
-from jobtrail.plane.runwisp import RunWisp, health
+from jobtrail.plane.openapi import Published, schema_url
+from jobtrail.plane.runwisp import RunWisp
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,9 +47,8 @@ def build_plane(store: Store, *, api_key: str | None = None, clock: Callable[[],
     app = Starlette(
         routes=[
             Mount("/v0", routes=Blaxel(store, api_key, clock).routes()),
-            Mount("/api", routes=RunWisp(store, clock).routes()),
+            Mount("/api", routes=RunWisp(store).routes()),
             Route("/healthz", _healthy),
-            Route("/health", health),
             *Published(locked=api_key is not None).routes(),
         ],
         middleware=[Middleware(_OneSegment)],
@@ -65,25 +65,22 @@ def _refused(request: Request, refusal: Exception) -> Response:
     """Answer a refusal in the words of the API that was asked."""
     if not isinstance(refusal, Refusal):
         raise refusal
-    if _of_runwisp(request):
-        body: dict[str, Any] = {
-            "title": refusal.error,
-            "status": refusal.status,
-            "detail": str(refusal),
-            **refusal.body,
-        }
-        return JSONResponse(body, refusal.status, media_type="application/problem+json")
-    return JSONResponse({"error": refusal.error, "code": refusal.status, "message": str(refusal)}, refusal.status)
+    status, message, name = refusal.status, str(refusal), refusal.word or HTTPStatus(refusal.status).phrase
+    # Not `request.url`: that needs the query to be well formed.
+    if not request.scope["path"].startswith("/api/"):
+        word = name.lower().replace(" ", "_")
+        return JSONResponse({"error": word, "code": status, "message": message}, status)
+    schema = {"$schema": schema_url(request, "ErrorModel")}
+    problem = {**schema, "title": name, "status": status, "detail": message, **refusal.body}
+    return JSONResponse(problem, status, media_type="application/problem+json")
 
 
 def _not_found(request: Request, _error: Exception) -> Response:
-    word = "Not Found" if _of_runwisp(request) else "not_found"
-    return _refused(request, Refusal(404, word, "no such endpoint"))
+    return _refused(request, Refusal(404, "no such endpoint"))
 
 
 def _not_allowed(request: Request, error: Exception) -> Response:
-    word = "Method Not Allowed" if _of_runwisp(request) else "method_not_allowed"
-    response = _refused(request, Refusal(405, word, "the plane is not written to"))
+    response = _refused(request, Refusal(405, "the plane is not written to"))
     if isinstance(error, HTTPException):
         response.headers.update(error.headers or {})
     return response
@@ -91,13 +88,7 @@ def _not_allowed(request: Request, error: Exception) -> Response:
 
 def _failed(request: Request, _error: Exception) -> Response:
     # What the database said may hold a path, and is no matter of the client's.
-    word = "Internal Server Error" if _of_runwisp(request) else "internal_error"
-    return _refused(request, Refusal(500, word, "the store could not be read"))
-
-
-def _of_runwisp(request: Request) -> bool:
-    # Not `request.url`: that needs the query to be well formed.
-    return request.scope["path"].startswith("/api/")
+    return _refused(request, Refusal(500, "the store could not be read"))
 
 
 class _OneSegment:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.plane.answers import Refusal
-from jobtrail.plane.blaxel_asked import instant, whole, words
+from jobtrail.plane.blaxel_asked import read_instant, read_whole, read_words
 from jobtrail.plane.output import OutputQuery, select_output
 from jobtrail.plane.store import moment
 
@@ -39,19 +39,19 @@ def read_logs(request: Request, workspace: str) -> tuple[list[str], OutputQuery]
     """
     params = request.query_params
     if params.get("resourceType") != "jobs":
-        raise Refusal(400, "bad_request", "resourceType must be jobs")
+        raise Refusal(400, "resourceType must be jobs")
     named = params.get("workloadIds", "")
     if not named:
-        raise Refusal(400, "bad_request", "workloadIds must name a job")
-    severities = words(request, "severity", _SEVERITIES)
+        raise Refusal(400, "workloadIds must name a job")
+    severities = read_words(request, "severity", _SEVERITIES)
     everything = not severities or "ALL" in severities
     return list(dict.fromkeys(named.split(","))), OutputQuery(
         workspace=workspace,
         job="",
         execution=params.get("executionId", ""),
         task=params.get("taskId", ""),
-        since=instant(request, "start"),
-        until=instant(request, "end"),
+        since=read_instant(request, "start"),
+        until=read_instant(request, "end"),
         streams=tuple(
             stream
             for word, (stream, _) in _STREAMS.items()
@@ -59,8 +59,8 @@ def read_logs(request: Request, workspace: str) -> tuple[list[str], OutputQuery]
             if (everything or word in severities) and not params.get("traceId")
         ),
         search=params.get("search", ""),
-        limit=whole(request, "limit", _MOST_LINES, 1, _MOST_LINES),
-        offset=whole(request, "offset", 0, 0, _FURTHEST),
+        limit=read_whole(request, "limit", _MOST_LINES, 1, _MOST_LINES),
+        offset=read_whole(request, "offset", 0, 0, _FURTHEST),
     )
 
 

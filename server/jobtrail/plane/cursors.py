@@ -46,16 +46,16 @@ def open_cursor(secret: str, bound_to: tuple[str, ...], cursor: str, now: float)
     try:
         blob = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise Refusal(400, "bad_request", "invalid cursor") from None
+        raise Refusal(400, "invalid cursor") from None
     mac, payload = blob[:_MAC], blob[_MAC:]
     if _text(blob) != cursor or not payload:
         # Base64 has several spellings of the same bytes; only the one that was given out counts.
-        raise Refusal(400, "bad_request", "invalid cursor")
+        raise Refusal(400, "invalid cursor")
     if not hmac.compare_digest(mac, _mac(secret, bound_to, payload)):
-        raise Refusal(400, "bad_request", "cursor does not belong to this query")
+        raise Refusal(400, "cursor does not belong to this query")
     minted, first, second = json.loads(payload)
     if now - minted > LIFE_SECONDS:
-        raise Refusal(400, "bad_request", "cursor is older than 24h")
+        raise Refusal(400, "cursor is older than 24h")
     return first, second
 
 

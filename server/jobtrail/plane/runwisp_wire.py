@@ -1,6 +1,6 @@
-"""What the RunWisp side answers with: runs and definitions in both dialects, and how each spells their words.
+"""What the RunWisp side answers with: runs and definitions, and how each dialect spells their words.
 
-The store keeps what was recorded; its columns `word` and `via` spell it as 1.0.1 does.
+The store spells them as 1.0.1 does.
 """
 
 from __future__ import annotations
@@ -8,19 +8,12 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.plane.store import moment
+from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
-    from starlette.requests import Request
-
     from jobtrail.plane.store import Row
 
-__all__ = ["TRIGGERS", "definition", "link", "log_line", "run", "seed_run", "seed_statuses"]
-
-TRIGGERS = ("cron", "api", "ui", "cli", "station", "service", "startup")
-"""What can trigger a run, in 1.0.1."""
+__all__ = ["log_line", "seed_statuses", "wire_definition", "wire_run", "wire_seed_run"]
 
 _SEED_REASONS = {
     "succeeded": "success",
@@ -43,6 +36,7 @@ _SEED_TRIGGERS = {
     "cron": "cron",
     "api": "api",
     "station": "cloud",
+    "cloud": "cloud",
     # Somebody asked the daemon for it; its API was the only way to.
     "ui": "api",
     "cli": "api",
@@ -60,63 +54,59 @@ def seed_statuses(word: str) -> tuple[str, ...]:
     return tuple(here for here, shown in _SEED_REASONS.items() if shown == word) or ("",)
 
 
-def run(row: Row) -> dict[str, Any]:
-    """Return a run as 1.0.1 does (schema Run): its fields in the daemon's order, without those that have no value."""
+def wire_run(row: Row) -> dict[str, Any]:
+    """Return a run as 1.0.1 does (schema Run), as far as our source reads it."""
     body = json.loads(row["body"])
-    return _present(
+    return _drop_absent(
         {
             "id": row["id"],
-            "executionId": body.get("external_execution_id"),
             "taskName": row["task"],
             "status": row["status"],
-            "endReason": _reason(row),
+            "endReason": row["word"] if row["end_reason"] else None,
             "isFailure": bool(row["failure"]),
             "exitCode": row["exit_code"],
-            "startedAt": moment(row["started_at"]),
-            "endedAt": moment(row["ended_at"]),
-            "triggeredBy": row["via"],
-            "createdAt": moment(row["created_at"]),
-            "retryAttempt": row["attempt"],
+            "startedAt": format_optional_nanoseconds(row["started_at"]),
+            "endedAt": format_optional_nanoseconds(row["ended_at"]),
+            "triggeredBy": "station" if body.get("triggered_by") == "cloud" else body.get("triggered_by"),
+            "createdAt": format_optional_nanoseconds(row["created_at"]),
+            "retryAttempt": body.get("retry_attempt", 0),
             "retryOfRunId": body.get("retry_of_run_id"),
             "instanceIndex": body.get("replica_index", 0),
-            "params": body.get("params"),
         }
     )
 
 
-def seed_run(row: Row, request: Request) -> dict[str, Any]:
-    """Return a run as the seed document has it; a word that it does not know becomes the nearest it does."""
+def wire_seed_run(row: Row, schema: str) -> dict[str, Any]:
+    """Return a run as the seed document has it; a word that it does not know becomes the nearest it does.
+
+    Args:
+        row: the run.
+        schema: the address of its JSON Schema.
+    """
     body = json.loads(row["body"])
-    reason = _reason(row)
-    return _present(
+    return _drop_absent(
         {
-            "$schema": link(request, "Run"),
-            "created_at": moment(row["created_at"]),
-            "end_at": moment(row["ended_at"]),
-            "end_reason": None if reason is None else _SEED_REASONS.get(reason, "failed"),
+            "$schema": schema,
+            "created_at": format_optional_nanoseconds(row["created_at"]),
+            "end_at": format_optional_nanoseconds(row["ended_at"]),
+            "end_reason": _SEED_REASONS.get(row["word"], "failed") if row["end_reason"] else None,
             "exit_code": row["exit_code"],
             "external_execution_id": body.get("external_execution_id"),
             "id": row["id"],
             "replica_index": body.get("replica_index", 0),
-            "retry_attempt": row["attempt"],
+            "retry_attempt": body.get("retry_attempt", 0),
             "retry_of_run_id": body.get("retry_of_run_id"),
-            "start_at": moment(row["started_at"]),
+            "start_at": format_optional_nanoseconds(row["started_at"]),
             "status": row["status"],
             "task_name": row["task"],
-            "triggered_by": _SEED_TRIGGERS.get(row["via"], "api"),
+            "triggered_by": _SEED_TRIGGERS.get(body.get("triggered_by"), "api"),
         }
     )
 
 
-def _reason(row: Row) -> str | None:
-    return "succeeded" if row["end_reason"] == "success" else row["end_reason"]
-
-
-def definition(row: Row) -> dict[str, Any]:
-    """Return the definition of a task or service (schema TaskResponse), with all that the document requires."""
-    body: dict[str, Any] = json.loads(row["body"])
-    required = {"manualTrigger": False, "runOnStart": False, "autostart": body.get("kind") == "service"}
-    return {**required, **body, "name": row["name"]}
+def wire_definition(row: Row) -> dict[str, Any]:
+    """Return the definition of a task or service (schema Task), as it was recorded."""
+    return {**json.loads(row["body"]), "name": row["name"]}
 
 
 def log_line(row: Row, number: int) -> dict[str, Any]:
@@ -124,12 +114,5 @@ def log_line(row: Row, number: int) -> dict[str, Any]:
     return {"n": number, "ts": row["at"] // 1_000_000, "stream": row["stream"], "text": row["text"]}
 
 
-def link(request: Request, schema: str) -> str:
-    """Return the address of a schema, at the host that was asked."""
-    # Not `request.url`: that needs the query to be well formed.
-    base = request.base_url
-    return f"{base.scheme}://{base.netloc}/schemas/{schema}.json"
-
-
-def _present(fields: Mapping[str, Any]) -> dict[str, Any]:
+def _drop_absent(fields: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from functools import cached_property
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
@@ -17,11 +17,16 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["Published"]
+__all__ = ["Published", "schema_url"]
 
-_COMPONENT = "#/components/schemas/"
-_DIALECT = "https://json-schema.org/draft/2020-12/schema"
-_FIRST = "plane.yaml"
+_PARTS = ("plane.yaml", "blaxel.yaml", "runwisp.yaml")
+
+
+def schema_url(request: Request, name: str) -> str:
+    """Return the address of a schema, at the host that was asked."""
+    # Not `request.url`: that needs the query to be well formed.
+    base = request.base_url
+    return f"{base.scheme}://{base.netloc}/schemas/{name}.json"
 
 
 class Published:
@@ -36,40 +41,35 @@ class Published:
 
     def routes(self) -> list[Route]:
         """Return the routes, which begin at the root."""
-        return [Route("/openapi.json", self.document), Route("/schemas/{name}.json", self.schema)]
+        return [Route("/openapi.json", self.get_document), Route("/schemas/{name}.json", self.get_schema)]
 
-    def document(self, _request: Request) -> Response:
+    def get_document(self, _request: Request) -> Response:
         """`GET /openapi.json`."""
         return Answer(self._document)
 
-    def schema(self, request: Request) -> Response:
-        """`GET /schemas/{name}.json`: a JSON Schema that holds all that it refers to."""
-        name = request.path_params["name"]
-        if name not in self._document["components"]["schemas"]:
-            raise Refusal(404, "not_found", "no such schema")
-        return Answer(self._alone(name), media_type="application/schema+json")
+    def get_schema(self, request: Request) -> Response:
+        """`GET /schemas/{name}.json`: a JSON Schema with all that it may refer to."""
+        name, components = request.path_params["name"], self._document["components"]
+        if name not in components["schemas"]:
+            raise Refusal(404, "no such schema")
+        schema = {
+            "$schema": "https://json-schema.org/draft/2020-12/schema",
+            "title": name,
+            "$ref": f"#/components/schemas/{name}",
+            "components": {"schemas": components["schemas"]},
+        }
+        return Answer(schema, media_type="application/schema+json")
 
     @cached_property
     def _document(self) -> dict[str, Any]:
         import yaml  # noqa: PLC0415 # only when somebody asks
 
         whole: dict[str, Any] = {}
-        for part in sorted(files("jobtrail.plane.openapi").iterdir(), key=lambda one: (one.name != _FIRST, one.name)):
-            if part.name.endswith(".yaml"):
-                _merge(whole, yaml.safe_load(part.read_text(encoding="utf-8")))
+        for part in _PARTS:
+            _merge(whole, yaml.safe_load((files("jobtrail.plane.openapi") / part).read_text(encoding="utf-8")))
         if not self._locked:
-            _unlock(whole)
+            _allow_no_key(whole)
         return whole
-
-    def _alone(self, name: str) -> dict[str, Any]:
-        schemas = self._document["components"]["schemas"]
-        needed: dict[str, Any] = {}
-        pending = {name}
-        while pending:
-            one = pending.pop()
-            needed[one] = _relocated(schemas[one], name, pending)
-            pending -= {*needed}
-        return {"$schema": _DIALECT, "title": name, **needed.pop(name), "$defs": needed}
 
 
 def _merge(whole: dict[str, Any], part: dict[str, Any]) -> None:
@@ -83,26 +83,9 @@ def _merge(whole: dict[str, Any], part: dict[str, Any]) -> None:
             _merge(whole[name], value)
 
 
-def _unlock(whole: dict[str, Any]) -> None:
+def _allow_no_key(whole: dict[str, Any]) -> None:
     """Say that the key may be left out."""
     for path in whole["paths"].values():
         for operation in path.values():
             if {"Key": []} in operation.get("security", []):
                 operation["security"] = [{}, *operation["security"]]
-
-
-def _relocated(schema: Any, root: str, named: set[str]) -> Any:
-    """Return a schema whose references are within one file, that of `root`, and add to `named` what they name."""
-    if isinstance(schema, list):
-        return [_relocated(one, root, named) for one in cast("list[Any]", schema)]
-    if not isinstance(schema, dict):
-        return schema
-    moved: dict[str, Any] = {}
-    for key, value in cast("dict[str, Any]", schema).items():
-        if key == "$ref":
-            name = value.removeprefix(_COMPONENT)
-            named.add(name)
-            moved[key] = "#" if name == root else f"#/$defs/{name}"
-        else:
-            moved[key] = _relocated(value, root, named)
-    return moved

@@ -1,5 +1,5 @@
--- The tables of the store. Times are nanoseconds since 1970, UTC. Every order of a list has its index, and the counts
--- that a page needs are kept by triggers where they change, so that a page costs a page.
+-- The tables of the store. Times are nanoseconds since 1970, UTC. Every order of a list has its index but those of runs
+-- that are not by time, and the counts that a page needs are kept by triggers where they change.
 
 -- Values of the store itself.
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
@@ -143,30 +143,21 @@ CREATE TABLE runs (
     CASE WHEN status <> 'ended' THEN status WHEN end_reason = 'success' THEN 'succeeded'
     ELSE coalesce(end_reason, status) END
   ) STORED,
-  via        TEXT    GENERATED ALWAYS AS (
-    CASE json_extract(body, '$.triggered_by') WHEN 'cloud' THEN 'station' ELSE json_extract(body, '$.triggered_by') END
-  ) STORED,
   -- Where nobody says so, what RunWisp counts as a failure unless it is configured otherwise.
   failure    INTEGER GENERATED ALWAYS AS (
     coalesce(
       json_extract(body, '$.is_failure'),
       coalesce(end_reason, '') IN ('failed', 'timeout', 'crashed', 'log_overflow', 'start_failed', 'missed')
     )
-  ) STORED,
-  attempt    INTEGER GENERATED ALWAYS AS (coalesce(json_extract(body, '$.retry_attempt'), 0)) STORED
+  ) STORED
 );
--- What ties comes in the order of insertion whichever way a list is sorted (every index ends in seq), so each
--- direction has an index of its own.
+-- Pages by time, of all runs and of a task's; other orders sort. Runs that tie come in the order of insertion: SQLite
+-- sorts those of one time by seq while it reads an index backwards.
 CREATE INDEX runs_by_time ON runs (created_at);
-CREATE INDEX runs_by_time_down ON runs (created_at DESC);
 CREATE INDEX runs_of_task_by_time ON runs (task, created_at);
-CREATE INDEX runs_of_task_by_time_down ON runs (task, created_at DESC);
--- What ended in any other way than well: few runs, that most questions are about.
-CREATE INDEX bad_runs_by_time ON runs (created_at) WHERE status = 'ended' AND word <> 'succeeded';
-CREATE INDEX bad_runs_by_time_down ON runs (created_at DESC) WHERE status = 'ended' AND word <> 'succeeded';
-CREATE INDEX bad_runs_of_task_by_time ON runs (task, created_at) WHERE status = 'ended' AND word <> 'succeeded';
-CREATE INDEX bad_runs_of_task_by_time_down ON runs (task, created_at DESC)
-WHERE status = 'ended' AND word <> 'succeeded';
+-- Few runs, that most questions are about.
+CREATE INDEX rare_runs_by_time ON runs (created_at) WHERE word <> 'succeeded' OR failure;
+CREATE INDEX rare_runs_of_task_by_time ON runs (task, created_at) WHERE word <> 'succeeded' OR failure;
 
 -- How many runs of each task are in each state.
 CREATE TABLE run_tallies (
