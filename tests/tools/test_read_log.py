@@ -257,7 +257,7 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({**OF_E1, "around": 0}, "around=0 is no line of this log; it has lines 1 to 138"),
     ({"job": "etl", "execution": "e2", "around": 1}, "around=1 is no line of this log: it is empty"),
     ({**OF_E1, "around": 3, "search": "x"}, "read_log takes around or search, not both; leave one out"),
-    ({**OF_E1, "search": "/(x/"}, "search='/(x/' is no regular expression: missing ), unterminated subpattern at position 0"),
+    ({**OF_E1, "search": "/(x/"}, "search='/(x/' cannot be searched for (missing ): (x): correct it, or give plain text"),
     ({**OF_E1, "cursor": "1abc"}, "a cursor carries its own arguments, but job, execution came with it; call read_log(cursor=…) alone"),
 ]  # fmt: skip
 

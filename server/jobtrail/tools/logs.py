@@ -11,7 +11,7 @@ from mcp.server.mcpserver import Context
 from jobtrail.cursor import Cursor, seal
 from jobtrail.errors import BadArgument, StrayCursor, UnknownName, shown
 from jobtrail.loglines import Row
-from jobtrail.logsearch import finding
+from jobtrail.logsearch import compile_search
 from jobtrail.logwalk import Bounds, gather
 from jobtrail.models import LogLine, LogPage, Task
 from jobtrail.paging import Spot, Walk, walk
@@ -62,8 +62,7 @@ async def read_log(
     )  # fmt: skip
     log = await _open(call)
     rows = _rows(call)
-    async with finding(call.text("search")) as find:
-        shown_rows = await _Reading(call, log, find, rows).read()
+    shown_rows = await _Reading(call, log, compile_search(call.text("search")), rows).read()
     if call.text("task") and not shown_rows.found.total:
         await _check_task(call.source, call)
     return _page(call, log, shown_rows)
