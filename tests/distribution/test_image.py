@@ -60,7 +60,7 @@ def wait_until_healthy(container: str) -> None:
 async def names_and_answer(url: str) -> tuple[list[str], str]:
     """Return the names of the tools, and what `list_jobs` answers."""
     async with (
-        httpx2.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}) as http,
+        httpx2.AsyncClient(headers={"Authorization": f"Bearer {TOKEN}"}, timeout=SECONDS) as http,
         Client(streamable_http_client(f"{url}/mcp", http_client=http)) as client,
     ):
         tools = [tool.name for tool in (await client.list_tools()).tools]
