@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 import anyio
 import pytest
@@ -13,29 +12,23 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtrail.errors import Unreachable, UnreadableAnswer, UpstreamFault
-from jobtrail.models import Total, Window
+from jobtrail.models import Total
 from jobtrail.paging import (
     START,
     Batch,
     Budget,
     Chain,
     Listing,
-    Mapped,
-    Sort,
     Spot,
     Trail,
     Traits,
     Walk,
     Walked,
-    WithinWindow,
     walk,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
-
-T = TypeVar("T")
-
+    from collections.abc import Sequence
 
 SEARCHED_HERE = Traits(None, 50, frozenset({"query"}))
 
@@ -68,11 +61,11 @@ class Numbers:
         )
 
 
-def follow(listing: Listing[T], how: Walk[T]) -> list[Walked[T]]:
+def follow(listing: Listing[int], how: Walk[int]) -> list[Walked[int]]:
     """Walk to the end, one call after the other."""
 
-    async def calls() -> list[Walked[T]]:
-        pages: list[Walked[T]] = []
+    async def calls() -> list[Walked[int]]:
+        pages: list[Walked[int]] = []
         spot: Spot | None = START
         while spot is not None:
             pages.append(await walk(listing, how, spot))
@@ -85,59 +78,6 @@ def follow(listing: Listing[T], how: Walk[T]) -> list[Walked[T]]:
 
 def threes(number: int) -> bool:
     return number % 3 == 0
-
-
-def every(_number: int) -> bool:
-    return True
-
-
-def none(_number: int) -> bool:
-    return False
-
-
-@given(
-    count=st.integers(0, 120),
-    page=st.integers(1, 50),
-    limit=st.integers(1, 40),
-    budget=st.integers(1, 60),
-    keep=st.sampled_from([threes, every, none]),
-)
-def test_following_the_spots_yields_every_match_once(
-    count: int, page: int, limit: int, budget: int, keep: Callable[[int], bool]
-) -> None:
-    numbers = list(range(count))
-    pages = follow(Numbers(numbers, page), Walk(limit=limit, keep=keep, budget=Budget(items=budget)))
-    assert [item for one in pages for item in one.items] == [number for number in numbers if keep(number)]
-    assert sum(one.scanned for one in pages) == count
-    assert sum(one.matched for one in pages) == len([number for number in numbers if keep(number)])
-    assert all(len(one.items) <= limit for one in pages)
-
-
-@dataclass(frozen=True)
-class Minute:
-    """Something that was created in a minute of one day."""
-
-    number: int
-
-    @property
-    def created_at(self) -> datetime:
-        return datetime(2026, 11, 1, tzinfo=UTC) + timedelta(minutes=self.number)
-
-
-@given(count=st.integers(0, 60), page=st.integers(1, 20), limit=st.integers(1, 20), edge=st.integers(0, 70))
-def test_a_walk_ends_at_the_edge_and_matches_nothing_past_it(count: int, page: int, limit: int, edge: int) -> None:
-    oldest_first = Traits(Sort("created_at", descending=False), 50, frozenset({"window"}))
-    minutes = Mapped(Numbers(list(range(count)), page, oldest_first), Minute)
-    until = Minute(edge).created_at
-    pages = follow(WithinWindow(minutes, Window(until=until, now=until)), Walk(limit=limit))
-    assert [item.number for one in pages for item in one.items] == list(range(min(count, edge + 1)))
-
-
-@given(sizes=st.lists(st.integers(0, 30), min_size=1, max_size=4), page=st.integers(1, 10), limit=st.integers(1, 20))
-def test_a_chain_is_its_parts_one_after_the_other(sizes: list[int], page: int, limit: int) -> None:
-    parts = [[100 * number + value for value in range(size)] for number, size in enumerate(sizes)]
-    pages = follow(Chain({str(number): Numbers(part, page) for number, part in enumerate(parts)}), Walk(limit=limit))
-    assert [item for one in pages for item in one.items] == [item for part in parts for item in part]
 
 
 def test_a_part_that_goes_or_comes_during_a_walk_of_a_chain_costs_no_other_part_an_item() -> None:
@@ -301,11 +241,6 @@ def test_a_page_ends_before_the_row_that_would_pass_its_tokens(count: int, page:
 
 def costs(number: int) -> int:
     return number % 7
-
-
-def test_a_walk_reads_no_item_past_its_budget_though_the_page_goes_on() -> None:
-    pages = follow(Numbers(list(range(25)), page=10), Walk(limit=100, keep=none, budget=Budget(items=7)))
-    assert [one.scanned for one in pages] == [7, 7, 7, 4]
 
 
 def test_progress_grows_with_every_report_and_says_how_far_it_has_come() -> None:
