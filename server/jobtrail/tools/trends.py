@@ -138,8 +138,7 @@ class _Past:
 
 async def _walked(source: Source, job: Job, window: Window) -> _Past:
     """Read what a job ran in a window, as far as the budget reaches."""
-    ask = Ask(sort=NEWEST_FIRST, window=window)
-    listing = source.executions(job.name, ask) if job.kind == "job" else await source.runs(job.name, ask)
+    listing = await source.attempts(job, Ask(sort=NEWEST_FIRST, window=window))
 
     def keep(one: Execution | Run) -> bool:
         created = one.created_at
@@ -147,7 +146,7 @@ async def _walked(source: Source, job: Job, window: Window) -> _Past:
 
     found = await walk(
         listing, Walk[Execution | Run](limit=EVERYTHING, keep=keep, budget=_BUDGET, who=f"source {source.name!r}")
-    )  # pyright: ignore[reportArgumentType] # a listing of either
+    )
     complete = found.spot is None
     reached = window.since if complete or found.last is None else found.last.created_at
     return _Past(found.items, found.scanned, complete, reached or window.now, found.notes)
