@@ -5,9 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from jobtrail import serving
 from jobtrail.app import build_server
 from jobtrail.cli.settings import load_settings
+from jobtrail.protocol.transports import http_app, serve_stdio
+from jobtrail.serving import HttpBind, run_app
 
 if TYPE_CHECKING:
     import argparse
@@ -25,10 +26,8 @@ def run(arguments: argparse.Namespace) -> int:
         if sys.stdin is not None and sys.stdin.isatty():
             # A client would have given it a pipe.
             print(_STDIO_HINT, file=sys.stderr, flush=True)
-        return serving.serve_stdio(server)
-    bind = serving.HttpBind.checked(arguments.host, arguments.port, settings)
-    app = serving.http_app(server, arguments.transport, bind)
+        return serve_stdio(server)
+    bind = HttpBind.checked(arguments.host, arguments.port, settings)
+    app = http_app(server, arguments.transport, bind)
     path = "/sse" if arguments.transport == "sse" else "/mcp"
-    return serving.run_app(
-        app, bind, lambda url: print(f"jobtrail: serving {url}{path}", file=sys.stderr, flush=True)
-    )
+    return run_app(app, bind, lambda url: print(f"jobtrail: serving {url}{path}", file=sys.stderr, flush=True))
