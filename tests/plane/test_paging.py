@@ -18,7 +18,8 @@ from jobtrail.app import build_server
 from jobtrail.plane import Event, Store, build_plane
 from jobtrail.plane.store import stamp
 from jobtrail.plane.upkeep import prune
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.runwisp_settings import RunWispSettings
 from tests.plane.stocks import EXECUTIONS, TASKS, at, client_of, execution, job, name_of, task, walk
 from tests.sample import answer
 
@@ -27,9 +28,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-OF_PLANE = Settings(
-    sources=(SourceSettings(name="runwisp", kind="runwisp", url="http://plane.invalid"),), default="runwisp"
-)
+OF_PLANE = Settings(sources=(RunWispSettings(name="runwisp", url="http://plane.invalid"),), default="runwisp")
 FAR_TOO_MANY = 1000
 SORTS = ("createdAt:desc", "createdAt:asc", "name:asc", "name:desc")
 

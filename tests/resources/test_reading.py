@@ -18,7 +18,8 @@ from jobtrail.models import LogTail, Run, RunDetail
 from jobtrail.plane import Event, Store
 from jobtrail.resources import TEMPLATES, Address
 from jobtrail.resources.markdown import markdown
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.embedded_settings import EmbeddedSettings
 from tests.plane.stocks import at, execution, job, task
 from tests.sample import FixedClock, answer, sample_client
 from tests.upstreams import Upstream, client_of, execution_of, page, task_of
@@ -159,9 +160,7 @@ def stocked(folder: Path, events: list[Event]) -> Client:
     store = Store(folder / "store.db")
     store.record(events)
     store.close()
-    settings = Settings(
-        sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=folder / "store.db"
-    )
+    settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=folder / "store.db")
     return Client(build_server(settings, clock=FixedClock(moment=at(60))))
 
 

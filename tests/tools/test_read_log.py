@@ -17,7 +17,8 @@ from jobtrail.loglines import not_kept
 from jobtrail.paging import Spot
 from jobtrail.plane import Event, Store
 from jobtrail.plane.store import Line
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.embedded_settings import EmbeddedSettings
 from tests.plane.stocks import at, execution, job, task
 from tests.sample import FixedClock, answer, text_of
 from tests.upstreams import RUNWISP_HOST, Upstream, client_of, is_plain, json_of, run_id
@@ -77,7 +78,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def embedded(path: Path) -> Client:
-    one = SourceSettings(name="embedded", kind="embedded")
+    one = EmbeddedSettings(name="embedded")
     settings = Settings(sources=(one,), default="embedded", store=path)
     return Client(build_server(settings, clock=FixedClock(moment=at(30))))
 
@@ -412,9 +413,7 @@ async def test_a_log_that_lost_its_beginning_is_never_called_complete(tmp_path: 
     texts = [not_kept(99_800), *(str(number) for number in range(200))]
     store.record(happened, lines=[Line(at(0.1), "e1", "t1", "stdout", text) for text in texts])
     store.close()
-    settings = Settings(
-        sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=tmp_path / "store.db"
-    )
+    settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=tmp_path / "store.db")
     async with Client(build_server(settings, clock=FixedClock(moment=at(30)))) as client:
         for arguments in ({"search": "zzz"}, {"lines": 3}, {"lines": 500}, {"around": 100}):
             text, content = await answer(client, "read_log", **OF_T1, **arguments)

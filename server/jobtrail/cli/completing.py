@@ -125,7 +125,7 @@ def _live(what: str) -> Callable[..., Iterable[str]]:
 
 
 def _variables(**_: Any) -> Iterable[str]:
-    from jobtrail.settings import ENVIRONMENT  # noqa: PLC0415 # see complete
+    from jobtrail.sources.registry import ENVIRONMENT  # noqa: PLC0415 # see complete
 
     return [*ENVIRONMENT]
 
@@ -163,21 +163,21 @@ def _asked(what: str, begun: str, known: Mapping[str, str], *, own: bool = False
 def _ask(what: str, begun: str, known: Mapping[str, str], found: list[str], own: bool) -> None:  # noqa: FBT001 # private
     """Find names, or with `own` those in the store of one's own alone, without its sample."""
     from jobtrail.errors import SettingsError  # noqa: PLC0415 # see complete
-    from jobtrail.settings import load  # noqa: PLC0415 # see complete
+    from jobtrail.sources.registry import load_settings  # noqa: PLC0415 # see complete
 
     try:
-        settings = load()
+        settings = load_settings()
     except SettingsError:
         return
     if what == "source":
         found += [one.name for one in settings.sources]
         return
     asked = [one for one in settings.sources if known.get("source") in {None, one.name}]
-    asked = [one for one in asked if not own or one.kind == "embedded"]
-    if settings.store is not None and not settings.store.exists() and any(one.kind == "embedded" for one in asked):
+    asked = [one for one in asked if not own or one.reads_store]
+    if settings.store is not None and not settings.store.exists() and any(one.reads_store for one in asked):
         # The sample takes longer to make than anybody waits for a Tab.
         found += () if own else _of_sample(what)
-        asked = [one for one in asked if one.kind != "embedded"]
+        asked = [one for one in asked if not one.reads_store]
     if asked:
         _look(settings, [one.name for one in asked], what, begun, known, found)
 

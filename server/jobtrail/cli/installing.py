@@ -76,13 +76,14 @@ def _variable(text: str) -> tuple[str, str | None]:
 def _install(arguments: argparse.Namespace) -> int:
     from jobtrail.clients import CLIENTS, Order, install, own_command, undo  # noqa: PLC0415 # `--help` loads nothing
     from jobtrail.errors import SettingsError  # noqa: PLC0415 # likewise
+    from jobtrail.sources.registry import ENVIRONMENT  # noqa: PLC0415 # likewise
 
     client = CLIENTS[arguments.client]
     if arguments.scope not in client.scopes:
         raise SettingsError(f"{client.title} has no configuration of a folder; leave --scope out")
     if arguments.undo and (arguments.shown or arguments.env):
         raise SettingsError("--undo goes with --scope, --name and --force alone")
-    order = Order(client, arguments.scope, arguments.name, dict(arguments.env), arguments.force)
+    order = Order(client, arguments.scope, arguments.name, dict(arguments.env), arguments.force, ENVIRONMENT)
     if arguments.undo:
         return _told(client, undo(order, _host()), "undone in")
     if arguments.shown:

@@ -53,9 +53,9 @@ def add_plane(commands: options.Commands) -> None:
 
 def load_settings() -> Settings:
     """Read all settings, and set up logging by them."""
-    from jobtrail.settings import load  # noqa: PLC0415 # see main
+    from jobtrail.sources import registry  # noqa: PLC0415 # see main
 
-    settings = load()
+    settings = registry.load_settings()
     # Before the SDK sets up the root logger: stdout belongs to the protocol under stdio.
     logging.basicConfig(
         level=settings.log_level,

@@ -97,7 +97,7 @@ async def get_job(ctx: Context[State], job: params.Job = None, source: params.So
     """One job or scheduled task: schedule, settings (no secret values), and how its last 20 attempts ended.
 
     Use it to see whether a job is healthy before looking at single executions or runs.
-    Examples: {"job": "nightly-etl"} · {"job": "backup-postgres", "source": "runwisp"}
+    Examples: {"job": "nightly-etl"} · {"job": "backup-postgres", "source": "cron"}
     """
     state = ctx.request_context.lifespan_context
     chosen = state.sources.get(source)
