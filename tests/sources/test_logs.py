@@ -22,7 +22,7 @@ from tests.upstreams import run_id, run_of
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from jobtrail.sources import Source
+    from jobtrail.sources.base import Source
     from jobtrail.sources.logs import Lines
 
 pytestmark = pytest.mark.anyio

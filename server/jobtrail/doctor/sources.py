@@ -20,8 +20,7 @@ if TYPE_CHECKING:
     from jobtrail.models import Execution, Job, Run, Task
     from jobtrail.paging import Listing
     from jobtrail.settings import SourceSettings
-    from jobtrail.sources import Source
-    from jobtrail.sources.base import BatchJobs, Runs, Workspace
+    from jobtrail.sources.base import BatchJobs, Runs, Source, Workspace
     from jobtrail.sources.logs import Lines
     from jobtrail.window import Clock
 

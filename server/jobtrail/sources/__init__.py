@@ -8,7 +8,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 from jobtrail.errors import UnknownName, Unsupported, closest, shown
-from jobtrail.sources.base import Source
 from jobtrail.window import Clock
 
 if TYPE_CHECKING:
@@ -18,8 +17,9 @@ if TYPE_CHECKING:
     import httpx2
 
     from jobtrail.settings import Settings, SourceSettings
+    from jobtrail.sources.base import Source
 
-__all__ = ["Source", "Sources", "open_sources"]
+__all__ = ["Sources", "open_sources"]
 
 
 class Sources:

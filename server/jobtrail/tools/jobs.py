@@ -17,7 +17,7 @@ from jobtrail.tools.frame import State, required, source_notes
 
 if TYPE_CHECKING:
     from jobtrail.models import Record
-    from jobtrail.sources import Source
+    from jobtrail.sources.base import Source
     from jobtrail.tools.call import ListCall
 
 __all__ = ["get_job", "list_jobs"]

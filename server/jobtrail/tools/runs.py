@@ -15,7 +15,7 @@ from jobtrail.tools.call import begin
 from jobtrail.tools.frame import State, call_text, required
 
 if TYPE_CHECKING:
-    from jobtrail.sources import Source
+    from jobtrail.sources.base import Source
 
 __all__ = ["get_run", "list_runs"]
 
