@@ -18,15 +18,14 @@ from mcp import Client
 from mcp.server import MCPServer
 
 from jobtrail.app import build_server
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.runwisp_settings import RunWispSettings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
 ROUNDS = 300
-RUNWISP = Settings(
-    sources=(SourceSettings(name="runwisp", kind="runwisp", url="http://runwisp.invalid"),), default="runwisp"
-)
+RUNWISP = Settings(sources=(RunWispSettings(name="runwisp", url="http://runwisp.invalid"),), default="runwisp")
 RUNS = [
     {
         "id": f"01K9Z3V5Q8R2M4N6P7S9T0W{number:03}",

@@ -35,6 +35,9 @@ from mcp.types import TextResourceContents
 
 from jobtrail.app import build_server
 from jobtrail.settings import Settings, SourceSettings
+from jobtrail.sources.blaxel_settings import BlaxelSettings
+from jobtrail.sources.embedded_settings import EmbeddedSettings
+from jobtrail.sources.runwisp_settings import RunWispSettings
 from tests.sample import NOW, FixedClock, sample_client, text_of
 
 if TYPE_CHECKING:
@@ -58,12 +61,8 @@ def _over(answer: Callable[[httpx2.Request], httpx2.Response], *sources: SourceS
     return Client(build_server(settings, httpx2.MockTransport(answer), FixedClock(moment=NOW)))
 
 
-_BLAXEL = SourceSettings.model_validate(
-    {"name": "prod", "kind": "blaxel", "workspace": "acme", "api_key": "k", "origin": "BL_API_KEY"}
-)
-_CRON = SourceSettings(
-    name="cron", kind="runwisp", url="http://127.0.0.1:9477", origin="[sources.cron] of config.toml"
-)
+_BLAXEL = BlaxelSettings.model_validate({"name": "prod", "workspace": "acme", "api_key": "k", "origin": "BL_API_KEY"})
+_CRON = RunWispSettings(name="cron", url="http://127.0.0.1:9477", origin="[sources.cron] of config.toml")
 
 
 def _refuses(request: httpx2.Request) -> httpx2.Response:
@@ -72,7 +71,7 @@ def _refuses(request: httpx2.Request) -> httpx2.Response:
 
 @asynccontextmanager
 async def _two_sources() -> AsyncGenerator[Client]:
-    prod = SourceSettings(name="prod", kind="embedded")
+    prod = EmbeddedSettings(name="prod")
     async with _over(_refuses, prod, _CRON) as client:
         yield client
 

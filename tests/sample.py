@@ -11,7 +11,8 @@ from mcp import Client
 from mcp.types import TextContent
 
 from jobtrail.app import build_server
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.embedded_settings import EmbeddedSettings
 from jobtrail.window import Clock
 
 if TYPE_CHECKING:
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
 __all__ = ["NOW", "SAMPLE", "FixedClock", "answer", "follow", "sample_client", "text_of"]
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
-SAMPLE = Settings(sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded")
+SAMPLE = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded")
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,8 @@ from starlette.responses import HTMLResponse
 
 from jobtrail.app import build_server
 from jobtrail.plane import build_plane
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.runwisp_settings import RunWispSettings
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 __all__ = ["SeedAge", "client_of_seed_age"]
 
 _SERVED = re.compile(r"/api/tasks(/[^/]+/runs)?")
-_RUNWISP = Settings(sources=(SourceSettings(name="runwisp", kind="runwisp"),), default="runwisp")
+_RUNWISP = Settings(sources=(RunWispSettings(name="runwisp"),), default="runwisp")
 
 
 class SeedAge:

@@ -198,8 +198,8 @@ def test_a_wrong_variable_is_one_line_without_any_secret(environ: dict[str, str]
         ("sources = 5\n", "sources must be tables such as [sources.prod]"),
         ("sources.prod = 5\n", "must be a table"),
         (f'[sources.prod]\nkind = "blaxel"\napi_kee = "{SECRET}"\n', "api_kee: Extra inputs are not permitted"),
-        ('[sources.prod]\nkind = "jenkins"\n', "kind: Input should be 'blaxel', 'runwisp' or 'embedded'"),
-        (f'[sources.prod]\napi_key = "{SECRET}"\n', "kind: Field required"),
+        ('[sources.prod]\nkind = "jenkins"\n', "kind is 'jenkins'; give one of blaxel, runwisp, embedded"),
+        (f'[sources.prod]\napi_key = "{SECRET}"\n', "kind is missing; give one of blaxel, runwisp, embedded"),
         (f'[sources.prod]\nkind = "blaxel"\napi_key = ["{SECRET}"]\n', "api_key: Input should be a valid string"),
         ('[sources."a b"]\nkind = "blaxel"\n', "name: String should match pattern"),
         (

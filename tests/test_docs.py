@@ -14,7 +14,7 @@ from mcp.shared.exceptions import MCPError
 
 from jobtrail.cli import main
 from jobtrail.prompts import load_prompts
-from jobtrail.settings import ENVIRONMENT, load
+from jobtrail.sources.registry import ENVIRONMENT, load_settings
 from jobtrail.tools import TOOLS
 from tests.documents import PAGES, ROOT, arguments_of, examples, shown
 from tests.sample import sample_client
@@ -124,7 +124,7 @@ def test_every_configuration_that_a_page_shows_loads(tmp_path: Path) -> None:
     for number, block in enumerate(blocks):
         file = tmp_path / f"{number}.toml"
         file.write_text(block, encoding="utf-8")
-        settings = load({"JOBTRAIL_CONFIG": str(file), "BL_PROD_KEY": "k", "CRON_PASSWORD": "p"}, tmp_path)
+        settings = load_settings({"JOBTRAIL_CONFIG": str(file), "BL_PROD_KEY": "k", "CRON_PASSWORD": "p"}, tmp_path)
         assert [one.kind for one in settings.sources] == ["blaxel", "runwisp", "embedded"]
 
 

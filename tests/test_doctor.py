@@ -24,7 +24,7 @@ from jobtrail.errors import SettingsError
 from jobtrail.plane import Store
 from jobtrail.plane.recording import Opening, Recording
 from jobtrail.plane.signs import Sign
-from jobtrail.settings import Settings, load
+from jobtrail.sources.registry import load_settings
 from tests.plane.stocks import execution, job
 from tests.terminal import Terminal, plain
 from tests.test_cli import jobtrail, refused
@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
+    from jobtrail.settings import Settings
     from tests.peers.runwisp_daemon import Daemon
     from tests.upstreams import Behaviour
 
@@ -74,7 +75,7 @@ async def checks(
     settings: Settings | None = None
     trouble = ""
     try:
-        settings = load(here.environ, here.home)
+        settings = load_settings(here.environ, here.home)
     except SettingsError as error:
         trouble = str(error)
     well = Upstream() if RUNWISP_HOST in here.environ.get("RUNWISP_URL", "") else None

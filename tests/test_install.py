@@ -19,6 +19,7 @@ from jobtrail.clients.entries import put, take
 from jobtrail.clients.files import back_up, look, write
 from jobtrail.clients.jsonc import JsoncError, parse
 from jobtrail.errors import SettingsError
+from jobtrail.sources.registry import ENVIRONMENT
 from tests.test_cli import SECRET, jobtrail, refused
 
 if TYPE_CHECKING:
@@ -37,7 +38,7 @@ def host(base: Path, platform: str = "linux", **environ: str) -> Host:
 
 
 def order(client: str, scope: Scope = "user", *, force: bool = False, **env: str | None) -> Order:
-    return Order(CLIENTS[client], scope, env=env, force=force)
+    return Order(CLIENTS[client], scope, env=env, force=force, variables=ENVIRONMENT)
 
 
 def backups(path: Path) -> list[Path]:
@@ -126,7 +127,7 @@ def configurations(draw: st.DrawFn) -> tuple[dict[str, Any], bytes]:
 
 
 def ordered(place: tuple[str, Scope], env: dict[str, str]) -> Order:
-    return Order(CLIENTS[place[0]], place[1], env=env)
+    return Order(CLIENTS[place[0]], place[1], env=env, variables=ENVIRONMENT)
 
 
 ORDERS = st.builds(
@@ -264,7 +265,7 @@ def test_no_comment_is_lost_wherever_it_stands_when_an_entry_comes_and_goes(
 ) -> None:
     value, text, comments = found
     client = CLIENTS[name]
-    want = wanted(Order(client, "project", env={"BL_API_KEY": None}), COMMAND)
+    want = wanted(Order(client, "project", env={"BL_API_KEY": None}, variables=ENVIRONMENT), COMMAND)
     there = put(text, client, want)
     assert sorted(re.findall(r"note [0-9]+, \{not\} \[json\]:", there)) == sorted(comments)
     gone = take(there, client, "jobtrail")

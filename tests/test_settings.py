@@ -8,10 +8,12 @@ import pytest
 import yaml
 
 from jobtrail.errors import SettingsError
-from jobtrail.settings import ENVIRONMENT, Settings, SourceSettings, load
+from jobtrail.sources.registry import ENVIRONMENT, load_settings
 
 if TYPE_CHECKING:
     from pathlib import Path
+
+    from jobtrail.settings import Settings, SourceSettings
 
 SECRET_KEYS = (
     "api_key",
@@ -26,11 +28,11 @@ SECRET_KEYS = (
 
 def secrets(source: SourceSettings) -> dict[str, str]:
     """Return the secrets that are set, in clear."""
-    found = {key: getattr(source, key) for key in SECRET_KEYS}
+    found = {key: getattr(source, key, None) for key in SECRET_KEYS}
     return {key: value.get_secret_value() for key, value in found.items() if value is not None}
 
 
-def only(settings: Settings) -> SourceSettings:
+def only(settings: Settings) -> Any:
     (source,) = settings.sources
     return source
 
@@ -57,7 +59,7 @@ def toml(folder: Path, text: str) -> dict[str, str]:
 
 
 def test_nothing_configured_is_the_embedded_plane_in_utc(no_settings: Path) -> None:
-    settings = load()
+    settings = load_settings()
     assert (only(settings).name, only(settings).kind, settings.default) == ("embedded", "embedded", "embedded")
     assert settings.zone().key == "UTC"
     assert (settings.auth_token, settings.allowed_hosts, settings.log_level) == (None, (), "WARNING")
@@ -65,13 +67,13 @@ def test_nothing_configured_is_the_embedded_plane_in_utc(no_settings: Path) -> N
 
 def test_blank_variables_count_as_unset(no_settings: Path) -> None:
     blank = dict.fromkeys(ENVIRONMENT, "  ")
-    assert load(blank) == load({})
+    assert load_settings(blank) == load_settings({})
 
 
 def test_what_a_bundle_s_host_leaves_of_a_setting_nobody_filled_in_counts_as_unset(no_settings: Path) -> None:
     left = {name: f"${{user_config.{name.lower()}}}" for name in ENVIRONMENT}
-    assert load(left) == load({})
-    (source,) = load(
+    assert load_settings(left) == load_settings({})
+    (source,) = load_settings(
         {**left, "RUNWISP_URL": "http://127.0.0.1:9477", "RUNWISP_PASSWORD": "a ${user_config.x}"}
     ).sources
     assert secrets(source) == {"password": "a ${user_config.x}"}
@@ -80,11 +82,11 @@ def test_what_a_bundle_s_host_leaves_of_a_setting_nobody_filled_in_counts_as_uns
 def test_an_api_key_wins_over_client_credentials_and_both_over_the_login_file(tmp_path: Path) -> None:
     log_in(tmp_path, {"apiKey": "key-of-file"})
     environ = {"BL_API_KEY": "key", "BL_CLIENT_CREDENTIALS": "aWQ6c2VjcmV0", "BL_WORKSPACE": "acme"}
-    assert secrets(only(load(environ, tmp_path))) == {"api_key": "key"}
+    assert secrets(only(load_settings(environ, tmp_path))) == {"api_key": "key"}
     del environ["BL_API_KEY"]
-    assert secrets(only(load(environ, tmp_path))) == {"client_credentials": "aWQ6c2VjcmV0"}
+    assert secrets(only(load_settings(environ, tmp_path))) == {"client_credentials": "aWQ6c2VjcmV0"}
     del environ["BL_CLIENT_CREDENTIALS"]
-    assert secrets(only(load(environ, tmp_path))) == {"api_key": "key-of-file"}
+    assert secrets(only(load_settings(environ, tmp_path))) == {"api_key": "key-of-file"}
 
 
 @pytest.mark.parametrize(
@@ -106,52 +108,52 @@ def test_every_form_of_login_in_the_file_is_read(
     tmp_path: Path, credentials: dict[str, Any], expected: dict[str, str]
 ) -> None:
     log_in(tmp_path, credentials)
-    source = only(load({}, tmp_path))
+    source = only(load_settings({}, tmp_path))
     assert (source.name, source.kind, source.workspace, source.url) == ("blaxel", "blaxel", "acme", None)
     assert secrets(source) == expected
 
 
 def test_bl_workspace_overrides_the_file_s_context(tmp_path: Path) -> None:
     log_in(tmp_path, {"apiKey": "key"})
-    source = only(load({"BL_WORKSPACE": "other"}, tmp_path))
+    source = only(load_settings({"BL_WORKSPACE": "other"}, tmp_path))
     assert (source.workspace, secrets(source)) == ("other", {"api_key": "key-of-other"})
 
 
 def test_a_workspace_the_file_does_not_have_is_an_error(tmp_path: Path) -> None:
     path = log_in(tmp_path, {"apiKey": "key"})
     with pytest.raises(SettingsError, match=f"{path} has no workspace 'gone'; set BL_WORKSPACE or run `bl login`"):
-        load({"BL_WORKSPACE": "gone"}, tmp_path)
+        load_settings({"BL_WORKSPACE": "gone"}, tmp_path)
 
 
 def test_the_file_of_someone_who_logged_out_stands_in_nobody_s_way(tmp_path: Path) -> None:
     log_in(tmp_path, None, current=None)
-    assert only(load({}, tmp_path)).kind == "embedded"
-    assert only(load({"RUNWISP_TOKEN": "t"}, tmp_path)).kind == "runwisp"
+    assert only(load_settings({}, tmp_path)).kind == "embedded"
+    assert only(load_settings({"RUNWISP_TOKEN": "t"}, tmp_path)).kind == "runwisp"
     with pytest.raises(SettingsError, match="BL_WORKSPACE is set, but no Blaxel credentials are"):
-        load({"BL_WORKSPACE": "acme"}, tmp_path)
+        load_settings({"BL_WORKSPACE": "acme"}, tmp_path)
 
 
 def test_a_broken_login_file_matters_only_where_it_would_be_read(tmp_path: Path) -> None:
     log_in(tmp_path, {}).write_text("workspaces: [", encoding="utf-8")
-    assert secrets(only(load({"BL_API_KEY": "key"}, tmp_path))) == {"api_key": "key"}
+    assert secrets(only(load_settings({"BL_API_KEY": "key"}, tmp_path))) == {"api_key": "key"}
     with pytest.raises(SettingsError, match="run `bl login` again"):
-        load({}, tmp_path)
+        load_settings({}, tmp_path)
 
 
 def test_bl_api_url_replaces_the_address_and_needs_no_credentials(tmp_path: Path) -> None:
-    source = only(load({"BL_API_URL": "http://127.0.0.1:9478/v0"}, tmp_path))
+    source = only(load_settings({"BL_API_URL": "http://127.0.0.1:9478/v0"}, tmp_path))
     assert (source.kind, source.url, secrets(source)) == ("blaxel", "http://127.0.0.1:9478/v0", {})
     log_in(tmp_path, {"apiKey": "key"})
-    source = only(load({"BL_API_URL": "http://127.0.0.1:9478/v0"}, tmp_path))
+    source = only(load_settings({"BL_API_URL": "http://127.0.0.1:9478/v0"}, tmp_path))
     assert (source.url, source.workspace, secrets(source)) == ("http://127.0.0.1:9478/v0", "acme", {"api_key": "key"})
 
 
 def test_each_runwisp_variable_is_read(tmp_path: Path) -> None:
     environ = {"RUNWISP_URL": "http://h:9477", "RUNWISP_PASSWORD": " pass word ", "RUNWISP_TOKEN": "t"}
-    source = only(load(environ, tmp_path))
+    source = only(load_settings(environ, tmp_path))
     assert (source.name, source.kind, source.url) == ("runwisp", "runwisp", "http://h:9477")
     assert secrets(source) == {"password": " pass word ", "token": "t"}
-    source = only(load({"RUNWISP_SOCKET": "/run/runwisp.sock"}, tmp_path))
+    source = only(load_settings({"RUNWISP_SOCKET": "/run/runwisp.sock"}, tmp_path))
     assert (source.socket, source.url, secrets(source)) == ("/run/runwisp.sock", None, {})
 
 
@@ -163,8 +165,9 @@ def test_line_ends_that_secret_files_leave_are_dropped(tmp_path: Path) -> None:
         "RUNWISP_TOKEN": "t\n",
         "JOBTRAIL_AUTH_TOKEN": "a\n",
     }
-    settings = load(environ, tmp_path)
-    blaxel, runwisp = settings.sources
+    settings = load_settings(environ, tmp_path)
+    sources: Any = settings.sources
+    blaxel, runwisp = sources
     assert (blaxel.workspace, blaxel.url, secrets(blaxel)) == ("acme", "http://h/v0", {"api_key": "key"})
     assert secrets(runwisp) == {"token": "t"}
     assert settings.auth_token
@@ -191,7 +194,7 @@ def test_a_file_configures_several_sources_in_its_order(tmp_path: Path) -> None:
         kind = "embedded"
     """
     environ = {**toml(tmp_path, text), "PROD_KEY": "key", "CRON_PASSWORD": "password"}
-    settings = load(environ, tmp_path)
+    settings = load_settings(environ, tmp_path)
     assert [(one.name, one.kind) for one in settings.sources] == [
         ("prod", "blaxel"),
         ("staging", "blaxel"),
@@ -212,7 +215,7 @@ def test_a_file_configures_several_sources_in_its_order(tmp_path: Path) -> None:
 def test_a_secret_s_variable_that_is_not_set_is_an_error(tmp_path: Path, environ: dict[str, str]) -> None:
     named = toml(tmp_path, '[sources.prod]\nkind = "blaxel"\napi_key_env = "PROD_KEY"\n')
     with pytest.raises(SettingsError, match=r"reads api_key from \$PROD_KEY, which is not set"):
-        load({**named, **environ}, tmp_path)
+        load_settings({**named, **environ}, tmp_path)
 
 
 def test_sources_of_the_environment_come_first_and_win_over_the_file_s_namesakes(tmp_path: Path) -> None:
@@ -224,7 +227,7 @@ def test_sources_of_the_environment_come_first_and_win_over_the_file_s_namesakes
         kind = "embedded"
     """
     environ = {**toml(tmp_path, text), "RUNWISP_TOKEN": "t", "BL_API_KEY": "key", "JOBTRAIL_TZ": "Asia/Tokyo"}
-    settings = load(environ, tmp_path)
+    settings = load_settings(environ, tmp_path)
     assert [(one.name, one.kind) for one in settings.sources] == [
         ("blaxel", "blaxel"),
         ("runwisp", "runwisp"),
@@ -235,19 +238,19 @@ def test_sources_of_the_environment_come_first_and_win_over_the_file_s_namesakes
 
 def test_jobtrail_source_wins_over_the_file_s_default_and_that_over_the_first(tmp_path: Path) -> None:
     text = '[sources.a]\nkind = "embedded"\n[sources.b]\nkind = "embedded"\n[sources.c]\nkind = "embedded"\n'
-    assert load(toml(tmp_path, text), tmp_path).default == "a"
+    assert load_settings(toml(tmp_path, text), tmp_path).default == "a"
     named = toml(tmp_path, f'default = "b"\n{text}')
-    assert load(named, tmp_path).default == "b"
-    assert load({**named, "JOBTRAIL_SOURCE": "c"}, tmp_path).default == "c"
+    assert load_settings(named, tmp_path).default == "b"
+    assert load_settings({**named, "JOBTRAIL_SOURCE": "c"}, tmp_path).default == "c"
     with pytest.raises(SettingsError, match="default source 'd' is not configured; configured: a, b, c"):
-        load({**named, "JOBTRAIL_SOURCE": "d"}, tmp_path)
+        load_settings({**named, "JOBTRAIL_SOURCE": "d"}, tmp_path)
 
 
 def test_without_jobtrail_config_the_file_in_the_config_directory_is_read(no_settings: Path) -> None:
     path = no_settings / "config" / "jobtrail" / "config.toml"
     path.parent.mkdir(parents=True)
     path.write_text('[sources.mine]\nkind = "embedded"\n', encoding="utf-8")
-    assert only(load()).name == "mine"
+    assert only(load_settings()).name == "mine"
 
 
 def test_the_remaining_variables_are_read(tmp_path: Path) -> None:
@@ -256,7 +259,7 @@ def test_the_remaining_variables_are_read(tmp_path: Path) -> None:
         "JOBTRAIL_ALLOWED_HOSTS": "jobs.example, jobs.example:8080 ,",
         "JOBTRAIL_LOG_LEVEL": "info",
     }
-    settings = load(environ, tmp_path)
+    settings = load_settings(environ, tmp_path)
     assert settings.allowed_hosts == ("jobs.example", "jobs.example:8080")
     assert settings.log_level == "INFO"
 
@@ -274,7 +277,7 @@ def test_no_secret_shows_in_any_form_of_the_settings(tmp_path: Path) -> None:
         token = "{secret}"
     """
     log_in(tmp_path, {"access_token": secret, "refresh_token": secret, "device_code": secret})
-    settings = load({**toml(tmp_path, text), "JOBTRAIL_AUTH_TOKEN": secret}, tmp_path)
+    settings = load_settings({**toml(tmp_path, text), "JOBTRAIL_AUTH_TOKEN": secret}, tmp_path)
     assert len(settings.sources) == 3
     for thing in (settings, *settings.sources):
         assert secret not in repr(thing)
@@ -287,13 +290,13 @@ def test_a_reference_that_a_client_did_not_fill_in_is_named_and_not_sent_as_a_ke
     with pytest.raises(
         SettingsError, match=r"BL_API_KEY is '.*', which the client that started Jobtrail did not fill in"
     ):
-        load({"BL_API_KEY": left, "BL_WORKSPACE": "acme"}, tmp_path)
+        load_settings({"BL_API_KEY": left, "BL_WORKSPACE": "acme"}, tmp_path)
 
 
 def test_a_blaxel_source_of_the_file_needs_credentials_or_an_address_of_its_own(tmp_path: Path) -> None:
     file = tmp_path / "config.toml"
     file.write_text('[sources.a]\nkind = "blaxel"\nworkspace = "acme"\n', encoding="utf-8")
     with pytest.raises(SettingsError, match=r"\[sources.a\] of .* has no credentials; give api_key_env or"):
-        load({"JOBTRAIL_CONFIG": str(file)}, tmp_path)
+        load_settings({"JOBTRAIL_CONFIG": str(file)}, tmp_path)
     file.write_text('[sources.a]\nkind = "blaxel"\nurl = "http://127.0.0.1:9478/v0"\n', encoding="utf-8")
-    assert load({"JOBTRAIL_CONFIG": str(file)}, tmp_path).default == "a"
+    assert load_settings({"JOBTRAIL_CONFIG": str(file)}, tmp_path).default == "a"

@@ -60,7 +60,7 @@ def test_the_command_line_loads_nothing_heavy_before_it_serves(code: str) -> Non
 
 
 def test_reading_the_settings_does_not_load_the_sdk() -> None:
-    modules = loaded("from jobtrail.settings import load; load()")
+    modules = loaded("from jobtrail.sources.registry import load_settings; load_settings()")
     assert modules & {"mcp", "httpx2", "yaml", "sqlite3", "anyio"} == set()
 
 

@@ -19,7 +19,7 @@ from anyio.abc import SocketStream
 from mcp import Client
 
 from jobtrail.app import build_server
-from jobtrail.settings import load
+from jobtrail.sources.registry import load_settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Mapping
@@ -225,7 +225,7 @@ def is_plain(line: str) -> bool:
 def settings_of(home: Path, **changes: str | None) -> Settings:
     """Return settings of both sources; a change to None drops a variable."""
     environ: Mapping[str, str | None] = {**ENVIRON, **changes}
-    return load({name: value for name, value in environ.items() if value is not None}, home)
+    return load_settings({name: value for name, value in environ.items() if value is not None}, home)
 
 
 def client_of(home: Path, transport: httpx2.AsyncBaseTransport | None, **changes: str | None) -> Client:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jobtrail.sources.registry import UPSTREAMS
+
 if TYPE_CHECKING:
-    from jobtrail.settings import Settings
+    from jobtrail.settings import Settings, SourceSettings
 
 LONGEST = 1_500
 """Characters; clients cut what is much longer."""
@@ -27,22 +29,22 @@ _SCHEDULED = "Scheduled tasks and services (kind task, service): list_runs, then
 
 def instructions(settings: Settings) -> str:
     """Return the instructions, under 1,500 characters however many sources there are."""
-    kinds = {one.kind for one in settings.sources}
+    offered = frozenset[str]().union(*(UPSTREAMS[one.kind].offers for one in settings.sources))
     return _WHOLE.format(
         sources=_sources(settings),
-        batch=_BATCH if kinds & {"blaxel", "embedded"} else "",
-        scheduled=_SCHEDULED if kinds & {"runwisp", "embedded"} else "",
+        batch=_BATCH if "executions" in offered else "",
+        scheduled=_SCHEDULED if "runs" in offered else "",
     )
 
 
 def _sources(settings: Settings) -> str:
     if len(settings.sources) == 1:
-        return _named(settings.sources[0].name, settings.sources[0].kind)
-    names = [_named(one.name, one.kind) for one in settings.sources[:_MOST_NAMES]]
+        return _named(settings.sources[0])
+    names = [_named(one) for one in settings.sources[:_MOST_NAMES]]
     rest = len(settings.sources) - len(names)
     more = f" and {rest} more" if rest else ""
     return f"{', '.join(names)}{more} (argument source; {settings.default} if absent)"
 
 
-def _named(name: str, kind: str) -> str:
-    return f"{name} ({'sample data or what is recorded here' if kind == 'embedded' else kind})"
+def _named(one: SourceSettings) -> str:
+    return f"{one.name} ({UPSTREAMS[one.kind].label})"

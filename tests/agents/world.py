@@ -16,8 +16,11 @@ from mcp import Client
 
 from jobtrail.app import build_server
 from jobtrail.plane import Store, build_plane, fill
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.blaxel_settings import BlaxelSettings
+from jobtrail.sources.embedded_settings import EmbeddedSettings
 from jobtrail.sources.http import HttpLimits
+from jobtrail.sources.runwisp_settings import RunWispSettings
 from jobtrail.window import Clock
 from tests.agents.edge import Edge, counted
 from tests.agents.truth import Rows
@@ -152,19 +155,17 @@ def _served(settings: Settings, edge: Edge | None, hand: Hand) -> Client:
 
 
 def _embedded(store: Path) -> Settings:
-    return Settings(sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=store)
+    return Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=store)
 
 
 def _network(world: World, data: Data, hand: Hand) -> tuple[Settings, httpx2.AsyncBaseTransport, Store | None]:
     """Return what is configured, and what answers: the sample as two upstreams, or the daemon."""
     if data == "RunWisp 1.0.1":
         assert world.daemon is not None
-        one = SourceSettings(name="runwisp", kind="runwisp", url=world.daemon.url, origin="RUNWISP_URL")
+        one = RunWispSettings(name="runwisp", url=world.daemon.url, origin="RUNWISP_URL")
         return Settings(sources=(one,), default="runwisp"), httpx2.AsyncHTTPTransport(), None
-    prod = SourceSettings.model_validate(
-        {"name": "prod", "kind": "blaxel", "url": "http://prod.invalid/v0", "api_key": "any"}
-    )
-    cron = SourceSettings(name="cron", kind="runwisp", url="http://cron.invalid", origin="[sources.cron]")
+    prod = BlaxelSettings.model_validate({"name": "prod", "url": "http://prod.invalid/v0", "api_key": "any"})
+    cron = RunWispSettings(name="cron", url="http://cron.invalid", origin="[sources.cron]")
     store = Store(world.sample)
     plane = httpx2.ASGITransport(build_plane(store, clock=hand))
     return Settings(sources=(prod, cron), default="prod"), plane, store

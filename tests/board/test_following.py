@@ -9,7 +9,8 @@ import pytest
 from playwright.sync_api import expect
 
 from jobtrail.plane import Store
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.embedded_settings import EmbeddedSettings
 from tests.board.answers import rows, whole
 from tests.board.browser import bundle
 from tests.board.conftest import Hosted
@@ -79,7 +80,7 @@ def live(watched: Watched, host_address: str, tmp_path: Path) -> Iterator[Live]:
     path = tmp_path / "store.db"
     store = Store(path)
     store.record([job("etl"), RUNNING, *(started(number) for number in range(TASKS))])
-    settings = Settings(sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=path)
+    settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=path)
     with host_pages(bundle(), settings) as address:
         yield Live(Hosted(watched, address), store)
     store.close()

@@ -13,7 +13,7 @@ from typing import Any
 
 import jobtrail
 from jobtrail.prompts import load_prompts
-from jobtrail.settings import ENVIRONMENT
+from jobtrail.sources.registry import ENVIRONMENT
 from jobtrail.tools import TOOLS
 from tests.peers.conformance import tables
 

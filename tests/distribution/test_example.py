@@ -14,7 +14,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
 from jobtrail.plane import LocalPlane
-from jobtrail.settings import ENVIRONMENT
+from jobtrail.sources.registry import ENVIRONMENT
 from tests.distribution.listing import ROOT, read
 from tests.plane.serving import serving
 from tests.sample import answer

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobtrail.settings import ENVIRONMENT
+from jobtrail.sources.registry import ENVIRONMENT
 from tests.distribution.listing import MANIFEST, ROOT, listed_in_manifest, read
 from tests.sample import sample_client
 

@@ -13,7 +13,7 @@ import pytest
 from pydantic import BaseModel, ConfigDict, Field
 
 import jobtrail
-from jobtrail.settings import ENVIRONMENT
+from jobtrail.sources.registry import ENVIRONMENT
 from tests.distribution.listing import NOT_FOR_CLIENTS, ROOT, SERVER, listed_in_server, read
 
 SCHEMA = "https://static.modelcontextprotocol.io/schemas/2025-12-11/server.schema.json"

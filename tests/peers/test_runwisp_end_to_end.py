@@ -14,7 +14,7 @@ from mcp.client.stdio import stdio_client
 from mcp.types import TextContent
 
 from jobtrail.app import build_server
-from jobtrail.settings import load
+from jobtrail.sources.registry import load_settings
 from tests.peers.runwisp_daemon import RunRow, insert_runs, read_runs, stored_time, ulid
 
 if TYPE_CHECKING:
@@ -51,7 +51,7 @@ def ids(pages: list[dict[str, Any]]) -> list[str]:
 
 
 def server_for(daemon: Daemon, home: Path, **environ: str) -> Client:
-    return Client(build_server(load({"RUNWISP_URL": daemon.url, **environ}, home)))
+    return Client(build_server(load_settings({"RUNWISP_URL": daemon.url, **environ}, home)))
 
 
 @pytest.fixture
@@ -215,7 +215,7 @@ def by_socket(daemon: Daemon) -> dict[str, str]:
 async def test_a_daemon_with_a_password_opens_to_each_way_in(
     runwisp_locked: Daemon, no_settings: Path, way: Callable[[Daemon], dict[str, str]]
 ) -> None:
-    async with Client(build_server(load(way(runwisp_locked), no_settings))) as client:
+    async with Client(build_server(load_settings(way(runwisp_locked), no_settings))) as client:
         page = await ask(client, "list_runs", limit=1)
     assert page["total"]["value"] == len(read_runs(runwisp_locked.db))
 

@@ -11,8 +11,8 @@ import pytest
 from mcp import Client
 
 from jobtrail.app import build_server
-from jobtrail.settings import load
 from jobtrail.sources import open_sources
+from jobtrail.sources.registry import load_settings
 from jobtrail.tools.waiting import Pace, Waiting, Watched
 from tests.peers.runwisp_daemon import Daemon, RunRow, insert_runs, ulid
 from tests.plane.stocks import START
@@ -86,7 +86,7 @@ def daemon(runwisp_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> It
 
 @pytest.fixture
 async def client(daemon: Daemon, no_settings: Path) -> AsyncGenerator[Client]:
-    async with Client(build_server(load({"RUNWISP_SOCKET": str(daemon.socket)}, no_settings))) as client:
+    async with Client(build_server(load_settings({"RUNWISP_SOCKET": str(daemon.socket)}, no_settings))) as client:
         yield client
 
 
@@ -202,7 +202,7 @@ async def test_the_daemon_s_events_end_a_wait_that_would_not_look_again_for_a_mi
         """Hear nothing."""
 
     run = start(daemon, "slow", wait=False)
-    sources = open_sources(load({"RUNWISP_SOCKET": str(daemon.socket)}, no_settings))
+    sources = open_sources(load_settings({"RUNWISP_SOCKET": str(daemon.socket)}, no_settings))
     source = sources.get(None)
     watched = Watched(run, lambda: source.need_runs().get(run))
     with anyio.fail_after(20):

@@ -17,7 +17,8 @@ from mcp import Client
 from jobtrail.app import build_server
 from jobtrail.plane import Store, build_plane
 from jobtrail.plane.upkeep import prune
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.runwisp_settings import RunWispSettings
 from jobtrail.store.rows import Definition, Run
 from tests.plane.stocks import EXECUTIONS, TASKS, changed, client_of, execution, job, name_of, nanos, task, walk
 from tests.sample import answer
@@ -29,9 +30,7 @@ if TYPE_CHECKING:
 
     from jobtrail.store.rows import Execution, Record, Task
 
-OF_PLANE = Settings(
-    sources=(SourceSettings(name="runwisp", kind="runwisp", url="http://plane.invalid"),), default="runwisp"
-)
+OF_PLANE = Settings(sources=(RunWispSettings(name="runwisp", url="http://plane.invalid"),), default="runwisp")
 FAR_TOO_MANY = 1000
 SORTS = ("createdAt:desc", "createdAt:asc", "name:asc", "name:desc")
 

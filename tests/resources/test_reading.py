@@ -14,7 +14,8 @@ from mcp.types import TextResourceContents
 from jobtrail.app import build_server
 from jobtrail.plane import Store
 from jobtrail.resources import TEMPLATES, Address
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.embedded_settings import EmbeddedSettings
 from tests.plane.stocks import at, job
 from tests.sample import FixedClock, answer, sample_client
 from tests.upstreams import Upstream, client_of, execution_of, page, task_of
@@ -89,9 +90,7 @@ def stocked(folder: Path, records: Iterable[Record]) -> Client:
     store = Store(folder / "store.db")
     store.record(records)
     store.close()
-    settings = Settings(
-        sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=folder / "store.db"
-    )
+    settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=folder / "store.db")
     return Client(build_server(settings, clock=FixedClock(moment=at(60))))
 
 

@@ -19,8 +19,9 @@ from mcp.types import ResourceUpdatedNotification
 from jobtrail.app import build_server
 from jobtrail.plane import Store
 from jobtrail.resources import Watching
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
 from jobtrail.sources import open_sources
+from jobtrail.sources.embedded_settings import EmbeddedSettings
 from jobtrail.store.rows import Execution, Job
 from tests.test_serving import ENV, JOBTRAIL, serving
 from tests.upstreams import Upstream, settings_of
@@ -73,9 +74,7 @@ async def client_over(transport: str, store: Store, mode: str, heard: Heard) -> 
     place = {"JOBTRAIL_STORE": str(store.path)}
     options: dict[str, Any] = {"mode": mode, "message_handler": heard}
     if transport == "memory":
-        settings = Settings(
-            sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=store.path
-        )
+        settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=store.path)
         async with Client(build_server(settings), **options) as client:
             yield client
     elif transport == "stdio":

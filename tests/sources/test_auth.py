@@ -16,9 +16,9 @@ from mcp import Client
 
 from jobtrail.app import build_server
 from jobtrail.errors import RateLimited, Unauthorized, UnreadableAnswer, UpstreamError
-from jobtrail.settings import load
 from jobtrail.sources.auth import BlaxelToken, RunWispLogin
 from jobtrail.sources.http import Http
+from jobtrail.sources.registry import load_settings
 from tests.sample import text_of
 
 if TYPE_CHECKING:
@@ -343,7 +343,7 @@ async def test_parallel_calls_try_a_wrong_password_once() -> None:
 
 
 async def test_an_agent_is_told_which_variable_holds_the_wrong_password_and_not_its_value(tmp_path: Path) -> None:
-    settings = load({"RUNWISP_URL": DAEMON, "RUNWISP_PASSWORD": "hunter2-is-wrong"}, tmp_path)
+    settings = load_settings({"RUNWISP_URL": DAEMON, "RUNWISP_PASSWORD": "hunter2-is-wrong"}, tmp_path)
     with anyio.fail_after(SECONDS):
         async with Client(build_server(settings, httpx2.MockTransport(Daemon()))) as client:
             result = await client.call_tool("list_runs", {})

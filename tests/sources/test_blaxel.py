@@ -15,7 +15,8 @@ from mcp import Client
 
 from jobtrail.app import build_server
 from jobtrail.plane import Store, build_plane
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.blaxel_settings import BlaxelSettings
 from jobtrail.store.rows import Execution, Job
 from jobtrail.times import NANOSECONDS, to_nanoseconds
 from tests.sample import FixedClock, answer, text_of
@@ -23,7 +24,7 @@ from tests.sample import FixedClock, answer, text_of
 JSON = {"content-type": "application/json"}
 START = datetime(2026, 11, 1, tzinfo=UTC)
 BLAXEL = Settings(
-    sources=(SourceSettings(name="blaxel", kind="blaxel", url="http://blaxel.invalid/v0", workspace="default"),),
+    sources=(BlaxelSettings(name="blaxel", url="http://blaxel.invalid/v0", workspace="default"),),
     default="blaxel",
 )
 
@@ -160,7 +161,7 @@ async def test_a_cursor_is_refused_when_its_source_points_at_another_workspace()
     async with client_of(Counting(store)) as client:
         _, page = await answer(client, "list_executions", job="etl", limit=5)
     moved = Settings(
-        sources=(SourceSettings(name="blaxel", kind="blaxel", url="http://blaxel.invalid/v0", workspace="other"),),
+        sources=(BlaxelSettings(name="blaxel", url="http://blaxel.invalid/v0", workspace="other"),),
         default="blaxel",
     )
     async with Client(build_server(moved, Counting(store))) as client:

@@ -15,20 +15,22 @@ import pytest
 from jobtrail.errors import StrayCursor, UnknownName, UnreadableAnswer, Unsupported, UpstreamError
 from jobtrail.settings import Settings, SourceSettings
 from jobtrail.sources import open_sources
+from jobtrail.sources.blaxel_settings import BlaxelSettings
+from jobtrail.sources.runwisp_settings import RunWispSettings
 from tests.upstreams import run_id, run_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
-    from jobtrail.sources import Source
+    from jobtrail.sources.base import Source
     from jobtrail.sources.logs import Lines
 
 pytestmark = pytest.mark.anyio
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 NOW = START + timedelta(days=1)
-BLAXEL = SourceSettings(name="bl", kind="blaxel", url="http://blaxel.invalid/v0", workspace="ws")
-RUNWISP = SourceSettings(name="rw", kind="runwisp", url="http://runwisp.invalid")
+BLAXEL = BlaxelSettings(name="bl", url="http://blaxel.invalid/v0", workspace="ws")
+RUNWISP = RunWispSettings(name="rw", url="http://runwisp.invalid")
 RUN = run_id(1)
 
 

@@ -16,8 +16,10 @@ from mcp import Client
 
 from jobtrail.app import build_server
 from jobtrail.plane import Store, build_plane
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.blaxel_settings import BlaxelSettings
 from jobtrail.sources.memory import Memory
+from jobtrail.sources.runwisp_settings import RunWispSettings
 from tests.plane.stocks import changed, execution, job, task
 from tests.sample import answer, follow
 
@@ -46,9 +48,9 @@ class Upstream(httpx2.ASGITransport):
         return httpx2.Response(200, json={**body, "tasks": None})
 
 
-def source(name: str, key: str) -> SourceSettings:
+def source(name: str, key: str) -> BlaxelSettings:
     url = "http://blaxel.invalid/v0"
-    return SourceSettings.model_validate({"name": name, "kind": "blaxel", "url": url, "api_key": key})
+    return BlaxelSettings.model_validate({"name": name, "url": url, "api_key": key})
 
 
 TWO = Settings(sources=(source("a", "key-A"), source("b", "key-B")), default="a")
@@ -131,9 +133,7 @@ async def test_a_run_that_ended_is_asked_for_once_and_one_that_runs_each_time() 
             return httpx2.Response(200, json={"id": identity, "taskName": "backup", "status": runs[identity]})
         return httpx2.Response(404, json={})
 
-    settings = Settings(
-        sources=(SourceSettings(name="cron", kind="runwisp", url="http://cron.invalid"),), default="cron"
-    )
+    settings = Settings(sources=(RunWispSettings(name="cron", url="http://cron.invalid"),), default="cron")
     async with Client(build_server(settings, transport=httpx2.MockTransport(daemon))) as client:
         for identity in (*runs, *runs):
             await answer(client, "get_run", run=identity)

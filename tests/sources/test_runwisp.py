@@ -14,11 +14,12 @@ from hypothesis import strategies as st
 from mcp import Client
 
 from jobtrail.app import build_server
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.runwisp_settings import RunWispSettings
 from tests.sample import FixedClock, answer, text_of
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
-RUNWISP = Settings(sources=(SourceSettings(name="runwisp", kind="runwisp"),), default="runwisp")
+RUNWISP = Settings(sources=(RunWispSettings(name="runwisp"),), default="runwisp")
 PAGE = "<!doctype html>"
 
 

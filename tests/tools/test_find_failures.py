@@ -13,7 +13,9 @@ from mcp import Client
 
 from jobtrail.app import build_server
 from jobtrail.plane import Store, build_plane
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.blaxel_settings import BlaxelSettings
+from jobtrail.sources.runwisp_settings import RunWispSettings
 from jobtrail.store.rows import Definition, Run
 from jobtrail.tools import failures
 from tests.plane.stocks import at, changed, execution, job, nanos, task
@@ -28,8 +30,8 @@ pytestmark = pytest.mark.anyio
 
 TWO = Settings(
     sources=(
-        SourceSettings(name="prod", kind="blaxel", url="http://prod.invalid/v0"),
-        SourceSettings(name="cron", kind="runwisp", url="http://cron.invalid"),
+        BlaxelSettings(name="prod", url="http://prod.invalid/v0"),
+        RunWispSettings(name="cron", url="http://cron.invalid"),
     ),
     default="prod",
 )

@@ -13,7 +13,8 @@ from mcp import Client
 
 from jobtrail.app import build_server
 from jobtrail.plane import Store, build_plane
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.blaxel_settings import BlaxelSettings
 from jobtrail.store.rows import Execution, Record
 from jobtrail.times import NANOSECONDS, to_nanoseconds
 from jobtrail.tools import trends
@@ -25,9 +26,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-BLAXEL = Settings(
-    sources=(SourceSettings(name="blaxel", kind="blaxel", url="http://blaxel.invalid/v0"),), default="blaxel"
-)
+BLAXEL = Settings(sources=(BlaxelSettings(name="blaxel", url="http://blaxel.invalid/v0"),), default="blaxel")
 
 
 @pytest.fixture

@@ -16,7 +16,8 @@ from jobtrail.cursor import Cursor, seal, unseal
 from jobtrail.loglines import not_kept
 from jobtrail.paging import Spot
 from jobtrail.plane import Store
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.embedded_settings import EmbeddedSettings
 from jobtrail.store.rows import Line, Run
 from tests.plane.stocks import at, execution, job, nanos, task
 from tests.sample import FixedClock, answer, text_of
@@ -75,7 +76,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def embedded(path: Path) -> Client:
-    one = SourceSettings(name="embedded", kind="embedded")
+    one = EmbeddedSettings(name="embedded")
     settings = Settings(sources=(one,), default="embedded", store=path)
     return Client(build_server(settings, clock=FixedClock(moment=at(30))))
 
@@ -410,9 +411,7 @@ async def test_a_log_that_lost_its_beginning_is_never_called_complete(tmp_path: 
     texts = [not_kept(99_800), *(str(number) for number in range(200))]
     store.record([*happened, *(Line(nanos(0.1), "e1", "t1", "stdout", text) for text in texts)])
     store.close()
-    settings = Settings(
-        sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=tmp_path / "store.db"
-    )
+    settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=tmp_path / "store.db")
     async with Client(build_server(settings, clock=FixedClock(moment=at(30)))) as client:
         for arguments in ({"search": "zzz"}, {"lines": 3}, {"lines": 500}, {"around": 100}):
             text, content = await answer(client, "read_log", **OF_T1, **arguments)

@@ -11,7 +11,8 @@ import pytest
 import tiktoken
 
 from jobtrail.app import build_server
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.registry import UPSTREAMS
 from jobtrail.tools import TOOLS
 from tests.sample import SAMPLE, sample_client
 
@@ -91,7 +92,7 @@ async def test_every_list_tool_takes_limit_cursor_and_source(tools: list[Tool]) 
 
 
 def sources(*kinds: Any) -> Settings:
-    named = [SourceSettings(name=f"{kind}-{number}" + "x" * 25, kind=kind) for number, kind in enumerate(kinds)]
+    named = [UPSTREAMS[kind].settings(name=f"{kind}-{number}" + "x" * 25) for number, kind in enumerate(kinds)]
     return Settings(sources=tuple(named), default=named[0].name)
 
 

@@ -18,7 +18,8 @@ from jobtrail.app import build_server
 from jobtrail.errors import RateLimited, Unauthorized, UnknownName, Unreachable, UpstreamFault
 from jobtrail.models import Execution, Run, Stats
 from jobtrail.plane import Store
-from jobtrail.settings import Settings, SourceSettings
+from jobtrail.settings import Settings
+from jobtrail.sources.embedded_settings import EmbeddedSettings
 from jobtrail.tools.waiting import Pace, Waiting, Watched
 from tests.plane.stocks import at, changed, execution, job, task
 from tests.sample import FixedClock, answer, text_of
@@ -253,7 +254,7 @@ async def stocked(path: Path) -> AsyncGenerator[tuple[Client, Store]]:
     store.record([job("etl"), execution("b", "etl", 0, "failed"), execution("c", "etl", 2), RUNNING])
     store.record([task(f"t{number}", "a", 1, "running") for number in range(4)])
     store.record([task("t0", "b", 0, "running", "failed")])
-    settings = Settings(sources=(SourceSettings(name="embedded", kind="embedded"),), default="embedded", store=path)
+    settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=path)
     async with Client(build_server(settings, clock=FixedClock(moment=at(10)))) as client:
         yield client, store
     store.close()

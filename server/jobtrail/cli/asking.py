@@ -221,7 +221,7 @@ def _refusal(asked: _Asked, result: CallToolResult) -> str:
 def _store_trouble(settings: Settings) -> str:
     """Return why the embedded store cannot be opened; nothing where it can, or nobody asked it."""
     path = settings.store
-    if path is None or not path.exists() or all(one.kind != "embedded" for one in settings.sources):
+    if path is None or not path.exists() or not any(one.reads_store for one in settings.sources):
         return ""
     from jobtrail.plane import Store, StoreError  # noqa: PLC0415 # see _ask
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobtrail.clients import CLIENTS, Host, Order, config_path, install, own_command, undo, wanted
 from jobtrail.errors import SettingsError
+from jobtrail.sources.registry import ENVIRONMENT
 
 if TYPE_CHECKING:
     import argparse
@@ -21,7 +22,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError(f"{client.title} has no configuration of a folder; leave --scope out")
     if arguments.undo and (arguments.shown or arguments.env):
         raise SettingsError("--undo goes with --scope, --name and --force alone")
-    order = Order(client, arguments.scope, arguments.name, dict(arguments.env), arguments.force)
+    order = Order(client, arguments.scope, arguments.name, dict(arguments.env), arguments.force, ENVIRONMENT)
     if arguments.undo:
         return _told(client, undo(order, _host()), "taken out of")
     if arguments.shown:

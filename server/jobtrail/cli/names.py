@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import SettingsError
-from jobtrail.settings import ENVIRONMENT, load
+from jobtrail.sources.registry import ENVIRONMENT, load_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -25,17 +25,17 @@ def find_names(what: str, begun: str, known: Mapping[str, str], found: list[str]
         found += ENVIRONMENT
         return
     try:
-        settings = load()
+        settings = load_settings()
     except SettingsError:
         return
     if what == "source":
         found += [one.name for one in settings.sources]
         return
     asked = [one for one in settings.sources if known.get("source") in {None, one.name}]
-    asked = [one for one in asked if not own or one.kind == "embedded"]
-    if settings.store is not None and not settings.store.exists() and any(one.kind == "embedded" for one in asked):
+    asked = [one for one in asked if not own or one.reads_store]
+    if settings.store is not None and not settings.store.exists() and any(one.reads_store for one in asked):
         found += () if own else _sample_names(what)
-        asked = [one for one in asked if one.kind != "embedded"]
+        asked = [one for one in asked if not one.reads_store]
     if asked:
         from jobtrail.cli.live_names import look_up  # noqa: PLC0415 # a Tab has 0.6 s, and this takes 0.1 s
 

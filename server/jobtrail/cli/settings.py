@@ -6,7 +6,7 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
-from jobtrail.settings import load
+from jobtrail.sources.registry import load_settings as read_settings
 
 if TYPE_CHECKING:
     from jobtrail.settings import Settings
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 def load_settings() -> Settings:
     """Read all settings, and set up logging by them."""
-    settings = load()
+    settings = read_settings()
     # Before the SDK sets up the root logger: stdout belongs to the protocol under stdio.
     logging.basicConfig(
         level=settings.log_level,

@@ -11,7 +11,6 @@ from jobtrail.clients.files import back_up, look, write
 from jobtrail.clients.jsonc import JsoncError, parse_file
 from jobtrail.clients.places import config_path
 from jobtrail.errors import SettingsError, closest, shown
-from jobtrail.settings import ENVIRONMENT
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -20,7 +19,6 @@ if TYPE_CHECKING:
     from jobtrail.clients.command import Command
     from jobtrail.clients.places import Client, Host, Scope
 
-_OURS = ("JOBTRAIL_", "BL_", "RUNWISP_")
 _SECRET = re.compile(r"KEY|TOKEN|PASSWORD|SECRET|CREDENTIAL", re.IGNORECASE)
 
 
@@ -32,6 +30,7 @@ class Order:
         name: the server's.
         env: variables for it; None for one whose value the client is to look up itself.
         force: whether an entry of that name that is not Jobtrail's may go.
+        variables: those that Jobtrail reads, and what each is for.
     """
 
     client: Client
@@ -39,6 +38,7 @@ class Order:
     name: str = "jobtrail"
     env: Mapping[str, str | None] = field(default_factory=dict[str, str | None], repr=False)
     force: bool = False
+    variables: Mapping[str, str] = field(default_factory=dict[str, str], repr=False)
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def wanted(order: Order, command: Command) -> Wanted:
         SettingsError: a variable that Jobtrail does not know, or one that this client cannot look up.
     """
     for name in order.env:
-        _check_variable(name)
+        _check_variable(name, order.variables)
     client = order.client
     entry: dict[str, Any] = {"type": "stdio"} if client.typed else {}
     entry |= {"command": command.program, "args": [*command.args]}
@@ -78,13 +78,14 @@ def wanted(order: Order, command: Command) -> Wanted:
     env = {name: _value(order, name, value) for name, value in order.env.items() if value is not None or not inherits}
     if env:
         entry["env"] = env
-    asked = [_asked(order.name, name) for name, value in order.env.items() if value is None and client.inputs]
+    asked = [_asked(order, name) for name, value in order.env.items() if value is None and client.inputs]
     return Wanted(order.name, entry, asked)
 
 
-def _check_variable(name: str) -> None:
-    if name.startswith(_OURS) and name not in ENVIRONMENT:
-        near = closest(name, ENVIRONMENT)
+def _check_variable(name: str, known: Mapping[str, str]) -> None:
+    prefixes = tuple({f"{one.partition('_')[0]}_" for one in known})
+    if name.startswith(prefixes) and name not in known:
+        near = closest(name, known)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise SettingsError(f"--env {shown(name)}: Jobtrail reads no such variable{hint}")
 
@@ -106,12 +107,12 @@ def _input_id(server: str, variable: str) -> str:
     return f"{server}-{variable}"
 
 
-def _asked(server: str, variable: str) -> dict[str, Any]:
+def _asked(order: Order, variable: str) -> dict[str, Any]:
     """Return what VS Code is to ask for; it keeps a password in its own secret storage."""
     return {
         "type": "promptString",
-        "id": _input_id(server, variable),
-        "description": ENVIRONMENT.get(variable, variable),
+        "id": _input_id(order.name, variable),
+        "description": order.variables.get(variable, variable),
         "password": is_secret(variable),
     }
 

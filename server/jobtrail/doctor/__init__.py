@@ -88,5 +88,5 @@ def _secrets(settings: Settings | None) -> Mapping[str, str]:
             if isinstance(value, SecretStr):
                 found[f"{number}_SECRET_{key}"] = value.get_secret_value()
         # Of which only a password is masked.
-        found[f"{number}_address"] = one.url or ""
+        found[f"{number}_address"] = one.identity[0]
     return found

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.doctor.report import Check
 from jobtrail.errors import SettingsError, clean, closest
-from jobtrail.settings import ENVIRONMENT, store_path
+from jobtrail.settings import OWN_VARIABLES, store_path
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -41,9 +41,9 @@ def examine_settings(settings: Settings | None, trouble: str, environ: Mapping[s
         names = ", ".join(f"{one.name} ({one.kind})" for one in settings.sources)
         yield _of_settings("sources", "ok", f"{names}; default {settings.default}")
         yield _of_settings("time zone", "ok", settings.timezone)
-    unknown = [name for name in environ if name.startswith("JOBTRAIL_") and name not in ENVIRONMENT]
+    unknown = [name for name in environ if name.startswith("JOBTRAIL_") and name not in OWN_VARIABLES]
     for name in sorted(unknown):
-        near = closest(name, ENVIRONMENT, 1)
+        near = closest(name, OWN_VARIABLES, 1)
         fix = f"rename it {near[0]}, or unset it" if near else "unset it"
         yield _of_settings("variables", "warning", f"{clean(name, 60)} is set, and nothing reads it", fix)
 

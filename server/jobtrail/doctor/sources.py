@@ -5,14 +5,12 @@ from __future__ import annotations
 import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, TypeVar
-from urllib.parse import urlsplit
 
 import anyio
 
 from jobtrail.doctor.report import Check
 from jobtrail.errors import JobtrailError, SettingsError, Unauthorized, Unreachable, UpstreamError, clean
 from jobtrail.paging import Walk, walk
-from jobtrail.settings import BLAXEL_URL, RUNWISP_URL
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 
 if TYPE_CHECKING:
@@ -22,8 +20,7 @@ if TYPE_CHECKING:
     from jobtrail.models import Execution, Job, Run, Task
     from jobtrail.paging import Listing
     from jobtrail.settings import SourceSettings
-    from jobtrail.sources import Source
-    from jobtrail.sources.base import BatchJobs, Runs, Workspace
+    from jobtrail.sources.base import BatchJobs, Runs, Source, Workspace
     from jobtrail.sources.logs import Lines
     from jobtrail.window import Clock
 
@@ -103,24 +100,24 @@ class _Findings:
         else:
             took = time.monotonic() - began
             self._reached()
-            if self.one.kind != "embedded":
+            if self.one.address:
                 self.add("credentials", "ok", f"accepted: {_credentials(self.one)}")
             self.add("jobs", "ok", _counted(jobs, source), seconds=took)
             return jobs
         return None
 
     def _unreached(self, why: str) -> None:
-        if self.one.kind == "embedded":
+        if not self.one.address:
             self.add("opens", "failed", why, "see what is said of the store")
             return
-        where = _address(self.one)
+        where = self.one.address
         self.add("reachable", "failed", f"{where}: {why}", f"check that it runs, and correct {self.one.origin}")
 
     def _reached(self) -> None:
-        if self.one.kind == "embedded":
+        if not self.one.address:
             self.add("opens", "ok", "in this process, without a port")
         else:
-            self.add("reachable", "ok", _address(self.one))
+            self.add("reachable", "ok", self.one.address)
 
     def _key_fix(self) -> str:
         return f"put a valid one into {self.one.origin}"
@@ -130,7 +127,7 @@ class _Findings:
 
     async def _about(self, source: Source) -> None:
         about = await self._read("dialect", source.about, lambda one: one.speaks)
-        if about is None or self.one.kind == "embedded":
+        if about is None or not self.one.address:
             return
         if about.workspace:
             self._workspace(about.workspace)
@@ -263,29 +260,13 @@ def _lines(count: int) -> str:
 
 def _short(error: JobtrailError, one: SourceSettings) -> str:
     """Return an error without what is said beside it: whose it is, and which setting to check."""
-    text = str(error).removeprefix(f"source {one.name!r} ").replace(f" to {_address(one)}", "")
+    text = str(error).removeprefix(f"source {one.name!r} ").replace(f" to {one.address}", "")
     return clean(text.partition(". Check that it runs")[0].removesuffix(f"; check {one.origin}"), 300)
-
-
-def _address(one: SourceSettings) -> str:
-    """Return where a source is, without a user name or password."""
-    if one.socket:
-        return f"socket {one.socket}"
-    parts = urlsplit(one.url or (BLAXEL_URL if one.kind == "blaxel" else RUNWISP_URL))
-    host = parts.hostname or ""
-    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}" + (f":{parts.port}" if parts.port else "")
 
 
 def _credentials(one: SourceSettings) -> str:
     """Return what a source is shown, in words."""
-    blaxel = {
-        "API key": one.api_key,
-        "client credentials": one.client_credentials,
-        "log-in of the Blaxel command line": one.access_token,
-    }
-    runwisp = {"socket, which needs none": one.socket, "token": one.token, "password": one.password}
-    words = blaxel if one.kind == "blaxel" else runwisp
-    return next((word for word, given in words.items() if given), "none are set, and none were asked for")
+    return one.credentials or "none are set, and none were asked for"
 
 
 def _length(seconds: float) -> str:

@@ -27,7 +27,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
 
-    from jobtrail.sources import Source, Sources
+    from jobtrail.sources import Sources
+    from jobtrail.sources.base import Source
 
     Tell = Callable[[str], Awaitable[None]]
 

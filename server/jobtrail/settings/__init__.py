@@ -1,41 +1,81 @@
-"""Every setting, named once: environment variables, the TOML file, Blaxel's own config file.
+"""Every setting, named once: environment variables and the TOML file.
 
 Environment variables serve the common case of one source of each kind; the file serves several.
-Nothing configured means the embedded plane. See the tables in README.md.
+Which kinds there are is handed in. See the tables in README.md.
 """
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from jobtrail.errors import SettingsError, shown
-from jobtrail.settings.environment import blaxel_of, runwisp_of
-from jobtrail.settings.file import read_file, sources_in
-from jobtrail.settings.names import BLAXEL_URL, ENVIRONMENT, RUNWISP_URL, given_in
-from jobtrail.settings.shapes import Settings, SourceSettings, check_zone, validated
+from jobtrail.settings.file import is_file, read_file, sources_in
+from jobtrail.settings.names import OWN_VARIABLES, given_in
+from jobtrail.settings.shapes import (
+    Address,
+    Password,
+    Secret,
+    Settings,
+    SourceSettings,
+    Text,
+    address_text,
+    check_zone,
+    fits_a_header,
+    validated,
+)
+from jobtrail.settings.upstream import Upstream
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["BLAXEL_URL", "ENVIRONMENT", "RUNWISP_URL", "Settings", "SourceSettings", "load", "store_path"]
+__all__ = [
+    "OWN_VARIABLES",
+    "Address",
+    "Password",
+    "Secret",
+    "Settings",
+    "SourceSettings",
+    "Text",
+    "Upstream",
+    "address_text",
+    "fits_a_header",
+    "is_file",
+    "load",
+    "store_path",
+    "validated",
+]
 
 
-def load(environ: Mapping[str, str] | None = None, home: Path | None = None) -> Settings:
+def load(
+    upstreams: Mapping[str, Upstream],
+    default_source: SourceSettings,
+    environ: Mapping[str, str] | None = None,
+    home: Path | None = None,
+) -> Settings:
     """Read all settings.
 
     Args:
+        upstreams: the kinds of upstream that can be configured, by name.
+        default_source: the source there is where none is configured.
         environ: environment variables; the process's own unless given.
-        home: the home directory with `.blaxel/config.yaml`; the user's unless given.
+        home: the home directory with files of other programs; the user's unless given.
 
     Raises:
         SettingsError: a file cannot be read, a key is unknown, a value is out of range.
     """
     environ = os.environ if environ is None else environ
-    given = given_in(environ)
+    variables = [name for one in upstreams.values() for name in one.variables]
+    given = given_in(environ, [*variables, *OWN_VARIABLES])
     table = read_file(given.get("JOBTRAIL_CONFIG"))
-    sources = _sources(given, environ, table, home or _home())
+    home = home or _home()
+    found: dict[str, SourceSettings] = {}
+    of_environment = [one.from_environment(given, home) for one in upstreams.values()]
+    for source in (*of_environment, *sources_in(table, environ, upstreams)):
+        if source is not None:
+            found.setdefault(source.name, source)
+    sources = tuple(found.values()) or (default_source,)
     default = given.get("JOBTRAIL_SOURCE") or table.get("default") or sources[0].name
     names = [source.name for source in sources]
     if default not in names:
@@ -68,7 +108,7 @@ def store_path(environ: Mapping[str, str] | None = None) -> Path:
     """
     import platformdirs  # noqa: PLC0415 # not before it is needed
 
-    named = given_in(os.environ if environ is None else environ).get("JOBTRAIL_STORE", "").strip()
+    named = given_in(os.environ if environ is None else environ, ["JOBTRAIL_STORE"]).get("JOBTRAIL_STORE", "").strip()
     try:
         return Path(named or platformdirs.user_data_path("jobtrail") / "store.db").expanduser().absolute()
     except RuntimeError:
@@ -81,15 +121,3 @@ def _home() -> Path:
         return Path.home()
     except RuntimeError:
         return Path(os.devnull)
-
-
-def _sources(
-    given: Mapping[str, str], environ: Mapping[str, str], table: Mapping[str, Any], home: Path
-) -> tuple[SourceSettings, ...]:
-    found: dict[str, SourceSettings] = {}
-    for source in (blaxel_of(given, home), runwisp_of(given), *sources_in(table, environ)):
-        if source is not None:
-            found.setdefault(source.name, source)
-    if not found:
-        found["embedded"] = SourceSettings(name="embedded", kind="embedded", origin="the default")
-    return tuple(found.values())

@@ -5,14 +5,16 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from jobtrail.errors import SettingsError
-from jobtrail.settings.environment import is_file
-from jobtrail.settings.shapes import SourceSettings, validated
+from jobtrail.errors import SettingsError, shown
+from jobtrail.settings.shapes import validated
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
-__all__ = ["read_file", "sources_in"]
+    from jobtrail.settings.shapes import SourceSettings
+    from jobtrail.settings.upstream import Upstream
+
+__all__ = ["is_file", "read_file", "sources_in"]
 
 
 def read_file(named: str | None) -> dict[str, Any]:
@@ -46,36 +48,57 @@ def read_file(named: str | None) -> dict[str, Any]:
     return {**table, "path": path}
 
 
-def sources_in(table: Mapping[str, Any], environ: Mapping[str, str]) -> list[SourceSettings]:
+def is_file(path: Path) -> bool:
+    """Return whether there is a file; one behind a closed door is not there."""
+    try:
+        return path.is_file()
+    except OSError:
+        return False
+
+
+def sources_in(
+    table: Mapping[str, Any], environ: Mapping[str, str], upstreams: Mapping[str, Upstream]
+) -> list[SourceSettings]:
     """Return the sources of a file's table.
 
     Raises:
         SettingsError: one does not fit, or reads a secret from a variable that is not set.
     """
-    found: list[SourceSettings] = []
     path = table.get("path")
     sources = table.get("sources", {})
     if not isinstance(sources, dict):
         raise SettingsError(f"{path}: sources must be tables such as [sources.prod]")
-    for name, keys in cast("dict[str, Any]", sources).items():
-        where = f"[sources.{name}] of {path}"
-        if not isinstance(keys, dict):
-            raise SettingsError(f"{where} must be a table")
-        row: dict[str, Any] = {**keys, "name": name, "origin": where}
-        source = validated(SourceSettings, _with_secrets(row, environ, where), where)
-        if source.kind == "blaxel" and not (source.url or source.api_key or source.client_credentials):
-            raise SettingsError(f"{where} has no credentials; give api_key_env or client_credentials_env")
-        found.append(source)
-    return found
+    named = cast("dict[str, Any]", sources)
+    return [_source(name, keys, f"[sources.{name}] of {path}", environ, upstreams) for name, keys in named.items()]
 
 
-def _with_secrets(row: dict[str, Any], environ: Mapping[str, str], where: str) -> dict[str, Any]:
+def _source(
+    name: str, keys: Any, where: str, environ: Mapping[str, str], upstreams: Mapping[str, Upstream]
+) -> SourceSettings:
+    if not isinstance(keys, dict):
+        raise SettingsError(f"{where} must be a table")
+    row: dict[str, Any] = {**keys, "name": name, "origin": where}
+    kind = row.pop("kind", None)
+    upstream = upstreams.get(kind) if isinstance(kind, str) else None
+    if upstream is None:
+        found = "is missing" if kind is None else f"is {shown(kind)}"
+        raise SettingsError(f"{where}: kind {found}; give one of {', '.join(upstreams)}")
+    source = validated(upstream.settings, _with_secrets(row, upstream.settings.secrets, environ, where), where)
+    if source.lacks:
+        raise SettingsError(f"{where} has no {source.lacks}")
+    return source
+
+
+def _with_secrets(
+    row: Mapping[str, Any], secrets: Collection[str], environ: Mapping[str, str], where: str
+) -> dict[str, Any]:
     """Fill each secret whose `…_env` key names an environment variable."""
-    for key in ("api_key", "client_credentials", "password", "token"):
-        variable = row.get(f"{key}_env")
+    filled = dict(row)
+    for key in secrets:
+        variable = filled.pop(f"{key}_env", None)
         if variable is None:
             continue
         if not environ.get(str(variable), "").strip():
             raise SettingsError(f"{where} reads {key} from ${variable}, which is not set")
-        row = {**row, key: environ[str(variable)]}
-    return row
+        filled[key] = environ[str(variable)]
+    return filled

@@ -1,4 +1,4 @@
-"""The environment variables, each named once, and what of them is set."""
+"""The environment variables that are no upstream's, each named once, and what of all variables is set."""
 
 from __future__ import annotations
 
@@ -8,22 +8,11 @@ from typing import TYPE_CHECKING
 from jobtrail.errors import SettingsError, shown
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
 
-__all__ = ["BLAXEL_URL", "ENVIRONMENT", "RUNWISP_URL", "given_in"]
+__all__ = ["OWN_VARIABLES", "given_in"]
 
-BLAXEL_URL = "https://api.blaxel.ai/v0"
-RUNWISP_URL = "http://127.0.0.1:9477"
-
-ENVIRONMENT = {
-    "BL_API_KEY": "Blaxel API key",
-    "BL_CLIENT_CREDENTIALS": "Blaxel client credentials, base64 of id:secret",
-    "BL_WORKSPACE": "Blaxel workspace; overrides the one in ~/.blaxel/config.yaml",
-    "BL_API_URL": f"Blaxel API address (default {BLAXEL_URL})",
-    "RUNWISP_URL": f"RunWisp daemon address (default {RUNWISP_URL} once another RUNWISP_ variable is set)",
-    "RUNWISP_SOCKET": "RunWisp Unix socket (DATA/runwisp.sock); needs no login",
-    "RUNWISP_PASSWORD": "RunWisp password, for log-in by challenge and response",
-    "RUNWISP_TOKEN": "RunWisp bearer token",
+OWN_VARIABLES = {
     "JOBTRAIL_CONFIG": "TOML file with several sources (default: jobtrail/config.toml where the platform keeps such)",
     "JOBTRAIL_SOURCE": "name of the default source (default: the first configured)",
     "JOBTRAIL_STORE": "the embedded store's file (default: jobtrail/store.db where the platform keeps data)",
@@ -41,8 +30,12 @@ _LEFT_OPEN = re.compile(r"\s*\$\{user_config\.[^}]*\}\s*")
 _NOT_FILLED_IN = re.compile(r"\s*\$\{(env:|input:)?[A-Za-z_][\w-]*\}\s*")
 
 
-def given_in(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return our variables that hold something: a blank one is not set, nor is one that a bundle's host left open.
+def given_in(environ: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    """Return the variables that hold something: a blank one is not set, nor is one that a bundle's host left open.
+
+    Args:
+        environ: all variables.
+        names: of those that are looked at.
 
     Raises:
         SettingsError: one is the name of another variable, which a client did not fill in.
@@ -50,7 +43,7 @@ def given_in(environ: Mapping[str, str]) -> dict[str, str]:
     given = {
         key: value
         for key, value in environ.items()
-        if key in ENVIRONMENT and value.strip() and not _LEFT_OPEN.fullmatch(value)
+        if key in names and value.strip() and not _LEFT_OPEN.fullmatch(value)
     }
     for key, value in given.items():
         if _NOT_FILLED_IN.fullmatch(value):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -15,7 +15,18 @@ from jobtrail.errors import SettingsError, shown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Settings", "SourceSettings", "check_zone", "validated"]
+__all__ = [
+    "Address",
+    "Password",
+    "Secret",
+    "Settings",
+    "SourceSettings",
+    "Text",
+    "address_text",
+    "check_zone",
+    "fits_a_header",
+    "validated",
+]
 
 
 def _blank_to_none(value: Any) -> Any:
@@ -40,7 +51,8 @@ def _an_address(value: str | None) -> str | None:
     return value
 
 
-def _fits_a_header(value: str | SecretStr | None) -> Any:
+def fits_a_header(value: str | SecretStr | None) -> Any:
+    """Check that a value can be sent as a header."""
     text = value.get_secret_value() if isinstance(value, SecretStr) else value or ""
     if not (text.isascii() and text.isprintable()):
         raise ValueError("there are characters in it that no HTTP header may carry; was it copied in full?")
@@ -49,8 +61,9 @@ def _fits_a_header(value: str | SecretStr | None) -> Any:
 
 M = TypeVar("M", bound=BaseModel)
 Text = Annotated[str | None, BeforeValidator(_trimmed)]
+Address = Annotated[Text, AfterValidator(_an_address)]
 Password = Annotated[SecretStr | None, BeforeValidator(_blank_to_none)]
-Secret = Annotated[SecretStr | None, BeforeValidator(_trimmed), AfterValidator(_fits_a_header)]
+Secret = Annotated[SecretStr | None, BeforeValidator(_trimmed), AfterValidator(fits_a_header)]
 
 
 class _Frozen(BaseModel):
@@ -58,32 +71,48 @@ class _Frozen(BaseModel):
 
 
 class SourceSettings(_Frozen):
-    """One source. Which keys matter depends on `kind`.
+    """One source; each kind of upstream adds what it takes.
 
     Attributes:
+        kind: of upstream.
+        secrets: fields that a settings file can take from an environment variable instead, by a key `FIELD_env`.
+        reads_store: whether it answers from the store of this machine, and is not asked over a network.
         origin: where it was configured, for error messages.
-        api_key_env, password_env, token_env, client_credentials_env: names of environment variables
-            to read a secret from, so that the file need not hold it.
     """
 
+    kind: ClassVar[str]
+    secrets: ClassVar[tuple[str, ...]] = ()
+    reads_store: ClassVar[bool] = False
+
     name: str = Field(min_length=1, max_length=40, pattern=r"^[A-Za-z0-9_.-]+$")
-    kind: Literal["blaxel", "runwisp", "embedded"]
     origin: str = ""
-    # Not shown: an address may hold a user name and a password.
-    url: Annotated[Text, AfterValidator(_an_address)] = Field(default=None, repr=False)
-    workspace: Annotated[Text, AfterValidator(_fits_a_header)] = None
-    api_key: Secret = None
-    api_key_env: Text = None
-    client_credentials: Secret = None
-    client_credentials_env: Text = None
-    access_token: Secret = None
-    refresh_token: Secret = None
-    device_code: Secret = None
-    socket: Text = None
-    password: Password = None
-    password_env: Text = None
-    token: Secret = None
-    token_env: Text = None
+
+    @property
+    def identity(self) -> tuple[str, str, str]:
+        """Its address, socket and workspace, as far as it has them: cursors are bound to them."""
+        return "", "", ""
+
+    @property
+    def address(self) -> str:
+        """Where it is, without a user name or password; empty for what is in this process."""
+        return ""
+
+    @property
+    def credentials(self) -> str:
+        """What requests prove themselves with, in words; empty for nothing."""
+        return ""
+
+    @property
+    def lacks(self) -> str:
+        """What is missing, and how to give it; empty for nothing."""
+        return ""
+
+
+def address_text(url: str) -> str:
+    """Return an address as it may be shown: without path, user name and password."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}" + (f":{parts.port}" if parts.port else "")
 
 
 class Settings(_Frozen):

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 from jobtrail.errors import UnknownName, Unsupported, closest, shown
-from jobtrail.sources.base import Source
 from jobtrail.window import Clock
 
 if TYPE_CHECKING:
@@ -17,8 +17,9 @@ if TYPE_CHECKING:
     import httpx2
 
     from jobtrail.settings import Settings, SourceSettings
+    from jobtrail.sources.base import Source
 
-__all__ = ["Edge", "Source", "Sources", "open_sources"]
+__all__ = ["Sources", "open_sources"]
 
 
 class Sources:
@@ -84,31 +85,22 @@ def open_sources(
         transport: the network edge, where tests stand in for it.
         clock: what the embedded plane goes by.
     """
-    edge = Edge(transport, clock or Clock(), settings.store)
-    return Sources(settings, {one.name: _opener(one, edge) for one in settings.sources})
+    open_one = partial(_open, transport=transport, clock=clock or Clock(), store=settings.store)
+    return Sources(settings, {one.name: partial(open_one, one) for one in settings.sources})
 
 
-@dataclass(frozen=True)
-class Edge:
-    """What lies outside: the network (None for the real one), the time, and the store of the embedded plane."""
+def _open(
+    one: SourceSettings, *, transport: httpx2.AsyncBaseTransport | None, clock: Clock, store: Path | None
+) -> Source:
+    # Imported here so that a server answers `initialize` before it loads its HTTP stack.
+    from jobtrail.sources.opening import Edge  # noqa: PLC0415
+    from jobtrail.sources.registry import UPSTREAMS  # noqa: PLC0415
 
-    transport: httpx2.AsyncBaseTransport | None
-    clock: Clock
-    store: Path | None = None
-
-
-def _opener(one: SourceSettings, edge: Edge) -> Callable[[], Source]:
-    def open_it() -> Source:
-        # Imported here so that a server answers `initialize` before it loads its HTTP stack.
-        from jobtrail.sources import opening  # noqa: PLC0415
-
-        openers = {"blaxel": opening.blaxel, "runwisp": opening.runwisp, "embedded": opening.embedded}
-        return openers[one.kind](one, fingerprint(one), edge)
-
-    return open_it
+    module, _, function = UPSTREAMS[one.kind].opener.partition(":")
+    open_it: Callable[[SourceSettings, str, Edge], Source] = getattr(import_module(module), function)
+    return open_it(one, fingerprint(one), Edge(transport, clock, store))
 
 
 def fingerprint(one: SourceSettings) -> str:
     """Return three bytes, in hex, that change when a name is pointed at something else."""
-    identity = "\0".join((one.kind, one.url or "", one.socket or "", one.workspace or ""))
-    return hashlib.blake2b(identity.encode(), digest_size=3).hexdigest()
+    return hashlib.blake2b("\0".join((one.kind, *one.identity)).encode(), digest_size=3).hexdigest()

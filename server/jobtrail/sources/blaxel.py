@@ -5,24 +5,35 @@ Contract: the seed documents blaxel-*.txt and `Blaxel-Version: 2026-04-28`, the 
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import NotFound, UnknownName
+from jobtrail.sources.auth import Bearer, BlaxelToken
 from jobtrail.sources.base import NEWEST_FIRST, About, Ask, Source, Workspace, unknown_name
 from jobtrail.sources.blaxel_batch import BlaxelBatch
 from jobtrail.sources.blaxel_pages import LARGEST, SHORTEST_QUERY, VERSION, list_pages, query_of
+from jobtrail.sources.blaxel_settings import DEFAULT_URL
 from jobtrail.sources.blaxel_wire import DEPLOYMENTS, WireJob, WirePage
+from jobtrail.sources.opening import fix_of, open_http, who_of
 from jobtrail.sources.wire import name_in_path, parse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    import httpx2
+
     from jobtrail.models import Job, JobDetail
     from jobtrail.paging import Listing
+    from jobtrail.sources.blaxel_settings import BlaxelSettings
     from jobtrail.sources.http import Http
     from jobtrail.sources.logs import Log
+    from jobtrail.sources.opening import Edge
 
-__all__ = ["Blaxel"]
+__all__ = ["VERSION_HEADER", "Blaxel", "open_source"]
+
+VERSION_HEADER = {"Blaxel-Version": VERSION}
+_WORKSPACE_HEADER = "X-Blaxel-Workspace"
 
 
 class Blaxel(Source):
@@ -71,7 +82,7 @@ class Blaxel(Source):
         one = parse(WireJob, page.data[0], self._http.who) if page.data else WireJob()
         told = one.metadata.workspace
         workspace = Workspace(
-            asked=self._http.client.headers.get("X-Blaxel-Workspace"), told=told if isinstance(told, str) else None
+            asked=self._http.client.headers.get(_WORKSPACE_HEADER), told=told if isinstance(told, str) else None
         )
         return About(f"Blaxel-Version {VERSION}", self._http.ahead, workspace)
 
@@ -103,3 +114,30 @@ class Blaxel(Source):
         page = parse(WirePage, body, self._http.who)
         known = [parse(WireJob, row, self._http.who).job().name for row in page.data or []]
         return unknown_name("job", name, known)
+
+
+def open_source(one: BlaxelSettings, fingerprint: str, edge: Edge) -> Blaxel:
+    """Open a workspace: by API key, else client credentials, else a device login."""
+    base = (one.url or DEFAULT_URL).rstrip("/")
+    headers = {**VERSION_HEADER, **({_WORKSPACE_HEADER: one.workspace} if one.workspace else {})}
+    http = open_http(one, base, edge.transport, signer=_signer(one, base), headers=headers)
+    return Blaxel(one.name, http, fingerprint)
+
+
+def _signer(one: BlaxelSettings, base: str) -> httpx2.Auth | None:
+    url = f"{base}/oauth/token"
+    renewing = partial(BlaxelToken, url, who=who_of(one), fix=fix_of(one))
+    if one.api_key:
+        return Bearer(one.api_key.get_secret_value())
+    if one.client_credentials:
+        return renewing({"grant_type": "client_credentials"}, basic=one.client_credentials.get_secret_value())
+    if one.access_token and one.refresh_token:
+        grant = {
+            "grant_type": "refresh_token",
+            "refresh_token": one.refresh_token.get_secret_value(),
+            "device_code": one.device_code.get_secret_value() if one.device_code else "",
+            "client_id": "blaxel",
+        }
+        # How long the token still lives is not in the file; a 401 renews it.
+        return renewing(grant, token=(one.access_token.get_secret_value(), 3600.0))
+    return Bearer(one.access_token.get_secret_value()) if one.access_token else None

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import UnknownName, shown
+import httpx2
+
+from jobtrail.errors import SettingsError, UnknownName, shown
 from jobtrail.models import Job
 from jobtrail.paging import EVERYTHING, Chain, Walk, walk
 from jobtrail.sources.base import About, Ask, Sort, Source, unknown_name
-from jobtrail.sources.blaxel import Blaxel
+from jobtrail.sources.blaxel import VERSION_HEADER, Blaxel
+from jobtrail.sources.opening import open_http
 from jobtrail.sources.recorded_logs import RecordedLog
 from jobtrail.sources.runwisp import RunWisp
 
@@ -20,10 +23,14 @@ if TYPE_CHECKING:
 
     from jobtrail.models import JobDetail
     from jobtrail.paging import Listing
+    from jobtrail.sources.embedded_settings import EmbeddedSettings
     from jobtrail.sources.http import Http
+    from jobtrail.sources.opening import Edge
 
-__all__ = ["Embedded"]
+__all__ = ["Embedded", "open_source"]
 
+# A reserved name (RFC 2606): it never leaves the process.
+_PLANE_URL = "http://plane.invalid"
 _KINDS = {"job": "batch job", "task": "scheduled task", "service": "service"}
 
 
@@ -105,3 +112,25 @@ class Embedded(Source):
                 call = f"list_executions(job={name!r})" if job.kind == "job" else f"list_runs(task={name!r})"
                 return UnknownName(f"{shown(name)} is a {_KINDS[job.kind]}; call {call}")
         return unknown_name(what, name, [job.name for job in jobs])
+
+
+def open_source(one: EmbeddedSettings, fingerprint: str, edge: Edge) -> Embedded:
+    """Open the plane in-process, over the store, or over the sample while that is empty."""
+    from jobtrail.plane import LocalPlane, StoreError  # noqa: PLC0415 # only where this source is asked
+
+    plane = LocalPlane(edge.store, edge.clock.now)
+
+    class Inside(httpx2.ASGITransport):
+        """The way in; a store that cannot be opened is a matter of settings, not of an upstream."""
+
+        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+            try:
+                await plane.ready()
+            except StoreError as error:
+                raise SettingsError(str(error)) from None
+            return await super().handle_async_request(request)
+
+    inside = Inside(plane, raise_app_exceptions=False)
+    batch = open_http(one, f"{_PLANE_URL}/v0", inside, headers=VERSION_HEADER)
+    scheduled = open_http(one, _PLANE_URL, inside)
+    return Embedded(one.name, fingerprint, batch, scheduled, lambda: plane.sample, plane.aclose)

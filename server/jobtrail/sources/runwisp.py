@@ -5,13 +5,19 @@ Contract: the seed document runwisp-list-task-runs.txt (about 0.4) and the daemo
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
+
+import httpx2
 
 from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, UnreadableAnswer, clean
 from jobtrail.paging import CountedPage, OffsetListing, Traits
+from jobtrail.sources.auth import Bearer, RunWispLogin
 from jobtrail.sources.base import About, Ask, Source, unknown_name
+from jobtrail.sources.opening import fix_of, open_http, who_of
 from jobtrail.sources.runwisp_daemon import Daemon
 from jobtrail.sources.runwisp_runs import RunWispRuns
+from jobtrail.sources.runwisp_settings import DEFAULT_URL
 from jobtrail.sources.runwisp_wire import WireDaemon
 from jobtrail.sources.wire import parse
 
@@ -21,9 +27,13 @@ if TYPE_CHECKING:
     from jobtrail.models import Job, JobDetail
     from jobtrail.paging import Listing
     from jobtrail.sources.http import Http
+    from jobtrail.sources.opening import Edge
+    from jobtrail.sources.runwisp_settings import RunWispSettings
 
-__all__ = ["RunWisp"]
+__all__ = ["RunWisp", "open_source"]
 
+# A reserved name (RFC 2606): it never leaves the process.
+_SOCKET_URL = "http://runwisp.invalid"
 _EVERY_DEFINITION = 1_000_000
 
 
@@ -94,3 +104,18 @@ class RunWisp(Source):
     async def explain_unknown(self, name: str) -> UnknownName:
         """Return the error for a task that the daemon does not define."""
         return unknown_name("task", name, [one.name or "" for one in await self._daemon.definitions()])
+
+
+def open_source(one: RunWispSettings, fingerprint: str, edge: Edge) -> RunWisp:
+    """Open a daemon: at its Unix socket, else at its address with a token, a password or neither."""
+    if one.socket:
+        transport = edge.transport or httpx2.AsyncHTTPTransport(uds=one.socket)
+        http = replace(open_http(one, _SOCKET_URL, transport), place=f"the socket {clean(one.socket)}")
+        return RunWisp(one.name, http, fingerprint)
+    base = (one.url or DEFAULT_URL).rstrip("/")
+    signer: httpx2.Auth | None = None
+    if one.token:
+        signer = Bearer(one.token.get_secret_value())
+    elif one.password:
+        signer = RunWispLogin(base, one.password.get_secret_value(), who=who_of(one), fix=fix_of(one))
+    return RunWisp(one.name, open_http(one, base, edge.transport, signer=signer), fingerprint)

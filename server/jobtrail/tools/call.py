@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from jobtrail.cursor import Cursor
     from jobtrail.models import Status
     from jobtrail.paging import Listing
-    from jobtrail.sources import Source, Sources
+    from jobtrail.sources import Sources
+    from jobtrail.sources.base import Source
 
 __all__ = ["DEFAULT_LIMIT", "ListCall", "begin"]
 

@@ -20,8 +20,7 @@ from jobtrail.tools.frame import LARGEST_LIMIT, State, call_text, required
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jobtrail.sources import Source
-    from jobtrail.sources.base import FullExecution
+    from jobtrail.sources.base import FullExecution, Source
 
 __all__ = ["get_execution", "list_executions", "list_tasks", "newest", "read_tasks"]
 

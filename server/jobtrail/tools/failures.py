@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from jobtrail.cursor import Args
     from jobtrail.paging import Walked
-    from jobtrail.sources import Source
+    from jobtrail.sources.base import Source
 
 __all__ = ["find_failures"]
 

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobtrail.models import Window
-    from jobtrail.sources import Source, Sources
+    from jobtrail.sources import Sources
+    from jobtrail.sources.base import Source
     from jobtrail.window import Clock
 
 __all__ = ["LARGEST_LIMIT", "Frame", "State", "call_text", "given_alone", "plain", "required", "source_notes"]

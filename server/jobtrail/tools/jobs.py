@@ -17,7 +17,7 @@ from jobtrail.tools.frame import State, required, source_notes
 
 if TYPE_CHECKING:
     from jobtrail.models import Record
-    from jobtrail.sources import Source
+    from jobtrail.sources.base import Source
     from jobtrail.tools.call import ListCall
 
 __all__ = ["get_job", "list_jobs"]
@@ -97,7 +97,7 @@ async def get_job(ctx: Context[State], job: params.Job = None, source: params.So
     """One job or scheduled task: schedule, settings (no secret values), and how its last 20 attempts ended.
 
     Use it to see whether a job is healthy before looking at single executions or runs.
-    Examples: {"job": "nightly-etl"} · {"job": "backup-postgres", "source": "runwisp"}
+    Examples: {"job": "nightly-etl"} · {"job": "backup-postgres", "source": "cron"}
     """
     state = ctx.request_context.lifespan_context
     chosen = state.sources.get(source)

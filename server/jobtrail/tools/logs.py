@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from jobtrail.logsearch import Find
     from jobtrail.logwalk import Gathered
-    from jobtrail.sources import Source
+    from jobtrail.sources.base import Source
     from jobtrail.sources.logs import Log
     from jobtrail.tools.call import ListCall
 

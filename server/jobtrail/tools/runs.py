@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD
 from jobtrail.errors import UpstreamError
 from jobtrail.models import LogTail, Run, RunDetail, RunPage
-from jobtrail.sources import Source
 from jobtrail.sources.wire import seconds
 from jobtrail.tools import params
 from jobtrail.tools.call import begin
 from jobtrail.tools.frame import State, call_text, required
+
+if TYPE_CHECKING:
+    from jobtrail.sources.base import Source
 
 __all__ = ["get_run", "list_runs"]
 

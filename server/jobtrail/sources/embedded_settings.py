@@ -1,0 +1,26 @@
+"""How the embedded plane is configured: by nothing but a name."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from jobtrail.settings import SourceSettings, Upstream
+
+__all__ = ["DEFAULT", "UPSTREAM", "EmbeddedSettings"]
+
+
+class EmbeddedSettings(SourceSettings):
+    """The embedded plane as a source."""
+
+    kind: ClassVar[str] = "embedded"
+    reads_store: ClassVar[bool] = True
+
+
+DEFAULT = EmbeddedSettings(name="embedded", origin="the default")
+
+UPSTREAM = Upstream(
+    settings=EmbeddedSettings,
+    opener="jobtrail.sources.embedded:open_source",
+    label="sample data or what is recorded here",
+    offers=frozenset({"executions", "runs"}),
+)
