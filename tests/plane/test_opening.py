@@ -6,6 +6,7 @@ import os
 import sqlite3
 import tempfile
 from contextlib import closing, contextmanager
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -78,7 +79,7 @@ def test_a_store_of_before_the_first_release_is_refused_and_left_alone(
     with closing(sqlite3.connect(path)) as db:
         db.executescript(f"{UNRELEASED}{more}); PRAGMA user_version = {version}; PRAGMA application_id = {mark}")
     before = path.read_bytes()
-    for look in (Store, lambda path: check_up(path, 1)):
+    for look in (Store, partial(check_up, seconds=1)):
         with pytest.raises(StoreError) as refused:
             look(path)
         assert str(refused.value) == (

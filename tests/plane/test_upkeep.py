@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from jobtrail.plane import Store, StoreError
 from jobtrail.plane.upkeep import Info, Pruned, info, prune, prune_by_steps
-from jobtrail.store.rows import Line, Record, Run
+from jobtrail.store.rows import Line, Record, Run, Task
 from tests.plane.stocks import Counting, execution, job, nanos, task
 
 if TYPE_CHECKING:
@@ -42,16 +42,17 @@ def run(identity: str, minutes: float = 0, reason: str | None = None) -> Run:
     return replace(made, status="ended", ended_at=nanos(minutes + 2), end_reason=reason) if reason else made
 
 
+def task_in(name: str, of: str, minutes: int, statuses: list[str]) -> Task:
+    return task(name, of, minutes, *statuses)
+
+
 RECORDS = st.lists(
     st.tuples(
         _WORKSPACE,
         st.one_of(
             st.builds(job, st.sampled_from(["etl", "report"]), _MINUTE),
             st.builds(execution, _OWNER, st.sampled_from(["etl", "report"]), _MINUTE, _STATUS),
-            st.builds(
-                lambda name, of, minute, statuses: task(name, of, minute, *statuses),
-                _TASK, _OWNER, _MINUTE, _TASK_STATUSES,
-            ),
+            st.builds(task_in, _TASK, _OWNER, _MINUTE, _TASK_STATUSES),
             st.builds(run, _OWNER, _MINUTE, st.sampled_from([None, "success", "failed"])),
             st.builds(Line, _MINUTE, _OWNER, _TASK, st.sampled_from(["stdout", "stderr"]), st.text(max_size=5)),
         ),
@@ -81,8 +82,8 @@ def assert_whole(store: Store) -> None:
     for table, counted in counts.items():
         kept = {tuple(row) for row in store.rows(f"SELECT * FROM {table}")}  # noqa: S608 # names are ours
         assert kept == {tuple(row) for row in store.rows(counted)}
-    listed = store.rows("SELECT execution, count(*) FROM tasks GROUP BY 1")
-    assert dict(store.rows("SELECT key, tasks FROM executions WHERE tasks > 0")) == dict(listed)
+    listed = {tuple(row) for row in store.rows("SELECT execution, count(*) FROM tasks GROUP BY 1")}
+    assert {tuple(row) for row in store.rows("SELECT key, tasks FROM executions WHERE tasks > 0")} == listed
 
 
 @settings(deadline=None, max_examples=150)
