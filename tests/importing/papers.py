@@ -3,25 +3,28 @@
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from jobtrail.importing import FileSummary, import_files
+from jobtrail.importing import import_files
 from tests.plane.stocks import client_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Mapping
 
     from jobtrail.plane import Store
+    from jobtrail.plane.imports import Outcome
 
 __all__ = [
     "ULID",
     "answers",
     "bring",
     "condition",
+    "everything",
     "execution",
     "job",
     "lines_of",
@@ -126,21 +129,35 @@ def lines_of(documents: Iterable[Any]) -> bytes:
     return b"".join(json.dumps(one).encode() + b"\n" for one in documents)
 
 
-def bring(store: Store, *documents: Any, skip_refused: bool = False) -> FileSummary:
+@dataclass(frozen=True)
+class Brought:
+    """What became of a file, and what was refused of it."""
+
+    outcomes: Mapping[tuple[str, Outcome], int]
+    refused: int
+    refusals: list[str]
+
+
+def bring(store: Store, *documents: Any, skip_refused: bool = False) -> Brought:
     """Import a file of these documents."""
+    said: list[str] = []
     with TemporaryDirectory() as folder:
         path = Path(folder) / "saved.jsonl"
         path.write_bytes(lines_of(documents))
-        (summary,) = import_files(store, [path], skip_refused=skip_refused, say=lambda _: None).files
-    return FileSummary(
-        "saved.jsonl", summary.lines, summary.outcomes, summary.tasks, summary.refused,
-        tuple(one.replace(str(path), "saved.jsonl") for one in summary.refusals),
-    )  # fmt: skip
+        (summary,) = import_files(store, [path], skip_refused=skip_refused, say=said.append)
+    refusals = [one.removeprefix(f"{folder}/") for one in said[: summary.refused]]
+    return Brought(summary.outcomes, summary.refused, refusals)
 
 
 def refusals(store: Store, *documents: Any) -> list[str]:
     """What importing these documents is refused for, without the file's name."""
     return [one.removeprefix("saved.jsonl, ") for one in bring(store, *documents).refusals]
+
+
+def everything(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+    """All rows of a store, by table."""
+    tables = [row["name"] for row in store.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    return {table: [tuple(row) for row in store.rows(f"SELECT * FROM {table}")] for table in tables}  # noqa: S608 # its own names
 
 
 def answers(store: Store, *paths: str) -> list[Any]:

@@ -60,10 +60,9 @@ def start(*arguments: str, stdin: int = subprocess.PIPE) -> subprocess.Popen[byt
     return subprocess.Popen([sys.executable, "-c", SCRIPT, *arguments], stdin=stdin, stdout=subprocess.PIPE)
 
 
-def contents(store: Store) -> tuple[int, int, int, int]:
-    tables = ("executions", "tasks", "runs", "events")
-    executions, tasks, runs, events = (store.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables)  # noqa: S608 # our own tables
-    return executions, tasks, runs, events
+def contents(store: Store) -> tuple[int, ...]:
+    tables = ("executions", "tasks", "runs")
+    return tuple(store.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables)  # noqa: S608 # our own tables
 
 
 def steps(process: subprocess.Popen[bytes]) -> Iterator[str]:
@@ -87,9 +86,9 @@ def test_an_import_that_is_killed_leaves_nothing_and_can_be_made_again(
     left = {one.name for one in tmp_path.iterdir()}
     assert left <= {"saved.jsonl", "store.db", "store.db-wal", "store.db-shm"}
     with closing(Store(path)) as store:
-        assert contents(store) == (0, 0, 0, 0)
+        assert contents(store) == (0, 0, 0)
         import_files(store, [saved], say=lambda _: None)
-        assert contents(store)[:3] == (1000, 1000, 1000)
+        assert contents(store) == (1000, 1000, 1000)
 
 
 def test_an_import_that_is_killed_at_any_moment_leaves_all_or_nothing(tmp_path: Path, saved: Path) -> None:
@@ -104,7 +103,7 @@ def test_an_import_that_is_killed_at_any_moment_leaves_all_or_nothing(tmp_path: 
             process.kill()
         with closing(Store(path)) as store:
             assert store.rows("PRAGMA integrity_check")[0][0] == "ok"
-            assert contents(store)[:3] in {(0, 0, 0), (1000, 1000, 1000)}
+            assert contents(store) in {(0, 0, 0), (1000, 1000, 1000)}
             assert (store.job("default", "etl") is None) == (contents(store)[0] == 0)
 
 
@@ -116,7 +115,7 @@ def test_one_file_imported_twice_at_once_is_imported_once(tmp_path: Path, saved:
     assert sum("1,000 executions and 1,000 runs imported" in one for one in said) == 1
     assert sum("2,000 already there" in one for one in said) == 2
     with closing(Store(path)) as store:
-        assert contents(store)[:3] == (1000, 1000, 1000)
+        assert contents(store) == (1000, 1000, 1000)
 
 
 def test_what_is_recorded_meanwhile_is_all_there(tmp_path: Path, saved: Path) -> None:
@@ -128,7 +127,7 @@ def test_what_is_recorded_meanwhile_is_all_there(tmp_path: Path, saved: Path) ->
             number = 0
             while process.poll() is None:
                 identity = f"recorded-{worker}-{number}"
-                own.record([*recorded(identity, "nightly"), *recorded_task("t", identity, 0, "running", "failed")])
+                own.record([recorded(identity, "nightly"), recorded_task("t", identity, 0, "running", "failed")])
                 number += 1
             return number
 
@@ -154,7 +153,7 @@ def test_a_pipe_that_stalls_keeps_nobody_waiting(tmp_path: Path) -> None:
             os.sched_yield()
         with closing(Store(path)) as store:
             began = time.monotonic()
-            store.record(recorded("meanwhile", "nightly"))
+            store.record([recorded("meanwhile", "nightly")])
             # The store's own limit, after which it would fail, is 30 s.
             assert time.monotonic() - began < 15
         process.stdin.write(json.dumps(execution("exec-2")).encode())

@@ -40,7 +40,7 @@ def test_a_row_that_is_wrong_is_told_by_its_number_and_keeps_the_others_out(stor
     rows = [{"id": A, "task_name": "backup"}, {"id": B, "task_name": "no good"}, {"id": "C", "task_name": "backup"}]
     path = database(tmp_path / "runwisp.db", RUNS_1, *rows)
     sentences = [
-        "runwisp.db, run 2: taskName='no good' is no task name; give 1 to 100 of a-z A-Z 0-9 . _ : -",
+        "runwisp.db, run 2: task_name='no good' is no task name; give 1 to 100 of a-z A-Z 0-9 . _ : -",
         "runwisp.db, run 3: id='C' is no run id; give a ULID, 26 of 0-9 A-Z without I L O U",
     ]
     assert imported(store, path) == [*sentences, "runwisp.db: nothing imported, 2 refused"]

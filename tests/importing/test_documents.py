@@ -8,7 +8,19 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobtrail.plane.imports import Outcome
-from tests.importing.papers import ULID, answers, bring, condition, execution, job, refusals, run, seed_run, task
+from tests.importing.papers import (
+    ULID,
+    answers,
+    bring,
+    condition,
+    everything,
+    execution,
+    job,
+    refusals,
+    run,
+    seed_run,
+    task,
+)  # fmt: skip
 
 if TYPE_CHECKING:
     from jobtrail.plane import Store
@@ -188,7 +200,6 @@ def test_a_document_is_known_by_its_fields_alone_or_in_an_answer_page(
         (seed_run(exit_code=None), "exit_code is missing"),
         (run(createdAt=""), "createdAt is missing"),
         (run(retryAttempt=-1), "retryAttempt=-1 must be at least 0"),
-        (run(params={"a": 1}), "params.a=1 must be text"),
         (run(retryOfRunId="x"), "retryOfRunId='x' is no run id; give a ULID, 26 of 0-9 A-Z without I L O U"),
         (
             run(endedAt="2026-11-01T02:15:00.2Z"),
@@ -279,15 +290,15 @@ def test_nulls_and_unknown_fields_are_as_good_as_absent(store: Store) -> None:
     document = execution(tasks=None, stats=None, undocumented={"secret": "hidden"})
     document["metadata"] |= {"updatedAt": None, "deletedAt": None, "undocumented": "hidden"}
     document["spec"] |= {"envOverride": None, "undocumented": "hidden"}
-    assert bring(store, document).refusals == ()
+    assert bring(store, document).refusals == []
     (found,) = answers(store, "/v0/jobs/etl/executions/exec-1")
     assert found["spec"] == {"parallelism": 2, "timeout": 3600}
-    assert "hidden" not in str([tuple(row) for row in store.rows("SELECT body FROM events")])
+    assert "hidden" not in str(everything(store))
 
 
 def test_empty_optional_fields_of_a_run_are_absent(store: Store) -> None:
     document = run(status="running", endReason="", endedAt="", retryOfRunId="", executionId="", exitCode=0)
-    assert bring(store, document).refusals == ()
+    assert bring(store, document).refusals == []
 
 
 def test_half_a_surrogate_pair_is_kept_as_it_was_told(store: Store) -> None:
@@ -344,9 +355,8 @@ def test_values_of_overridden_variables_are_not_kept(store: Store) -> None:
     document = execution()
     document["spec"]["envOverride"] = {"TOKEN": "hidden"}
     bring(store, document)
-    assert answers(store, "/v0/jobs/etl/executions/exec-1")[0]["spec"]["envOverride"] == {"TOKEN": "***"}
-    assert "hidden" not in str([tuple(row) for row in store.rows("SELECT body FROM events")])
+    assert "hidden" not in str(everything(store))
 
 
 def test_ids_of_runs_and_executions_do_not_meet(store: Store) -> None:
-    assert bring(store, execution(ULID), run()).refusals == ()
+    assert bring(store, execution(ULID), run()).refusals == []

@@ -97,8 +97,8 @@ def _import(arguments: argparse.Namespace) -> int:
 
     files = [Path(one) for one in arguments.files]
     with _opened(made=True) as store, _progress() as (say, progress):
-        summary = import_files(store, files, skip_refused=arguments.skip_refused, say=say, progress=progress)
-    return 1 if summary.refused else 0
+        summaries = import_files(store, files, skip_refused=arguments.skip_refused, say=say, progress=progress)
+    return 1 if any(one.refused for one in summaries) else 0
 
 
 @contextmanager

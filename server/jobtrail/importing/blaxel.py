@@ -1,115 +1,218 @@
-"""Blaxel's documents as what they tell."""
+"""Blaxel's documents: the fields that are kept of them, checked, and the rows they become.
+
+Shapes are those of the seed documents and of the vendor's spec, as far as somebody is shown a field. What is secret
+is no such field: values of environment variables and callback secrets are never read.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Annotated, Any
 
-from jobtrail.importing.blaxel_shapes import EXECUTIONS, JOBS
-from jobtrail.importing.fields import Refused, check, refuse
-from jobtrail.plane.store import moment
-from jobtrail.plane.told import ToldExecution, ToldJob, ToldTask
+from pydantic import Field
+
+from jobtrail.importing.fields import (
+    Count,
+    Document,
+    Label,
+    Name,
+    OptionalTime,
+    Time,
+    Whole,
+    check,
+    check_end,
+    one_of,
+    refuse,
+)
+from jobtrail.importing.snapshot import ExecutionSnapshot
+from jobtrail.store.rows import Execution, Job, Task
+from jobtrail.times import format_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jobtrail.importing.blaxel_shapes import Execution, Task
+__all__ = ["TASK_WORDS", "read_execution", "read_job"]
 
-__all__ = ["told_execution", "told_job"]
-
+EXECUTION_WORDS = ("queued", "pending", "running", "cancelling", "cancelled", "failed", "succeeded", "timeout")
+"""Schema JobExecutionStatus."""
+TASK_WORDS = ("unspecified", "pending", "reconciling", "failed", "succeeded", "running", "cancelled")
+"""Schema JobExecutionTaskStatus."""
+DEPLOYMENTS = (
+    "DELETING", "TERMINATED", "FAILED", "DEACTIVATED", "DEACTIVATING",
+    "UPLOADING", "BUILDING", "DEPLOYING", "DEPLOYED", "BUILT",
+)  # fmt: skip
+"""Schema Status."""
 _OPEN = {"queued", "pending", "running", "cancelling", "reconciling"}
 """Words of what cannot have ended; `unspecified` says neither."""
 
 
-def told_execution(document: Mapping[str, Any]) -> ToldExecution:
+class _Condition(Document):
+    execution_reason: str | None = None
+    message: str | None = None
+    reason: str | None = None
+    severity: str | None = None
+    state: str | None = None
+    type: str | None = None
+
+
+class _Lifetime(Document):
+    started_at: OptionalTime = None
+    completed_at: OptionalTime = None
+    updated_at: OptionalTime = None
+
+
+class _TaskMetadata(_Lifetime):
+    name: Label
+    created_at: OptionalTime = None
+    scheduled_at: OptionalTime = None
+
+
+class _Task(Document):
+    metadata: _TaskMetadata
+    status: Annotated[str, one_of(*TASK_WORDS)]
+    conditions: list[_Condition] = Field(default_factory=list[_Condition])
+
+
+class _ExecutionSpec(Document):
+    parallelism: Count | None = None
+    timeout: Count | None = None
+
+
+class _ExecutionMetadata(_Lifetime):
+    id: Name
+    job: Name
+    created_at: Time
+
+
+class _Stats(Document):
+    total: Count | None = None
+    success: Count | None = None
+    failure: Count | None = None
+    running: Count | None = None
+    cancelled: Count | None = None
+    retried: Count | None = None
+
+
+class _Execution(Document):
+    metadata: _ExecutionMetadata
+    spec: _ExecutionSpec
+    status: Annotated[str, one_of(*EXECUTION_WORDS)]
+    stats: _Stats = _Stats()
+    tasks: list[_Task] = Field(default_factory=list[_Task])
+
+
+class _JobMetadata(Document):
+    name: Name
+    created_at: OptionalTime = None
+    updated_at: OptionalTime = None
+    display_name: str | None = None
+    labels: dict[str, str] | None = None
+
+
+class _Env(Document):
+    name: str | None = None
+
+
+class _Runtime(Document):
+    envs: list[_Env] | None = None
+    generation: Annotated[str, one_of("mk2", "mk3")] | None = None
+    image: str | None = None
+    max_retries: Whole | None = None
+    memory: Whole | None = None
+    timeout: Whole | None = None
+
+
+class _TriggerConfiguration(Document):
+    schedule: str | None = None
+
+
+class _Trigger(Document):
+    configuration: _TriggerConfiguration | None = None
+    enabled: bool | None = None
+    type: Annotated[str, one_of("http", "http-async", "cron")] | None = None
+
+
+class _JobSpec(Document):
+    enabled: bool | None = None
+    region: str | None = None
+    runtime: _Runtime | None = None
+    triggers: list[_Trigger] | None = None
+
+
+class _Job(Document):
+    metadata: _JobMetadata
+    spec: _JobSpec
+    status: Annotated[str, one_of(*DEPLOYMENTS)] | None = None
+
+
+def read_execution(document: Mapping[str, Any]) -> ExecutionSnapshot:
     """Return what a JobExecution tells.
 
     Raises:
         Refused: it is none.
     """
-    given = check(EXECUTIONS, document)
-    metadata = given["metadata"]
-    created = metadata["createdAt"]
-    if created is None:
-        raise Refused("metadata.createdAt is missing")
-    _check_times("", given, created)
-    further = {"deletedAt": moment(metadata.get("deletedAt")), "expiredAt": moment(metadata.get("expiredAt"))}
-    return ToldExecution(
-        id=metadata["id"],
-        job=metadata["job"],
-        status=given["status"],
-        created=created,
-        started=metadata.get("startedAt"),
-        ended=metadata.get("completedAt"),
-        updated=metadata.get("updatedAt"),
-        spec=given["spec"],
-        metadata={
-            **({"cluster": metadata["cluster"]} if "cluster" in metadata else {}),
-            **{name: value for name, value in further.items() if value is not None},
-        },
-        stats=cast("dict[str, int]", given.get("stats", {})),
-        tasks=_tasks(given.get("tasks", []), created),
+    given = check(_Execution, document)
+    metadata = given.metadata
+    _check_end("metadata.completedAt", given.status, metadata)
+    execution = Execution(
+        job=metadata.job,
+        id=metadata.id,
+        status=given.status,
+        created_at=metadata.created_at,
+        updated_at=metadata.updated_at or 0,
+        started_at=metadata.started_at,
+        ended_at=metadata.completed_at,
+        spec=given.spec.to_json(),
     )
+    _check_tasks(given.tasks)
+    return ExecutionSnapshot(execution, [_read_task(one, execution) for one in given.tasks], given.stats.to_json())
 
 
-def _tasks(given: list[Task], created: int) -> list[ToldTask]:
+def _check_tasks(tasks: list[_Task]) -> None:
     places: dict[str, int] = {}
-    for place, task in enumerate(given):
-        name = task["metadata"]["name"]
-        if name in places:
+    for place, task in enumerate(tasks):
+        name = task.metadata.name
+        if places.setdefault(name, place) != place:
             raise refuse(f"tasks[{place}].metadata.name", name, f"is that of tasks[{places[name]}] too; names differ")
-        places[name] = place
-    return [_task(place, task, created) for place, task in enumerate(given)]
+        _check_end(f"tasks[{place}].metadata.completedAt", task.status, task.metadata)
 
 
-def _task(place: int, given: Task, created: int) -> ToldTask:
-    metadata = given["metadata"]
-    scheduled, started = metadata.get("scheduledAt"), metadata.get("startedAt")
+def _read_task(given: _Task, execution: Execution) -> Task:
+    metadata = given.metadata
     # A task of which that is not told was created with its execution, as far as anyone knows.
-    made = metadata.get("createdAt") or scheduled or started or created
-    _check_times(f"tasks[{place}].", given, metadata.get("createdAt"))
-    return ToldTask(
-        name=metadata["name"],
-        status=given["status"],
-        created=made,
-        started=started,
-        ended=metadata.get("completedAt"),
-        updated=metadata.get("updatedAt"),
-        spec=given.get("spec", {}),
-        conditions=given.get("conditions", []),
-        metadata={"scheduledAt": moment(scheduled)} if scheduled and scheduled != made else {},
+    created = metadata.created_at or metadata.scheduled_at or metadata.started_at or execution.created_at
+    return Task(
+        execution=execution.id,
+        name=metadata.name,
+        status=given.status,
+        created_at=created,
+        updated_at=metadata.updated_at or metadata.completed_at or metadata.started_at or created,
+        started_at=metadata.started_at,
+        ended_at=metadata.completed_at,
+        attempts=0 if metadata.started_at is None else 1,
+        conditions=[one.to_json() for one in given.conditions],
     )
 
 
-def _check_times(where: str, given: Execution | Task, created: int | None) -> None:
-    """Refuse an end that cannot be one."""
-    metadata = given["metadata"]
-    ended = metadata.get("completedAt")
-    if ended is None:
-        return
-    field = f"{where}metadata.completedAt"
-    if given["status"] in _OPEN:
-        raise refuse(field, moment(ended), f"is an end, and status says {given['status']}; give one of them")
-    started = metadata.get("startedAt")
-    if started is not None and ended < started:
-        raise refuse(field, moment(ended), f"lies before startedAt, {moment(started)}")
-    if created is not None and ended < created:
-        raise refuse(field, moment(ended), f"lies before createdAt, {moment(created)}")
+def _check_end(field: str, status: str, given: _TaskMetadata | _ExecutionMetadata) -> None:
+    ended = given.completed_at
+    if ended is not None and status in _OPEN:
+        raise refuse(field, format_nanoseconds(ended), f"is an end, and status says {status}; give one of them")
+    check_end(field, ended, [("startedAt", given.started_at), ("createdAt", given.created_at)])
 
 
-def told_job(document: Mapping[str, Any]) -> ToldJob:
+def read_job(document: Mapping[str, Any]) -> Job:
     """Return what a Job tells.
 
     Raises:
         Refused: it is none.
     """
-    given = check(JOBS, document)
-    metadata = given["metadata"]
-    return ToldJob(
-        name=metadata["name"],
-        created=metadata.get("createdAt"),
-        updated=metadata.get("updatedAt"),
-        status=given.get("status"),
-        metadata={key: value for key, value in metadata.items() if key not in {"name", "createdAt", "updatedAt"}},
-        spec=given["spec"],
-        events=given.get("events", []),
+    given = check(_Job, document)
+    metadata = given.metadata
+    return Job(
+        name=metadata.name,
+        created_at=metadata.created_at or 0,
+        updated_at=metadata.updated_at or 0,
+        status=given.status or "",
+        metadata=metadata.model_dump(by_alias=True, exclude_none=True, include={"display_name", "labels"}),
+        spec=given.spec.to_json(),
     )

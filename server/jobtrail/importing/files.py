@@ -6,17 +6,16 @@ import gzip
 import sys
 import zlib
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, cast
 
 from jobtrail.errors import clean
-from jobtrail.importing.fields import Refused
 
 if TYPE_CHECKING:
     import io
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-__all__ = ["LONGEST_LINE", "STDIN", "BrokenFile", "head", "lines", "opened"]
+__all__ = ["LONGEST_LINE", "STDIN", "BrokenFile", "open_file", "peek_start", "read_lines"]
 
 STDIN = "-"
 LONGEST_LINE = 1 << 28
@@ -27,16 +26,12 @@ _BOM = b"\xef\xbb\xbf"
 _WIDE = (b"\xff\xfe", b"\xfe\xff")
 
 
-class _Readable(Protocol):
-    def readline(self, size: int, /) -> bytes: ...
-
-
 class BrokenFile(Exception):
     """A file that cannot be read to its end; the message says why."""
 
 
 @contextmanager
-def opened(path: Path) -> Generator[io.BufferedReader]:
+def open_file(path: Path) -> Generator[io.BufferedReader]:
     """Open a file, or standard input.
 
     Raises:
@@ -53,7 +48,7 @@ def opened(path: Path) -> Generator[io.BufferedReader]:
         yield file
 
 
-def head(file: io.BufferedReader) -> bytes:
+def peek_start(file: io.BufferedReader) -> bytes:
     """Return how a file begins, without reading on."""
     try:
         return file.peek(_HEAD)[:_HEAD]
@@ -61,23 +56,23 @@ def head(file: io.BufferedReader) -> bytes:
         raise BrokenFile(f"cannot be read: {error.strerror}") from error
 
 
-def lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | Refused]]:
-    """Yield each line that is not blank, with its number; one that is too long is refused.
+def read_lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | None]]:
+    """Yield each line that is not blank, with its number; None for one that is too long.
 
     Raises:
         BrokenFile: it cannot be read to its end.
     """
-    if head(file).startswith(_WIDE):
+    if peek_start(file).startswith(_WIDE):
         raise BrokenFile("is UTF-16; JSON Lines are UTF-8")
-    packed = head(file).startswith(_GZIP)
-    text: _Readable = gzip.GzipFile(fileobj=file) if packed else file
+    packed = peek_start(file).startswith(_GZIP)
+    text: io.BufferedIOBase = gzip.GzipFile(fileobj=file) if packed else file
     number = 0
     try:
         while line := text.readline(LONGEST_LINE + 1):
             number += 1
             if len(line) > LONGEST_LINE:
                 _skip(text, line)
-                yield number, Refused(f"is longer than {LONGEST_LINE:,} bytes")
+                yield number, None
             elif content := (line.removeprefix(_BOM) if number == 1 else line).strip():
                 yield number, content
     except EOFError as error:
@@ -90,7 +85,7 @@ def lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | Refused]]:
         raise BrokenFile(f"cannot be read{reached}: {clean(why)}") from error
 
 
-def _skip(text: _Readable, line: bytes) -> None:
+def _skip(text: io.BufferedIOBase, line: bytes) -> None:
     """Read on to the end of a line."""
     while line and not line.endswith(b"\n"):
         line = text.readline(LONGEST_LINE)

@@ -6,25 +6,21 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from pydantic_core import from_json
-
 from jobtrail.errors import clean, shown
-from jobtrail.importing.blaxel import told_execution, told_job
-from jobtrail.importing.blaxel_shapes import DEPLOYMENTS
+from jobtrail.importing.blaxel import TASK_WORDS, read_execution, read_job
 from jobtrail.importing.fields import Refused, as_object
-from jobtrail.importing.runwisp import told_definition, told_run
+from jobtrail.importing.runwisp import read_definition, read_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from jobtrail.plane.told import Told
+    from jobtrail.importing.snapshot import Snapshot
 
-__all__ = ["Pages", "documents", "parsed", "told"]
+__all__ = ["PageCounts", "parse_line", "read_document", "split_page"]
 
 _LISTS = ("data", "items", "runs", "tasks")
 """Where an answer page has its items: Blaxel's, RunWisp's of 1.0.1, of the seed document, and its definitions'."""
-_OF_JOB_SPEC = {"enabled", "runtime", "triggers", "region", "revision", "policies", "volumes", "githubRunner"}
-_OF_JOB_METADATA = {"displayName", "labels", "workspace", "createdBy", "updatedBy", "plan", "url", "externalId"}
+_OF_TASK_SPEC = {"maxRetries", "timeout"}
 _OF_DEFINITION = {"kind", "manualTrigger", "runOnStart", "autostart", "cron"}
 _KINDS = (
     "an execution (metadata.id, metadata.job), a job (metadata.name, spec), a run (id, taskName or task_name), "
@@ -32,37 +28,36 @@ _KINDS = (
 )
 
 
-def parsed(line: bytes) -> Any:
+def parse_line(line: bytes) -> Any:
     """Return a line's JSON.
 
     Raises:
         Refused: it is none.
     """
     try:
-        return from_json(line, allow_inf_nan=False)
-    except ValueError as error:
-        why, _, place = str(error).partition(" at line 1 column ")
-    try:
-        # The standard library reads halves of surrogate pairs, as some upstreams cut their texts.
-        return json.loads(line, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        pass
+        return json.loads(line.decode(), parse_constant=_refuse_constant)
+    except json.JSONDecodeError as error:
+        why = f"{error.msg} at character {error.pos + 1:,}"
+    except UnicodeDecodeError as error:
+        why = f"{error.reason} at byte {error.start + 1:,}"
+    except RecursionError:
+        why = "it is nested too deeply"
     if line.startswith(b"SQLite format 3"):
         raise Refused("is a database; give it as a file, unpacked")
     if line in {b"{", b"["}:
         raise Refused(
             "holds a part of a document; JSON Lines have a whole one on each line, as `jq -c .` writes them"
         )
-    raise Refused(f"is no JSON: {why} at byte {place or 0}")
+    raise Refused(f"is no JSON: {why}")
 
 
-def _no_constant(name: str) -> Any:
-    raise ValueError(name)
+def _refuse_constant(name: str) -> Any:
+    raise Refused(f"is no JSON: it holds {name}")
 
 
-def documents(value: Any) -> Iterator[tuple[str, Any]]:
+def split_page(value: Any) -> Iterator[tuple[str, Any]]:
     """Yield the documents of a line, each with its place in it; a single one has none."""
-    name, items = _page(value)
+    name, items = _find_items(value)
     if items is None:
         yield "", value
     else:
@@ -70,7 +65,7 @@ def documents(value: Any) -> Iterator[tuple[str, Any]]:
             yield f"{name}[{number}]", item
 
 
-def _page(value: Any) -> tuple[str, list[Any] | None]:
+def _find_items(value: Any) -> tuple[str, list[Any] | None]:
     """Return what an answer page calls its items, and these; None where it is no page."""
     if isinstance(value, list):
         return "", cast("list[Any]", value)
@@ -83,7 +78,7 @@ def _page(value: Any) -> tuple[str, list[Any] | None]:
 
 
 @dataclass
-class Pages:
+class PageCounts:
     """What the answer pages of a file say of how much there is upstream.
 
     Attributes:
@@ -96,9 +91,9 @@ class Pages:
     total: int = 0
     items: int = 0
 
-    def see(self, value: Any) -> None:
+    def add(self, value: Any) -> None:
         """Take a line into account."""
-        _, items = _page(value)
+        _, items = _find_items(value)
         page = as_object(value)
         if items is None or page is None:
             return
@@ -110,15 +105,14 @@ class Pages:
             self.total = max(self.total, total)
             self.items += len(items)
 
-    @property
-    def rest(self) -> str:
-        """A sentence about what the file does not hold, empty where it holds all."""
+    def describe_rest(self) -> str:
+        """Return a sentence about what the file does not hold, empty where it holds all."""
         if self.total > self.items:
             return f"its pages count {self.total:,} runs in all and hold {self.items:,}; save the others too"
         return "its last page says that more follow; save those too" if self.more else ""
 
 
-def told(document: Any) -> Told:
+def read_document(document: Any) -> Snapshot:
     """Return what a document tells.
 
     Raises:
@@ -127,40 +121,31 @@ def told(document: Any) -> Told:
     given = as_object(document)
     if given is None:
         raise Refused(f"{shown(document)} is no object; give {_KINDS}")
-    metadata = as_object(given.get("metadata"))
-    if metadata is not None:
-        return _of_blaxel(given, metadata)
-    if "id" in given and ("taskName" in given or "task_name" in given):
-        return told_run(given)
-    if "name" in given and _OF_DEFINITION & given.keys():
-        return told_definition(given)
-    raise Refused(_unknown(given))
-
-
-def _of_blaxel(given: dict[str, Any], metadata: dict[str, Any]) -> Told:
+    metadata = as_object(given.get("metadata")) or {}
     if "id" in metadata or "job" in metadata:
-        return told_execution(given)
-    if _is_job(given, metadata):
-        return told_job(given)
+        return read_execution(given)
     if "name" in metadata:
+        return _read_named(given, metadata["name"])
+    if "id" in given and ("taskName" in given or "task_name" in given):
+        return read_run(given)
+    if "name" in given and _OF_DEFINITION & given.keys():
+        return read_definition(given)
+    raise Refused(_describe_unknown(given))
+
+
+def _read_named(given: Mapping[str, Any], name: object) -> Snapshot:
+    """Return the job that has a name; what looks like a task of an execution is refused."""
+    spec = as_object(given.get("spec"))
+    of_task = spec is None or _OF_TASK_SPEC & spec.keys() or (not spec and given.get("status") in TASK_WORDS)
+    if of_task or "conditions" in given:
         raise Refused(
-            f"{shown(metadata['name'])} is a task of an execution; it is imported within its execution, "
+            f"{shown(name)} is a task of an execution; it is imported within its execution, "
             "in `tasks`, as GET /jobs/{jobId}/executions/{executionId} answers"
         )
-    raise Refused(_unknown(given))
+    return read_job(given)
 
 
-def _is_job(given: dict[str, Any], metadata: dict[str, Any]) -> bool:
-    """Return whether something with a name is a job rather than a task: by what only jobs have."""
-    spec = as_object(given.get("spec"))
-    if spec is not None and _OF_JOB_SPEC & spec.keys():
-        return True
-    if "events" in given or _OF_JOB_METADATA & metadata.keys() or given.get("status") in DEPLOYMENTS:
-        return True
-    return spec == {} and "status" not in given and "conditions" not in given
-
-
-def _unknown(given: Mapping[str, Any]) -> str:
+def _describe_unknown(given: Mapping[str, Any]) -> str:
     what = given.get("message") or given.get("detail")
     if isinstance(what, str) and ("error" in given or "title" in given or "code" in given):
         return f"is an error that the API answered: {shown(what)}"

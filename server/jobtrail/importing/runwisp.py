@@ -1,35 +1,95 @@
-"""RunWisp's documents, in either dialect, as what they tell."""
+"""RunWisp's documents: the fields that are kept of them, checked, and the rows they become.
+
+Runs are spelt as in the seed document, as in 1.0.1, or as by a version in between; definitions are those of 1.0.1.
+Environment variables of a task are kept by name only.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
-from jobtrail.importing.fields import Refused, check, refuse
-from jobtrail.importing.runwisp_shapes import CAMEL, DEFINITIONS, REGISTRATIONS, RUNS
-from jobtrail.plane.store import moment
-from jobtrail.plane.told import ToldDefinition, ToldRun
+from pydantic import AfterValidator, AliasChoices, Field, model_validator
+from pydantic.alias_generators import to_snake
+
+from jobtrail.importing.fields import (
+    Count,
+    Document,
+    OptionalTime,
+    RunId,
+    TaskName,
+    Time,
+    TimeText,
+    Whole,
+    as_object,
+    check,
+    check_end,
+    one_of,
+    refuse,
+)
+from jobtrail.importing.snapshot import RunSnapshot
+from jobtrail.store.rows import Definition, Run
+from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-    from jobtrail.importing.runwisp_shapes import Run
+__all__ = ["read_definition", "read_registration", "read_run"]
 
-__all__ = ["told_definition", "told_registration", "told_run"]
-
-_STORED = {
-    "triggeredBy": "triggered_by",
-    "retryAttempt": "retry_attempt",
-    "retryOfRunId": "retry_of_run_id",
-    "instanceIndex": "replica_index",
-    "executionId": "external_execution_id",
-    "params": "params",
-    "isFailure": "is_failure",
-}
-"""What the store's body of a run holds, and how it is spelt there."""
+END_REASONS = (
+    "succeeded", "success", "failed", "stopped", "timeout", "crashed", "skipped", "log_overflow",
+    "queue_full", "dst_skipped", "daemon_stopped", "missed", "start_failed",
+)  # fmt: skip
+TRIGGERS = ("cron", "api", "cloud", "ui", "cli", "station", "service", "startup")
+_WORDS_OF_1 = {"success": "succeeded", "cloud": "station"}
+"""Words of the seed document that 1.0.1 has others for, which the store keeps."""
 
 
-def told_run(document: Mapping[str, Any], log: Path | None = None) -> ToldRun:
+class _Run(Document):
+    """Schema Run of either document."""
+
+    id: RunId
+    task_name: TaskName
+    status: Annotated[str, one_of("pending", "running", "ended")]
+    end_reason: Annotated[str, one_of(*END_REASONS)] | None = None
+    exit_code: Whole
+    created_at: Time
+    started_at: OptionalTime = Field(None, validation_alias=AliasChoices("startedAt", "started_at", "start_at"))
+    ended_at: OptionalTime = Field(None, validation_alias=AliasChoices("endedAt", "ended_at", "end_at"))
+    triggered_by: Annotated[str, one_of(*TRIGGERS)]
+    retry_attempt: Count
+    retry_of_run_id: RunId | None = None
+    instance_index: Count = Field(validation_alias=AliasChoices("instanceIndex", "instance_index", "replica_index"))
+    is_failure: bool | None = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _drop_empty_texts(cls, value: Any) -> Any:
+        """Either upstream may write an optional field as an empty one."""
+        fields = as_object(value)
+        return value if fields is None else {name: one for name, one in fields.items() if one != ""}
+
+
+class _Definition(Document):
+    """Schema Task, of which no more than the name is asked for; durations are nanoseconds."""
+
+    name: TaskName
+    kind: Annotated[str, one_of("task", "service")] | None = None
+    group: str | None = None
+    description: str | None = None
+    cron: str | None = None
+    timezone: str | None = None
+    next_run_at: TimeText = None
+    timeout: Whole | None = None
+    retry_attempts: Whole | None = None
+    on_overlap: Annotated[str, one_of("queue", "skip", "kill")] | None = None
+    max_concurrent: Whole | None = None
+    instances: Whole | None = None
+    restart: Annotated[str, one_of("never", "always", "on_failure")] | None = None
+    env: Annotated[dict[str, str], AfterValidator(lambda env: dict.fromkeys(env, "***"))] | None = None
+
+
+def read_run(document: Mapping[str, Any], log: Path | None = None) -> RunSnapshot:
     """Return what a run tells, in either spelling.
 
     Args:
@@ -39,66 +99,64 @@ def told_run(document: Mapping[str, Any], log: Path | None = None) -> ToldRun:
     Raises:
         Refused: it is none.
     """
-    spelt: dict[str, str] = {}
-    fields: dict[str, Any] = {}
-    for name, value in document.items():
-        field = CAMEL.get(name, name)
-        # Either upstream may write an optional field as an empty one.
-        if value not in {None, ""} if isinstance(value, str | None) else True:
-            spelt[field], fields[field] = name, value
-    snake = {camel: name for name, camel in CAMEL.items()} if "task_name" in document else {}
-    given = check(RUNS, fields, lambda field: spelt.get(field, snake.get(field, field)))
-    created = given["createdAt"]
-    if created is None:
-        raise Refused(f"{spelt['createdAt']} is missing")
-    _check_end(given, created, spelt)
-    return ToldRun(
-        id=given["id"],
-        task=given["taskName"],
-        status=given["status"],
-        created=created,
-        started=given.get("startedAt"),
-        ended=given.get("endedAt"),
-        end_reason=given.get("endReason"),
+    given = check(_Run, document, to_snake if "task_name" in document else str)
+    _check_end(given, document)
+    run = Run(
+        id=given.id,
+        task=given.task_name,
+        status=given.status,
+        created_at=given.created_at,
+        started_at=given.started_at,
+        ended_at=given.ended_at,
+        end_reason=_WORDS_OF_1.get(given.end_reason or "", given.end_reason),
         # A run that has not ended has none, whatever it says.
-        exit_code=given["exitCode"] if given["status"] == "ended" else 0,
-        body={stored: given[field] for field, stored in _STORED.items() if field in given},
-        log=log,
+        exit_code=given.exit_code if given.status == "ended" else 0,
+        body=_present(
+            triggered_by=_WORDS_OF_1.get(given.triggered_by, given.triggered_by),
+            retry_attempt=given.retry_attempt,
+            retry_of_run_id=given.retry_of_run_id,
+            replica_index=given.instance_index,
+            is_failure=given.is_failure,
+        ),
     )
+    return RunSnapshot(run, log)
 
 
-def _check_end(given: Run, created: int, spelt: Mapping[str, str]) -> None:
-    """Refuse an end that cannot be one."""
-    ended, status = given.get("endedAt"), given["status"]
-    if status != "ended":
-        for field, value in (("endedAt", moment(ended)), ("endReason", given.get("endReason"))):
+def _present(**fields: Any) -> dict[str, Any]:
+    return {name: value for name, value in fields.items() if value is not None}
+
+
+def _check_end(given: _Run, document: Mapping[str, Any]) -> None:
+    ended, started, reason, created = (
+        next((name for name in names if name in document), "")
+        for names in (
+            ("endedAt", "ended_at", "end_at"),
+            ("startedAt", "started_at", "start_at"),
+            ("endReason", "end_reason"),
+            ("createdAt", "created_at"),
+        )
+    )
+    if given.status != "ended":
+        for field, value in ((ended, format_optional_nanoseconds(given.ended_at)), (reason, given.end_reason)):
             if value is not None:
-                raise refuse(spelt[field], value, f"is an end, and status says {status}; give one of them")
-        return
-    started = given.get("startedAt")
-    if ended is None:
-        return
-    if started is not None and ended < started:
-        raise refuse(spelt["endedAt"], moment(ended), f"lies before {spelt['startedAt']}, {moment(started)}")
-    if ended < created:
-        raise refuse(spelt["endedAt"], moment(ended), f"lies before {spelt['createdAt']}, {moment(created)}")
+                raise refuse(field, value, f"is an end, and status says {given.status}; give one of them")
+    check_end(ended, given.ended_at, [(started, given.started_at), (created, given.created_at)])
 
 
-def told_definition(document: Mapping[str, Any]) -> ToldDefinition:
+def read_definition(document: Mapping[str, Any]) -> Definition:
     """Return what the definition of a task or service tells.
 
     Raises:
         Refused: it is none.
     """
-    given = check(DEFINITIONS, document)
-    return ToldDefinition(given["name"], {**given})
+    given = check(_Definition, document)
+    return Definition(given.name, given.to_json())
 
 
-def told_registration(name: Any, seen: Any) -> ToldDefinition:
-    """Return what a row of a daemon's own table of tasks tells.
+def read_registration(name: Any) -> Definition:
+    """Return the definition of a task of which only the name is known.
 
     Raises:
-        Refused: it holds no name, or no time.
+        Refused: it is no name.
     """
-    given = check(REGISTRATIONS, {"name": name, "seen": seen})
-    return ToldDefinition(given["name"], None, given.get("seen"))
+    return Definition(check(_Definition, {"name": name}).name, {})

@@ -1,4 +1,4 @@
-"""Where what a file tells waits until all of it is checked, so that nobody waits while a file is read."""
+"""Where the items of a file wait until all of them are checked, so that nobody waits while a file is read."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
-    from types import TracebackType
-    from typing import Self
 
-    from jobtrail.plane.told import Told
+    from jobtrail.importing.snapshot import Snapshot
 
 __all__ = ["Stage"]
 
@@ -27,23 +25,16 @@ class Stage:
     """
 
     def __init__(self, folder: Path | None) -> None:
-        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=folder and str(folder))  # noqa: SIM115 # closed by __exit__
+        self._file = tempfile.SpooledTemporaryFile(_IN_MEMORY, dir=folder and str(folder))  # noqa: SIM115 # see close
         self.count = 0
+        self.close = self._file.close
 
-    def add(self, place: str, told: Told) -> None:
+    def add(self, place: str, item: Snapshot) -> None:
         """Put an item at the end."""
-        pickle.dump((place, told), self._file, pickle.HIGHEST_PROTOCOL)
+        pickle.dump((place, item), self._file, pickle.HIGHEST_PROTOCOL)
         self.count += 1
 
-    def __iter__(self) -> Iterator[tuple[str, Told]]:
+    def __iter__(self) -> Iterator[tuple[str, Snapshot]]:
         self._file.seek(0)
         for _ in range(self.count):
             yield pickle.load(self._file)  # noqa: S301 # our own, from a file without a name
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self._file.close()

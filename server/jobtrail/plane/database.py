@@ -18,12 +18,12 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
-__all__ = ["Database", "Row", "StoreError", "migrations", "read_version"]
+__all__ = ["APPLICATION_ID", "Database", "Row", "StoreError", "migrations", "read_version"]
 
 _BUSY_SECONDS = 120
 _LOOK_AGAIN_SECONDS = 0.01
 _CACHE_KIB = 16 * 1024
-_MARK = 0x4A74726C
+APPLICATION_ID = 0x4A74726C
 """SQLite's `application_id`, which tells whose a file is: "Jtrl"."""
 _FOUND = (
     "SELECT (SELECT user_version FROM pragma_user_version), (SELECT application_id FROM pragma_application_id),"
@@ -115,7 +115,7 @@ class Database:
             if version == 0:
                 db.execute("INSERT INTO meta VALUES ('cursor_key', ?)", (secrets.token_hex(32),))
             db.execute(f"PRAGMA user_version = {len(scripts)}")
-            db.execute(f"PRAGMA application_id = {_MARK}")
+            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
     def _use_wal(self) -> None:
         """Have writers write to a log beside the file; that is kept in the file, so all but the first find it so.
@@ -196,7 +196,7 @@ def read_version(db: sqlite3.Connection, path: Path | None) -> int:
             f"the store {path} was made before Jobtrail's first release and cannot be read any more; "
             "move it away to begin a new one, or give another JOBTRAIL_STORE"
         )
-    if used and mark != _MARK:
+    if used and mark != APPLICATION_ID:
         raise StoreError(f"{path} is a database of something else; give another JOBTRAIL_STORE")
     return version if used else 0
 

@@ -1,7 +1,8 @@
 """Bringing in what another system told, in one transaction.
 
 What has ended here is never changed. What has not is brought forward, to what was told later. Jobs and definitions
-that nothing was told of are made as small as they can be.
+that nothing was told of are made as small as they can be. In what is told, a time is 0 and a status empty where that
+was not told.
 """
 
 from __future__ import annotations
@@ -11,28 +12,24 @@ import time
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
-from itertools import chain
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
-from jobtrail.plane.runwisp_db import log_tail
-from jobtrail.plane.shapes import job_defined
-from jobtrail.plane.states import ENDED, execution_events, execution_state, here, run_events, run_state
-from jobtrail.plane.store import Event, Line, append, append_lines
-from jobtrail.plane.told import ToldDefinition, ToldExecution, ToldJob
+from jobtrail.errors import shown
+from jobtrail.store.rows import Definition, Job, Stats, write
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Generator, Iterable
+    from collections.abc import Generator, Mapping, Sequence
 
-    from jobtrail.plane.states import Here
     from jobtrail.plane.store import Row, Store
-    from jobtrail.plane.told import Told, ToldRun
+    from jobtrail.store.rows import Execution, Line, Record, Run, Task
 
-__all__ = ["Importing", "Outcome", "Unfit", "importing"]
+__all__ = ["Import", "Outcome", "Unfit", "open_import"]
 
 _RANKS = {"queued": 0, "pending": 1, "running": 2, "cancelling": 3}
-_PLACEHOLDER = "placeholder"
-"""In the body of a job of which no more than the name is known."""
+"""Words of executions that have not ended, in the order in which one becomes the other."""
+_STATS = "total, success, failure, running, cancelled, retried"
+_STATE = ("status", "created_at", "started_at", "ended_at")
 
 
 class Outcome(StrEnum):
@@ -45,202 +42,212 @@ class Outcome(StrEnum):
 
 
 class Unfit(Exception):
-    """An item that does not go with what is here.
-
-    Attributes:
-        why: it is another job's or task's, or a recorder of this machine holds it.
-        owner: that job or task.
-    """
-
-    def __init__(self, why: Literal["job", "task", "held"], owner: str = "") -> None:
-        super().__init__(why, owner)
-        self.why: Literal["job", "task", "held"] = why
-        self.owner = owner
+    """An item that does not go with what is here; the message says why."""
 
 
 @contextmanager
-def importing(store: Store) -> Generator[Importing]:
+def open_import(store: Store) -> Generator[Import]:
     """Hold the write lock and bring items in; all of them, or none where an error comes out.
 
     Raises:
         StoreError: the store cannot be written.
     """
     with store.transaction() as db:
-        one = Importing(store, db)
+        one = Import(db, store.workspace)
         yield one
-        one.finish()
+        one.define_named()
 
 
-class Importing:
+class Import:
     """An import that is under way."""
 
-    def __init__(self, store: Store, db: sqlite3.Connection) -> None:
-        self._store = store
+    def __init__(self, db: sqlite3.Connection, workspace: str) -> None:
         self._db = db
-        self._space = store.workspace
-        # Named so far, and when at the latest they were there: made at the end, since they may be told of yet.
-        self._jobs: dict[str, int] = {}
-        self._definitions: dict[str, tuple[int, bool]] = {}
+        self._space = workspace
+        # Named so far, each as small as can be: made at the end, since they may be told of yet.
+        self._jobs: dict[str, Job] = {}
+        self._definitions: dict[str, Definition] = {}
 
-    def bring(self, told: Told) -> Outcome:
-        """Bring one item in.
+    def define_named(self) -> None:
+        """Make the jobs and definitions that were named and not told of."""
+        for job in self._jobs.values():
+            row = self._find("jobs", name=job.name)
+            if row is None or (_is_bare(row) and job.created_at < row["created_at"]):
+                self._write(job)
+        self._write(*(one for one in self._definitions.values() if self._definition(one.name) is None))
+
+    def bring_job(self, told: Job) -> Outcome:
+        """Bring in a job; a later document takes the place of an earlier one."""
+        row = self._find("jobs", name=told.name)
+        now = time.time_ns()
+        if row is None:
+            created = told.created_at or told.updated_at or now
+            updated = told.updated_at or created
+            self._write(replace(told, created_at=created, updated_at=updated, status=told.status or "DEPLOYED"))
+            return Outcome.NEW
+        bare = _is_bare(row)
+        told = replace(
+            told,
+            created_at=told.created_at or row["created_at"],
+            updated_at=told.updated_at or (told.created_at or now if bare else row["updated_at"]),
+            status=told.status or row["status"],
+        )
+        body = {"metadata": told.metadata, "spec": told.spec}
+        known = (row["status"], row["created_at"], row["updated_at"], json.loads(row["body"]))
+        if (told.status, told.created_at, told.updated_at, body) == known:
+            return Outcome.SAME
+        if not bare and told.updated_at < row["updated_at"]:
+            return Outcome.KEPT
+        self._write(told)
+        return Outcome.NEW if bare else Outcome.FORWARD
+
+    def bring_execution(self, told: Execution, tasks: Sequence[Task], stats: Mapping[str, int]) -> Outcome:
+        """Bring in an execution.
+
+        Args:
+            told: the execution itself.
+            tasks: those that were told of it.
+            stats: the counts that were told of it.
 
         Raises:
             Unfit: it does not go with what is here; nothing of it was brought in.
         """
-        match told:
-            case ToldExecution():
-                return self._execution(told)
-            case ToldJob():
-                return self._job(told)
-            case ToldDefinition():
-                return self._definition(told)
-            case _:
-                return self._run(told)
-
-    def finish(self) -> None:
-        """Make the jobs and definitions that were named and not told of."""
-        self._append(
-            _smallest_job(name, created)
-            for name, created in self._jobs.items()
-            if (row := self._store.job(self._space, name)) is None
-            or (created < row["created_at"] and _PLACEHOLDER in json.loads(row["body"]))
-        )
-        self._append(
-            Event("definition", seen, name, body=_smallest_definition(name, service=service))
-            for name, (seen, service) in self._definitions.items()
-            if not self._store.has_definition(name)
-        )
-
-    def _append(self, events: Iterable[Event]) -> None:
-        append(self._db, self._space, events)
-
-    def _one(self, sql: str, *values: str | int) -> Row | None:
-        return self._db.execute(sql, values).fetchone()
-
-    def _execution(self, told: ToldExecution) -> Outcome:
-        row = self._one("SELECT * FROM executions WHERE workspace = ? AND id = ?", self._space, told.id)
+        row = self._find("executions", id=told.id)
         if row is None:
-            self._jobs[told.job] = min(told.created, self._jobs.get(told.job, told.created))
-            self._append(execution_events(told, None))
+            self._name_job(told)
+            self._write_execution(told, tasks, stats)
             return Outcome.NEW
         if row["job"] != told.job:
-            raise Unfit("job", row["job"])
-        found = here(row, self._store.all_tasks(row["key"]) if told.tasks else ())
-        events = execution_events(told, found)
-        first = next(events, None)
-        if first is None:
+            owner = shown(row["job"])
+            raise Unfit(f"metadata.id={shown(told.id)} is that of an execution of job {owner} here; ids are unique")
+        there = self._db.execute("SELECT * FROM tasks WHERE execution = ?", (row["key"],)) if tasks else ()
+        known = {task["name"]: task for task in there}
+        changed = [task for task in tasks if task.name not in known or _differs(task, known[task.name])]
+        spec = json.loads(row["body"])
+        same = _state_of(told) == _state_in(row) and {**spec, **told.spec} == spec
+        same = same and all(row[name] == count for name, count in stats.items())
+        if same and not changed:
             return Outcome.SAME
         held = "SELECT 1 FROM tasks WHERE execution = ? AND recorder IS NOT NULL AND ended_at IS NULL"
-        if self._one(held, row["key"]) is not None:
-            raise Unfit("held")
-        if not _further(told, found):
+        if self._db.execute(held, (row["key"],)).fetchone():
+            raise Unfit(
+                f"metadata.id={shown(told.id)} is being recorded on this machine; import it once that has ended"
+            )
+        # A list of executions names no tasks; those may be told later.
+        if not (_is_later(told, row) or (same and not row["tasks"])):
             return Outcome.KEPT
-        self._append(chain((first,), events))
+        if tasks and not row["tasks"]:
+            # Counts that were told stood for its tasks, which are counted now.
+            self._write(Stats(told.id, 0, 0, 0, 0, 0, 0, row["retried"]))
+        self._write_execution(replace(told, spec={**spec, **told.spec}), changed, stats)
         return Outcome.FORWARD
 
-    def _job(self, told: ToldJob) -> Outcome:
-        row = self._store.job(self._space, told.name)
-        now = time.time_ns()
-        event = job_defined(
-            told.name,
-            _first(told.updated, told.created, now),
-            metadata=told.metadata,
-            spec=told.spec,
-            status=told.status or (row["status"] if row is not None else "DEPLOYED"),
-            events=told.events,
-        )
+    def _write_execution(self, told: Execution, tasks: Sequence[Task], stats: Mapping[str, int]) -> None:
+        updated = told.updated_at or max(told.created_at, told.started_at or 0, told.ended_at or 0)
+        self._write(replace(told, updated_at=updated), *tasks)
+        sql = f"SELECT {_STATS} FROM executions WHERE workspace = ? AND id = ?"  # noqa: S608 # names are ours
+        (counts,) = self._db.execute(sql, (self._space, told.id))
+        self._write(Stats(told.id, updated, **{**dict(counts), **stats}))
+
+    def bring_definition(self, told: Definition) -> Outcome:
+        """Bring in a definition; one without a body is only named."""
+        if not told.body:
+            self._name_definition(told.name)
+            return Outcome.SAME
+        known = self._definition(told.name)
+        if known == told.body:
+            return Outcome.SAME
+        self._write(told)
+        return Outcome.NEW if known is None else Outcome.FORWARD
+
+    def bring_run(self, told: Run, output: Sequence[Line] | None) -> Outcome:
+        """Bring in a run.
+
+        Args:
+            told: the run itself.
+            output: its last lines, which take the place of those of a former import; None where they are not told.
+
+        Raises:
+            Unfit: it is another task's; nothing of it was brought in.
+        """
+        row = self._db.execute("SELECT * FROM runs WHERE id = ?", (told.id,)).fetchone()
         if row is None:
-            created = _first(told.created, told.updated, now)
-            self._append([replace(event, at=created)] if event.at == created else [replace(event, at=created), event])
+            self._name_definition(told.task, service=told.body.get("triggered_by") == "service")
+            self._write(told)
+            self._keep_output(told.id, output)
             return Outcome.NEW
-        there: dict[str, Any] = json.loads(row["body"])
-        there.pop("created_at", None)
-        placeholder = there.pop(_PLACEHOLDER, False)
-        created = _first(told.created, row["created_at"])
-        if not placeholder:
-            updated = _first(told.updated, row["updated_at"])
-            known = (there, row["status"], row["created_at"], row["updated_at"])
-            if (event.body, event.status, created, updated) == known:
-                return Outcome.SAME
-            if updated < row["updated_at"]:
-                return Outcome.KEPT
-        self._append([replace(event, body={**event.body, "created_at": created})])
-        return Outcome.NEW if placeholder else Outcome.FORWARD
-
-    def _definition(self, told: ToldDefinition) -> Outcome:
-        if told.body is None:
-            self._define(told.name, _first(told.seen, time.time_ns()))
-            return Outcome.SAME
-        row = self._one("SELECT body FROM definitions WHERE name = ?", told.name)
-        if row is not None and json.loads(row["body"]) == told.body:
-            return Outcome.SAME
-        self._append([Event("definition", _first(told.seen, time.time_ns()), told.name, body=told.body)])
-        return Outcome.NEW if row is None else Outcome.FORWARD
-
-    def _define(self, name: str, seen: int, *, service: bool = False) -> None:
-        first, was_service = self._definitions.get(name, (seen, False))
-        self._definitions[name] = (min(first, seen), service or was_service)
-
-    def _run(self, told: ToldRun) -> Outcome:
-        row = self._store.run(told.id)
-        if row is not None and row["task"] != told.task:
-            raise Unfit("task", row["task"])
-        have = run_state(row) if row is not None else None
-        events = [*run_events(told, have)]
-        if row is None:
-            self._define(told.task, told.created, service=told.body.get("triggered_by") == "service")
-        elif not events:
-            return Outcome.FORWARD if self._keep_log(told) else Outcome.SAME
-        elif row["status"] == "ended" or (row["status"] == "running" and told.status == "pending"):
+        if row["task"] != told.task:
+            raise Unfit(f"id={shown(told.id)} is that of a run of task {shown(row['task'])} here; ids are unique")
+        known = json.loads(row["body"])
+        told = replace(told, body={**known, **told.body})
+        wanted = (_state_of(told), told.end_reason, told.exit_code, told.body)
+        if wanted == (_state_in(row), row["end_reason"], row["exit_code"], known):
+            return Outcome.FORWARD if self._keep_output(told.id, output) else Outcome.SAME
+        if row["status"] == "ended" or (row["status"] == "running" and told.status == "pending"):
             return Outcome.KEPT
-        self._append(events)
-        self._keep_log(told)
-        return Outcome.NEW if row is None else Outcome.FORWARD
+        self._write(told)
+        self._keep_output(told.id, output)
+        return Outcome.FORWARD
 
-    def _keep_log(self, told: ToldRun) -> bool:
-        """Keep the last lines of a run's output, in place of those of a former import; return whether they differ."""
-        if told.log is None:
+    def _keep_output(self, run: str, output: Sequence[Line] | None) -> bool:
+        """Keep the lines of a run; return whether they differ from those that are here."""
+        if output is None:
             return False
-        lines = log_tail(told.log)
-        where = (self._space, told.id)
+        where = (self._space, run)
         stored = self._db.execute(
             "SELECT stream, text FROM lines WHERE workspace = ? AND owner = ? ORDER BY seq", where
         )
-        if [tuple(row) for row in stored] == lines:
+        if [tuple(row) for row in stored] == [(line.stream, line.text) for line in output]:
             return False
         self._db.execute("DELETE FROM lines WHERE workspace = ? AND owner = ?", where)
-        # When each was written is not told.
-        append_lines(self._db, self._space, (Line(0, told.id, "", stream, text) for stream, text in lines))
+        self._write(*output)
         return True
 
+    def _name_job(self, execution: Execution) -> None:
+        """Remember a job of which no more is known than that it was there when an execution was created."""
+        created = execution.created_at
+        if execution.job not in self._jobs or created < self._jobs[execution.job].created_at:
+            self._jobs[execution.job] = Job(execution.job, created, created)
 
-def _first(*values: int | None) -> int:
-    return next(value for value in values if value is not None)
+    def _name_definition(self, name: str, *, service: bool = False) -> None:
+        if service or name not in self._definitions:
+            self._definitions[name] = Definition(name, {"name": name, "kind": "service" if service else "task"})
 
+    def _write(self, *records: Record) -> None:
+        write(self._db, self._space, records)
 
-def _rank(status: str) -> int:
-    return _RANKS.get(status, len(_RANKS))
+    def _find(self, table: str, **column: str) -> Row | None:
+        ((name, value),) = column.items()
+        sql = f"SELECT * FROM {table} WHERE workspace = ? AND {name} = ?"  # noqa: S608 # names are ours
+        return self._db.execute(sql, (self._space, value)).fetchone()
 
-
-def _further(told: ToldExecution, found: Here) -> bool:
-    """Return whether what was told is later than what is here, of an execution that differs."""
-    have, wanted = found.state, execution_state(told)
-    if have.status in ENDED:
-        # A list of executions names no tasks; those may be told later.
-        same = have.but_updated == wanted.but_updated and told.stats.items() <= found.stats.items()
-        return same and not found.listed and bool(told.tasks)
-    if _rank(wanted.status) != _rank(have.status):
-        return _rank(wanted.status) > _rank(have.status)
-    return wanted.updated is None or have.updated is None or wanted.updated >= have.updated
-
-
-def _smallest_job(name: str, created: int) -> Event:
-    event = job_defined(name, created, metadata={}, spec={})
-    return replace(event, body={**event.body, _PLACEHOLDER: True, "created_at": created})
+    def _definition(self, name: str) -> Any:
+        row = self._db.execute("SELECT body FROM definitions WHERE name = ?", (name,)).fetchone()
+        return row and json.loads(row["body"])
 
 
-def _smallest_definition(name: str, *, service: bool) -> dict[str, Any]:
-    """Return a definition with no more than what the documents require of one (schema Task)."""
-    kind = "service" if service else "task"
-    return {"name": name, "kind": kind, "manualTrigger": False, "runOnStart": False, "autostart": service}
+def _is_bare(job: Row) -> bool:
+    """Return whether no more is known of a job than its name."""
+    body = json.loads(job["body"])
+    return not (body["metadata"] or body["spec"])
+
+
+def _state_of(told: Execution | Task | Run) -> tuple[Any, ...]:
+    return tuple(getattr(told, column) for column in _STATE)
+
+
+def _state_in(row: Row) -> tuple[Any, ...]:
+    return tuple(row[column] for column in _STATE)
+
+
+def _differs(told: Task, row: Row) -> bool:
+    conditions = json.loads(row["conditions"] or "[]")
+    return _state_of(told) != _state_in(row) or [*told.conditions] != conditions
+
+
+def _is_later(told: Execution, row: Row) -> bool:
+    """Return whether an execution that differs was told of later than what is here."""
+    if row["status"] not in _RANKS:
+        return False
+    have, wanted = (_RANKS.get(status, len(_RANKS)) for status in (row["status"], told.status))
+    return wanted > have or (wanted == have and (not told.updated_at or told.updated_at >= row["updated_at"]))

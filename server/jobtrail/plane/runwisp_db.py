@@ -6,14 +6,16 @@ line each: those of stderr begin with `[ERR] `, the daemon's own with a time and
 
 from __future__ import annotations
 
-import json
 import os
 import re
 import sqlite3
 from collections import deque
 from contextlib import closing
 from dataclasses import dataclass
+from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
+
+from jobtrail.plane.database import APPLICATION_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -23,24 +25,6 @@ __all__ = ["ForeignDatabase", "FoundRun", "FoundTask", "is_database", "log_tail"
 
 _HEADER = b"SQLite format 3\0"
 _JOURNAL_BYTE, _WAL = 18, b"\x02"
-_SPELLINGS = {
-    "id": ("id",),
-    "taskName": ("task_name",),
-    "status": ("status",),
-    "endReason": ("end_reason",),
-    "exitCode": ("exit_code",),
-    "createdAt": ("created_at",),
-    "startedAt": ("started_at", "start_at"),
-    "endedAt": ("ended_at", "end_at"),
-    "triggeredBy": ("triggered_by",),
-    "retryAttempt": ("retry_attempt",),
-    "retryOfRunId": ("retry_of_run_id",),
-    "instanceIndex": ("instance_index", "replica_index"),
-    "executionId": ("execution_id", "external_execution_id"),
-    "params": ("params_json",),
-    "isFailure": ("is_failure",),
-}
-"""Fields of schema Run of 1.0.1, and the columns that hold them."""
 _NEEDED = {"id", "task_name", "status", "created_at"}
 _LOG = re.compile(r"\d{8}_\d{6}_([0-9A-HJKMNP-TV-Z]{26})\.log")
 _TASK = re.compile(r"(?!\.{1,2}$)[a-zA-Z0-9._:-]{1,100}")
@@ -62,7 +46,7 @@ class FoundRun:
 
     Attributes:
         row: its number in the table.
-        fields: as `GET /api/runs` has them, but for times, which are as the database has them.
+        fields: its columns, as that version of the daemon names them, without those that are null.
         log: the file of its output, where there is one.
     """
 
@@ -73,15 +57,10 @@ class FoundRun:
 
 @dataclass(frozen=True)
 class FoundTask:
-    """A task whose runs it has had.
-
-    Attributes:
-        seen: when the first of them was seen.
-    """
+    """A task whose runs it has had."""
 
     row: int
     name: Any
-    seen: Any
 
 
 def is_database(head: bytes) -> bool:
@@ -130,7 +109,7 @@ def _check(db: sqlite3.Connection) -> None:
     columns = _columns(db, "runs")
     if columns >= _NEEDED:
         return
-    if _columns(db, "events") >= {"seq", "kind", "body"}:
+    if db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
         raise ForeignDatabase("it is a store of Jobtrail's own; set JOBTRAIL_STORE to it to use it")
     raise ForeignDatabase("it is a SQLite database without RunWisp's table of runs; give DATA/runwisp.db")
 
@@ -140,62 +119,33 @@ def _columns(db: sqlite3.Connection, table: str) -> set[str]:
 
 
 def _tasks(db: sqlite3.Connection) -> Iterator[FoundTask]:
-    if _columns(db, "task_registrations") >= {"task_name", "first_seen_at"}:
-        sql = "SELECT rowid AS row, task_name, first_seen_at FROM task_registrations ORDER BY rowid"
-        for row in db.execute(sql):
-            yield FoundTask(row["row"], row["task_name"], row["first_seen_at"])
+    if "task_name" in _columns(db, "task_registrations"):
+        for row in db.execute("SELECT rowid AS row, task_name FROM task_registrations ORDER BY rowid"):
+            yield FoundTask(row["row"], row["task_name"])
 
 
 def _runs(db: sqlite3.Connection, logs: Path) -> Iterator[FoundRun]:
-    columns = _columns(db, "runs")
-    chosen = {
-        field: column
-        for field, spellings in _SPELLINGS.items()
-        if (column := next((one for one in spellings if one in columns), None))
-    }
-    listed = ", ".join(chosen.values())
-    where = "WHERE deleted_at IS NULL" if "deleted_at" in columns else ""
-    files = _Logs(logs)
-    for row in db.execute(f"SELECT rowid AS row, {listed} FROM runs {where} ORDER BY rowid"):  # noqa: S608 # names are ours
-        fields = {field: row[column] for field, column in chosen.items() if row[column] is not None}
-        if "isFailure" in fields:
-            fields["isFailure"] = bool(fields["isFailure"])
-        if "params" in fields:
-            fields["params"] = _loaded(fields["params"])
-        yield FoundRun(row["row"], fields, files.of(fields))
+    # A task's folder is read once.
+    find_logs = cache(partial(_find_logs, logs))
+    for row in db.execute("SELECT rowid AS row, * FROM runs ORDER BY rowid"):
+        fields = {name: value for name, value in dict(row).items() if value is not None}
+        if "is_failure" in fields:
+            fields["is_failure"] = bool(fields["is_failure"])
+        if "deleted_at" not in fields:
+            log = find_logs(str(fields.get("task_name"))).get(str(fields.get("id")))
+            yield FoundRun(fields.pop("row"), fields, log)
 
 
-def _loaded(text: Any) -> Any:
+def _find_logs(folder: Path, task: str) -> dict[str, Path]:
+    """Return the logs of a task's runs by the ids of these."""
+    if not _TASK.fullmatch(task):
+        # What is no name may be a way out of the folder.
+        return {}
     try:
-        return json.loads(text)
-    except (TypeError, ValueError):
-        # For whoever checks the fields.
-        return text
-
-
-class _Logs:
-    """Finds the log of a run; a task's folder is read once."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-        self._tasks: dict[str, dict[str, str]] = {}
-
-    def of(self, fields: Mapping[str, Any]) -> Path | None:
-        task, run = str(fields.get("taskName")), str(fields.get("id"))
-        if not _TASK.fullmatch(task):
-            # What is no name may be a way out of the folder.
-            return None
-        if task not in self._tasks:
-            self._tasks[task] = self._read(task)
-        name = self._tasks[task].get(run)
-        return self._folder / task / name if name else None
-
-    def _read(self, task: str) -> dict[str, str]:
-        try:
-            names = [one.name for one in (self._folder / task).iterdir() if one.is_file() and not one.is_symlink()]
-        except OSError:
-            return {}
-        return {found[1]: name for name in names if (found := _LOG.fullmatch(name))}
+        files = [one for one in (folder / task).iterdir() if one.is_file() and not one.is_symlink()]
+    except OSError:
+        return {}
+    return {found[1]: file for file in files if (found := _LOG.fullmatch(file.name))}
 
 
 def log_tail(path: Path) -> list[tuple[Stream, str]]:
