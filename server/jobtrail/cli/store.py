@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobtrail.cli import options
+from jobtrail.times import NANOSECONDS, format_time, from_nanoseconds
 
 if TYPE_CHECKING:
     import argparse
@@ -21,8 +22,6 @@ if TYPE_CHECKING:
     from jobtrail.plane.upkeep import Info
 
 __all__ = ["add_import", "add_store"]
-
-_NANO = 1_000_000_000
 
 
 def add_import(commands: options.Commands) -> None:
@@ -157,15 +156,13 @@ def _told(found: Info) -> str:
 
 
 def _time(nanos: int | None) -> str | None:
-    from jobtrail.plane.store import moment  # noqa: PLC0415 # see _opened
-
-    return moment(nanos // _NANO * _NANO) if nanos is not None else None
+    return format_time(from_nanoseconds(nanos)) if nanos is not None else None
 
 
 def _prune(arguments: argparse.Namespace) -> int:
     from jobtrail.plane.upkeep import prune  # noqa: PLC0415 # see _opened
 
-    before = time.time_ns() - int(arguments.keep * _NANO)
+    before = time.time_ns() - int(arguments.keep * NANOSECONDS)
     with _opened() as store:
         gone = prune(store, before, dry_run=arguments.dry_run)
     what = ", ".join(f"{count:,} {name}" for name, count in asdict(gone).items())
