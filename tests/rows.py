@@ -1,4 +1,4 @@
-"""A model of both upstreams, a list of rows that Blaxel pages by cursor and RunWisp 1.x by key, and of an agent."""
+"""A model of an upstream, a list of rows that is paged by cursor, by key or by offset, and of an agent before it."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import httpx2
 from jobtrail.cursor import Cursor, seal, unseal
 from jobtrail.errors import UpstreamError
 from jobtrail.models import Window
-from jobtrail.paging import START, Merged, Trail, Walk, walk
+from jobtrail.paging import START, Chain, Merged, Trail, Walk, walk
 from jobtrail.sources.blaxel import Blaxel
 from jobtrail.sources.http import Http, HttpLimits
 from jobtrail.sources.runwisp import RunWisp
@@ -25,9 +25,11 @@ if TYPE_CHECKING:
     from jobtrail.paging import Budget, Listing, Spot, Walked
     from jobtrail.sources.base import Ask
 
-__all__ = ["BEGIN", "Agent", "Change", "Row", "Rows", "copied", "cost", "listing_of", "rows_of", "window"]
+__all__ = ["BEGIN", "KINDS", "Agent", "Change", "Row", "Rows", "copied", "cost", "listing_of", "rows_of", "window"]
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
+KINDS = ("blaxel", "runwisp", "runwisp of the seed")
+"""Whose listing reads a list: Blaxel's by cursor, RunWisp 1.x's by key, that of RunWisp's seed document by offset."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +65,7 @@ class Rows:
     """The upstream, as a network edge.
 
     Attributes:
-        kind: whose listing reads it: `blaxel` or `runwisp`.
+        kind: one of `KINDS`.
         rows: what there is, in the order it came.
         largest: rows that a page has at most, whatever was asked for.
         faults: numbers of the requests that fail.
@@ -92,7 +94,9 @@ class Rows:
             self.running -= 1
         if number in self.faults:
             return httpx2.Response(500, json={"error": "no"})
-        answer = self._runs if request.url.path == "/api/runs" else self._executions
+        if request.url.path == "/api/runs" and self.kind != "runwisp":
+            return httpx2.Response(200, text="<!doctype html>", headers={"content-type": "text/html"})
+        answer = self._executions if self.kind == "blaxel" else self._runs
         return httpx2.Response(200, json=answer(request.url.params))
 
     def _executions(self, asked: httpx2.QueryParams) -> dict[str, Any]:
@@ -114,8 +118,10 @@ class Rows:
         return {"data": data, "meta": meta}
 
     def _runs(self, asked: httpx2.QueryParams) -> dict[str, Any]:
-        # Runs of one time come in the order they came in, whichever way time is sorted.
-        rows = sorted(self.rows, key=lambda row: row.minute, reverse=asked.get("sortDirection") != "asc")
+        # Runs of one time come in the order they came in on 1.x, whichever way time is sorted.
+        seed = self.kind != "runwisp"
+        descending = "asc" not in {asked.get("sortDirection"), asked.get("sort_direction")}
+        rows = sorted(self.rows, key=lambda row: row.place if seed else (row.minute, 0), reverse=descending)
         after, before = (nanoseconds(asked.get(name)) for name in ("createdAfter", "createdBefore"))
         times = {row: nanoseconds(row.created.isoformat()) or 0 for row in rows}
         rows = [row for row in rows if (after or 0) <= times[row] <= (before or 2**62)]
@@ -131,8 +137,8 @@ async def listing_of(rows: Rows, ask: Ask) -> Listing[Execution | Run]:
     client = httpx2.AsyncClient(base_url="http://upstream.invalid/", transport=httpx2.MockTransport(rows))
     http = Http(client, who="source 'upstream'", fix="check it", limits=HttpLimits(attempts=1))
     if rows.kind == "blaxel":
-        return Blaxel("upstream", http, "").executions("etl", ask)
-    return await RunWisp("upstream", http, "").runs("t", ask)
+        return Blaxel("upstream", http, "").need_batch().executions("etl", ask)
+    return await RunWisp("upstream", http, "").need_runs().list("t", ask)
 
 
 def copied(spot: Spot) -> Spot:
@@ -164,7 +170,7 @@ class Agent:
     """It follows cursors to the end while the lists change, and tries again what fails.
 
     Attributes:
-        upstreams: one, or several that are merged; every row has a number of its own.
+        upstreams: one, or several that are merged or chained; every row has a number of its own.
         matching: remainders of the numbers that match.
         changes: what is to happen, the last first; each befalls one upstream after the other.
         known: every row there ever was.
@@ -177,6 +183,7 @@ class Agent:
     limit: int
     budget: Budget
     changes: list[Change] = field(default_factory=list[Change])
+    chained: bool = False
     known: dict[str, Row] = field(default_factory=dict[str, Row])
     throughout: set[Row] = field(default_factory=set[Row])
     pages: list[Walked[Execution | Run]] = field(default_factory=list["Walked[Execution | Run]"])
@@ -211,7 +218,13 @@ class Agent:
         )
         parts = {f"part-{number}": await listing_of(rows, self.ask) for number, rows in enumerate(self.upstreams)}
         merged = Merged(parts, descending=self.ask.sort.descending)
-        return await walk(merged if len(parts) > 1 else parts["part-0"], how, copied(spot))
+        several = Chain(parts) if self.chained else merged
+        return await walk(several if len(parts) > 1 else parts["part-0"], how, copied(spot))
+
+    @property
+    def in_one_order(self) -> bool:
+        """Whether the walk as a whole is in the order of time."""
+        return len(self.upstreams) == 1 or not self.chained
 
     def wanted(self, row: Row) -> bool:
         """Return whether a row is in the window and matches."""
@@ -244,7 +257,7 @@ class Agent:
         assert walked.tokens == sum(cost(self.known[item.id]) for item in walked.items)
         assert walked.tokens <= self.budget.tokens or len(walked.items) == 1
         reached = walked.last.created_at if walked.last and walked.spot and not walked.failed else None
-        if reached:
+        if reached and self.in_one_order:
             passed = {row for row in self.throughout if self.passed(row, reached) and self.wanted(row)}
             assert passed <= set(self.listed)
 

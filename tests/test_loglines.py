@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from jobtrail.errors import UnreadableAnswer, UpstreamFault
 from jobtrail.loglines import LONGEST, Row, Rows, excerpt, tidy
-from jobtrail.logsearch import finding
+from jobtrail.logsearch import compile_search
 from jobtrail.logwalk import Bounds, Gathered, gather
 from jobtrail.sources.logs import Line, Lines
 from jobtrail.tokens import estimate
@@ -137,7 +137,7 @@ def test_the_estimate_of_tokens_is_never_far_below_what_they_are(kind: str) -> N
 class Kept:
     """A log in memory, of which the lines before `first` are gone; what was asked of it is remembered."""
 
-    kept: tuple[int, ...] = ()
+    continuation = ""
     note = ""
     partial = False
 
@@ -165,8 +165,7 @@ async def told(_scanned: int, _matched: int) -> None:
 
 async def stretch(log: Kept, start: int, search: str | None, *, back: bool, **bounds: int) -> Gathered:
     rows = {"rows": 5, "tokens": 1_000, "piece": 3, **bounds}
-    async with finding(search) as find:
-        return await gather(log, start, Bounds(**rows), find, told, back=back)
+    return await gather(log, start, Bounds(**rows), compile_search(search), told, back=back)
 
 
 def lines_in(found: Gathered) -> list[int]:

@@ -22,108 +22,13 @@ from jobtrail.errors import (
     UpstreamFault,
 )
 from jobtrail.models import Total
-from jobtrail.paging import AT_ONCE, START, Batch, Budget, Merged, Spot, Walk, walk
-from jobtrail.sources.base import Ask, Sort
-from tests.rows import BEGIN, Agent, Change, Rows, copied, rows_of
+from jobtrail.paging import AT_ONCE, NEWEST_FIRST, START, Batch, Budget, Merged, Spot, Traits, Walk, walk
+from tests.rows import BEGIN, copied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobtrail.paging import Walked
-    from tests.rows import Row
-
-
-def numbered(parts: list[list[int]], kinds: list[str], largest: int, faults: list[frozenset[int]]) -> list[Rows]:
-    """Return upstreams whose rows have numbers of their own."""
-    return [
-        Rows(
-            kinds[number % len(kinds)],
-            [replace(row, number=row.number + 1_000 * number) for row in rows_of(gaps)],
-            largest,
-            faults[number % len(faults)],
-        )
-        for number, gaps in enumerate(parts)
-    ]
-
-
-PARTS = st.lists(st.lists(st.integers(0, 3), max_size=40), min_size=2, max_size=5)
-KINDS = st.lists(st.sampled_from(["blaxel", "runwisp"]), min_size=1, max_size=3)
-MATCHING = st.frozensets(st.integers(0, 6))
-BUDGETS = st.builds(Budget, items=st.one_of(st.integers(1, 6), st.integers(1, 100)), tokens=st.integers(1, 60))
-FAULTS = st.lists(st.frozensets(st.integers(1, 40), max_size=8), min_size=1, max_size=3)
-CHANGES = st.lists(
-    st.builds(Change, st.integers(0, 15), st.lists(st.integers(0, 100), max_size=3).map(tuple)), max_size=6
-)
-
-
-def minutes(rows: list[Row]) -> list[int]:
-    return [row.minute for row in rows]
-
-
-@settings(max_examples=120, deadline=None)
-@given(
-    parts=PARTS,
-    kinds=KINDS,
-    largest=st.integers(2, 12),
-    descending=st.booleans(),
-    query=st.sampled_from([None, "_"]),
-    matching=MATCHING,
-    limit=st.integers(1, 25),
-    budget=BUDGETS,
-    faults=FAULTS,
-    changes=CHANGES,
-)
-def test_following_cursors_through_several_listings_lists_each_match_exactly_once(
-    parts: list[list[int]],
-    kinds: list[str],
-    largest: int,
-    descending: bool,
-    query: str | None,
-    matching: frozenset[int],
-    limit: int,
-    budget: Budget,
-    faults: list[frozenset[int]],
-    changes: list[Change],
-) -> None:
-    upstreams = numbered(parts, kinds, largest, faults)
-    agent = Agent(upstreams, Ask(Sort("created_at", descending), query), matching, limit, budget, changes)
-    anyio.run(agent.follow)
-    assert {row for row in agent.throughout if agent.wanted(row)} <= set(agent.listed)
-    assert all(agent.wanted(row) for row in agent.listed)
-    if all(page.exact for page in agent.pages):
-        assert len(agent.listed) == len(set(agent.listed))
-    for page in agent.pages:
-        times = minutes([agent.known[item.id] for item in page.items])
-        assert times == sorted(times, reverse=descending)
-
-
-@settings(max_examples=60, deadline=None)
-@given(
-    parts=PARTS,
-    kinds=KINDS,
-    largest=st.integers(2, 12),
-    descending=st.booleans(),
-    matching=MATCHING,
-    limit=st.integers(1, 25),
-    budget=BUDGETS,
-)
-def test_where_nothing_changes_or_fails_the_whole_walk_is_in_order_and_scans_every_row_once(
-    parts: list[list[int]],
-    kinds: list[str],
-    largest: int,
-    descending: bool,
-    matching: frozenset[int],
-    limit: int,
-    budget: Budget,
-) -> None:
-    upstreams = numbered(parts, kinds, largest, [frozenset()])
-    agent = Agent(upstreams, Ask(Sort("created_at", descending)), matching, limit, budget)
-    anyio.run(agent.follow)
-    assert minutes(agent.listed) == sorted(minutes(agent.listed), reverse=descending)
-    assert len(agent.listed) == len(set(agent.listed))
-    assert set(agent.listed) == {row for row in agent.throughout if agent.wanted(row)}
-    assert sum(page.scanned for page in agent.pages) == len(agent.throughout)
-    assert all(page.exact and not page.failed for page in agent.pages)
 
 
 @dataclass(frozen=True)
@@ -156,7 +61,7 @@ class Part:
     hangs: bool = False
     fetches: int = 0
     crowd: list[int] = field(default_factory=lambda: [0, 0])
-    narrowed = False
+    traits = Traits(NEWEST_FIRST, 10, frozenset({"query"}))
 
     async def fetch(self, at: Spot, want: int) -> Batch[Item]:
         self.fetches += 1
@@ -216,29 +121,6 @@ def test_a_part_that_fails_is_reported_beside_the_others_and_comes_first_in_the_
     assert first.spot is not None
     rest = call(parts, first.spot)
     assert (ids(rest), rest.spot, rest.failed) == (["b0", "b1", "b2"], None, {})
-
-
-def test_a_part_that_fails_on_the_way_goes_on_where_it_stood() -> None:
-    parts = {"a": part("a", *range(40, 0, -2)), "b": part("b", *range(39, 0, -2))}
-    first = call(parts, limit=14)
-    assert first.spot is not None
-    parts["b"].error = FAULT
-    second = call(parts, first.spot, limit=100)
-    assert ids(second) == [f"a{number}" for number in range(7, 20)]
-    assert second.spot is not None
-    parts["b"].error = None
-    third = call(parts, second.spot)
-    assert (ids(third), third.spot) == ([f"b{number}" for number in range(7, 20)], None)
-
-
-def test_a_part_that_fails_again_is_an_error_once_nothing_else_is_left() -> None:
-    parts = {"a": part("a", 1), "b": part("b", 2)}
-    parts["b"].error = FAULT
-    first = call(parts)
-    assert (ids(first), first.failed) == (["a0"], {"b": FAULT})
-    assert first.spot is not None
-    with pytest.raises(UpstreamFault, match="it failed"):
-        call(parts, first.spot)
 
 
 def test_where_no_part_can_be_read_that_is_an_error() -> None:

@@ -13,10 +13,24 @@ from hypothesis import strategies as st
 
 from jobtrail.errors import Unreachable, UnreadableAnswer, UpstreamFault
 from jobtrail.models import Total
-from jobtrail.paging import START, Batch, Budget, Chain, Edged, Listing, Spot, Trail, Walk, Walked, walk
+from jobtrail.paging import (
+    START,
+    Batch,
+    Budget,
+    Chain,
+    Listing,
+    Spot,
+    Trail,
+    Traits,
+    Walk,
+    Walked,
+    walk,
+)
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Sequence
+
+SEARCHED_HERE = Traits(None, 50, frozenset({"query"}))
 
 
 @dataclass
@@ -25,7 +39,7 @@ class Numbers:
 
     numbers: Sequence[int]
     page: int
-    narrowed: bool = False
+    traits: Traits = SEARCHED_HERE
     fails_on: set[int] = field(default_factory=set[int])
     fetches: int = 0
 
@@ -66,46 +80,6 @@ def threes(number: int) -> bool:
     return number % 3 == 0
 
 
-def every(_number: int) -> bool:
-    return True
-
-
-def none(_number: int) -> bool:
-    return False
-
-
-@given(
-    count=st.integers(0, 120),
-    page=st.integers(1, 50),
-    limit=st.integers(1, 40),
-    budget=st.integers(1, 60),
-    keep=st.sampled_from([threes, every, none]),
-)
-def test_following_the_spots_yields_every_match_once(
-    count: int, page: int, limit: int, budget: int, keep: Callable[[int], bool]
-) -> None:
-    numbers = list(range(count))
-    pages = follow(Numbers(numbers, page), Walk(limit=limit, keep=keep, budget=Budget(items=budget)))
-    assert [item for one in pages for item in one.items] == [number for number in numbers if keep(number)]
-    assert sum(one.scanned for one in pages) == count
-    assert sum(one.matched for one in pages) == len([number for number in numbers if keep(number)])
-    assert all(len(one.items) <= limit for one in pages)
-
-
-@given(count=st.integers(0, 60), page=st.integers(1, 20), limit=st.integers(1, 20), edge=st.integers(0, 70))
-def test_a_walk_ends_at_the_edge_and_matches_nothing_past_it(count: int, page: int, limit: int, edge: int) -> None:
-    listing = Edged(Numbers(list(range(count)), page), lambda number: number >= edge)
-    pages = follow(listing, Walk(limit=limit))
-    assert [item for one in pages for item in one.items] == list(range(min(count, edge)))
-
-
-@given(sizes=st.lists(st.integers(0, 30), min_size=1, max_size=4), page=st.integers(1, 10), limit=st.integers(1, 20))
-def test_a_chain_is_its_parts_one_after_the_other(sizes: list[int], page: int, limit: int) -> None:
-    parts = [[100 * number + value for value in range(size)] for number, size in enumerate(sizes)]
-    pages = follow(Chain({str(number): Numbers(part, page) for number, part in enumerate(parts)}), Walk(limit=limit))
-    assert [item for one in pages for item in one.items] == [item for part in parts for item in part]
-
-
 def test_a_part_that_goes_or_comes_during_a_walk_of_a_chain_costs_no_other_part_an_item() -> None:
     parts: dict[str, Listing[int]] = {name: Numbers(list(range(10)), page=10) for name in "bcd"}
     first = anyio.run(walk, Chain(parts), Walk[int](limit=14))
@@ -125,8 +99,8 @@ def test_the_last_match_ends_the_walk_when_the_rest_of_its_page_has_none() -> No
     assert pages[0].scanned == 4
 
 
-def test_a_narrowed_listing_is_asked_for_no_more_than_the_limit() -> None:
-    listing = Numbers(list(range(100)), page=50, narrowed=True)
+def test_a_listing_that_filters_itself_is_asked_for_no_more_than_the_limit() -> None:
+    listing = Numbers(list(range(100)), page=50, traits=Traits(None, 50))
     walked = anyio.run(walk, listing, Walk[int](limit=7))
     assert walked.scanned == 7
     assert listing.fetches == 1
@@ -150,7 +124,7 @@ class Round:
 
     leads: Sequence[int]
     fetches: int = 0
-    narrowed = False
+    traits = Traits(None, 3)
 
     async def fetch(self, at: Spot, want: int) -> Batch[int]:
         self.fetches += 1
@@ -267,11 +241,6 @@ def test_a_page_ends_before_the_row_that_would_pass_its_tokens(count: int, page:
 
 def costs(number: int) -> int:
     return number % 7
-
-
-def test_a_walk_reads_no_item_past_its_budget_though_the_page_goes_on() -> None:
-    pages = follow(Numbers(list(range(25)), page=10), Walk(limit=100, keep=none, budget=Budget(items=7)))
-    assert [one.scanned for one in pages] == [7, 7, 7, 4]
 
 
 def test_progress_grows_with_every_report_and_says_how_far_it_has_come() -> None:

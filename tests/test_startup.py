@@ -10,7 +10,7 @@ import sys
 import pytest
 
 SECONDS = 60
-HEAVY = {"mcp", "httpx2", "pydantic", "yaml", "sqlite3", "anyio", "starlette", "uvicorn", "stamina"}
+HEAVY = {"mcp", "httpx2", "pydantic", "yaml", "sqlite3", "anyio", "starlette", "uvicorn", "stamina", "re2"}
 TELL = """
 import atexit, json, sys
 atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))

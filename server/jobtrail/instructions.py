@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from jobtrail.settings import Settings
 
-__all__ = ["LONGEST", "instructions"]
-
 LONGEST = 1_500
 """Characters; clients cut what is much longer."""
 _MOST_NAMES = 8

@@ -1,114 +1,108 @@
 """Searching lines for plain text or a regular expression, whatever the expression.
 
-A regular expression can take longer than anyone waits, and Python's holds every thread still meanwhile. So it runs in
-a process of its own, which is ended when its time is up. No package does the same in-process: of those with a
-timeout, `regex` hangs on compiling `(?:x{60000}){60000}`.
+Anyone may send an expression, so RE2 matches it: twice as long a line takes twice as long, whatever the expression.
+It runs in a thread, and others run meanwhile.
 """
 
 from __future__ import annotations
 
-import json
-import subprocess
-import sys
-from contextlib import asynccontextmanager
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+import importlib
+import time
+from functools import partial
+from typing import TYPE_CHECKING
 
 import anyio
-from anyio.streams.buffered import BufferedByteReceiveStream
+import anyio.from_thread
+import anyio.to_thread
 
-from jobtrail.errors import BadArgument, Unsupported, clean, shown
+from jobtrail.errors import BadArgument, clean, shown
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
-
-    from anyio.abc import Process
+    from collections.abc import Awaitable, Callable, Sequence
 
     from jobtrail.loglines import Where
 
     Find = Callable[[Sequence[str]], Awaitable[Sequence[Where | None]]]
+    Search = Callable[[str], Where | None]
 
-__all__ = ["finding"]
+__all__ = ["compile_search"]
 
 SECONDS = 5.0
 _LONGEST = 300
-_LARGEST_REPLY = 4 * 1024 * 1024
-_MATCHER = Path(__file__).with_name("logsearch_child.py")
+_PROGRAM_BYTES = 256 * 1024
+"""Memory for a compiled expression. The largest that fits takes about 0.3 s for the longest line."""
+
+_ADVICE = {
+    "invalid perl operator": "lookaround and conditions are not supported; leave them out",
+    "invalid escape sequence": "back-references, \\Z and \\u are not supported; leave them out (é is \\x{e9})",
+    "invalid repetition size": "no repeat may be over 1,000; write a smaller one, or * or +",
+    "bad repetition operator": "a repeat of a repeat, such as a++, is not supported; write one",
+    "pattern too large": "it takes too much memory; write fewer or smaller repeats",
+}
+"""What to do about an error of RE2, by how its text begins."""
 
 
-@asynccontextmanager
-async def finding(search: str | None, seconds: float = SECONDS) -> AsyncGenerator[Find]:
-    """Yield a function that tells where in each of some lines `search` is; everywhere, where there is none.
+def compile_search(search: str | None, seconds: float = SECONDS) -> Find:
+    """Return a function that tells where in each of some lines `search` is; everywhere, where there is none.
 
     Args:
         search: plain text, or a regular expression as `/…/`; both in any case.
-        seconds: what the expression may take for one batch of lines.
+        seconds: what the expression may take for one batch of lines; the function raises `BadArgument` then.
 
     Raises:
-        BadArgument: no regular expression, one that takes too long, or a search that is too long.
-        Unsupported: no process can be started here.
+        BadArgument: the search is too long, or is no regular expression that RE2 supports.
     """
     if search is not None and len(search) > _LONGEST:
         raise BadArgument(f"search has {len(search):,} characters; give at most {_LONGEST}")
     if search is not None and len(search) > 2 and search[0] == search[-1] == "/":  # noqa: PLR2004 # both slashes
-        async with _expression(search[1:-1], seconds) as find:
-            yield find
-        return
+        return partial(_find_in_thread, search, _compile(search), seconds)
     wanted = (search or "").lower()
 
-    async def contained(texts: Sequence[str]) -> Sequence[Where | None]:
+    async def find(texts: Sequence[str]) -> Sequence[Where | None]:
         places = [text.lower().find(wanted) for text in texts]
         return [None if place < 0 else (place, place + len(wanted)) for place in places]
 
-    yield contained
+    return find
 
 
-@asynccontextmanager
-async def _expression(pattern: str, seconds: float) -> AsyncGenerator[Find]:
+def _compile(search: str) -> Search:
+    """Compile the expression between the slashes.
+
+    Raises:
+        BadArgument: RE2 does not support it.
+    """
+    # Few calls need it, so a server starts without it. It has no types.
+    re2 = importlib.import_module("re2")
+    options = re2.Options()
+    options.case_sensitive, options.never_capture, options.log_errors = False, True, False
+    options.max_mem = _PROGRAM_BYTES
     try:
-        process = await anyio.open_process(
-            [sys.executable or "", "-I", "-S", str(_MATCHER)], stderr=subprocess.DEVNULL
-        )
-    except OSError as error:
-        raise Unsupported(
-            f"regular expressions cannot be searched for on this machine ({type(error).__name__}); give plain text"
+        expression = re2.compile(search[1:-1].encode(errors="backslashreplace"), options)
+    except re2.error as error:
+        reason = clean(error.args[0].decode(errors="replace"), 100)
+        advice = next((advice for begin, advice in _ADVICE.items() if reason.startswith(begin)), "correct it")
+        raise BadArgument(
+            f"search={shown(search)} cannot be searched for ({reason}): {advice}, or give plain text"
         ) from None
-    asked = _Matcher(process, pattern, seconds)
-    try:
-        said = await asked.reply(pattern)
-        if said is not None:
-            raise BadArgument(f"search={shown(f'/{pattern}/')} is no regular expression: {clean(str(said), 100)}")
-        yield asked.reply
-    finally:
-        with anyio.CancelScope(shield=True):
-            if process.returncode is None:
-                process.kill()
-            await process.aclose()
+
+    def find(text: str) -> Where | None:
+        match = expression.search(text)
+        return match and match.span()
+
+    return find
 
 
-class _Matcher:
-    """The process: a line of JSON in, a line of JSON out."""
+async def _find_in_thread(search: str, find: Search, seconds: float, texts: Sequence[str]) -> Sequence[Where | None]:
+    """Look through lines in a thread that ends when its time is up or the call is cancelled."""
+    deadline = time.monotonic() + seconds
 
-    def __init__(self, process: Process, pattern: str, seconds: float) -> None:
-        assert process.stdin is not None  # noqa: S101 # both are pipes unless told
-        assert process.stdout is not None  # noqa: S101
-        self._in = process.stdin
-        self._out = BufferedByteReceiveStream(process.stdout)
-        self._pattern = pattern
-        self._seconds = seconds
+    def find_all() -> list[Where | None]:
+        places: list[Where | None] = []
+        for text in texts:
+            anyio.from_thread.check_cancelled()
+            if time.monotonic() > deadline:
+                raise BadArgument(f"search={shown(search)} takes too long; give a simpler expression, or plain text")
+            places.append(find(text))
+        return places
 
-    async def reply(self, message: Any) -> Any:
-        """Return what the process answers.
-
-        Raises:
-            BadArgument: it does not within its time, or it died of what it was asked.
-        """
-        try:
-            with anyio.fail_after(self._seconds):
-                await self._in.send(json.dumps(message).encode() + b"\n")
-                return json.loads(await self._out.receive_until(b"\n", _LARGEST_REPLY))
-        except (TimeoutError, anyio.BrokenResourceError, anyio.IncompleteRead):
-            raise BadArgument(
-                f"search={shown(f'/{self._pattern}/')} takes too long or too much memory; give a simpler expression, "
-                "without a repeat inside a repeat, or plain text"
-            ) from None
+    return await anyio.to_thread.run_sync(find_all)

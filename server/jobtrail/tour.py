@@ -12,6 +12,7 @@ from mcp.types import TextContent
 
 from jobtrail.models import ExecutionDetail, ExecutionPage, JobPage, RunDetail, RunPage, TaskPage
 from jobtrail.tools.frame import call_text
+from jobtrail.vocabulary import FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,9 +22,7 @@ if TYPE_CHECKING:
 
     from jobtrail.settings import Settings
 
-__all__ = ["tour"]
-
-_BAD = "failed,timeout"
+_FAILURES = ",".join(sorted(FAILURES))
 _LATELY = "7d"
 _MOST_JOBS_TO_LOOK_AT = 20
 
@@ -101,7 +100,7 @@ async def _batch_jobs(guide: _Guide, names: list[str]) -> None:
         ExecutionPage,
         "list_executions",
         job=name,
-        status=_BAD,
+        status=_FAILURES,
         since=_LATELY,
         limit=5,
     )
@@ -122,7 +121,7 @@ async def _worth_a_look(guide: _Guide, names: list[str]) -> str:
     """Return the job whose recent failures have the most failed tasks."""
     best, chosen = -1, names[0]
     for name in names[:_MOST_JOBS_TO_LOOK_AT]:
-        page = await guide.peek(ExecutionPage, "list_executions", job=name, status=_BAD, since=_LATELY, limit=5)
+        page = await guide.peek(ExecutionPage, "list_executions", job=name, status=_FAILURES, since=_LATELY, limit=5)
         failed = [(one.stats and one.stats.failed) or 0 for one in page.items] if page else []
         if failed and max(failed) > best:
             best, chosen = max(failed), name
@@ -134,7 +133,7 @@ async def _scheduled_tasks(guide: _Guide, names: list[str]) -> None:
     if not names:
         return
     page = await guide.ask(
-        "Which scheduled runs failed lately?", RunPage, "list_runs", status=_BAD, since=_LATELY, limit=5
+        "Which scheduled runs failed lately?", RunPage, "list_runs", status=_FAILURES, since=_LATELY, limit=5
     )
     name = (page.items[0].task if page and page.items else None) or names[0]
     await guide.ask("How did one scheduled task run?", RunPage, "list_runs", task=name, limit=5)

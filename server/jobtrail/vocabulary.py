@@ -9,9 +9,9 @@ STATUSES: tuple[Status, ...] = get_args(Status)
 
 FAILURES: frozenset[Status] = frozenset({"failed", "timeout"})
 """It ended badly by itself; a cancelled one was stopped by somebody."""
-JUDGED: frozenset[Status] = FAILURES | {"succeeded"}
+JUDGED: frozenset[Status] = frozenset({"succeeded", "failed", "timeout"})
 """It ended by itself, so that it counts in a success rate."""
-ENDED: frozenset[Status] = JUDGED | {"cancelled", "skipped"}
+ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "timeout", "cancelled", "skipped"})
 """Nothing follows."""
 UNFINISHED: frozenset[Status] = frozenset({"queued", "running"})
 """Something is still to come."""

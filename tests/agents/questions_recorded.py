@@ -34,7 +34,7 @@ class WhichLine(_OfRecords):
         cause = answer.rows[0]["example"]
         execution = (answer.field("execution") or "").split(" ")[0]
         log = (await agent.ask("read_log", job="nightly", execution=execution, search="/line [0-9]+/")).log
-        return _why(cause), _line(log[-1].text)
+        return _why(cause), _line(log[-1])
 
     async def compute(self, program: Program) -> object:
         answer = await program.ask("get_execution", job="nightly")

@@ -63,7 +63,7 @@ class LastWords(_OfADaemon):
     async def read(self, agent: Agent) -> object:
         (run,) = (await agent.ask("list_runs", task="healthcheck-api", status="failed", limit=1)).rows
         answer = await agent.ask("get_run", run=run["id"])
-        return int(run["exit"]), answer.log[-1].text
+        return int(run["exit"]), answer.log[-1]
 
     async def compute(self, program: Program) -> object:
         (run,) = (await program.ask("list_runs", task="healthcheck-api", status="failed", limit=1))["items"]

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Answer", "Call", "LogLine", "seconds"]
+__all__ = ["Answer", "Call", "seconds"]
 
 _PAGES = re.compile(r"(jobs|runs|failures|executions of|runs of|tasks of|waited) ?")
 _SAID = re.compile(r"(note|error|more|next|older|newer|verdict|labels): |nothing failed|no failure among|slowest of ")
 _CONSTANT = re.compile(r"(next run|tasks done|\S+) (.*)")
-_LOG = re.compile(r"(?:(?P<n>\d+)(?: [\dT:Z-]+Z)?(?: (?P<mark>[a-z]+))?(?: ×(?P<times>\d+))?)?\| ?(?P<text>.*)")
+_LOG = re.compile(r"(?:\d+(?: [\dT:Z-]+Z)?(?: [a-z]+)?(?: ×\d+)?)?\| ?(.*)")
 _COUNT = re.compile(r"([\d,]+) (succeeded|failed|running|cancelled)\b")
 _UNIT = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
@@ -43,16 +43,6 @@ class Call:
             return cls(found.func.id, {one.arg or "": ast.literal_eval(one.value) for one in found.keywords})
         except (SyntaxError, ValueError):
             return None
-
-
-@dataclass(frozen=True)
-class LogLine:
-    """A line of a log; `n` where the answer numbers it."""
-
-    text: str
-    n: int | None = None
-    mark: str | None = None
-    times: int = 1
 
 
 @dataclass(frozen=True)
@@ -142,14 +132,10 @@ class Answer:
         return {**found, "tasks": _number(total[1])} if total else found
 
     @property
-    def log(self) -> list[LogLine]:
-        """The log lines."""
+    def log(self) -> list[str]:
+        """The texts of the log lines."""
         found = (_LOG.fullmatch(line) for line in self.lines[1:] if "\t" not in line.partition("|")[0])
-        return [
-            LogLine(one["text"], int(one["n"]) if one["n"] else None, one["mark"], int(one["times"] or 1))
-            for one in found
-            if one
-        ]
+        return [one[1] for one in found if one]
 
     @property
     def more(self) -> Call | None:

@@ -13,6 +13,7 @@ import pytest
 
 from jobtrail import board
 from jobtrail.board import BOARD_URI, board_html, board_page
+from jobtrail.vocabulary import STATUSES
 from tests.sample import sample_client
 
 FOLDER = Path(board.__file__).parent
@@ -34,6 +35,11 @@ def test_every_part_is_in_the_document_just_once() -> None:
     for name, text in PARTS.items():
         assert document.count(text) == 1, name
     assert "{{" not in document
+
+
+def test_the_board_knows_every_status() -> None:
+    (words,) = re.findall(r"^const STATUSES = \[(.*)\];", PARTS["words.js"], re.MULTILINE)
+    assert {word.strip('" ') for word in words.split(",")} == {*STATUSES}
 
 
 def test_only_the_board_s_own_script_and_style_may_run_and_a_host_s_board_connects_to_nothing() -> None:

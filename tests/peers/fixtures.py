@@ -28,7 +28,7 @@ def runwisp_binary() -> Path:
 
 @pytest.fixture(scope="session")
 def npm() -> Npm:
-    """The MCP software of npm: Inspector, conformance suite, TypeScript clients, bundler."""
+    """The MCP software of npm: conformance suite, TypeScript clients, bundler."""
     try:
         return find_npm()
     except NpmMissing as missing:

@@ -1,6 +1,6 @@
 """Other people's MCP software from npm, in pinned versions, installed once into `tests/.cache`.
 
-It brings its own Node: the Inspector and the conformance suite need version 22 or newer.
+It brings its own Node: the conformance suite needs version 22 or newer.
 """
 
 from __future__ import annotations
@@ -12,10 +12,7 @@ import shutil
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from collections.abc import Sequence
+from typing import Any
 
 __all__ = ["PINS", "Npm", "NpmMissing", "find_npm"]
 
@@ -27,7 +24,6 @@ PINS = {
     "@modelcontextprotocol/client": "2.4.0",
     # The newest that is not an alpha knows nothing of the protocol of 2026-07-28.
     "@modelcontextprotocol/conformance": "0.2.0-alpha.12",
-    "@modelcontextprotocol/inspector": "2.12.0",
     "@modelcontextprotocol/sdk": "1.32.2",
     "dockerfile-utils": "0.16.3",
 }
@@ -79,18 +75,17 @@ class Npm:
             timeout=seconds,
         )
 
-    def evaluate(self, script: str, *arguments: Any, seconds: float = 60, within: Sequence[str] = ()) -> Any:
+    def evaluate(self, script: str, *arguments: Any, seconds: float = 60) -> Any:
         """Run a module of ours with these packages; return the last line that it prints, read as JSON.
 
         Args:
             script: JavaScript; `given` holds the arguments.
             arguments: what it gets, as JSON.
             seconds: how long it may take.
-            within: a command line that runs what follows it.
         """
         given = f"const given = {json.dumps(arguments)};\n"
         done = subprocess.run(
-            [*within, str(self.node), "--input-type=module", "-"],
+            [str(self.node), "--input-type=module", "-"],
             capture_output=True,
             check=False,
             cwd=self.folder,

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     Call = Callable[[str, dict[str, Any]], Awaitable[dict[str, Any]]]
 
-__all__ = ["page_app"]
-
 _LARGEST_BODY = 65_536
 _HEADERS = {
     "Cache-Control": "no-store",

@@ -16,8 +16,6 @@ from urllib.request import url2pathname
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Command", "own_command"]
-
 _SCRIPTS = ("jobtrail", "jobtrail.exe")
 
 
@@ -44,7 +42,10 @@ def own_command(
     """
     environ = os.environ if environ is None else environ
     python = Path(executable or sys.executable)
-    if _is_passing(python) and (uvx := _uvx(environ)):
+    # Where uv keeps what `uvx` runs; the uvx to name is the one beside the uv that says it started us.
+    passing = any(part.startswith(("archive-v", "environments-v")) for part in python.parts)
+    places = str(Path(environ["UV"]).parent) if environ.get("UV") else environ.get("PATH")
+    if passing and (uvx := shutil.which("uvx", path=places)):
         return Command(uvx, (*_origin(), "jobtrail", "serve"))
     # As it was called, symbolic links and all: pipx and package managers move what is behind theirs.
     called = Path(argv0 if argv0 is not None else sys.argv[0])
@@ -52,17 +53,6 @@ def own_command(
         if script.name in _SCRIPTS and script.is_absolute() and script.is_file() and os.access(script, os.X_OK):
             return Command(str(script), ("serve",))
     return Command(str(python), ("-m", "jobtrail", "serve"))
-
-
-def _is_passing(python: Path) -> bool:
-    """Return whether a Python lies in the cache of uv, as that of `uvx` does."""
-    return any(part.startswith(("archive-v", "environments-v")) for part in python.parts)
-
-
-def _uvx(environ: Mapping[str, str]) -> str | None:
-    """Return where uvx is: beside the uv that says it started us, else on the PATH."""
-    beside = Path(environ["UV"]).parent if environ.get("UV") else None
-    return shutil.which("uvx", path=str(beside)) if beside else shutil.which("uvx", path=environ.get("PATH"))
 
 
 def _origin() -> tuple[str, ...]:

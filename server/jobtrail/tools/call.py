@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Literal, Protocol, TypeVar
 
 from mcp.server.mcpserver import Context
 
 from jobtrail.errors import CursorError, ExpiredCursor, StrayCursor, UnknownName, clean, shown
 from jobtrail.models import Coverage, Total, Window
-from jobtrail.paging import Budget, Chain, Spot, Trail, Walk, Walked, walk
+from jobtrail.paging import Budget, Spot, Trail, Walk, Walked, walk
 from jobtrail.render import row_text
 from jobtrail.sources.base import NEWEST_FIRST, Ask, Sort, read_sort, read_statuses
 from jobtrail.tokens import estimate
@@ -135,7 +135,7 @@ class ListCall(Frame):
         async def tell(walked: Walked[ItemT]) -> None:
             parts = [f"{self.scanned + walked.scanned:,} scanned", f"{self.matched + walked.matched:,} matched"]
             reached = walked.last and walked.last.created_at
-            if reached and ask.sort.key == "created_at" and not isinstance(listing, Chain):
+            if reached and ask.sort.key == "created_at" and listing.traits.order:
                 way = "back to" if ask.sort.descending else "up to"
                 parts.append(f"{way} {reached:%Y-%m-%dT%H:%M:%SZ}")
             await self.ctx.report_progress(walked.scanned, message=", ".join(parts))
@@ -156,7 +156,7 @@ class ListCall(Frame):
         """Return the fields that every page shares."""
         scanned, matched = self.scanned + walked.scanned, self.matched + walked.matched
         complete = walked.spot is None
-        chained = isinstance(listing, Chain) and ask.sort.key == "created_at"
+        chained = listing.traits.order is None and ask.sort.key == "created_at"
         back_to = self.window.since if complete and self.window else None
         if ask.sort == NEWEST_FIRST and not chained and not complete and walked.last is not None:
             back_to = walked.last.created_at
@@ -206,7 +206,7 @@ def begin(
     tool: str,
     cursor: str | None,
     source: str | None,
-    needs: str | None = None,
+    needs: Literal["executions", "runs"] | None = None,
     **given: str | int | bool | None,
 ) -> ListCall:
     """Start a list call from its arguments, or from its cursor alone.

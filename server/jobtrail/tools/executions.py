@@ -52,11 +52,12 @@ async def list_executions(
         job=job, status=status, since=since, until=until, query=query, sort=sort, limit=limit,
     )  # fmt: skip
     name = call.required("job", "list_jobs()")
-    ask = call.ask(call.source.execution_words, call.source.execution_sorts)
-    listing = call.source.executions(name, ask)
+    batch = call.source.need_batch()
+    ask = call.ask(batch.execution_words, batch.execution_sorts)
+    listing = batch.executions(name, ask)
     walked = await call.walk(listing, ask, lambda one: [one.id])
     if not call.scanned + walked.scanned:
-        await call.source.check_job(name)
+        await batch.check_job(name)
     walked.items = [one.model_copy(update={"job": None}) for one in walked.items]
     return ExecutionPage(job=name, **call.page(walked, ask, listing))
 
@@ -82,14 +83,15 @@ async def list_tasks(
         job=job, execution=execution, status=status, query=query, sort=sort, limit=limit,
     )  # fmt: skip
     name = call.required("job", "list_jobs()")
+    batch = call.source.need_batch()
     identity = (call.text("execution") or "").strip() or await newest(call.source, name)
     call.args["execution"] = identity
-    ask = call.ask(call.source.task_words, call.source.task_sorts)
-    listing = call.source.tasks(name, identity, ask)
+    ask = call.ask(batch.task_words, batch.task_sorts)
+    listing = batch.tasks(name, identity, ask)
     walked = await call.walk(listing, ask, lambda one: [one.name])
     if not call.scanned + walked.scanned:
         # An upstream may list nothing for an execution that does not exist.
-        await call.source.execution(name, identity)
+        await batch.execution(name, identity)
     return TaskPage(job=name, execution=identity, **call.page(walked, ask, listing))
 
 
@@ -107,7 +109,7 @@ async def get_execution(
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="executions")
     name = required("get_execution", "job", job, "list_jobs()")
     identity = execution if execution and execution.strip() else await newest(chosen, name)
-    full = await chosen.execution(name, identity)
+    full = await chosen.need_batch().execution(name, identity)
     read = await read_tasks(chosen, full, name, identity)
     one = full.execution
     return ExecutionDetail(
@@ -132,11 +134,12 @@ async def newest(source: Source, job: str) -> str:
     Raises:
         UnknownName: the job does not exist, or has not run.
     """
+    batch = source.need_batch()
     walked = await walk(
-        source.executions(job, Ask(sort=NEWEST_FIRST)), Walk[Execution](limit=1, who=f"source {source.name!r}")
+        batch.executions(job, Ask(sort=NEWEST_FIRST)), Walk[Execution](limit=1, who=f"source {source.name!r}")
     )
     if not walked.items:
-        await source.check_job(job)
+        await batch.check_job(job)
         raise UnknownName(f"job {shown(job)} has no execution yet; get_job(job={shown(job)}) shows its schedule")
     return walked.items[0].id
 
@@ -167,7 +170,7 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
         return _Read((), complete=True, notes=[])
     fine = stats.total is not None and stats.failed == 0 and one.status not in BAD
     how = replace(_EVERY_TASK, who=f"source {source.name!r}", budget=_A_PAGE if fine else Budget())
-    walked = await walk(source.tasks(job, execution, Ask(sort=NEWEST_FIRST)), how)
+    walked = await walk(source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST)), how)
     notes = list(walked.notes)
     if fine:
         # The counts say that there is no failed task; what was not read hides none.

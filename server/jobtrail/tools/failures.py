@@ -11,7 +11,7 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD, signature
 from jobtrail.errors import CursorError, StrayCursor, clean
-from jobtrail.models import Coverage, Execution, FailureCause, Failures, Run, Window
+from jobtrail.models import Coverage, Execution, FailureCause, Failures, Job, Run, Window
 from jobtrail.paging import AT_ONCE, Budget, Spot, Walk, together, walk
 from jobtrail.sources.across import Attempt, Field, survey
 from jobtrail.sources.base import NEWEST_FIRST, Ask
@@ -234,7 +234,7 @@ def _own_reason(one: Attempt) -> str:
 
 def _explained(source: Source, one: Attempt) -> Callable[[], Awaitable[str]]:
     async def explain() -> str:
-        full = await source.execution(one.job, one.id)
+        full = await source.need_batch().execution(one.job, one.id)
         failed = (await read_tasks(source, full, one.job, one.id)).failed
         if not failed:
             return full.execution.raw_status or full.execution.status
@@ -263,9 +263,9 @@ async def _recovered(call: _Call, failures: Sequence[Attempt]) -> dict[tuple[str
 
 def _latest(source: Source, job: str, runs: bool) -> Callable[[], Awaitable[bool | None]]:  # noqa: FBT001 # private
     async def look() -> bool | None:
-        ask = Ask(sort=NEWEST_FIRST)
-        listing = await source.runs(job, ask) if runs else source.executions(job, ask)
-        recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {source.name!r}"))  # pyright: ignore[reportArgumentType] # a listing of either
+        subject = Job(name=job, kind="task" if runs else "job")
+        listing = await source.attempts(subject, Ask(sort=NEWEST_FIRST))
+        recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {source.name!r}"))
         ended = (one.status for one in recent.items if one.status == "succeeded" or one.status in BAD)
         last = next(ended, None)
         return None if last is None else last == "succeeded"

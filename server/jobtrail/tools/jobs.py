@@ -10,7 +10,7 @@ from jobtrail.diagnosis import record
 from jobtrail.errors import BadArgument, closest, shown
 from jobtrail.models import Execution, Job, JobDetail, JobPage, Run
 from jobtrail.paging import Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, SHORTEST_QUERY, Ask, StatusFilter, read_sort
+from jobtrail.sources.base import NEWEST_FIRST, Ask, StatusFilter, read_sort
 from jobtrail.tools import params
 from jobtrail.tools.call import begin
 from jobtrail.tools.frame import State, required, source_notes
@@ -59,7 +59,9 @@ async def list_jobs(
         statuses=_deployments(call),
     )
     listing = call.source.jobs(ask)
-    walked = await call.walk(listing, ask, _searched if len(ask.query or "") < SHORTEST_QUERY else _not_searched)
+    walked = await call.walk(
+        listing, ask, _searched if len(ask.query or "") < call.source.shortest_query else _not_searched
+    )
     # Labels are searched, and shown by get_job: a page of them would cost more than all the rest.
     walked.items = [job.model_copy(update={"labels": None}) for job in walked.items]
     if not call.continued:
@@ -108,9 +110,6 @@ async def get_job(ctx: Context[State], job: params.Job = None, source: params.So
 
 
 async def _recent(source: Source, job: Job) -> tuple[Record, list[str]]:
-    ask, who = Ask(sort=NEWEST_FIRST), f"source {source.name!r}"
-    if job.kind == "job":
-        executions = await walk(source.executions(job.name, ask), Walk[Execution](limit=_RECENT, who=who))
-        return record(executions.items), executions.notes
-    runs = await walk(await source.runs(job.name, ask), Walk[Run](limit=_RECENT, who=who))
-    return record(runs.items), runs.notes
+    listing = await source.attempts(job, Ask(sort=NEWEST_FIRST))
+    walked = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {source.name!r}"))
+    return record(walked.items), walked.notes

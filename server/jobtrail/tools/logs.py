@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mcp.server.mcpserver import Context
 
 from jobtrail.cursor import Cursor, seal
 from jobtrail.errors import BadArgument, StrayCursor, UnknownName, shown
 from jobtrail.loglines import Row
-from jobtrail.logsearch import finding
+from jobtrail.logsearch import compile_search
 from jobtrail.logwalk import Bounds, gather
 from jobtrail.models import LogLine, LogPage, Task
 from jobtrail.paging import Spot, Walk, walk
@@ -55,15 +55,14 @@ async def read_log(
 
     Examples: {"job": "etl", "execution": "e-1", "search": "/refused|denied/"}
     """
-    needs = "runs" if run else "executions" if job or execution else None
+    needs: Literal["runs", "executions"] | None = "runs" if run else "executions" if job or execution else None
     call = begin(
         ctx, "read_log", cursor, source, needs,
         run=run, job=job, execution=execution, task=task, search=search, around=around, lines=lines,
     )  # fmt: skip
     log = await _open(call)
     rows = _rows(call)
-    async with finding(call.text("search")) as find:
-        shown_rows = await _Reading(call, log, find, rows).read()
+    shown_rows = await _Reading(call, log, compile_search(call.text("search")), rows).read()
     if call.text("task") and not shown_rows.found.total:
         await _check_task(call.source, call)
     return _page(call, log, shown_rows)
@@ -80,16 +79,17 @@ async def _open(call: ListCall) -> Log:
         call.args["execution"] = await newest(call.source, call.text("job") or "")
     run, job, execution, task = (call.text(name) for name in _OF)
     if run and not (job or execution or task):
-        return await call.source.run_log(run)
+        return await call.source.need_runs("read_log(job=…, execution=…)").log(run)
     if job and execution and not run:
-        return await call.source.task_log(job, execution, task, call.now, _kept(call))
+        batch = call.source.need_batch("read_log(run=…)")
+        return await batch.log(job, execution, task, call.now, _continuation(call))
     if run:
         raise BadArgument("read_log takes run, or job and execution, not both; leave one out")
     raise BadArgument("read_log needs run or job; call list_runs() or list_jobs() for them")
 
 
-def _kept(call: ListCall) -> tuple[int, ...]:
-    return tuple(one for one in call.at.detail[2:] if isinstance(one, int))
+def _continuation(call: ListCall) -> str:
+    return next((one for one in call.at.detail[2:] if isinstance(one, str)), "")
 
 
 def _rows(call: ListCall) -> int:
@@ -182,7 +182,7 @@ async def _silent(_scanned: int, _matched: int) -> None:
 async def _check_task(source: Source, call: ListCall) -> None:
     """Raise `UnknownName` where an execution has no such task: its log, too, would read as empty."""
     job, execution, name = (call.text(one) or "" for one in _OF[1:])
-    listing = source.tasks(job, execution, Ask(sort=NEWEST_FIRST, query=name))
+    listing = source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST, query=name))
     walked = await walk(
         listing, Walk[Task](limit=1, keep=lambda one: one.name == name, who=f"source {source.name!r}")
     )
@@ -254,5 +254,5 @@ def _next_calls(call: ListCall, shown_rows: _Shown) -> tuple[str, ...]:
 
 def _cursor(call: ListCall, log: Log, way: int, line: int) -> str:
     args = {name: value for name, value in call.args.items() if name != "around"}
-    spot = Spot("", (way, line, *log.kept))
+    spot = Spot("", (way, line, *filter(None, (log.continuation,))))
     return seal(Cursor("read_log", call.source.name, call.source.fingerprint, 0, args, 0, 0, spot))

@@ -42,12 +42,13 @@ async def list_runs(
         ctx, "list_runs", cursor, source, "runs",
         task=task, status=status, since=since, until=until, search=search, sort=sort, limit=limit,
     )  # fmt: skip
-    ask = call.ask(call.source.run_words, call.source.run_sorts)
+    runs = call.source.need_runs()
+    ask = call.ask(runs.words, runs.sorts)
     name = call.text("task")
-    listing = await call.source.runs(name, ask)
+    listing = await runs.list(name, ask)
     walked = await call.walk(listing, ask, lambda one: [one.task or "", one.id], scanned=_SCANNED_AT_ONCE)
     if name and not call.scanned + walked.scanned:
-        await call.source.check_job(name)
+        await runs.check_task(name)
     if name:
         walked.items = [one.model_copy(update={"task": None}) for one in walked.items]
     return RunPage(task=name, **call.page(walked, ask, listing))
@@ -59,7 +60,9 @@ async def get_run(ctx: Context[State], run: params.Run = None, source: params.So
     Examples: {"run": "01K9Z3V5Q8R2M4N6P7S9T0W1X2"}
     """
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="runs")
-    one = await chosen.run(required("get_run", "run", run, "list_runs()"))
+    one = await chosen.need_runs("get_execution(job=…, execution=…)").get(
+        required("get_run", "run", run, "list_runs()")
+    )
     log, notes = await _log(chosen, one.id)
     return RunDetail(
         source=chosen.name,
@@ -76,7 +79,7 @@ async def get_run(ctx: Context[State], run: params.Run = None, source: params.So
 async def _log(source: Source, run: str) -> tuple[LogTail | None, list[str]]:
     """Return the log's tail; a log that cannot be read does not hide the run."""
     try:
-        log = await source.log_tail(run, _TAIL)
+        log = await source.need_runs().log_tail(run, _TAIL)
     except UpstreamError as error:
         return None, [f"the log could not be read: {error}"]
     return log, [] if log else ["this source has no log for this run"]

@@ -13,10 +13,11 @@ from jobtrail.errors import BadArgument, shown
 from jobtrail.models import Coverage, Execution, History, Run, Window
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.times import parse_duration
 from jobtrail.tools import params
 from jobtrail.tools.frame import State, call_text, required
 from jobtrail.trend import bucketed, edges, fitting, period, sparkline, streak, trend
-from jobtrail.window import length, resolve
+from jobtrail.window import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -105,7 +106,7 @@ def _width(text: str | None, span: timedelta) -> timedelta:
     """
     if not text:
         return fitting(span)
-    width = length(text)
+    width = parse_duration(text)
     if not width:
         raise BadArgument(f"bucket={shown(text)} is not a length of time; give one such as 15m, 1h, 1d or 1w")
     if span > width * _MOST_BUCKETS:
@@ -137,8 +138,7 @@ class _Past:
 
 async def _walked(source: Source, job: Job, window: Window) -> _Past:
     """Read what a job ran in a window, as far as the budget reaches."""
-    ask = Ask(sort=NEWEST_FIRST, window=window)
-    listing = source.executions(job.name, ask) if job.kind == "job" else await source.runs(job.name, ask)
+    listing = await source.attempts(job, Ask(sort=NEWEST_FIRST, window=window))
 
     def keep(one: Execution | Run) -> bool:
         created = one.created_at
@@ -146,7 +146,7 @@ async def _walked(source: Source, job: Job, window: Window) -> _Past:
 
     found = await walk(
         listing, Walk[Execution | Run](limit=EVERYTHING, keep=keep, budget=_BUDGET, who=f"source {source.name!r}")
-    )  # pyright: ignore[reportArgumentType] # a listing of either
+    )
     complete = found.spot is None
     reached = window.since if complete or found.last is None else found.last.created_at
     return _Past(found.items, found.scanned, complete, reached or window.now, found.notes)

@@ -48,7 +48,7 @@ async def wait_for(
     seconds = max(0.0, min(asked, _LONGEST))
     waiting = Waiting(watched, seconds, ctx.report_progress)
     began = anyio.current_time()
-    await waiting.until_ended(chosen.follow if run else None)
+    await waiting.until_ended(chosen.need_runs("get_execution(job=…, execution=…)").follow if run else None)
     waited = anyio.current_time() - began
     clamped = f"timeout {shown(asked, 20)} was taken as {seconds:g}; it can be 0 to {_LONGEST:g} s"
     return Waited(
@@ -86,8 +86,8 @@ def _watched(source: Source, run: str | None, job: str | None, execution: str | 
     def of(identity: str) -> Watched:
         async def look() -> Execution | Run:
             if run:
-                return await source.run(identity)
-            return (await source.execution(job or "", identity)).execution
+                return await source.need_runs().get(identity)
+            return (await source.need_batch().execution(job or "", identity)).execution
 
         return Watched(identity, look)
 

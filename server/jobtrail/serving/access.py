@@ -1,21 +1,16 @@
-"""Transports: stdio, HTTP+SSE and Streamable HTTP, and who may reach the latter two.
+"""Who may reach an HTTP server: Host, Origin and a bearer token are checked before anything is passed on.
 
-Host and Origin are always checked (DNS rebinding); off loopback a bearer token is required too.
+Host and Origin are always checked (DNS rebinding); off loopback a token is required too.
 """
 
 from __future__ import annotations
 
 import hmac
 import ipaddress
-import os
 import re
-import signal
-import socket
-from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING
 
-import anyio
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
 from starlette.requests import Request
 from starlette.responses import PlainTextResponse
@@ -23,18 +18,10 @@ from starlette.responses import PlainTextResponse
 from jobtrail.errors import SettingsError
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Generator
-
-    import uvicorn
-    from anyio.abc import TaskStatus
-    from mcp.server.mcpserver import MCPServer
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from jobtrail.settings import Settings
 
-__all__ = ["Gate", "HttpBind", "http_app", "run_app", "serve_stdio"]
-
-_GRACE_SECONDS = 2
 _AUTHORITY = re.compile(r"([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]{1,5})?")
 _LOOPBACK_NAMES = ("127.0.0.1", "localhost", "[::1]")
 
@@ -61,7 +48,7 @@ class HttpBind:
                 f"--host {host} is reachable from other machines, and whoever reaches this server can read your "
                 "jobs: set JOBTRAIL_AUTH_TOKEN, or listen on 127.0.0.1"
             )
-        return cls(host, port, (*_LOOPBACK_NAMES, _bracketed(host), *settings.allowed_hosts), token)
+        return cls(host, port, (*_LOOPBACK_NAMES, bracket_ipv6(host), *settings.allowed_hosts), token)
 
     @classmethod
     def loopback_only(cls, host: str, port: int, settings: Settings) -> HttpBind:
@@ -97,7 +84,8 @@ def _with_ports(host: str) -> tuple[str, ...]:
     return (host,) if ":" in host.rpartition("]")[2] else (host, f"{host}:*")
 
 
-def _bracketed(host: str) -> str:
+def bracket_ipv6(host: str) -> str:
+    """Return a host as it is written in an address."""
     return f"[{host.strip('[]')}]" if ":" in host else host
 
 
@@ -174,108 +162,3 @@ class _Whole:
         if self._started and self._more:
             self._more = False
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})
-
-
-def http_app(server: MCPServer[Any], transport: Literal["sse", "http"], bind: HttpBind) -> ASGIApp:
-    """Return the ASGI app of an HTTP transport: `/sse` with `/messages/`, or `/mcp`; and `/healthz`."""
-    if transport == "sse":
-        return Gate(server.sse_app(transport_security=bind.security(), host=bind.host), bind)
-    # Stateless: any replica can answer any request, and old clients need no sticky routing.
-    app = server.streamable_http_app(stateless_http=True, transport_security=bind.security(), host=bind.host)
-    return Gate(app, bind)
-
-
-def run_app(app: ASGIApp, bind: HttpBind, ready: Callable[[str], None]) -> int:
-    """Serve an app until SIGINT or SIGTERM; return the exit code.
-
-    Args:
-        app: the ASGI app.
-        bind: where to listen; port 0 takes any free one.
-        ready: told the base URL once the socket listens.
-
-    Raises:
-        SettingsError: the address cannot be listened on.
-    """
-    import uvicorn  # noqa: PLC0415 # stdio does not need it
-
-    listener = _listen(bind)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS)
-    url = f"http://{_bracketed(bind.host)}:{listener.getsockname()[1]}"
-
-    class Server(uvicorn.Server):
-        @contextmanager
-        def capture_signals(self) -> Generator[None]:
-            """Leave signals to `serve`: uvicorn would raise them again after a clean end."""
-            yield
-
-    server = Server(config)
-
-    async def serve() -> None:
-        async with anyio.create_task_group() as group:
-            await group.start(_on_signal, server)
-            ready(url)
-            await server.serve(sockets=[listener])
-            group.cancel_scope.cancel()
-
-    anyio.run(serve)
-    return 0
-
-
-async def _on_signal(server: uvicorn.Server, *, task_status: TaskStatus[None]) -> None:
-    async for number in _signals(task_status.started):
-        # The second one does not wait for requests under way.
-        server.force_exit = server.should_exit
-        # sse-starlette hooks into this method: open event streams end by themselves.
-        server.handle_exit(number, None)
-
-
-def _listen(bind: HttpBind) -> socket.socket:
-    family = socket.AF_INET6 if ":" in bind.host else socket.AF_INET
-    # Named, since asyncio turns off Nagle's delay (40 ms an answer) only where the protocol is.
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((bind.host.strip("[]"), bind.port))
-    except OSError as error:
-        listener.close()
-        raise SettingsError(
-            f"cannot listen on {bind.host}:{bind.port} ({error.strerror}); give another --host or --port, "
-            "--port 0 for any free one"
-        ) from None
-    listener.listen(128)
-    return listener
-
-
-def serve_stdio(server: MCPServer[Any]) -> int:
-    """Serve over stdin and stdout until the input closes, SIGINT or SIGTERM; return the exit code."""
-    anyio.run(_stdio, server)
-    return 0
-
-
-async def _stdio(server: MCPServer[Any]) -> None:
-    async with anyio.create_task_group() as group:
-        group.start_soon(_end_on_signal)
-        await server.run_stdio_async()
-        group.cancel_scope.cancel()
-
-
-async def _end_on_signal() -> None:
-    async for _ in _signals():
-        # The thread that reads stdin cannot be interrupted, so a clean return would wait for a line.
-        os._exit(0)
-
-
-async def _signals(listening: Callable[[], None] = lambda: None) -> AsyncGenerator[int]:
-    """Yield each SIGINT and SIGTERM; none on Windows, whose event loop cannot be told of signals.
-
-    Args:
-        listening: called as soon as a signal would be heard.
-    """
-    try:
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
-            listening()
-            async for number in signals:
-                yield number
-    except NotImplementedError:
-        # There Ctrl-C raises KeyboardInterrupt, and ending the process needs no leave of ours.
-        listening()

@@ -1,0 +1,1 @@
+"""Everything that speaks MCP: the server, its transports, prompts, completion and resources."""
