@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobtrail.plane.database import Database, Row, StoreError
-from jobtrail.store.rows import write
+from jobtrail.store.rows import write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -55,7 +55,7 @@ class Store(Database):
     def record(self, records: Iterable[Record], workspace: str | None = None) -> None:
         """Write rows in one transaction: each is inserted, or takes the place of the one that is there."""
         with self.transaction() as db:
-            write(db, workspace or self.workspace, records)
+            write_rows(db, workspace or self.workspace, records)
 
     def jobs(self, workspace: str, query: Query, statuses: Sequence[str] = ()) -> list[Row]:
         """Return a page of jobs."""
