@@ -14,7 +14,7 @@ import pytest
 
 from jobtrail.plane import Store, StoreError
 from jobtrail.plane.checkup import check_up
-from jobtrail.plane.database import migrations
+from jobtrail.plane.database import list_migrations
 from tests.plane.stocks import execution, job
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def contents(path: Path) -> list[str]:
 
 
 def test_migrations_are_numbered_from_one() -> None:
-    numbers = [int(script.name.partition("_")[0]) for script in migrations()]
+    numbers = [int(script.name.partition("_")[0]) for script in list_migrations()]
     assert numbers == [*range(1, len(numbers) + 1)]
 
 
@@ -43,7 +43,7 @@ class Later(Store):
 
     def _scripts(self) -> tuple[Traversable, ...]:
         assert self.path is not None
-        return (*migrations(), self.path.with_name("more.sql"))
+        return (*list_migrations(), self.path.with_name("more.sql"))
 
 
 @pytest.fixture
@@ -58,7 +58,7 @@ def test_an_older_store_is_migrated_with_what_it_holds(older: Path) -> None:
     older.with_name("more.sql").write_text("CREATE TABLE more (x);", encoding="utf-8")
     for _ in range(2):
         with closing(Later(older)) as store:
-            assert store.rows("PRAGMA user_version")[0][0] == len(migrations()) + 1
+            assert store.rows("PRAGMA user_version")[0][0] == len(list_migrations()) + 1
             assert store.rows("SELECT * FROM more") == []
             assert store.execution("default", "etl", "e1") is not None
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jobtrail.plane.answers import Refusal
 from jobtrail.plane.blaxel_asked import read_instant, read_whole, read_words
 from jobtrail.plane.output import OutputQuery, select_output
-from jobtrail.plane.store import moment
+from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
     from starlette.requests import Request
@@ -74,7 +74,7 @@ def wire_logs(store: Store, query: OutputQuery) -> dict[str, Any]:
 
 def _line(row: Row) -> dict[str, Any]:
     return {
-        "timestamp": moment(row["at"]),
+        "timestamp": format_optional_nanoseconds(row["at"]),
         "message": row["text"],
         "severity": _NUMBERS[row["stream"]],
         "trace_id": "",

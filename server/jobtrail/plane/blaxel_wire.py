@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.plane.store import moment
+from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
     from jobtrail.plane.store import Row
@@ -29,8 +29,8 @@ def wire_job(row: Row) -> dict[str, Any]:
         **body["metadata"],
         "name": row["name"],
         "workspace": row["workspace"],
-        "createdAt": moment(row["created_at"]),
-        "updatedAt": moment(row["updated_at"]),
+        "createdAt": format_optional_nanoseconds(row["created_at"]),
+        "updatedAt": format_optional_nanoseconds(row["updated_at"]),
     }
     return {"metadata": metadata, "spec": spec, "status": row["status"], "events": []}
 
@@ -44,10 +44,10 @@ def wire_execution(row: Row) -> dict[str, Any]:
         "id": row["id"],
         "job": row["job"],
         "workspace": row["workspace"],
-        "createdAt": moment(row["created_at"]),
-        "updatedAt": moment(row["updated_at"]),
-        "startedAt": moment(row["started_at"]),
-        "completedAt": moment(row["ended_at"]),
+        "createdAt": format_optional_nanoseconds(row["created_at"]),
+        "updatedAt": format_optional_nanoseconds(row["updated_at"]),
+        "startedAt": format_optional_nanoseconds(row["started_at"]),
+        "completedAt": format_optional_nanoseconds(row["ended_at"]),
     }
     stats = {name: row[name] for name in ("total", "success", "failure", "running", "cancelled", "retried")}
     return {"metadata": _present(metadata), "spec": spec, "stats": stats, "status": row["status"]}
@@ -55,14 +55,14 @@ def wire_execution(row: Row) -> dict[str, Any]:
 
 def wire_task(row: Row) -> dict[str, Any]:
     """Return a `JobExecutionTask`."""
-    created = moment(row["created_at"])
+    created = format_optional_nanoseconds(row["created_at"])
     metadata = {
         "name": row["name"],
         "createdAt": created,
         "scheduledAt": created,
-        "updatedAt": moment(row["updated_at"]),
-        "startedAt": moment(row["started_at"]),
-        "completedAt": moment(row["ended_at"]),
+        "updatedAt": format_optional_nanoseconds(row["updated_at"]),
+        "startedAt": format_optional_nanoseconds(row["started_at"]),
+        "completedAt": format_optional_nanoseconds(row["ended_at"]),
     }
     return {
         "metadata": _present(metadata),

@@ -8,7 +8,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobtrail.plane.database import StoreError, migrations, read_version
+from jobtrail.plane.database import StoreError, list_migrations, read_version
 from jobtrail.plane.signs import vanished
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def check_up(path: Path, seconds: float) -> Checkup:
     living = sum(vanished(path, token) is None for token in held)
     size = found.st_size + _size_of(path.with_name(f"{path.name}-wal"))
     mode = found.st_mode & 0o777
-    return Checkup(size, mode, version, len(migrations()), living, len(held) - living, faults)
+    return Checkup(size, mode, version, len(list_migrations()), living, len(held) - living, faults)
 
 
 def _faults(db: sqlite3.Connection, seconds: float) -> tuple[str, ...] | None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
-__all__ = ["APPLICATION_ID", "Database", "Row", "StoreError", "migrations", "read_version"]
+__all__ = ["APPLICATION_ID", "Database", "Row", "StoreError", "list_migrations", "read_version"]
 
 _BUSY_SECONDS = 120
 _LOOK_AGAIN_SECONDS = 0.01
@@ -82,7 +82,7 @@ class Database:
         return db
 
     def _scripts(self) -> Sequence[Traversable]:
-        return migrations()
+        return list_migrations()
 
     def _version(self) -> int:
         version, known = read_version(self._db, self.path), len(self._scripts())
@@ -202,9 +202,10 @@ def read_version(db: sqlite3.Connection, path: Path | None) -> int:
 
 
 @cache
-def migrations() -> tuple[Traversable, ...]:
+def list_migrations() -> tuple[Traversable, ...]:
     """Return the scripts that lead from each version to the next; the first makes version 1 of an empty file."""
-    return tuple(sorted((files("jobtrail.store") / "sqlite").iterdir(), key=lambda script: script.name))
+    scripts = (one for one in (files("jobtrail.store") / "sqlite").iterdir() if one.name.endswith(".sql"))
+    return tuple(sorted(scripts, key=lambda script: script.name))
 
 
 def _make(path: Path) -> None:

@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.errors import shown
-from jobtrail.store.rows import Definition, Job, Stats, write
+from jobtrail.store.rows import Definition, Job, Stats, write_rows
 
 if TYPE_CHECKING:
     import sqlite3
@@ -214,7 +214,7 @@ class Import:
             self._definitions[name] = Definition(name, {"name": name, "kind": "service" if service else "task"})
 
     def _write(self, *records: Record) -> None:
-        write(self._db, self._space, records)
+        write_rows(self._db, self._space, records)
 
     def _find(self, table: str, **column: str) -> Row | None:
         ((name, value),) = column.items()

@@ -97,7 +97,7 @@ class LocalPlane:
 
     async def _of_sample(self) -> ASGIApp:
         if self._sample is None:
-            # In a thread, once: it takes about a second.
+            # In a thread, once: it takes some tenths of a second.
             store = await anyio.to_thread.run_sync(self._make)
             self._sample = (store, build_plane(store, clock=self._clock))
         return self._sample[1]

@@ -13,7 +13,7 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobtrail.plane.signs import forget, vanished
-from jobtrail.store.rows import Execution, Job, Task, write
+from jobtrail.store.rows import Execution, Job, Task, write_rows
 
 if TYPE_CHECKING:
     import sqlite3
@@ -99,13 +99,13 @@ class Recording:
             if opening.timeout_s:
                 spec["timeout"] = opening.timeout_s
             made = Execution(opening.job, self.execution, "running", now, now, started_at=now, spec=spec)
-            write(db, space, [made])
+            write_rows(db, space, [made])
         taken = _names(db, row["key"], opening.tasks) if row is not None else _numbered(opening.tasks, 0)
         spec = {"maxRetries": opening.retries}
         if opening.timeout_s:
             spec["timeout"] = f"{opening.timeout_s}s"
         tasks = (Task(self.execution, name, "pending", now, now, spec=spec, recorder=self._token) for name in taken)
-        write(db, space, tasks)
+        write_rows(db, space, tasks)
         return taken
 
     def begins(self, task: str, at: int | None = None) -> None:
@@ -119,7 +119,7 @@ class Recording:
         """Record that an attempt at a task failed and another will follow; the conditions are those of all so far."""
         with self._store.transaction() as db:
             _change_task(db, self._owner, task, "pending", at or time.time_ns(), conditions)
-            write(db, self._store.workspace, output)
+            write_rows(db, self._store.workspace, output)
 
     def ends(
         self,
@@ -134,7 +134,7 @@ class Recording:
         with self._store.transaction() as db:
             for task in tasks:
                 _change_task(db, self._owner, task, status, now, conditions)
-            write(db, self._store.workspace, output)
+            write_rows(db, self._store.workspace, output)
             _close(db, self._owner)
 
 
@@ -190,14 +190,14 @@ def _define_job(db: sqlite3.Connection, space: str, opening: Opening, now: int) 
     ).fetchone()
     if row is None:
         metadata = {"displayName": opening.title, "labels": dict(opening.labels)}
-        write(db, space, [Job(opening.job, now, now, metadata=metadata, spec={"enabled": True})])
+        write_rows(db, space, [Job(opening.job, now, now, metadata=metadata, spec={"enabled": True})])
         return
     body: dict[str, Any] = json.loads(row["body"])
     there: dict[str, str] = body["metadata"].get("labels") or {}
     labels = {**there, **opening.labels}
     if labels != there:
         metadata = {**body["metadata"], "labels": labels}
-        write(db, space, [Job(opening.job, row["created_at"], now, row["status"], metadata, body["spec"])])
+        write_rows(db, space, [Job(opening.job, row["created_at"], now, row["status"], metadata, body["spec"])])
 
 
 _CHANGE_TASK = """

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobtrail.plane.database import Database, Row, StoreError
-from jobtrail.store.rows import write
+from jobtrail.store.rows import write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -16,11 +15,8 @@ if TYPE_CHECKING:
 
     from jobtrail.store.rows import Record
 
-__all__ = ["Key", "Query", "Row", "Store", "StoreError", "moment", "stamp"]
+__all__ = ["Key", "Query", "Row", "Store", "StoreError"]
 
-_NANO = 1_000_000_000
-_DAY = 24 * 60 * 60
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _CHUNK = 1000
 
 Key = tuple[int | str, int | str]
@@ -37,23 +33,6 @@ class Query:
     q: str = ""
     after: Key | None = None
     offset: int = 0
-
-
-def stamp(moment: datetime | int) -> int:
-    """Return a moment as nanoseconds since 1970."""
-    if isinstance(moment, int):
-        return moment
-    since = moment - _EPOCH
-    return (since.days * _DAY + since.seconds) * _NANO + since.microseconds * 1000
-
-
-def moment(nanos: int | None) -> str | None:
-    """Return nanoseconds since 1970 as RFC 3339 in UTC, with the digits it has, as both upstreams write it."""
-    if nanos is None:
-        return None
-    whole, fraction = divmod(nanos, _NANO)
-    text = f"{datetime.fromtimestamp(whole, UTC):%Y-%m-%dT%H:%M:%S}"
-    return f"{text}.{fraction:09}".rstrip("0") + "Z" if fraction else f"{text}Z"
 
 
 class Store(Database):
@@ -76,7 +55,7 @@ class Store(Database):
     def record(self, records: Iterable[Record], workspace: str | None = None) -> None:
         """Write rows in one transaction: each is inserted, or takes the place of the one that is there."""
         with self.transaction() as db:
-            write(db, workspace or self.workspace, records)
+            write_rows(db, workspace or self.workspace, records)
 
     def jobs(self, workspace: str, query: Query, statuses: Sequence[str] = ()) -> list[Row]:
         """Return a page of jobs."""

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["Definition", "Execution", "Job", "Line", "Record", "Run", "Stats", "Task", "write"]
+__all__ = ["Definition", "Execution", "Job", "Line", "Record", "Run", "Stats", "Task", "write_rows"]
 
 Json = dict[str, Any]
 
@@ -142,7 +142,7 @@ class Line:
 Record = Job | Execution | Task | Stats | Definition | Run | Line
 
 
-def write(db: sqlite3.Connection, workspace: str, records: Iterable[Record]) -> None:
+def write_rows(db: sqlite3.Connection, workspace: str, records: Iterable[Record]) -> None:
     """Write rows inside a transaction: each is inserted, or takes the place of the one that is there.
 
     Raises:
