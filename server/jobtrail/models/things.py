@@ -24,7 +24,7 @@ class Seen(BaseModel):
 
 
 class Stats(Seen):
-    """Task counts of an execution (Blaxel `JobExecutionStats`); there is no queued count upstream."""
+    """Task counts of an execution; no upstream counts what is queued."""
 
     total: int | None = None
     succeeded: int | None = None
@@ -35,9 +35,9 @@ class Stats(Seen):
 
 
 class Job(Seen):
-    """A definition that can run: a Blaxel batch job, a RunWisp task or service.
+    """A definition that can run: a batch job, or a scheduled task or service.
 
-    `status` is the deployment status in lower case (Blaxel); RunWisp definitions have none.
+    `status` is the deployment status of a batch job, in lower case; the others have none.
     """
 
     name: str
@@ -54,7 +54,7 @@ class Job(Seen):
 
 
 class Execution(Seen):
-    """One triggered execution of a Blaxel job; on a page of one job's executions, `job` is the page's."""
+    """One triggered execution of a batch job; on a page of one job's executions, `job` is the page's."""
 
     id: str
     job: str | None = None
@@ -81,7 +81,7 @@ class Task(Seen):
 
 
 class Run(Seen):
-    """One run of a RunWisp task; on a page of one task's runs, `task` is the page's.
+    """One run of a scheduled task; on a page of one task's runs, `task` is the page's.
 
     `exit_code` is there only once the run has ended.
     """

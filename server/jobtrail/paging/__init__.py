@@ -1,6 +1,6 @@
 """Paging: listings, how they combine, and the one walker over them; nothing here knows an upstream."""
 
-from jobtrail.paging.combined import Chain, Explained, Mapped, WithinWindow
+from jobtrail.paging.combined import Chain, Mapped, WithinWindow
 from jobtrail.paging.cursor_listing import CursorListing, CursorPage
 from jobtrail.paging.keyset_listing import KeyRange, KeysetListing
 from jobtrail.paging.listing import EVERYTHING, NEWEST_FIRST, START, Batch, Listing, Sort, Spot, Traits
@@ -20,7 +20,6 @@ __all__ = [
     "CountedPage",
     "CursorListing",
     "CursorPage",
-    "Explained",
     "KeyRange",
     "KeysetListing",
     "Listing",

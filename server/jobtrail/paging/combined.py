@@ -1,4 +1,4 @@
-"""Listings made of other listings: cut at an edge, mapped, explained, one after the other."""
+"""Listings made of other listings: cut at an edge, mapped, one after the other."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from jobtrail.models import Total
 from jobtrail.paging.listing import START, Batch, Spot, Traits
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping
+    from collections.abc import Callable, Mapping
     from datetime import datetime
 
     from jobtrail.models import Window
     from jobtrail.paging.listing import Listing
 
-__all__ = ["Chain", "Explained", "Mapped", "WithinWindow"]
+__all__ = ["Chain", "Mapped", "WithinWindow"]
 
 
 class _Dated(Protocol):
@@ -53,33 +53,6 @@ class WithinWindow(Generic[D]):
         if created is None or edge is None:
             return False
         return created < edge if self._descending else created > edge
-
-
-@dataclass
-class Explained(Generic[T]):
-    """A listing whose error says less than its source can find out.
-
-    Attributes:
-        listing: the listing.
-        error: the error that is explained.
-        explain: returns what to raise instead; it may ask the upstream.
-    """
-
-    listing: Listing[T]
-    error: type[Exception]
-    explain: Callable[[], Awaitable[Exception]]
-
-    @property
-    def traits(self) -> Traits:
-        """Those of the listing."""
-        return self.listing.traits
-
-    async def fetch(self, at: Spot, want: int) -> Batch[T]:
-        """Read one page."""
-        try:
-            return await self.listing.fetch(at, want)
-        except self.error:
-            raise await self.explain() from None
 
 
 @dataclass

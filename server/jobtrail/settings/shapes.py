@@ -88,6 +88,16 @@ class SourceSettings(_Frozen):
     origin: str = ""
 
     @property
+    def who(self) -> str:
+        """How an error names it."""
+        return f"source {self.name!r}"
+
+    @property
+    def fix(self) -> str:
+        """What an error says can be done about its settings."""
+        return f"check {self.origin}"
+
+    @property
     def identity(self) -> tuple[str, str, str]:
         """Its address, socket and workspace, as far as it has them: cursors are bound to them."""
         return "", "", ""

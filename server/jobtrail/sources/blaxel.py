@@ -12,10 +12,10 @@ from jobtrail.errors import NotFound, UnknownName
 from jobtrail.sources.auth import Bearer, BlaxelToken
 from jobtrail.sources.base import NEWEST_FIRST, About, Ask, Source, Workspace, unknown_name
 from jobtrail.sources.blaxel_batch import BlaxelBatch
-from jobtrail.sources.blaxel_pages import LARGEST, SHORTEST_QUERY, VERSION, list_pages, query_of
+from jobtrail.sources.blaxel_pages import LARGEST, SHORTEST_QUERY, VERSION, PagedEndpoint, query_of
 from jobtrail.sources.blaxel_settings import DEFAULT_URL
 from jobtrail.sources.blaxel_wire import DEPLOYMENTS, WireJob, WirePage
-from jobtrail.sources.opening import fix_of, open_http, who_of
+from jobtrail.sources.opening import open_http
 from jobtrail.sources.wire import name_in_path, parse
 
 if TYPE_CHECKING:
@@ -95,10 +95,11 @@ class Blaxel(Source):
         params = query_of(ask)
         if ask.statuses:
             params["status"] = ",".join(sorted(word.upper() for word in ask.statuses.raw))
-        return list_pages(
-            self._http, "jobs", ask, params, LARGEST, parse_row=lambda row: parse(WireJob, row, self._http.who).job(),
-            identity=lambda job: job.name, applied={"statuses", *({"query"} if "q" in params else ())},
+        pages = PagedEndpoint["Job"](
+            http=self._http, path="jobs", params=params, identity=lambda job: job.name,
+            parse_row=lambda row: parse(WireJob, row, self._http.who).job(),
         )  # fmt: skip
+        return pages.list(ask, applied={"statuses", *({"query"} if "q" in params else ())})
 
     async def find_job(self, name: str) -> JobDetail | None:
         """Read one job (`GET /jobs/{jobId}`); `show_secrets` is never sent."""
@@ -126,7 +127,7 @@ def open_source(one: BlaxelSettings, fingerprint: str, edge: Edge) -> Blaxel:
 
 def _signer(one: BlaxelSettings, base: str) -> httpx2.Auth | None:
     url = f"{base}/oauth/token"
-    renewing = partial(BlaxelToken, url, who=who_of(one), fix=fix_of(one))
+    renewing = partial(BlaxelToken, url, who=one.who, fix=one.fix)
     if one.api_key:
         return Bearer(one.api_key.get_secret_value())
     if one.client_credentials:

@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.errors import NotFound, UnknownName, shown
 from jobtrail.models import ENDED, Job
-from jobtrail.paging import Explained, WithinWindow
+from jobtrail.paging import WithinWindow
 from jobtrail.sources.base import NEWEST_FIRST, Ask, BatchJobs, FullExecution
 from jobtrail.sources.blaxel_logs import Endpoint, Span, TaskLog
 from jobtrail.sources.blaxel_owners import Owners
-from jobtrail.sources.blaxel_pages import LARGEST, LARGEST_OF_EXECUTIONS, list_pages, query_of
+from jobtrail.sources.blaxel_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, query_of
 from jobtrail.sources.blaxel_wire import EXECUTION_WORDS, TASK_WORDS, WireExecution, WireTask
 from jobtrail.sources.wire import name_in_path, parse
 
@@ -66,14 +66,14 @@ class BlaxelBatch(BatchJobs):
         `q` is not sent: an execution has no name or labels for it to search, so what it would
         match is not documented; ids are searched while walking.
         """
-        listing = list_pages(
-            self._http, f"{_path(job)}/executions", ask, query_of(ask, searches=False), LARGEST_OF_EXECUTIONS,
+        pages = PagedEndpoint["Execution"](
+            http=self._http, path=f"{_path(job)}/executions", params=query_of(ask, searches=False),
+            largest=LARGEST_OF_EXECUTIONS, identity=lambda one: one.id, explain=lambda: self._explain(job),
             parse_row=lambda row: parse(WireExecution, row, self._http.who).execution(job),
-            identity=lambda one: one.id,
             # The documents leave open whether meta.total counts this job's executions or the workspace's.
-            total_is_exact=False,
+            counts_others=True,
         )  # fmt: skip
-        return Explained(WithinWindow(listing, ask.window), NotFound, lambda: self._explain(job))
+        return WithinWindow(pages.list(ask), ask.window)
 
     async def execution(self, job: str, execution: str) -> FullExecution:
         """Read one execution (`GET /jobs/{jobId}/executions/{executionId}`)."""
@@ -96,12 +96,13 @@ class BlaxelBatch(BatchJobs):
 
     def tasks(self, job: str, execution: str, ask: Ask) -> Listing[Task]:
         """List tasks (`GET …/tasks`: cursor, limit 200, sort, q)."""
-        listing = list_pages(
-            self._http, f"{_path(job, execution)}/tasks", ask, query_of(ask), LARGEST,
+        pages = PagedEndpoint["Task"](
+            http=self._http, path=f"{_path(job, execution)}/tasks", params=query_of(ask),
+            identity=lambda one: one.name, explain=lambda: self._explain_no_tasks(job, execution),
             parse_row=lambda row: parse(WireTask, row, self._http.who).task(),
-            identity=lambda one: one.name, final=(job, execution) in self._ended,
+            final=(job, execution) in self._ended,
         )  # fmt: skip
-        return Explained(listing, NotFound, lambda: self._explain_no_tasks(job, execution))
+        return pages.list(ask)
 
     async def log(self, job: str, execution: str, task: str | None, now: datetime, continuation: str = "") -> Log:
         """Return the log of an execution or task (`GET /observability/logs`, which no document has)."""

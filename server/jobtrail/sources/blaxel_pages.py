@@ -3,21 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
-from jobtrail.errors import BadArgument, ExpiredCursor, Rejected, UnreadableAnswer
+from jobtrail.errors import BadArgument, ExpiredCursor, NotFound, Rejected, UnreadableAnswer
 from jobtrail.paging import CursorListing, CursorPage, Traits
 from jobtrail.sources.blaxel_wire import WirePage
 from jobtrail.sources.wire import parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection
+    from collections.abc import Awaitable, Callable, Collection
 
     from jobtrail.models import Execution, Job, Task
     from jobtrail.sources.base import Ask
     from jobtrail.sources.http import Http
 
-__all__ = ["LARGEST", "LARGEST_OF_EXECUTIONS", "SHORTEST_QUERY", "VERSION", "list_pages", "query_of"]
+__all__ = ["LARGEST", "LARGEST_OF_EXECUTIONS", "SHORTEST_QUERY", "VERSION", "PagedEndpoint", "query_of"]
 
 VERSION = "2026-04-28"
 """The first version of the API with cursors."""
@@ -51,54 +52,43 @@ def query_of(ask: Ask, *, searches: bool = True) -> dict[str, str | int]:
     return params
 
 
-def list_pages(
-    http: Http,
-    path: str,
-    ask: Ask,
-    params: dict[str, str | int],
-    largest: int,
-    *,
-    parse_row: Callable[[object], T],
-    identity: Callable[[T], str],
-    applied: Collection[str] = (),
-    total_is_exact: bool = True,
-    final: bool = False,
-) -> CursorListing[T]:
-    """Return the listing over a paged endpoint.
+@dataclass(frozen=True, kw_only=True)
+class PagedEndpoint(Generic[T]):
+    """A paged endpoint.
 
-    Args:
+    Attributes:
         http: the API.
         path: of the endpoint, relative to the base URL.
-        ask: what is asked for.
         params: what is always sent.
         largest: rows that a page has at most.
         parse_row: reads one row.
         identity: tells an item apart.
-        applied: the filters that the endpoint applies.
-        total_is_exact: whether `meta.total` counts what is listed where nothing is filtered.
+        explain: returns the error for a list that does not exist.
+        counts_others: whether `meta.total` may count more than what is listed, even with no filter.
         final: whether its pages cannot change any more.
     """
 
-    def micros(item: T) -> int | None:
-        return round(item.created_at.timestamp() * 1_000_000) if item.created_at else None
-
-    endpoint = _Endpoint(http, path, params, parse_row, total_is_exact and not ask.filters(), final)
-    order_key = identity if ask.sort.key == "name" else micros
-    return CursorListing(
-        endpoint.fetch_page, identity, order_key, Traits(ask.sort, largest, ask.filters(applied=applied))
-    )
-
-
-@dataclass(frozen=True)
-class _Endpoint(Generic[T]):
     http: Http
     path: str
     params: dict[str, str | int]
+    largest: int = LARGEST
     parse_row: Callable[[object], T]
-    total_is_exact: bool
-    final: bool
+    identity: Callable[[T], str]
+    explain: Callable[[], Awaitable[Exception]] | None = None
+    counts_others: bool = False
+    final: bool = False
 
-    async def fetch_page(self, cursor: str, size: int) -> CursorPage[T]:
+    def list(self, ask: Ask, applied: Collection[str] = ()) -> CursorListing[T]:
+        """Return the listing of what is asked for; `applied` names the filters that the endpoint applies."""
+        filtered = self.counts_others or bool(ask.filters())
+        return CursorListing(
+            partial(self.fetch_page, filtered=filtered),
+            self.identity,
+            self.identity if ask.sort.key == "name" else _created,
+            Traits(ask.sort, self.largest, ask.filters(applied=applied)),
+        )
+
+    async def fetch_page(self, cursor: str, size: int, *, filtered: bool) -> CursorPage[T]:
         """Return one page.
 
         Raises:
@@ -112,14 +102,18 @@ class _Endpoint(Generic[T]):
             if not cursor:
                 raise
             raise ExpiredCursor(f"{self.http.who} no longer takes the cursor of this walk") from None
+        except NotFound:
+            if self.explain is None:
+                raise
+            raise await self.explain() from None
         page = self._check(body, size)
         if cursor and page.cursor == cursor:
             raise UnreadableAnswer(
                 f"{self.http.who} handed back the cursor it was given, so paging would never end; that is a fault of "
                 "the upstream, ask for less with a narrower window or query"
             )
-        total = page.total(filtered=not self.total_is_exact)
-        return CursorPage([self.parse_row(row) for row in page.data or []], page.cursor, total)
+        items = [self.parse_row(row) for row in page.data or []]
+        return CursorPage(items, page.cursor, page.total(filtered=filtered))
 
     def _check(self, body: Any, asked: int) -> WirePage:
         """Return the page that a body is."""
@@ -143,6 +137,11 @@ class _Endpoint(Generic[T]):
                 "a retry may help"
             )
         return page
+
+
+def _created(item: Execution | Job | Task) -> int | None:
+    """Return when something was created, in microseconds."""
+    return round(item.created_at.timestamp() * 1_000_000) if item.created_at else None
 
 
 def _always(_body: Any) -> bool:

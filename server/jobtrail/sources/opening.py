@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jobtrail.settings import SourceSettings
     from jobtrail.window import Clock
 
-__all__ = ["Edge", "fix_of", "open_http", "who_of"]
+__all__ = ["Edge", "open_http"]
 
 
 @dataclass(frozen=True)
@@ -57,14 +57,4 @@ def open_http(
     )
     # The store of this machine is asked in-process, and may be exchanged meanwhile.
     memory = None if one.reads_store else Memory()
-    return Http(client, who=who_of(one), fix=fix_of(one), limits=limits, memory=memory)
-
-
-def who_of(one: SourceSettings) -> str:
-    """Return how an error names a source."""
-    return f"source {one.name!r}"
-
-
-def fix_of(one: SourceSettings) -> str:
-    """Return what an error says can be done about its settings."""
-    return f"check {one.origin}"
+    return Http(client, who=one.who, fix=one.fix, limits=limits, memory=memory)

@@ -14,7 +14,7 @@ from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, Unread
 from jobtrail.paging import CountedPage, OffsetListing, Traits
 from jobtrail.sources.auth import Bearer, RunWispLogin
 from jobtrail.sources.base import About, Ask, Source, unknown_name
-from jobtrail.sources.opening import fix_of, open_http, who_of
+from jobtrail.sources.opening import open_http
 from jobtrail.sources.runwisp_daemon import Daemon
 from jobtrail.sources.runwisp_runs import RunWispRuns
 from jobtrail.sources.runwisp_settings import DEFAULT_URL
@@ -117,5 +117,5 @@ def open_source(one: RunWispSettings, fingerprint: str, edge: Edge) -> RunWisp:
     if one.token:
         signer = Bearer(one.token.get_secret_value())
     elif one.password:
-        signer = RunWispLogin(base, one.password.get_secret_value(), who=who_of(one), fix=fix_of(one))
+        signer = RunWispLogin(base, one.password.get_secret_value(), who=one.who, fix=one.fix)
     return RunWisp(one.name, open_http(one, base, edge.transport, signer=signer), fingerprint)

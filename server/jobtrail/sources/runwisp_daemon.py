@@ -16,6 +16,8 @@ from jobtrail.sources.runwisp_wire import WireRuns, WireTasks
 from jobtrail.sources.wire import parse
 
 if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
     from jobtrail.sources.http import Http
     from jobtrail.sources.runwisp_wire import WireRun, WireTaskDefinition
 
@@ -58,11 +60,12 @@ class Daemon:
 
 @dataclass(frozen=True)
 class RunsEndpoint:
-    """An endpoint that lists runs: its path, and what is always sent."""
+    """An endpoint that lists runs: its path, what is always sent, and what to raise where there is no such list."""
 
     daemon: Daemon
     path: str
     params: dict[str, str | int]
+    explain: Callable[[], Awaitable[Exception]] | None = None
 
     async def get(self, size: int, **more: str | int) -> CountedPage[WireRun]:
         """Return one page of runs."""
@@ -71,7 +74,9 @@ class RunsEndpoint:
             async with self.daemon.lanes:
                 body = await self.daemon.http.get(self.path, params)
             page = parse(WireRuns, body, self.daemon.http.who)
-        except (NotFound, Rejected, UnreadableAnswer):
+        except (NotFound, Rejected, UnreadableAnswer) as error:
             self.daemon.forget_dialect()
+            if isinstance(error, NotFound) and self.explain:
+                raise await self.explain() from None
             raise
         return CountedPage(page.items or [], page.total)

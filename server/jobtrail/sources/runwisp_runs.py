@@ -12,7 +12,6 @@ from jobtrail.paging import (
     Batch,
     Chain,
     CountedPage,
-    Explained,
     KeyRange,
     KeysetListing,
     Mapped,
@@ -110,9 +109,10 @@ class RunWispRuns(Runs):
     def _list_of_seed(self, task: str, ask: Ask) -> Listing[Run]:
         params: dict[str, str | int] = {}
         _add_order(params, ask.sort, "sort_field", "sort_direction", _SORTS_SEED)
-        endpoint = RunsEndpoint(self._daemon, f"api/tasks/{name_in_path('task', task)}/runs", params)
+        path = f"api/tasks/{name_in_path('task', task)}/runs"
+        endpoint = RunsEndpoint(self._daemon, path, params, lambda: self._explain(task))
         listing = _page_by_offset(endpoint, Traits(ask.sort, LARGEST, ask.filters()))
-        return Explained(WithinWindow(listing, ask.window), NotFound, lambda: self._explain(task))
+        return WithinWindow(listing, ask.window)
 
     async def get(self, run: str) -> Run:
         """Read one run (`GET /api/runs/{runId}`)."""

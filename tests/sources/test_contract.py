@@ -1,0 +1,89 @@
+"""Every source keeps the contract; the upstreams here are the plane's sample, real daemons are in `tests/peers`."""
+
+from __future__ import annotations
+
+import re
+import runpy
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+
+from jobtrail.plane import LocalPlane
+from jobtrail.settings import Settings, SourceSettings
+from jobtrail.sources import open_sources
+from jobtrail.sources.blaxel_settings import BlaxelSettings
+from jobtrail.sources.embedded_settings import EmbeddedSettings
+from jobtrail.sources.registry import UPSTREAMS
+from jobtrail.sources.runwisp_settings import RunWispSettings
+from tests.sample import NOW, FixedClock
+from tests.seed_age import SeedAge
+from tests.sources.kit import check_source
+
+if TYPE_CHECKING:
+    from starlette.types import ASGIApp
+
+pytestmark = pytest.mark.anyio
+
+ROOT = Path(__file__).parents[2]
+HOWTO = ROOT / "docs" / "sources-howto.md"
+SERVER = ROOT / "server" / "jobtrail"
+NAMING_ALLOWED = {
+    "sources": "each upstream is here",
+    "plane": "it serves the documents of both",
+    "importing": "it reads the shapes of both",
+    "cursor.py": "its dictionary shortens the names that sources have by default",
+    "cli/serving.py": "`jobtrail plane` says how to point a client of either API at it",
+    "cli/store.py": "`jobtrail import` reads RunWisp's database",
+}
+"""Where a kind of upstream may be named outside `sources/`, and why."""
+
+
+async def check_configured(one: SourceSettings, network: ASGIApp | None = None) -> None:
+    """Check a source as it is opened from its settings, over an app that stands in for the network."""
+    settings = Settings(sources=(one,), default=one.name)
+    transport = httpx2.ASGITransport(network) if network else None
+    sources = open_sources(settings, transport, FixedClock())
+    await check_source(sources.get(one.name))
+    await sources.aclose()
+
+
+@pytest.fixture(scope="module")
+def plane() -> LocalPlane:
+    return LocalPlane(None, lambda: NOW)
+
+
+async def test_the_embedded_source_keeps_the_contract() -> None:
+    await check_configured(EmbeddedSettings(name="embedded"))
+
+
+async def test_blaxel_keeps_the_contract(plane: LocalPlane) -> None:
+    await check_configured(BlaxelSettings(name="prod", url="http://plane.invalid/v0"), plane)
+
+
+async def test_runwisp_1_keeps_the_contract(plane: LocalPlane) -> None:
+    await check_configured(RunWispSettings(name="cron", url="http://plane.invalid"), plane)
+
+
+async def test_runwisp_of_the_seed_s_age_keeps_the_contract(plane: LocalPlane) -> None:
+    await check_configured(RunWispSettings(name="cron", url="http://plane.invalid"), SeedAge(plane))
+
+
+async def test_the_source_of_the_howto_keeps_the_contract(tmp_path: Path) -> None:
+    (code,) = re.findall(r"```python\n(.*?)```", HOWTO.read_text(encoding="utf-8"), re.DOTALL)
+    assert len(code.splitlines()) < 150
+    (tmp_path / "toy.py").write_text(code, encoding="utf-8")
+    toy = runpy.run_path(str(tmp_path / "toy.py"))
+    await check_source(toy["sample_source"](tmp_path / "runs.json"))
+
+
+def test_a_kind_of_upstream_is_named_nowhere_else() -> None:
+    named = re.compile(rf"\"(?:{'|'.join(UPSTREAMS)})\"|blaxel|runwisp", re.IGNORECASE)
+    found = {
+        path.relative_to(SERVER).as_posix() for path in SERVER.rglob("*.py") if named.search(path.read_text("utf-8"))
+    }
+    elsewhere = {
+        path for path in found if path not in NAMING_ALLOWED and path.partition("/")[0] not in NAMING_ALLOWED
+    }
+    assert elsewhere == set()
