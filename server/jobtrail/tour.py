@@ -11,7 +11,7 @@ from mcp.client.stdio import stdio_client
 from mcp.types import TextContent
 
 from jobtrail.models import ExecutionDetail, ExecutionPage, JobPage, RunDetail, RunPage, TaskPage
-from jobtrail.tools.frame import call_text
+from jobtrail.tools.resumable import call_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

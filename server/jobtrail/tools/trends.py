@@ -14,7 +14,7 @@ from jobtrail.models import Coverage, Execution, History, Run, Window
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.tools import params
-from jobtrail.tools.frame import State, call_text, required
+from jobtrail.tools.resumable import State, call_text, require_argument
 from jobtrail.trend import bucketed, edges, fitting, period, sparkline, streak, trend
 from jobtrail.window import length, resolve
 
@@ -46,7 +46,7 @@ async def history(
     Examples: {"job": "nightly-etl", "since": "30d", "bucket": "1d"}
     """
     state = ctx.request_context.lifespan_context
-    name = required("history", "job", job, "list_jobs()")
+    name = require_argument("history", "job", job, "list_jobs()")
     now = state.clock.now().replace(microsecond=0)
     window = resolve(since or "7d", until, state.clock, now)
     start, end, clipped = _bounds(window, now)

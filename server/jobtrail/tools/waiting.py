@@ -13,7 +13,7 @@ from jobtrail.diagnosis import BAD
 from jobtrail.errors import AgentError, BadArgument, JobtrailError, Unauthorized, Unreachable, UpstreamError, shown
 from jobtrail.models import ENDED, Awaited, Execution, Run, Waited
 from jobtrail.tools import params
-from jobtrail.tools.frame import State, call_text
+from jobtrail.tools.resumable import State, call_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
