@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobtrail.errors import MalformedCursor, WrongCursor
+from jobtrail.models import Call
 from jobtrail.paging import Spot
 
 __all__ = ["Cursor", "seal", "unseal"]
@@ -103,7 +104,9 @@ def unseal(token: str, tool: str) -> Cursor:
     except (TypeError, ValueError) as error:
         raise _malformed(tool) from error
     if cursor.tool != tool:
-        raise WrongCursor(f"this cursor continues {cursor.tool}, not {tool}; call {cursor.tool}(cursor=…) with it")
+        raise WrongCursor(
+            f"this cursor continues {cursor.tool}, not {tool}; call ", Call(cursor.tool, {"cursor": ...}), " with it"
+        )
     return cursor
 
 

@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 from mcp.server.mcpserver import Context
 
 from jobtrail.errors import CursorError, ExpiredCursor, StrayCursor, UnknownName, clean, shown
-from jobtrail.models import Coverage, Total, Window
+from jobtrail.models import Call, Coverage, Sentence, Total, Window
 from jobtrail.paging import Budget, Chain, Spot, Trail, Walk, Walked, walk
 from jobtrail.render import row_text
 from jobtrail.sources.base import NEWEST_FIRST, Ask, Sort, read_sort, read_statuses
 from jobtrail.tokens import estimate
-from jobtrail.tools.frame import Frame, State, call_text, given_alone, plain, required
+from jobtrail.tools.frame import Frame, State, given_alone, plain, required
 from jobtrail.window import resolve
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobtrail.cursor import Cursor
-    from jobtrail.models import Status
+    from jobtrail.models import Note, Status
     from jobtrail.paging import Listing
     from jobtrail.sources import Source, Sources
 
@@ -63,11 +63,11 @@ class ListCall(Frame):
     source: Source
     window: Window | None = None
 
-    def required(self, name: str, then: str) -> str:
+    def required(self, name: str, then: Call) -> str:
         """Return a text argument that must be given.
 
         Raises:
-            BadArgument: it is absent; `then` is the call that shows its values.
+            MissingArgument: it is absent; `then` is the call that shows its values.
         """
         return required(self.tool, name, self.text(name), then)
 
@@ -120,7 +120,7 @@ class ListCall(Frame):
         try:
             walked = await walk(listing, how, self.at)
         except CursorError as error:
-            raise type(error)(f"{error}; start again with {self.restart()}") from None
+            raise type(error)(*error.args, "; start again with ", self.restart()) from None
 
         if strange:
             walked.notes.append(
@@ -148,9 +148,9 @@ class ListCall(Frame):
         frame += sum(estimate(str(value)) for value in plain(self.args).values())
         return max(max(_PAGE_TOKENS, limit * _ROW_TOKENS) - frame, _FEWEST_TOKENS)
 
-    def restart(self) -> str:
+    def restart(self) -> Call:
         """Return the call that starts this walk again."""
-        return call_text(self.tool, {**plain(self.args), "source": self.source.name})
+        return Call(self.tool, {**plain(self.args), "source": self.source.name})
 
     def page(self, walked: Walked[ItemT], ask: Ask, listing: Listing[ItemT]) -> dict[str, Any]:
         """Return the fields that every page shares."""
@@ -188,13 +188,13 @@ class ListCall(Frame):
             name: clean(str(self.args[name])) for name in ("status", "query", "search") if name in self.args
         } or None
 
-    def _widen(self) -> str | None:
+    def _widen(self) -> Note | None:
         """Return the call to try next where nothing matched."""
         dropped = next((name for name in ("query", "search", "status", "since", "until") if name in self.args), None)
         if dropped is None:
             return "there is nothing to list: it exists and is empty"
         rest = {name: value for name, value in plain(self.args).items() if name != dropped}
-        return f"nothing matched; to widen: {call_text(self.tool, {**rest, 'source': self.source.name})}"
+        return Sentence("nothing matched; to widen: ", Call(self.tool, {**rest, "source": self.source.name}))
 
     def _seal(self, spot: Spot, scanned: int, matched: int) -> str:
         kept = self.minted if spot.upstream == self.at.upstream else 0
@@ -233,25 +233,27 @@ def _source_of(cursor: Cursor, sources: Sources, now: datetime) -> Source:
         StrayCursor: it is gone, or points elsewhere.
         ExpiredCursor: it no longer keeps the cursor.
     """
-    restart = call_text(cursor.tool, plain(cursor.args))
+    restart = Call(cursor.tool, plain(cursor.args))
     try:
         source = sources.get(cursor.source)
     except UnknownName:
         names = ", ".join(sources.names)
         raise StrayCursor(
             f"this cursor walks source {shown(cursor.source)}, which is no longer configured (configured: {names}); "
-            f"start again with {restart}"
+            "start again with ",
+            restart,
         ) from None
     if source.fingerprint != cursor.fingerprint:
         raise StrayCursor(
-            f"source {source.name!r} points at another upstream than when this cursor was made; start again "
-            f"with {restart}"
+            f"source {source.name!r} points at another upstream than when this cursor was made; start again with ",
+            restart,
         )
     age = int(now.timestamp()) - cursor.minted
     if cursor.spot.upstream and source.cursor_life and age > source.cursor_life:
         raise ExpiredCursor(
             f"this cursor is {age // 3600} h old and its upstream keeps cursors for "
-            f"{source.cursor_life // 3600} h; start again with {restart}"
+            f"{source.cursor_life // 3600} h; start again with ",
+            restart,
         )
     return source
 

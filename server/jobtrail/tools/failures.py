@@ -11,13 +11,13 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD, signature
 from jobtrail.errors import CursorError, StrayCursor, clean
-from jobtrail.models import Coverage, Execution, FailureCause, Failures, Run, Window
+from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Note, Run, Sentence, Window
 from jobtrail.paging import AT_ONCE, Budget, Spot, Walk, together, walk
 from jobtrail.sources.across import Attempt, Field, survey
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.tools import params
 from jobtrail.tools.executions import read_tasks
-from jobtrail.tools.frame import Frame, State, call_text, given_alone
+from jobtrail.tools.frame import Frame, State, given_alone
 from jobtrail.window import resolve
 
 if TYPE_CHECKING:
@@ -63,7 +63,8 @@ async def find_failures(
     causes = await _causes(call, walked.items)
     visible = causes[: call.limit]
     scanned, matched = call.scanned + walked.scanned, call.matched + walked.matched
-    errors = {name: str(error) for name, error in {**there.errors, **walked.failed}.items()}
+    failed = {**there.errors, **walked.failed}
+    errors: dict[str, Note] = {name: Sentence(*error.args) for name, error in failed.items()}
     complete = walked.spot is None and not errors
     return Failures(
         sources=tuple(one.name for one in call.sources),
@@ -93,9 +94,9 @@ class _Call(Frame):
         job = self.text("job")
         return {"status": self.text("status") or _STATUS, **({"job": job} if job else {})}
 
-    def restart(self) -> str:
+    def restart(self) -> Call:
         """Return the call that starts this walk again."""
-        return call_text(_TOOL, self.args)
+        return Call(_TOOL, self.args)
 
 
 def _fingerprint(sources: Sequence[Source]) -> str:
@@ -123,7 +124,8 @@ def _begun(ctx: Context[State], cursor: str | None, source: str | None, **given:
     if opened is not None:
         if opened.fingerprint != _fingerprint(chosen):
             raise StrayCursor(
-                f"the configured sources are not those this cursor was made with; start again with {call.restart()}"
+                "the configured sources are not those this cursor was made with; start again with ",
+                call.restart(),
             )
         call.resume(opened)
     return call
@@ -164,7 +166,7 @@ async def _walked(call: _Call, there: Field) -> Walked[Attempt]:
     try:
         return await walk(there.merged(), how, call.at)
     except CursorError as error:
-        raise type(error)(f"{error}; start again with {call.restart()}") from None
+        raise type(error)(*error.args, "; start again with ", call.restart()) from None
 
 
 def _back_to(call: _Call, walked: Walked[Attempt]) -> datetime | None:
@@ -201,7 +203,7 @@ def _cause(group: Sequence[Attempt], reason: str, recovered: bool | None) -> Fai
         last_at=max(times, default=None),
         recovered=recovered,
         example=newest.id,
-        open=call_text("get_run" if run else "get_execution", {**named, "source": newest.source}),
+        open=Call("get_run" if run else "get_execution", {**named, "source": newest.source}),
     )
 
 
@@ -279,7 +281,7 @@ def _lanes(sources: Sequence[Source]) -> Callable[[tuple[str, str]], anyio.Capac
     return lambda key: lanes[key[0]]
 
 
-def _notes(call: _Call, walked: Walked[Attempt], hidden: Sequence[FailureCause]) -> list[str]:
+def _notes(call: _Call, walked: Walked[Attempt], hidden: Sequence[FailureCause]) -> list[Note]:
     notes = [*call.notes, *walked.notes]
     if hidden:
         jobs = sorted({one.job for one in hidden})

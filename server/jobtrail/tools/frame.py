@@ -1,4 +1,4 @@
-"""What every call that can be continued has, wherever its arguments came from; and how calls are written."""
+"""What every call that can be continued has, wherever its arguments came from."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jobtrail.cursor import Args, Cursor, seal, unseal
-from jobtrail.errors import BadArgument, shown
+from jobtrail.errors import BadArgument, MissingArgument, shown
+from jobtrail.models import Call, Note
 from jobtrail.paging import START, Spot
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from jobtrail.sources import Source, Sources
     from jobtrail.window import Clock
 
-__all__ = ["LARGEST_LIMIT", "Frame", "State", "call_text", "given_alone", "plain", "required", "source_notes"]
+__all__ = ["LARGEST_LIMIT", "Frame", "State", "given_alone", "plain", "required", "source_notes"]
 
 LARGEST_LIMIT = 100
 
@@ -52,7 +53,7 @@ class Frame:
     scanned: int = 0
     matched: int = 0
     continued: bool = False
-    notes: list[str] = field(default_factory=list[str])
+    notes: list[Note] = field(default_factory=list[Note])
 
     def text(self, name: str) -> str | None:
         """Return a text argument."""
@@ -100,7 +101,9 @@ def given_alone(
         return args, None
     if args:
         raise BadArgument(
-            f"a cursor carries its own arguments, but {', '.join(args)} came with it; call {tool}(cursor=…) alone"
+            f"a cursor carries its own arguments, but {', '.join(args)} came with it; call ",
+            Call(tool, {"cursor": ...}),
+            " alone",
         )
     opened = unseal(cursor, tool)
     return dict(opened.args), opened
@@ -111,20 +114,15 @@ def plain(args: Args) -> Args:
     return {name: value for name, value in args.items() if not name.startswith("_")}
 
 
-def required(tool: str, name: str, value: str | None, then: str) -> str:
+def required(tool: str, name: str, value: str | None, then: Call) -> str:
     """Return an argument that must be given.
 
     Raises:
-        BadArgument: it is absent; `then` is the call that shows its values.
+        MissingArgument: it is absent; `then` is the call that shows its values.
     """
     if value is None or not value.strip():
-        raise BadArgument(f"{tool} needs {name}; call {then} for its values")
+        raise MissingArgument(f"{tool} needs {name}; call ", then, " for its values", argument=name)
     return value.strip()
-
-
-def call_text(tool: str, args: Mapping[str, object]) -> str:
-    """Return a call as an agent would write it."""
-    return f"{tool}({', '.join(f'{name}={value!r}' for name, value in args.items())})"
 
 
 def source_notes(state: State, given: str | None, used: Source) -> list[str]:

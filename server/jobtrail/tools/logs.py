@@ -9,17 +9,17 @@ from typing import TYPE_CHECKING
 from mcp.server.mcpserver import Context
 
 from jobtrail.cursor import Cursor, seal
-from jobtrail.errors import BadArgument, StrayCursor, UnknownName, shown
+from jobtrail.errors import BadArgument, MissingArgument, StrayCursor, UnknownName, shown
 from jobtrail.loglines import Row
 from jobtrail.logsearch import finding
 from jobtrail.logwalk import Bounds, gather
-from jobtrail.models import LogLine, LogPage, Task
+from jobtrail.models import Call, LogLine, LogPage, Note, Task
 from jobtrail.paging import Spot, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.tools import params
 from jobtrail.tools.call import begin
 from jobtrail.tools.executions import newest
-from jobtrail.tools.frame import State, call_text
+from jobtrail.tools.frame import State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -85,7 +85,9 @@ async def _open(call: ListCall) -> Log:
         return await call.source.task_log(job, execution, task, call.now, _kept(call))
     if run:
         raise BadArgument("read_log takes run, or job and execution, not both; leave one out")
-    raise BadArgument("read_log needs run or job; call list_runs() or list_jobs() for them")
+    raise MissingArgument(
+        "read_log needs run or job; call ", Call("list_runs"), " or ", Call("list_jobs"), " for them"
+    )
 
 
 def _kept(call: ListCall) -> tuple[int, ...]:
@@ -142,7 +144,9 @@ class _Reading:
                 return way, line
             case _:
                 raise StrayCursor(
-                    "this cursor stands in no log; start again with read_log(run=…) or (job=…, execution=…)"
+                    "this cursor stands in no log; start again with ",
+                    Call("read_log", {"run": ...}),
+                    " or (job=…, execution=…)",
                 )
 
     async def _around(self, line: int) -> _Shown:
@@ -188,8 +192,9 @@ async def _check_task(source: Source, call: ListCall) -> None:
     )
     if not walked.items and walked.spot is None:
         raise UnknownName(
-            f"task={shown(name)} does not exist in execution {shown(execution)}; call "
-            f"{call_text('list_tasks', {'job': job, 'execution': execution})} for those that do"
+            f"task={shown(name)} does not exist in execution {shown(execution)}; call ",
+            Call("list_tasks", {"job": job, "execution": execution}),
+            " for those that do",
         )
 
 
@@ -222,7 +227,7 @@ def _line(row: Row) -> LogLine:
     )
 
 
-def _notes(call: ListCall, log: Log, shown_rows: _Shown) -> list[str]:
+def _notes(call: ListCall, log: Log, shown_rows: _Shown) -> list[Note]:
     notes = [*call.notes, *shown_rows.found.notes]
     if not call.continued:
         notes += [note for note in (call.source.log_note, log.note) if note]
@@ -243,12 +248,12 @@ def _named(call: ListCall) -> dict[str, str]:
     return {**named, "source": call.source.name}
 
 
-def _next_calls(call: ListCall, shown_rows: _Shown) -> tuple[str, ...]:
+def _next_calls(call: ListCall, shown_rows: _Shown) -> tuple[Call, ...]:
     if call.text("search") and shown_rows.rows:
-        return (call_text("read_log", {**_named(call), "around": shown_rows.rows[-1].n}),)
+        return (Call("read_log", {**_named(call), "around": shown_rows.rows[-1].n}),)
     if not shown_rows.found.total:
         named = {name: value for name, value in _named(call).items() if name != "task"}
-        return (call_text("get_run" if "run" in named else "get_execution", named),)
+        return (Call("get_run" if "run" in named else "get_execution", named),)
     return ()
 
 
