@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobtrail.errors import MalformedCursor, WrongCursor
+from jobtrail.models import Call
 from jobtrail.paging import Spot, Trail
 
 __all__ = ["Args", "Cursor", "seal", "unseal"]
@@ -107,7 +108,9 @@ def unseal(token: str, tool: str) -> Cursor:
     except (TypeError, ValueError, RecursionError, zlib.error) as error:
         raise _malformed(tool) from error
     if cursor.tool != tool:
-        raise WrongCursor(f"this cursor continues {cursor.tool}, not {tool}; call {cursor.tool}(cursor=…) with it")
+        raise WrongCursor(
+            f"this cursor continues {cursor.tool}, not {tool}; call ", Call(cursor.tool, {"cursor": ...}), " with it"
+        )
     return cursor
 
 

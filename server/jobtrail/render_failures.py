@@ -68,5 +68,5 @@ def _row(cause: FailureCause) -> dict[str, str]:
         "last": stamp(cause.last_at),
         "first": first,
         "recovered": recovered,
-        "open": cause.open,
+        "open": str(cause.open),
     }

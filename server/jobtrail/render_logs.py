@@ -95,7 +95,7 @@ def _awaited_row(one: Awaited) -> dict[str, str]:
         "failed": _change(one.failed_before, one.failed),
         "duration": duration(one.duration_s),
         "exit": count_text(one.exit_code),
-        "trouble": one.error or "",
+        "trouble": str(one.error or ""),
     }
 
 

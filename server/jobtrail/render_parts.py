@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobtrail.models import Window
+    from jobtrail.models import Note, Window
 
 __all__ = [
     "count_text",
@@ -78,7 +78,7 @@ def of_source(source: str, sample: bool | None) -> str:  # noqa: FBT001 # a fiel
     return f"source {source}" + (", SAMPLE DATA" if sample else "")
 
 
-def note_lines(notes: Sequence[str] | None) -> list[str]:
+def note_lines(notes: Sequence[Note] | None) -> list[str]:
     """Return a line for each note."""
     return [f"note: {note}" for note in notes or ()]
 

@@ -155,7 +155,7 @@ async def test_an_upstream_error_loses_nothing_and_is_forgotten_once_it_is_over(
     assert wait.watched[0].awaited().error is None
     wait = await waited(0.1, Script([run_now("queued"), run_now(), trouble]))
     stood = wait.watched[0].awaited()
-    assert (stood.before, stood.status, stood.error) == ("queued", "running", "the upstream failed")
+    assert (stood.before, stood.status, str(stood.error)) == ("queued", "running", "the upstream failed")
     wait = await waited(0.1, Script([trouble, run_now()]))
     assert wait.watched[0].awaited().before == "running"
 

@@ -5,6 +5,7 @@ one of these fields. Times are timezone-aware and UTC, durations are seconds, an
 means that the upstream did not say.
 """
 
+from jobtrail.models.calls import Call, NextCall, Note, Sentence
 from jobtrail.models.details import (
     Awaited,
     ExecutionDetail,
@@ -26,6 +27,7 @@ __all__ = [
     "STATUSES",
     "Awaited",
     "Bucket",
+    "Call",
     "Coverage",
     "Execution",
     "ExecutionDetail",
@@ -41,12 +43,15 @@ __all__ = [
     "LogPage",
     "LogTail",
     "Moment",
+    "NextCall",
+    "Note",
     "Page",
     "Period",
     "Record",
     "Run",
     "RunDetail",
     "RunPage",
+    "Sentence",
     "Stats",
     "Status",
     "Streak",

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from jobtrail.models.calls import Note
 from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Task
 
 __all__ = ["Answer", "Coverage", "ExecutionPage", "JobPage", "Page", "RunPage", "TaskPage", "Total", "Window"]
@@ -57,7 +58,7 @@ class Answer(Seen):
 
     source: str
     sample: bool | None = None
-    notes: tuple[str, ...] | None = None
+    notes: tuple[Note, ...] | None = None
 
 
 class Page(Answer):

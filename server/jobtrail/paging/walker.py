@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 import anyio
 
 from jobtrail.errors import Unreachable, UnreadableAnswer, UpstreamError
-from jobtrail.models import Total
+from jobtrail.models import Note, Sentence, Total
 from jobtrail.paging.listing import EVERYTHING, START, Spot
 
 if TYPE_CHECKING:
@@ -115,7 +115,7 @@ class Walked(Generic[T]):
     total: Total = field(default_factory=lambda: Total(kind="unknown"))
     last: T | None = None
     exact: bool = True
-    notes: list[str] = field(default_factory=list[str])
+    notes: list[Note] = field(default_factory=list[Note])
     failed: dict[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
     trail: Trail = field(default_factory=Trail)
 
@@ -142,7 +142,7 @@ async def walk(listing: Listing[T], how: Walk[T], at: Spot = START) -> Walked[T]
         except UpstreamError as error:
             if walked.spot == at:
                 raise
-            walked.notes.append(f"stopped early: {error}. The cursor goes on from here.")
+            walked.notes.append(Sentence("stopped early: ", *error.args, ". The cursor goes on from here."))
             break
         more = _take(batch, how, walked)
         if walked.scanned > before:

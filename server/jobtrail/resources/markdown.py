@@ -67,8 +67,8 @@ def _facts(facts: Mapping[str, str]) -> str:
     return "\n".join(f"- {name}: {value}" for name, value in facts.items() if value)
 
 
-def _notes(notes: Sequence[str] | None) -> str:
-    return "\n".join(f"> {_plain(note)}" for note in notes or ())
+def _notes(notes: Sequence[object] | None) -> str:
+    return "\n".join(f"> {_plain(str(note))}" for note in notes or ())
 
 
 def _jobs(page: JobPage) -> Iterable[str]:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING
 from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD, group_failures, slowest
-from jobtrail.errors import UnknownName, shown
-from jobtrail.models import Coverage, Execution, ExecutionDetail, ExecutionPage, Stats, Task, TaskPage
+from jobtrail.errors import UnknownName, clean, shown
+from jobtrail.models import Call, Coverage, Execution, ExecutionDetail, ExecutionPage, Note, Stats, Task, TaskPage
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.sources.wire import seconds
 from jobtrail.tools import params
 from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall
-from jobtrail.tools.resumable import LARGEST_LIMIT, State, call_text, require_argument
+from jobtrail.tools.resumable import LARGEST_LIMIT, State, require_argument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ async def list_executions(
         ctx, "list_executions", cursor, source, needs="executions",
         job=job, status=status, since=since, until=until, query=query, sort=sort, limit=limit,
     )  # fmt: skip
-    name = call.require("job", "list_jobs()")
+    name = call.require("job", Call("list_jobs"))
     ask = call.read_ask(call.source.execution_words, call.source.execution_sorts)
     return await call.read_page(
         partial(ExecutionPage, job=name),
@@ -84,7 +84,7 @@ async def list_tasks(
         ctx, "list_tasks", cursor, source, needs="executions",
         job=job, execution=execution, status=status, query=query, sort=sort, limit=limit,
     )  # fmt: skip
-    name = call.require("job", "list_jobs()")
+    name = call.require("job", Call("list_jobs"))
     identity = (call.text("execution") or "").strip() or await find_newest(call.source, name)
     call.args["execution"] = identity
     ask = call.read_ask(call.source.task_words, call.source.task_sorts)
@@ -109,7 +109,7 @@ async def get_execution(
     Examples: {"job": "nightly-etl"} · {"job": "nightly-etl", "execution": "exec-1"}
     """
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="executions")
-    name = require_argument("get_execution", "job", job, "list_jobs()")
+    name = require_argument("get_execution", "job", job, Call("list_jobs"))
     identity = execution if execution and execution.strip() else await find_newest(chosen, name)
     full = await chosen.execution(name, identity)
     read = await read_tasks(chosen, full, name, identity)
@@ -141,7 +141,11 @@ async def find_newest(source: Source, job: str) -> str:
     )
     if not walked.items:
         await source.job(job)
-        raise UnknownName(f"job {shown(job)} has no execution yet; get_job(job={shown(job)}) shows its schedule")
+        raise UnknownName(
+            f"job {shown(job)} has no execution yet; ",
+            Call("get_job", {"job": clean(job, 80)}),
+            " shows its schedule",
+        )
     return walked.items[0].id
 
 
@@ -151,7 +155,7 @@ class _Read:
 
     tasks: Sequence[Task]
     complete: bool
-    notes: list[str]
+    notes: list[Note]
 
     @property
     def failed(self) -> list[Task]:
@@ -181,7 +185,7 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
     return _judged(stats, walked.items, complete=walked.spot is None, notes=notes)
 
 
-def _judged(stats: Stats, tasks: Sequence[Task], *, complete: bool, notes: list[str]) -> _Read:
+def _judged(stats: Stats, tasks: Sequence[Task], *, complete: bool, notes: list[Note]) -> _Read:
     """Return the tasks read, with a note where the failed ones among them cannot be all."""
     failed = sum(task.status in BAD for task in tasks)
     strange = sorted({task.raw_status or "none" for task in tasks if task.status == "unknown"})
@@ -212,14 +216,14 @@ def _verdict(one: Execution) -> str:
     return f"{words}: of {stats.total:,} {noun} {', '.join(parts) or 'none has started'}"
 
 
-def _next_calls(source: Source, one: Execution, failed: Sequence[Task]) -> tuple[str, ...]:
+def _next_calls(source: Source, one: Execution, failed: Sequence[Task]) -> tuple[Call, ...]:
     named = {"job": one.job, "execution": one.id}
-    calls: list[str] = []
+    calls: list[Call] = []
     if len(failed) > 1:
         many = {"limit": LARGEST_LIMIT} if len(failed) > DEFAULT_LIMIT else {}
-        calls.append(call_text("list_tasks", {**named, "status": "failed", **many, "source": source.name}))
+        calls.append(Call("list_tasks", {**named, "status": "failed", **many, "source": source.name}))
     if failed:
-        calls.append(call_text("read_log", {**named, "task": failed[0].name, "source": source.name}))
+        calls.append(Call("read_log", {**named, "task": failed[0].name, "source": source.name}))
     if one.status in {"running", "queued"}:
-        calls.append(call_text("wait_for", {**named, "source": source.name}))
+        calls.append(Call("wait_for", {**named, "source": source.name}))
     return tuple(calls)

@@ -11,13 +11,13 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD, signature
 from jobtrail.errors import clean
-from jobtrail.models import Coverage, Execution, FailureCause, Failures, Run, Window
+from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Note, Run, Sentence, Window
 from jobtrail.paging import AT_ONCE, Budget, Walk, together, walk
 from jobtrail.sources.across import Attempt, survey
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.tools import params
 from jobtrail.tools.executions import read_tasks
-from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, State, call_text
+from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -70,7 +70,8 @@ async def find_failures(
     )
     walked = await call.walk(there.merged(), how)
     causes = await _find_causes(call.sources, walked.items)
-    errors = {name: str(error) for name, error in {**there.errors, **walked.failed}.items()}
+    failed = {**there.errors, **walked.failed}
+    errors: dict[str, Note] = {name: Sentence(*error.args) for name, error in failed.items()}
     back_to = walked.last.created_at if walked.spot is not None and walked.last else None
     return Failures(
         sources=tuple(one.name for one in call.sources),
@@ -130,7 +131,7 @@ def _make_cause(group: Sequence[Attempt], reason: str, recovered: bool | None) -
         last_at=max(times, default=None),
         recovered=recovered,
         example=newest.id,
-        open=call_text("get_run" if run else "get_execution", {**named, "source": newest.source}),
+        open=Call("get_run" if run else "get_execution", {**named, "source": newest.source}),
     )
 
 

@@ -8,7 +8,7 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import record
 from jobtrail.errors import BadArgument, closest, shown
-from jobtrail.models import Execution, Job, JobDetail, JobPage, Run
+from jobtrail.models import Call, Execution, Job, JobDetail, JobPage, Run
 from jobtrail.paging import Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, SHORTEST_QUERY, Ask, StatusFilter, read_sort
 from jobtrail.tools import params
@@ -16,7 +16,7 @@ from jobtrail.tools.listing import ListCall
 from jobtrail.tools.resumable import State, require_argument
 
 if TYPE_CHECKING:
-    from jobtrail.models import Record
+    from jobtrail.models import Note, Record
     from jobtrail.sources import Source
 
 __all__ = ["get_job", "list_jobs"]
@@ -89,7 +89,7 @@ async def get_job(ctx: Context[State], job: params.Job = None, source: params.So
     """
     state = ctx.request_context.lifespan_context
     chosen = state.sources.get(source)
-    name = require_argument("get_job", "job", job, "list_jobs()")
+    name = require_argument("get_job", "job", job, Call("list_jobs"))
     detail = await chosen.job(name)
     attempts, notes = await _recent(chosen, detail.job)
     return detail.model_copy(
@@ -97,7 +97,7 @@ async def get_job(ctx: Context[State], job: params.Job = None, source: params.So
     )
 
 
-async def _recent(source: Source, job: Job) -> tuple[Record, list[str]]:
+async def _recent(source: Source, job: Job) -> tuple[Record, list[Note]]:
     ask, who = Ask(sort=NEWEST_FIRST), f"source {source.name!r}"
     if job.kind == "job":
         executions = await walk(source.executions(job.name, ask), Walk[Execution](limit=_RECENT, who=who))

@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from jobtrail.errors import clean
-from jobtrail.models import Coverage, Execution, Job, Run, Task, Total
+from jobtrail.models import Coverage, Execution, Job, Note, Run, Sentence, Task, Total
 from jobtrail.paging import Budget, Chain, Walk
 from jobtrail.render import row_text
 from jobtrail.sources.base import NEWEST_FIRST, Ask, read_sort, read_statuses
@@ -47,7 +47,7 @@ class MakePage(Protocol[T_contra, P_co]):
         *,
         source: str,
         sample: bool | None,
-        notes: tuple[str, ...] | None,
+        notes: tuple[Note, ...] | None,
         coverage: Coverage,
         total: Total,
         cursor: str | None,
@@ -167,12 +167,12 @@ class ListCall(ResumableCall):
             name: clean(str(self.args[name])) for name in ("status", "query", "search") if name in self.args
         } or None
 
-    def _suggest_wider(self) -> str:
+    def _suggest_wider(self) -> Note:
         """Return what to try next where nothing matched."""
         dropped = next((name for name in _FILTERS if name in self.args), None)
         if dropped is None:
             return "there is nothing to list: it exists and is empty"
-        return f"nothing matched; to widen: {self.restart(**{dropped: None})}"
+        return Sentence("nothing matched; to widen: ", self.restart(**{dropped: None}))
 
 
 @dataclass

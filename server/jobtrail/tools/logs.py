@@ -8,16 +8,16 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.errors import BadArgument, StrayCursor, UnknownName, shown
+from jobtrail.errors import BadArgument, MissingArgument, StrayCursor, UnknownName, shown
 from jobtrail.loglines import Row
 from jobtrail.logsearch import finding
 from jobtrail.logwalk import Bounds, gather
-from jobtrail.models import LogLine, LogPage, Task
+from jobtrail.models import Call, LogLine, LogPage, Note, Task
 from jobtrail.paging import Spot, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.tools import params
 from jobtrail.tools.executions import find_newest
-from jobtrail.tools.resumable import ResumableCall, State, call_text
+from jobtrail.tools.resumable import ResumableCall, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -81,7 +81,9 @@ async def _find_log(call: ResumableCall) -> Log:
         return await call.source.task_log(job, execution, task, call.now, kept)
     if run:
         raise BadArgument("read_log takes run, or job and execution, not both; leave one out")
-    raise BadArgument("read_log needs run or job; call list_runs() or list_jobs() for them")
+    raise MissingArgument(
+        "read_log needs run or job; call ", Call("list_runs"), " or ", Call("list_jobs"), " for them"
+    )
 
 
 @dataclass(frozen=True)
@@ -126,7 +128,9 @@ class _Reading:
                 return way, line
             case _:
                 raise StrayCursor(
-                    "this cursor stands in no log; start again with read_log(run=…) or (job=…, execution=…)"
+                    "this cursor stands in no log; start again with ",
+                    Call("read_log", {"run": ...}),
+                    " or (job=…, execution=…)",
                 )
 
     async def _read_around(self, line: int) -> _Stretch:
@@ -171,8 +175,9 @@ async def _check_task(call: ResumableCall) -> None:
     walked = await walk(listing, how)
     if not walked.items and walked.spot is None:
         raise UnknownName(
-            f"task={shown(name)} does not exist in execution {shown(execution)}; call "
-            f"{call_text('list_tasks', {'job': job, 'execution': execution})} for those that do"
+            f"task={shown(name)} does not exist in execution {shown(execution)}; call ",
+            Call("list_tasks", {"job": job, "execution": execution}),
+            " for those that do",
         )
 
 
@@ -208,7 +213,7 @@ def _make_page(call: ResumableCall, log: Log, stretch: _Stretch) -> LogPage:
     )
 
 
-def _notes(call: ResumableCall, log: Log, stretch: _Stretch) -> list[str]:
+def _notes(call: ResumableCall, log: Log, stretch: _Stretch) -> list[Note]:
     notes = [*call.notes, *stretch.found.notes]
     if not call.resumed:
         notes += [note for note in (call.source.log_note, log.note) if note]
@@ -226,10 +231,10 @@ def _named(call: ResumableCall) -> dict[str, str]:
     return {**named, "source": call.source.name}
 
 
-def _next_calls(call: ResumableCall, stretch: _Stretch) -> tuple[str, ...]:
+def _next_calls(call: ResumableCall, stretch: _Stretch) -> tuple[Call, ...]:
     if call.text("search") and stretch.rows:
-        return (call_text("read_log", {**_named(call), "around": stretch.rows[-1].n}),)
+        return (Call("read_log", {**_named(call), "around": stretch.rows[-1].n}),)
     if not stretch.found.total:
         named = {name: value for name, value in _named(call).items() if name != "task"}
-        return (call_text("get_run" if "run" in named else "get_execution", named),)
+        return (Call("get_run" if "run" in named else "get_execution", named),)
     return ()

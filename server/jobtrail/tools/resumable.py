@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, TypeVar
 from mcp.server.mcpserver import Context
 
 from jobtrail.cursor import Cursor, seal, unseal
-from jobtrail.errors import BadArgument, CursorError, ExpiredCursor, StrayCursor, UnknownName, shown
+from jobtrail.errors import BadArgument, CursorError, ExpiredCursor, MissingArgument, StrayCursor, UnknownName, shown
+from jobtrail.models import Call, Note
 from jobtrail.paging import START, Walk, Walked, walk
 from jobtrail.window import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
     from typing import Self
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from jobtrail.sources import Source, Sources
     from jobtrail.window import Clock
 
-__all__ = ["LARGEST_LIMIT", "ResumableCall", "State", "call_text", "require_argument"]
+__all__ = ["LARGEST_LIMIT", "ResumableCall", "State", "require_argument"]
 
 LARGEST_LIMIT = 100
 _ALL = "*"
@@ -60,7 +61,7 @@ class ResumableCall:
     cursor: Cursor
     resumed: bool
     window: Window | None = None
-    notes: list[str] = field(default_factory=list[str])
+    notes: list[Note] = field(default_factory=list[Note])
 
     @classmethod
     def open(
@@ -100,8 +101,9 @@ class ResumableCall:
             return cls(ctx=ctx, sources=sources, now=now, cursor=cursor, resumed=False)
         if named := [*args, *(["source"] if source else [])]:
             raise BadArgument(
-                f"a cursor carries its own arguments, but {', '.join(named)} came with it; "
-                f"call {tool}(cursor=…) alone"
+                f"a cursor carries its own arguments, but {', '.join(named)} came with it; call ",
+                Call(tool, {"cursor": ...}),
+                " alone",
             )
         cursor = unseal(token, tool)
         sources = _find_sources(cursor, state.sources, now, everywhere=everywhere)
@@ -122,7 +124,7 @@ class ResumableCall:
         value = self.args.get(name)
         return value if isinstance(value, str) else None
 
-    def require(self, name: str, then: str) -> str:
+    def require(self, name: str, then: Call) -> str:
         """Return a text argument that must be given; see `require_argument`."""
         return require_argument(self.cursor.tool, name, self.text(name), then)
 
@@ -171,7 +173,7 @@ class ResumableCall:
         try:
             walked = await walk(listing, replace(how, trail=self.cursor.trail), self.cursor.spot)
         except CursorError as error:
-            raise type(error)(f"{error}; start again with {self.restart()}") from None
+            raise type(error)(*error.args, "; start again with ", self.restart()) from None
         self.cursor = replace(
             self.cursor,
             scanned=self.cursor.scanned + walked.scanned,
@@ -183,7 +185,7 @@ class ResumableCall:
             await parent()
         return walked
 
-    def restart(self, **changed: str | int | None) -> str:
+    def restart(self, **changed: str | int | None) -> Call:
         """Return the call that starts this walk again.
 
         Args:
@@ -192,7 +194,7 @@ class ResumableCall:
         args = {**self.args, **changed}
         if self.cursor.source != _ALL:
             args["source"] = self.cursor.source
-        return call_text(self.cursor.tool, {name: value for name, value in args.items() if value is not None})
+        return Call(self.cursor.tool, {name: value for name, value in args.items() if value is not None})
 
     def seal_cursor(self, spot: Spot) -> str:
         """Return the cursor that goes on from a spot."""
@@ -209,24 +211,26 @@ def _find_sources(cursor: Cursor, sources: Sources, now: datetime, *, everywhere
         ExpiredCursor: the source no longer keeps the cursor.
     """
     every = everywhere and cursor.source == _ALL
-    restart = f"start again with {call_text(cursor.tool, cursor.args)}"
+    again = ("; start again with ", Call(cursor.tool, cursor.args))
     try:
         found = sources.all() if every else [sources.get(cursor.source)]
     except UnknownName:
         raise StrayCursor(
             f"this cursor walks source {shown(cursor.source)}, which is no longer configured "
-            f"(configured: {', '.join(sources.names)}); {restart}"
+            f"(configured: {', '.join(sources.names)})",
+            *again,
         ) from None
     if cursor.fingerprint != _fingerprint(found):
         raise StrayCursor(
-            f"the configured sources are not those this cursor was made with; {restart}"
+            "the configured sources are not those this cursor was made with"
             if every
-            else f"source {cursor.source!r} points at another upstream than when this cursor was made; {restart}"
+            else f"source {cursor.source!r} points at another upstream than when this cursor was made",
+            *again,
         )
     life, age = found[0].cursor_life, int(now.timestamp()) - cursor.minted
     if cursor.spot.upstream and life and age > life:
         raise ExpiredCursor(
-            f"this cursor is {age // 3600} h old and its upstream keeps cursors for {life // 3600} h; {restart}"
+            f"this cursor is {age // 3600} h old and its upstream keeps cursors for {life // 3600} h", *again
         )
     return found
 
@@ -239,17 +243,12 @@ def _fingerprint(sources: Sequence[Source]) -> str:
     return hashlib.blake2b(text.encode(), digest_size=3).hexdigest()
 
 
-def require_argument(tool: str, name: str, value: str | None, then: str) -> str:
+def require_argument(tool: str, name: str, value: str | None, then: Call) -> str:
     """Return an argument that must be given.
 
     Raises:
-        BadArgument: it is absent; `then` is the call that shows its values.
+        MissingArgument: it is absent; `then` is the call that shows its values.
     """
     if value is None or not value.strip():
-        raise BadArgument(f"{tool} needs {name}; call {then} for its values")
+        raise MissingArgument(f"{tool} needs {name}; call ", then, " for its values", argument=name)
     return value.strip()
-
-
-def call_text(tool: str, args: Mapping[str, object]) -> str:
-    """Return a call as an agent would write it."""
-    return f"{tool}({', '.join(f'{name}={value!r}' for name, value in args.items())})"

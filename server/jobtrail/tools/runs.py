@@ -8,12 +8,12 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD
 from jobtrail.errors import UpstreamError
-from jobtrail.models import LogTail, Run, RunDetail, RunPage
+from jobtrail.models import Call, LogTail, Run, RunDetail, RunPage
 from jobtrail.sources import Source
 from jobtrail.sources.wire import seconds
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
-from jobtrail.tools.resumable import State, call_text, require_argument
+from jobtrail.tools.resumable import State, require_argument
 
 __all__ = ["get_run", "list_runs"]
 
@@ -63,7 +63,7 @@ async def get_run(ctx: Context[State], run: params.Run = None, source: params.So
     Examples: {"run": "01K9Z3V5Q8R2M4N6P7S9T0W1X2"}
     """
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="runs")
-    one = await chosen.run(require_argument("get_run", "run", run, "list_runs()"))
+    one = await chosen.run(require_argument("get_run", "run", run, Call("list_runs")))
     log, notes = await _log(chosen, one.id)
     return RunDetail(
         source=chosen.name,
@@ -93,9 +93,9 @@ def _verdict(one: Run) -> str:
     return f"{words} with exit code {one.exit_code}"
 
 
-def _next_calls(source: Source, one: Run) -> tuple[str, ...]:
+def _next_calls(source: Source, one: Run) -> tuple[Call, ...]:
     if one.status in {"running", "queued"}:
-        return (call_text("get_run", {"run": one.id, "source": source.name}),)
+        return (Call("get_run", {"run": one.id, "source": source.name}),)
     if one.status in BAD:
-        return (call_text("list_runs", {"task": one.task, "limit": 10, "source": source.name}),)
+        return (Call("list_runs", {"task": one.task, "limit": 10, "source": source.name}),)
     return ()

@@ -10,18 +10,18 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD
 from jobtrail.errors import BadArgument, shown
-from jobtrail.models import Coverage, Execution, History, Run, Window
+from jobtrail.models import Call, Coverage, Execution, History, Run, Window
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.tools import params
-from jobtrail.tools.resumable import State, call_text, require_argument
+from jobtrail.tools.resumable import State, require_argument
 from jobtrail.trend import bucketed, edges, fitting, period, sparkline, streak, trend
 from jobtrail.window import length, resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jobtrail.models import Job
+    from jobtrail.models import Job, Note
     from jobtrail.sources import Source
 
 __all__ = ["history"]
@@ -46,7 +46,7 @@ async def history(
     Examples: {"job": "nightly-etl", "since": "30d", "bucket": "1d"}
     """
     state = ctx.request_context.lifespan_context
-    name = require_argument("history", "job", job, "list_jobs()")
+    name = require_argument("history", "job", job, Call("list_jobs"))
     now = state.clock.now().replace(microsecond=0)
     window = resolve(since or "7d", until, state.clock, now)
     start, end, clipped = _bounds(window, now)
@@ -132,7 +132,7 @@ class _Past:
     scanned: int
     complete: bool
     back_to: datetime
-    notes: Sequence[str]
+    notes: Sequence[Note]
 
 
 async def _walked(source: Source, job: Job, window: Window) -> _Past:
@@ -152,7 +152,7 @@ async def _walked(source: Source, job: Job, window: Window) -> _Past:
     return _Past(found.items, found.scanned, complete, reached or window.now, found.notes)
 
 
-def _notes(past: _Past, *, whole: bool) -> list[str]:
+def _notes(past: _Past, *, whole: bool) -> list[Note]:
     notes = [*past.notes]
     if not whole:
         notes.append(f"read only back to {past.back_to:%Y-%m-%dT%H:%M:%SZ}: every number is of that part")
@@ -163,14 +163,14 @@ def _notes(past: _Past, *, whole: bool) -> list[str]:
     return notes
 
 
-def _next_calls(source: Source, job: Job, past: _Past, start: datetime, *, whole: bool) -> tuple[str, ...]:
-    calls: list[str] = []
+def _next_calls(source: Source, job: Job, past: _Past, start: datetime, *, whole: bool) -> tuple[Call, ...]:
+    calls: list[Call] = []
     worst = next((one for one in past.attempts if one.status in BAD), None)
     if isinstance(worst, Execution):
-        calls.append(call_text("get_execution", {"job": job.name, "execution": worst.id, "source": source.name}))
+        calls.append(Call("get_execution", {"job": job.name, "execution": worst.id, "source": source.name}))
     elif worst is not None:
-        calls.append(call_text("get_run", {"run": worst.id, "source": source.name}))
+        calls.append(Call("get_run", {"run": worst.id, "source": source.name}))
     if not whole:
         rest = {"since": f"{start:%Y-%m-%dT%H:%M:%SZ}", "until": f"{past.back_to:%Y-%m-%dT%H:%M:%SZ}"}
-        calls.append(call_text("history", {"job": job.name, **rest, "source": source.name}))
+        calls.append(Call("history", {"job": job.name, **rest, "source": source.name}))
     return tuple(calls)

@@ -10,10 +10,20 @@ import anyio
 from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD
-from jobtrail.errors import AgentError, BadArgument, JobtrailError, Unauthorized, Unreachable, UpstreamError, shown
-from jobtrail.models import ENDED, Awaited, Execution, Run, Waited
+from jobtrail.errors import (
+    AgentError,
+    BadArgument,
+    JobtrailError,
+    MissingArgument,
+    Unauthorized,
+    Unreachable,
+    UpstreamError,
+    clean,
+    shown,
+)
+from jobtrail.models import ENDED, Awaited, Call, Execution, Run, Sentence, Waited
 from jobtrail.tools import params
-from jobtrail.tools.resumable import State, call_text
+from jobtrail.tools.resumable import State
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -73,12 +83,11 @@ def _watched(source: Source, run: str | None, job: str | None, execution: str | 
     if run and (job or execution):
         raise BadArgument("wait_for takes run, or job and execution, not both; make two calls")
     if not run and not (job and execution):
-        need = (
-            f"execution; call list_executions(job={shown(job)})"
-            if job
-            else "run, or job and execution; call list_runs()"
+        need = "execution" if job else "run, or job and execution"
+        then = Call("list_executions", {"job": clean(job, 80)}) if job else Call("list_runs")
+        raise MissingArgument(
+            f"wait_for needs {need}; call ", then, " for its values", argument="execution" if job else None
         )
-        raise BadArgument(f"wait_for needs {need} for its values")
     ids = list(dict.fromkeys(one.strip() for one in (run or execution or "").split(",") if one.strip()))
     if not 0 < len(ids) <= _MOST:
         raise BadArgument(f"wait_for was given {len(ids)} ids; it waits for 1 to {_MOST} at once")
@@ -96,14 +105,14 @@ def _watched(source: Source, run: str | None, job: str | None, execution: str | 
 
 def _next_calls(
     watched: Sequence[Watched], of: dict[str, str | None], timeout: float | None, source: str
-) -> tuple[str, ...]:
+) -> tuple[Call, ...]:
     """Return the calls that explain what ended badly, and the one that waits on for the rest."""
     kind = "execution" if of else "run"
     bad = [one.id for one in watched if one.now and one.now.status in BAD]
-    calls = [call_text(f"get_{kind}", {**of, kind: identity, "source": source}) for identity in bad[:_MOST_EXPLAINED]]
+    calls = [Call(f"get_{kind}", {**of, kind: identity, "source": source}) for identity in bad[:_MOST_EXPLAINED]]
     if left := [one.id for one in watched if not one.over and not one.hopeless]:
         again = {} if timeout is None else {"timeout": int(timeout) if timeout.is_integer() else timeout}
-        calls.append(call_text("wait_for", {**of, kind: ",".join(left), **again, "source": source}))
+        calls.append(Call("wait_for", {**of, kind: ",".join(left), **again, "source": source}))
     return tuple(calls)
 
 
@@ -183,7 +192,7 @@ class Watched:
             done=_done(now),
             failed_before=then.failed if then else None,
             failed=now.failed if now else None,
-            error=str(trouble) if trouble else None,
+            error=Sentence(*trouble.args) if trouble else None,
         )
 
 

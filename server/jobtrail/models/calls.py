@@ -1,0 +1,61 @@
+"""Calls that an answer or an error proposes, and sentences with calls in them.
+
+They stay values until somebody prints them: an agent reads `list_jobs(limit=2)`, a person at a terminal reads the
+command that does the same.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Annotated
+
+from pydantic import InstanceOf, PlainSerializer, WithJsonSchema
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+__all__ = ["Call", "NextCall", "Note", "Sentence"]
+
+
+@dataclass(frozen=True)
+class Call:
+    """A call of a tool; an argument whose value is `...` is left for the caller to fill."""
+
+    tool: str
+    arguments: Mapping[str, object] = field(default_factory=dict[str, object])
+
+    def __hash__(self) -> int:
+        return hash(str(self))
+
+    def __str__(self) -> str:
+        """Return the call as an agent would write it."""
+        return (
+            f"{self.tool}({', '.join(f'{name}={_written(name, value)}' for name, value in self.arguments.items())})"
+        )
+
+
+def _written(name: str, value: object) -> str:
+    if value is ...:
+        return "…"
+    # A cursor is URL-safe, so nothing in it needs escaping.
+    return f'"{value}"' if name == "cursor" else repr(value)
+
+
+class Sentence:
+    """Text with calls in it."""
+
+    def __init__(self, *parts: str | Call) -> None:
+        self.parts = parts
+
+    def __str__(self) -> str:
+        """Return the sentence as agents read it."""
+        return self.write(str)
+
+    def write(self, write_call: Callable[[Call], str]) -> str:
+        """Return the sentence with each call written in some way."""
+        return "".join(part if isinstance(part, str) else write_call(part) for part in self.parts)
+
+
+# An answer's fields: values here, plain strings in JSON and in its schema.
+NextCall = Annotated[InstanceOf[Call] | str, PlainSerializer(str), WithJsonSchema({"type": "string"})]
+Note = Annotated[InstanceOf[Sentence] | str, PlainSerializer(str), WithJsonSchema({"type": "string"})]
