@@ -182,7 +182,7 @@ async def test_where_nothing_answers_in_time_that_is_raised() -> None:
 async def test_one_that_does_not_exist_is_told_apart_and_not_waited_for() -> None:
     gone = Script([UnknownName("no such run")])
     wait = await waited(30, gone, Script([run_now(), run_now("succeeded")]))
-    assert [one.awaited().error for one in wait.watched] == ["no such run", None]
+    assert [one.awaited().to_wire().get("error") for one in wait.watched] == ["no such run", None]
     assert len(gone.looked) == 1
     assert wait.took < 2
 
