@@ -191,7 +191,7 @@ async def test_one_that_never_answered_says_so_beside_the_others() -> None:
     wait = await waited(0.05, Script([run_now()], takes=60), Script([run_now()]))
     silent = wait.watched[0].awaited()
     assert silent.status is None
-    assert silent.error == "the upstream did not answer in this time; a retry may help"
+    assert str(silent.error) == "the upstream did not answer in this time; a retry may help"
 
 
 async def test_a_cancelled_wait_stops_at_once() -> None:
