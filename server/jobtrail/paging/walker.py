@@ -156,7 +156,9 @@ async def _fetch(listing: Listing[T], how: Walk[T], walked: Walked[T], deadline:
     """Read the next page; a read that hangs past the deadline is abandoned."""
     left = how.budget.items - walked.scanned
     with anyio.CancelScope(deadline=deadline):
-        return await listing.fetch(walked.spot or START, min(how.limit, left) if listing.narrowed else left)
+        return await listing.fetch(
+            walked.spot or START, min(how.limit, left) if listing.traits.filtered_upstream else left
+        )
     raise Unreachable(
         f"{how.who} had not answered when the {how.budget.seconds:g} s of this call were over; it is slow or hung, "
         "ask again later or for less",

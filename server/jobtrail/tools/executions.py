@@ -53,13 +53,14 @@ async def list_executions(
         job=job, status=status, since=since, until=until, query=query, sort=sort, limit=limit,
     )  # fmt: skip
     name = call.require("job", Call("list_jobs"))
-    ask = call.read_ask(call.source.execution_words, call.source.execution_sorts)
+    batch = call.source.need_batch()
+    ask = call.read_ask(batch.execution_words, batch.execution_sorts)
     return await call.read_page(
         partial(ExecutionPage, job=name),
-        call.source.executions(name, ask),
+        batch.executions(name, ask),
         ask,
         lambda one: [one.id],
-        parent=partial(call.source.job, name),
+        parent=partial(batch.check_job, name),
         hidden="job",
     )
 
@@ -85,15 +86,16 @@ async def list_tasks(
         job=job, execution=execution, status=status, query=query, sort=sort, limit=limit,
     )  # fmt: skip
     name = call.require("job", Call("list_jobs"))
+    batch = call.source.need_batch()
     identity = (call.text("execution") or "").strip() or await find_newest(call.source, name)
     call.args["execution"] = identity
-    ask = call.read_ask(call.source.task_words, call.source.task_sorts)
+    ask = call.read_ask(batch.task_words, batch.task_sorts)
     return await call.read_page(
         partial(TaskPage, job=name, execution=identity),
-        call.source.tasks(name, identity, ask),
+        batch.tasks(name, identity, ask),
         ask,
         lambda one: [one.name],
-        parent=partial(call.source.execution, name, identity),
+        parent=partial(batch.execution, name, identity),
     )
 
 
@@ -111,7 +113,7 @@ async def get_execution(
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="executions")
     name = require_argument("get_execution", "job", job, Call("list_jobs"))
     identity = execution if execution and execution.strip() else await find_newest(chosen, name)
-    full = await chosen.execution(name, identity)
+    full = await chosen.need_batch().execution(name, identity)
     read = await read_tasks(chosen, full, name, identity)
     one = full.execution
     return ExecutionDetail(
@@ -136,11 +138,11 @@ async def find_newest(source: Source, job: str) -> str:
     Raises:
         UnknownName: the job does not exist, or has not run.
     """
-    walked = await walk(
-        source.executions(job, Ask(sort=NEWEST_FIRST)), Walk[Execution](limit=1, who=f"source {source.name!r}")
-    )
+    batch = source.need_batch()
+    how = Walk[Execution](limit=1, who=f"source {source.name!r}")
+    walked = await walk(batch.executions(job, Ask(sort=NEWEST_FIRST)), how)
     if not walked.items:
-        await source.job(job)
+        await batch.check_job(job)
         raise UnknownName(
             f"job {shown(job)} has no execution yet; ",
             Call("get_job", {"job": clean(job, 80)}),
@@ -175,7 +177,7 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
         return _Read((), complete=True, notes=[])
     fine = stats.total is not None and stats.failed == 0 and one.status not in BAD
     how = replace(_EVERY_TASK, who=f"source {source.name!r}", budget=_A_PAGE if fine else Budget())
-    walked = await walk(source.tasks(job, execution, Ask(sort=NEWEST_FIRST)), how)
+    walked = await walk(source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST)), how)
     notes = list(walked.notes)
     if fine:
         # The counts say that there is no failed task; what was not read hides none.

@@ -11,7 +11,7 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD, signature
 from jobtrail.errors import clean
-from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Note, Run, Sentence, Window
+from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence, Window
 from jobtrail.paging import AT_ONCE, Budget, Walk, together, walk
 from jobtrail.sources.across import Attempt, survey
 from jobtrail.sources.base import NEWEST_FIRST, Ask
@@ -155,7 +155,7 @@ def _own_reason(one: Attempt) -> str:
 
 async def _explain(source: Source, one: Attempt) -> str:
     """Return the most frequent cause among an execution's tasks."""
-    full = await source.execution(one.job, one.id)
+    full = await source.need_batch().execution(one.job, one.id)
     failed = (await read_tasks(source, full, one.job, one.id)).failed
     if not failed:
         return full.execution.raw_status or full.execution.status
@@ -169,9 +169,8 @@ async def _explain(source: Source, one: Attempt) -> str:
 
 async def _has_recovered(source: Source, job: str, *, runs: bool) -> bool | None:
     """Return whether the latest attempt of a job that ended succeeded; None where none of the latest has ended."""
-    ask = Ask(sort=NEWEST_FIRST)
-    listing = await source.runs(job, ask) if runs else source.executions(job, ask)
-    recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {source.name!r}"))  # pyright: ignore[reportArgumentType] # a listing of either
+    listing = await source.attempts(Job(name=job, kind="task" if runs else "job"), Ask(sort=NEWEST_FIRST))
+    recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {source.name!r}"))
     ended = (one.status for one in recent.items if one.status == "succeeded" or one.status in BAD)
     last = next(ended, None)
     return None if last is None else last == "succeeded"

@@ -10,7 +10,7 @@ from jobtrail.diagnosis import record
 from jobtrail.errors import BadArgument, closest, shown
 from jobtrail.models import Call, Execution, Job, JobDetail, JobPage, Run
 from jobtrail.paging import Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, SHORTEST_QUERY, Ask, StatusFilter, read_sort
+from jobtrail.sources.base import NEWEST_FIRST, Ask, StatusFilter, read_sort
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
 from jobtrail.tools.resumable import State, require_argument
@@ -52,7 +52,7 @@ async def list_jobs(
     others = [name for name in ctx.request_context.lifespan_context.sources.names if name != call.source.name]
     if others and source is None and not call.resumed:
         call.notes.append(f"other sources: {', '.join(others)} (give source=…)")
-    searched = _searched if len(ask.query or "") < SHORTEST_QUERY else _not_searched
+    searched = _searched if len(ask.query or "") < call.source.shortest_query else _not_searched
     # Labels are searched, and shown by get_job: a page of them would cost more than all the rest.
     return await call.read_page(JobPage, call.source.jobs(ask), ask, searched, hidden="labels")
 
@@ -91,16 +91,13 @@ async def get_job(ctx: Context[State], job: params.Job = None, source: params.So
     chosen = state.sources.get(source)
     name = require_argument("get_job", "job", job, Call("list_jobs"))
     detail = await chosen.job(name)
-    attempts, notes = await _recent(chosen, detail.job)
+    attempts, notes = await _read_record(chosen, detail.job)
     return detail.model_copy(
         update={"record": attempts, "sample": chosen.sample or None, "notes": tuple(notes) or None}
     )
 
 
-async def _recent(source: Source, job: Job) -> tuple[Record, list[Note]]:
-    ask, who = Ask(sort=NEWEST_FIRST), f"source {source.name!r}"
-    if job.kind == "job":
-        executions = await walk(source.executions(job.name, ask), Walk[Execution](limit=_RECENT, who=who))
-        return record(executions.items), executions.notes
-    runs = await walk(await source.runs(job.name, ask), Walk[Run](limit=_RECENT, who=who))
-    return record(runs.items), runs.notes
+async def _read_record(source: Source, job: Job) -> tuple[Record, list[Note]]:
+    listing = await source.attempts(job, Ask(sort=NEWEST_FIRST))
+    walked = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {source.name!r}"))
+    return record(walked.items), [*walked.notes]

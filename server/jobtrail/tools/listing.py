@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from jobtrail.errors import clean
 from jobtrail.models import Coverage, Execution, Job, Note, Run, Sentence, Task, Total
-from jobtrail.paging import Budget, Chain, Walk
+from jobtrail.paging import NEWEST_FIRST, Budget, Walk
 from jobtrail.render import row_text
-from jobtrail.sources.base import NEWEST_FIRST, Ask, read_sort, read_statuses
+from jobtrail.sources.base import Ask, read_sort, read_statuses
 from jobtrail.tokens import estimate
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall
 
@@ -121,7 +121,7 @@ class ListCall(ResumableCall):
         complete, matched = walked.spot is None, self.cursor.matched
         if complete and not matched:
             notes.append(self._suggest_wider())
-        chained = isinstance(listing, Chain) and ask.sort.key == "created_at"
+        chained = listing.traits.order is None and ask.sort.key == "created_at"
         back_to = self.window.since if complete and self.window else None
         if ask.sort == NEWEST_FIRST and not chained and not complete and walked.last is not None:
             back_to = walked.last.created_at
@@ -149,7 +149,7 @@ class ListCall(ResumableCall):
         scanned, matched = self.cursor.scanned + walked.scanned, self.cursor.matched + walked.matched
         parts = [f"{scanned:,} scanned", f"{matched:,} matched"]
         reached = walked.last and walked.last.created_at
-        if reached and ask.sort.key == "created_at" and not isinstance(listing, Chain):
+        if reached and ask.sort.key == "created_at" and listing.traits.order:
             way = "back to" if ask.sort.descending else "up to"
             parts.append(f"{way} {reached:%Y-%m-%dT%H:%M:%SZ}")
         await self.ctx.report_progress(walked.scanned, message=", ".join(parts))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mcp.server.mcpserver import Context
 
@@ -51,7 +51,7 @@ async def read_log(
 
     Examples: {"job": "etl", "execution": "e-1", "search": "/refused|denied/"}
     """
-    needs = "runs" if run else "executions" if job or execution else None
+    needs: Literal["executions", "runs"] | None = "runs" if run else "executions" if job or execution else None
     call = ResumableCall.open(
         ctx, "read_log", cursor, source, needs=needs,
         run=run, job=job, execution=execution, task=task, search=search, around=around, lines=lines,
@@ -75,10 +75,11 @@ async def _find_log(call: ResumableCall) -> Log:
         call.args["execution"] = await find_newest(call.source, call.text("job") or "")
     run, job, execution, task = (call.text(name) for name in _OF)
     if run and not (job or execution or task):
-        return await call.source.run_log(run)
+        return await call.source.need_runs("read_log(job=…, execution=…)").log(run)
     if job and execution and not run:
-        kept = tuple(one for one in call.cursor.spot.detail[2:] if isinstance(one, int))
-        return await call.source.task_log(job, execution, task, call.now, kept)
+        continuation = next((one for one in call.cursor.spot.detail[2:] if isinstance(one, str)), "")
+        batch = call.source.need_batch("read_log(run=…)")
+        return await batch.log(job, execution, task, call.now, continuation)
     if run:
         raise BadArgument("read_log takes run, or job and execution, not both; leave one out")
     raise MissingArgument(
@@ -170,7 +171,7 @@ async def _silent(_scanned: int, _matched: int) -> None:
 async def _check_task(call: ResumableCall) -> None:
     """Raise `UnknownName` where an execution has no such task: its log, too, would read as empty."""
     job, execution, name = (call.text(one) or "" for one in _OF[1:])
-    listing = call.source.tasks(job, execution, Ask(sort=NEWEST_FIRST, query=name))
+    listing = call.source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST, query=name))
     how = Walk[Task](limit=1, keep=lambda one: one.name == name, who=f"source {call.source.name!r}")
     walked = await walk(listing, how)
     if not walked.items and walked.spot is None:
@@ -185,6 +186,7 @@ def _make_page(call: ResumableCall, log: Log, stretch: _Stretch) -> LogPage:
     found = stretch.found
     older = found.first > found.kept_from and found.total > 0
     newer = found.last < found.total or not found.final
+    kept = (log.continuation,) if log.continuation else ()
     return LogPage(
         source=call.source.name,
         sample=call.source.sample or None,
@@ -201,8 +203,8 @@ def _make_page(call: ResumableCall, log: Log, stretch: _Stretch) -> LogPage:
         growing=not found.final,
         matched=found.matched if call.text("search") else None,
         complete=found.first == 1 and not newer and not log.partial,
-        older=call.seal_cursor(Spot("", (_BACK, found.first, *log.kept))) if older else None,
-        newer=call.seal_cursor(Spot("", (_ON, found.last + 1, *log.kept))) if newer else None,
+        older=call.seal_cursor(Spot("", (_BACK, found.first, *kept))) if older else None,
+        newer=call.seal_cursor(Spot("", (_ON, found.last + 1, *kept))) if newer else None,
         lines=tuple(
             LogLine(
                 n=row.n, text=row.text, times=row.times if row.times > 1 else None, mark=row.mark or None, at=row.at

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Literal, TypeVar
 
 from mcp.server.mcpserver import Context
 
@@ -71,7 +71,7 @@ class ResumableCall:
         token: str | None,
         source: str | None,
         *,
-        needs: str | None = None,
+        needs: Literal["executions", "runs"] | None = None,
         everywhere: bool = False,
         **given: str | int | bool | None,
     ) -> Self:
