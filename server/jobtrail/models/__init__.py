@@ -5,7 +5,7 @@ one of these fields. Times are timezone-aware and UTC, durations are seconds, an
 means that the upstream did not say.
 """
 
-from jobtrail.models.calls import Call, NextCall, Note, Sentence
+from jobtrail.models.calls import Call, NextCall, Note, Sentence, write
 from jobtrail.models.details import (
     Awaited,
     ExecutionDetail,
@@ -60,4 +60,5 @@ __all__ = [
     "Total",
     "Waited",
     "Window",
+    "write",
 ]
