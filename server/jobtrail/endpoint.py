@@ -187,7 +187,7 @@ class Endpoint(MCPServer[Served]):
                 name=one.kind,
                 title=one.title,
                 description=one.about,
-                mime_type="text/markdown",
+                mime_type="text/plain",
                 icons=[icon(one.icon)],
             )
             for one in TEMPLATES
@@ -256,7 +256,7 @@ def _jobs_of(source: str) -> Resource:
         name=f"jobs-{source}",
         title=f"Jobs of {source}",
         description=f"The jobs, scheduled tasks and services of source {source}.",
-        mime_type="text/markdown",
+        mime_type="text/plain",
         icons=[icon("jobs")],
     )
 

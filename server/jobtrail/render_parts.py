@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from jobtrail.models import Call
 from jobtrail.rendering.blocks import Line, Table
+from jobtrail.times import format_duration as duration
+from jobtrail.times import format_time as stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -30,26 +31,6 @@ __all__ = [
 ]
 
 _OURS = re.compile(r"(more|older|newer|next|note|log|verdict|record|labels|environment|last)\b.*?:", re.IGNORECASE)
-
-
-def stamp(moment: datetime | None) -> str:
-    """Return a moment to the second in UTC; nothing where it is not known."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
-
-
-def duration(seconds: float | None) -> str:
-    """Return seconds as `1m32s` or `1h`; under ten seconds with one decimal, under one in milliseconds."""
-    if seconds is None:
-        return ""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f}ms"
-    if seconds < 10:  # noqa: PLR2004 # where tenths begin to matter
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
-    written = [f"{value}{unit}" if unit == "h" else f"{value:02}{unit}" for value, unit in parts if value]
-    return "".join(written).lstrip("0")
 
 
 def count_text(value: int | None) -> str:

@@ -20,7 +20,8 @@ from jobtrail.models.details import (
 )
 from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, RunPage, TaskPage, Total, Window
 from jobtrail.models.summaries import Bucket, FailureCause, Failures, History, Period, Streak
-from jobtrail.models.things import ENDED, STATUSES, Execution, Job, Moment, Run, Stats, Status, Task
+from jobtrail.models.things import Execution, Job, Moment, Run, Stats, Task
+from jobtrail.vocabulary import ENDED, STATUSES, Status
 
 __all__ = [
     "ENDED",
