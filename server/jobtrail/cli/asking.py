@@ -95,7 +95,7 @@ def _check_follow(asked: _Asked) -> None:
     if asked.follow and not asked.pages:
         raise SettingsError(f"{asked.tool.name} answers in one piece, or in both directions; --all is for lists")
     if asked.follow and "cursor" not in asked.given:
-        from jobtrail.tools.frame import LARGEST_LIMIT  # noqa: PLC0415 # see _ask
+        from jobtrail.tools.resumable import LARGEST_LIMIT  # noqa: PLC0415 # see _ask
 
         if asked.causes:
             # There a limit leaves out what a further page would not show.

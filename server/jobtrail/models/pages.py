@@ -46,6 +46,12 @@ class Window(Seen):
     now: Moment
     zone: str | None = None
 
+    def contains(self, moment: Moment | None) -> bool:
+        """Return whether a moment lies in the window; one that is not known is kept, not hidden."""
+        if moment is None:
+            return True
+        return (self.since is None or moment >= self.since) and (self.until is None or moment <= self.until)
+
 
 class Answer(Seen):
     """What every answer says of itself."""

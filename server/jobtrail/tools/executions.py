@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
@@ -14,8 +15,8 @@ from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.sources.wire import seconds
 from jobtrail.tools import params
-from jobtrail.tools.call import DEFAULT_LIMIT, begin
-from jobtrail.tools.frame import LARGEST_LIMIT, State, required
+from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall
+from jobtrail.tools.resumable import LARGEST_LIMIT, State, require_argument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from jobtrail.sources import Source
     from jobtrail.sources.base import FullExecution
 
-__all__ = ["get_execution", "list_executions", "list_tasks", "newest", "read_tasks"]
+__all__ = ["find_newest", "get_execution", "list_executions", "list_tasks", "read_tasks"]
 
 _EVERY_TASK = Walk[Task](limit=EVERYTHING)
 _A_PAGE = Budget(items=200)
@@ -47,18 +48,20 @@ async def list_executions(
     Use it for "what failed lately in this job". The answer says how much it covers; go on with its cursor.
     Examples: {"job": "nightly-etl", "status": "failed,timeout", "since": "24h"} · {"cursor": "1Ab…"}
     """
-    call = begin(
-        ctx, "list_executions", cursor, source, "executions",
+    call = ListCall.open(
+        ctx, "list_executions", cursor, source, needs="executions",
         job=job, status=status, since=since, until=until, query=query, sort=sort, limit=limit,
     )  # fmt: skip
-    name = call.required("job", Call("list_jobs"))
-    ask = call.ask(call.source.execution_words, call.source.execution_sorts)
-    listing = call.source.executions(name, ask)
-    walked = await call.walk(listing, ask, lambda one: [one.id])
-    if not call.scanned + walked.scanned:
-        await call.source.check_job(name)
-    walked.items = [one.model_copy(update={"job": None}) for one in walked.items]
-    return ExecutionPage(job=name, **call.page(walked, ask, listing))
+    name = call.require("job", Call("list_jobs"))
+    ask = call.read_ask(call.source.execution_words, call.source.execution_sorts)
+    return await call.read_page(
+        partial(ExecutionPage, job=name),
+        call.source.executions(name, ask),
+        ask,
+        lambda one: [one.id],
+        parent=partial(call.source.job, name),
+        hidden="job",
+    )
 
 
 async def list_tasks(
@@ -77,20 +80,21 @@ async def list_tasks(
     Call get_execution first: it groups failures. Use this for the single failed tasks.
     Examples: {"job": "nightly-etl", "execution": "exec-1", "status": "failed"} · {"cursor": "1Ab…"}
     """
-    call = begin(
-        ctx, "list_tasks", cursor, source, "executions",
+    call = ListCall.open(
+        ctx, "list_tasks", cursor, source, needs="executions",
         job=job, execution=execution, status=status, query=query, sort=sort, limit=limit,
     )  # fmt: skip
-    name = call.required("job", Call("list_jobs"))
-    identity = (call.text("execution") or "").strip() or await newest(call.source, name)
+    name = call.require("job", Call("list_jobs"))
+    identity = (call.text("execution") or "").strip() or await find_newest(call.source, name)
     call.args["execution"] = identity
-    ask = call.ask(call.source.task_words, call.source.task_sorts)
-    listing = call.source.tasks(name, identity, ask)
-    walked = await call.walk(listing, ask, lambda one: [one.name])
-    if not call.scanned + walked.scanned:
-        # An upstream may list nothing for an execution that does not exist.
-        await call.source.execution(name, identity)
-    return TaskPage(job=name, execution=identity, **call.page(walked, ask, listing))
+    ask = call.read_ask(call.source.task_words, call.source.task_sorts)
+    return await call.read_page(
+        partial(TaskPage, job=name, execution=identity),
+        call.source.tasks(name, identity, ask),
+        ask,
+        lambda one: [one.name],
+        parent=partial(call.source.execution, name, identity),
+    )
 
 
 async def get_execution(
@@ -105,8 +109,8 @@ async def get_execution(
     Examples: {"job": "nightly-etl"} · {"job": "nightly-etl", "execution": "exec-1"}
     """
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="executions")
-    name = required("get_execution", "job", job, Call("list_jobs"))
-    identity = execution if execution and execution.strip() else await newest(chosen, name)
+    name = require_argument("get_execution", "job", job, Call("list_jobs"))
+    identity = execution if execution and execution.strip() else await find_newest(chosen, name)
     full = await chosen.execution(name, identity)
     read = await read_tasks(chosen, full, name, identity)
     one = full.execution
@@ -126,7 +130,7 @@ async def get_execution(
     )
 
 
-async def newest(source: Source, job: str) -> str:
+async def find_newest(source: Source, job: str) -> str:
     """Return the id of a job's newest execution.
 
     Raises:
@@ -136,7 +140,7 @@ async def newest(source: Source, job: str) -> str:
         source.executions(job, Ask(sort=NEWEST_FIRST)), Walk[Execution](limit=1, who=f"source {source.name!r}")
     )
     if not walked.items:
-        await source.check_job(job)
+        await source.job(job)
         raise UnknownName(
             f"job {shown(job)} has no execution yet; ",
             Call("get_job", {"job": clean(job, 80)}),

@@ -12,13 +12,12 @@ from jobtrail.models import Call, Execution, Job, JobDetail, JobPage, Run
 from jobtrail.paging import Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, SHORTEST_QUERY, Ask, StatusFilter, read_sort
 from jobtrail.tools import params
-from jobtrail.tools.call import begin
-from jobtrail.tools.frame import State, required, source_notes
+from jobtrail.tools.listing import ListCall
+from jobtrail.tools.resumable import State, require_argument
 
 if TYPE_CHECKING:
     from jobtrail.models import Note, Record
     from jobtrail.sources import Source
-    from jobtrail.tools.call import ListCall
 
 __all__ = ["get_job", "list_jobs"]
 
@@ -41,30 +40,21 @@ async def list_jobs(
     service with list_runs.
     Examples: {} · {"query": "etl", "status": "deployed,failed"}
     """
-    call = begin(
-        ctx,
-        "list_jobs",
-        cursor,
-        source,
-        query=query,
-        status=status,
-        sort=sort,
-        from_end=from_end,
-        limit=limit,
+    call = ListCall.open(
+        ctx, "list_jobs", cursor, source, query=query, status=status, sort=sort, from_end=from_end, limit=limit
     )
     order = read_sort(call.text("sort"), call.source.job_sorts, call.source.job_sort)
     ask = Ask(
         sort=order.flipped() if call.args.get("from_end") else order,
         query=(call.text("query") or "").strip() or None,
-        statuses=_deployments(call),
+        statuses=_read_deployments(call),
     )
-    listing = call.source.jobs(ask)
-    walked = await call.walk(listing, ask, _searched if len(ask.query or "") < SHORTEST_QUERY else _not_searched)
+    others = [name for name in ctx.request_context.lifespan_context.sources.names if name != call.source.name]
+    if others and source is None and not call.resumed:
+        call.notes.append(f"other sources: {', '.join(others)} (give source=…)")
+    searched = _searched if len(ask.query or "") < SHORTEST_QUERY else _not_searched
     # Labels are searched, and shown by get_job: a page of them would cost more than all the rest.
-    walked.items = [job.model_copy(update={"labels": None}) for job in walked.items]
-    if not call.continued:
-        call.notes += source_notes(ctx.request_context.lifespan_context, source, call.source)
-    return JobPage(**call.page(walked, ask, listing))
+    return await call.read_page(JobPage, call.source.jobs(ask), ask, searched, hidden="labels")
 
 
 def _searched(job: Job) -> list[str]:
@@ -78,7 +68,7 @@ def _not_searched(job: Job) -> list[str]:
     return [] if job.kind == "job" else _searched(job)
 
 
-def _deployments(call: ListCall) -> StatusFilter | None:
+def _read_deployments(call: ListCall) -> StatusFilter | None:
     words = frozenset(one.strip().lower() for one in (call.text("status") or "").split(",") if one.strip())
     known = call.source.deployment_words
     for one in words if known else ():
@@ -99,7 +89,7 @@ async def get_job(ctx: Context[State], job: params.Job = None, source: params.So
     """
     state = ctx.request_context.lifespan_context
     chosen = state.sources.get(source)
-    name = required("get_job", "job", job, Call("list_jobs"))
+    name = require_argument("get_job", "job", job, Call("list_jobs"))
     detail = await chosen.job(name)
     attempts, notes = await _recent(chosen, detail.job)
     return detail.model_copy(

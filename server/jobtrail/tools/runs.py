@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD
@@ -10,8 +12,8 @@ from jobtrail.models import Call, LogTail, Run, RunDetail, RunPage
 from jobtrail.sources import Source
 from jobtrail.sources.wire import seconds
 from jobtrail.tools import params
-from jobtrail.tools.call import begin
-from jobtrail.tools.frame import State, required
+from jobtrail.tools.listing import ListCall
+from jobtrail.tools.resumable import State, require_argument
 
 __all__ = ["get_run", "list_runs"]
 
@@ -38,19 +40,21 @@ async def list_runs(
     with its cursor.
     Examples: {"status": "failed,timeout", "since": "yesterday"} · {"task": "backup-postgres", "limit": 5}
     """
-    call = begin(
-        ctx, "list_runs", cursor, source, "runs",
+    call = ListCall.open(
+        ctx, "list_runs", cursor, source, needs="runs",
         task=task, status=status, since=since, until=until, search=search, sort=sort, limit=limit,
     )  # fmt: skip
-    ask = call.ask(call.source.run_words, call.source.run_sorts)
     name = call.text("task")
-    listing = await call.source.runs(name, ask)
-    walked = await call.walk(listing, ask, lambda one: [one.task or "", one.id], scanned=_SCANNED_AT_ONCE)
-    if name and not call.scanned + walked.scanned:
-        await call.source.check_job(name)
-    if name:
-        walked.items = [one.model_copy(update={"task": None}) for one in walked.items]
-    return RunPage(task=name, **call.page(walked, ask, listing))
+    ask = call.read_ask(call.source.run_words, call.source.run_sorts)
+    return await call.read_page(
+        partial(RunPage, task=name),
+        await call.source.runs(name, ask),
+        ask,
+        lambda one: [one.task or "", one.id],
+        parent=partial(call.source.job, name) if name else None,
+        hidden="task" if name else None,
+        most=_SCANNED_AT_ONCE,
+    )
 
 
 async def get_run(ctx: Context[State], run: params.Run = None, source: params.Source = None) -> RunDetail:
@@ -59,7 +63,7 @@ async def get_run(ctx: Context[State], run: params.Run = None, source: params.So
     Examples: {"run": "01K9Z3V5Q8R2M4N6P7S9T0W1X2"}
     """
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="runs")
-    one = await chosen.run(required("get_run", "run", run, Call("list_runs")))
+    one = await chosen.run(require_argument("get_run", "run", run, Call("list_runs")))
     log, notes = await _log(chosen, one.id)
     return RunDetail(
         source=chosen.name,
