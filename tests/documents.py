@@ -6,7 +6,7 @@ An example is a fenced block whose first line is what is done and whose other li
     > list_jobs(limit=3)
     ```text WORLD               likewise, in one of the worlds below, where something is wrong
     > list_jobs()
-    ```markdown                 a resource
+    ```text                     a resource
     > jobtrail://embedded/jobs
     ```console                  a command, in an empty home
     $ jobtrail serve --host 0.0.0.0
@@ -45,9 +45,7 @@ __all__ = ["PAGES", "ROOT", "arguments_of", "examples", "renewed", "shown"]
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
-_EXAMPLE = re.compile(
-    r"^```(text|markdown|console)(?: ([a-z ]+))?\n([>$]) (.*?)\n(.*?)^```$", re.DOTALL | re.MULTILINE
-)
+_EXAMPLE = re.compile(r"^```(text|console)(?: ([a-z ]+))?\n([>$]) (.*?)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _ARGUMENTS = re.compile(r"(<!-- arguments of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
 _SECONDS = 60
 
@@ -139,10 +137,10 @@ async def shown(kind: str, world: str, done: str) -> str:
     if kind == "console":
         return await anyio.to_thread.run_sync(_command, done)
     async with WORLDS[world]() as client:
-        if kind == "markdown":
+        if done.startswith("jobtrail://"):
             (content,) = (await client.read_resource(done)).contents
             assert isinstance(content, TextResourceContents)
-            return content.text
+            return content.text + "\n"
         name, arguments = _call(done)
         # How long a wait took is the machine's.
         return re.sub(r"waited \S+ of", "waited 0ms of", text_of(await client.call_tool(name, arguments))) + "\n"

@@ -37,7 +37,8 @@ async def test_every_example_of_a_page_is_what_the_code_makes_of_it(page: str) -
 async def test_every_tool_has_its_arguments_and_a_real_answer_in_the_docs() -> None:
     text = TEXTS["tools.md"]
     assert re.findall(r"^## (\w+_\w+|history)$", text, re.MULTILINE) == NAMES
-    assert {done.partition("(")[0] for kind, _, done, _ in examples(text) if kind == "text"} == {*NAMES}
+    called = [done for kind, _, done, _ in examples(text) if kind == "text" and not done.startswith("jobtrail:")]
+    assert {done.partition("(")[0] for done in called} == {*NAMES}
     for name, table in re.findall(r"<!-- arguments of (\w+) -->\n(.*?)<!-- end -->", text, re.DOTALL):
         assert table == await arguments_of(name), "python -m tests.documents writes docs/tools.md anew"
 

@@ -1,4 +1,4 @@
-"""`jobtrail install`: what was there stays, byte for byte once it is undone, on three platforms."""
+"""`jobtrail install`: what was there stays, when the entry comes and when it goes again, on three platforms."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import re
 import stat
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
@@ -17,7 +16,7 @@ from hypothesis import strategies as st
 
 from jobtrail.clients import CLIENTS, Command, Host, Order, Scope, config_path, install, own_command, undo, wanted
 from jobtrail.clients.entries import put, take
-from jobtrail.clients.files import back_up, backups, look, write
+from jobtrail.clients.files import back_up, look, write
 from jobtrail.clients.jsonc import JsoncError, parse
 from jobtrail.errors import SettingsError
 from tests.test_cli import SECRET, jobtrail, refused
@@ -41,13 +40,17 @@ def order(client: str, scope: Scope = "user", *, force: bool = False, **env: str
     return Order(CLIENTS[client], scope, env=env, force=force)
 
 
+def backups(path: Path) -> list[Path]:
+    return sorted(path.parent.glob(f"{path.name}.jobtrail-*"))
+
+
 def written(path: Path) -> dict[str, Any]:
     return parse(path.read_text(encoding="utf-8")).value
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
 @pytest.mark.parametrize(("client", "scope"), PLACES)
-def test_a_client_without_a_file_gets_one_and_undoing_takes_it_away(
+def test_a_client_without_a_file_gets_one_and_undoing_takes_the_entry_out_of_it(
     tmp_path: Path, client: str, scope: Scope, platform: str
 ) -> None:
     here = host(tmp_path, platform)
@@ -57,10 +60,8 @@ def test_a_client_without_a_file_gets_one_and_undoing_takes_it_away(
     assert (entry["command"], entry["args"]) == ("/opt/jobtrail/bin/jobtrail", ["serve"])
     assert entry.get("type") == (None if client == "claude-desktop" else "stdio")
     assert done.path.read_text(encoding="utf-8").endswith("\n}\n")
-    told = undo(order(client, scope), here).told
-    assert told == ("removed, since installing had made it and nothing else has been written into it",)
-    assert not done.path.exists()
-    assert backups(done.path) == []
+    assert undo(order(client, scope), here).changed
+    assert written(done.path) == {CLIENTS[client].root: {}}
 
 
 def test_each_platform_has_its_own_places(tmp_path: Path) -> None:
@@ -138,7 +139,7 @@ MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
 
 @MANY
 @given(found=configurations(), wish=ORDERS)
-def test_any_configuration_keeps_all_it_holds_and_is_the_same_bytes_once_undone(
+def test_any_configuration_keeps_all_it_holds_when_an_entry_comes_and_goes_and_its_backup_stays(
     tmp_path_factory: pytest.TempPathFactory, found: tuple[dict[str, Any], bytes], wish: Order
 ) -> None:
     value, data = found
@@ -161,8 +162,8 @@ def test_any_configuration_keeps_all_it_holds_and_is_the_same_bytes_once_undone(
     assert done.backup.read_bytes() == data
     assert not install(wish, here, COMMAND).changed
     undo(wish, here)
-    assert path.read_bytes() == data
-    assert backups(path) == []
+    assert json.loads(path.read_bytes().decode("utf-8-sig")) == expected
+    assert done.backup.read_bytes() == data
 
 
 @MANY
@@ -182,8 +183,7 @@ def test_undoing_in_a_file_that_has_changed_since_takes_out_what_was_put_in_and_
     now = json.loads(path.read_bytes().decode("utf-8-sig"))
     now["later"] = now[wish.client.root]["later"] = later
     path.write_text(json.dumps(now, indent=3), encoding="utf-8", errors="surrogatepass")
-    told = undo(wish, here).told[0]
-    assert told.startswith("took 'jobtrail' out of it and left the rest")
+    undo(wish, here)
     root = {**value.get(wish.client.root, {}), "later": later}
     assert json.loads(path.read_bytes()) == {**value, wish.client.root: root, "later": later}
 
@@ -213,7 +213,7 @@ def test_comments_and_trailing_commas_stay_where_the_client_allows_them(tmp_path
     for comment in ("// what I use", "/* pinned */", "}, // keep\n", "// more to come", "// none yet"):
         assert comment in text
     assert [*written(path)[root]] == ["other", "jobtrail"]
-    # Somebody edits it, so that it cannot simply be put back.
+    # Somebody edits it, which undoing keeps.
     path.write_text(text.replace("// what I use", "// what we use"), encoding="utf-8")
     undo(order(client, "project"), here)
     assert path.read_text(encoding="utf-8") == before.replace("what I use", "what we use")
@@ -267,9 +267,13 @@ def test_no_comment_is_lost_wherever_it_stands_when_an_entry_comes_and_goes(
     want = wanted(Order(client, "project", env={"BL_API_KEY": None}), COMMAND)
     there = put(text, client, want)
     assert sorted(re.findall(r"note [0-9]+, \{not\} \[json\]:", there)) == sorted(comments)
-    gone = take(there, client, "jobtrail", text)
+    gone = take(there, client, "jobtrail")
     assert sorted(re.findall(r"note [0-9]+, \{not\} \[json\]:", gone)) == sorted(comments)
-    assert parse(gone).value == value
+    assert parse(gone).value == {
+        **({"inputs": []} if client.inputs else {}),
+        **value,
+        client.root: value.get(client.root, {}),
+    }
 
 
 def test_vs_code_asks_for_a_secret_and_the_file_has_only_the_question(tmp_path: Path) -> None:
@@ -332,15 +336,12 @@ def test_what_somebody_else_has_written_meanwhile_is_not_written_over(tmp_path: 
     assert [*tmp_path.iterdir()] == [path]
 
 
-def test_two_backups_within_a_second_are_two_and_the_newest_comes_first(tmp_path: Path) -> None:
+def test_every_backup_is_kept_and_the_newest_sorts_last(tmp_path: Path) -> None:
     path = tmp_path / "mcp.json"
-    moment = datetime(2026, 11, 24, 12, tzinfo=UTC)
-    made: list[Path | None] = []
     for text in ("1", "2", "3"):
         path.write_text(text, encoding="utf-8")
-        made.append(back_up(look(path), moment))
-    assert backups(path) == made[::-1]
-    assert [one.read_text(encoding="utf-8") for one in backups(path)] == ["3", "2", "1"]
+        back_up(look(path))
+    assert [one.read_text(encoding="utf-8") for one in backups(path)] == ["1", "2", "3"]
 
 
 @pytest.mark.parametrize("inputs", ["{}", "null", "1", '"x"'])
@@ -389,7 +390,7 @@ def test_a_file_that_cannot_be_edited_is_left_as_it_is_and_the_refusal_says_what
     assert [*path.parent.iterdir()] == [path] if client != "claude-code" else backups(path) == []
 
 
-def test_another_server_of_that_name_is_not_replaced_unless_forced_and_comes_back(tmp_path: Path) -> None:
+def test_another_server_of_that_name_is_not_replaced_unless_forced(tmp_path: Path) -> None:
     before = json.dumps({"mcpServers": {"jobtrail": OTHER, "x": OTHER}}, indent=2)
     here, path = prepared(tmp_path, "cursor", before)
     with pytest.raises(SettingsError, match="another server named 'jobtrail'; give another --name, or --force"):
@@ -398,9 +399,9 @@ def test_another_server_of_that_name_is_not_replaced_unless_forced_and_comes_bac
         undo(order("cursor"), here)
     install(order("cursor", force=True), here, COMMAND)
     assert written(path)["mcpServers"]["jobtrail"]["command"] == COMMAND.program
-    path.write_text(path.read_text(encoding="utf-8") + "\n", encoding="utf-8")
     undo(order("cursor"), here)
-    assert written(path) == json.loads(before)
+    assert written(path) == {"mcpServers": {"x": OTHER}}
+    assert backups(path)[0].read_text(encoding="utf-8") == before
 
 
 def test_a_folder_named_jobtrail_makes_no_server_ours(tmp_path: Path) -> None:
@@ -431,7 +432,7 @@ def test_installing_twice_differently_and_undoing_ends_where_it_began(tmp_path: 
     here, path = prepared(tmp_path, "cursor", before)
     install(order("cursor"), here, COMMAND)
     install(order("cursor", BL_API_KEY=None), here, COMMAND)
-    assert "put back as it was" in undo(order("cursor"), here).told[0]
+    undo(order("cursor"), here)
     assert path.read_text(encoding="utf-8") == before
 
 
@@ -448,15 +449,16 @@ def test_permissions_and_symbolic_links_stay(tmp_path: Path) -> None:
     assert done.backup.parent == real.parent
     assert [stat.S_IMODE(one.stat().st_mode) for one in (real, done.backup)] == [0o640, 0o640]
     undo(order("cursor"), here)
-    assert (path.is_symlink(), real.read_text(encoding="utf-8")) == (True, "{}")
+    assert (path.is_symlink(), written(real)) == (True, {"mcpServers": {}})
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
 
 
 def test_undoing_where_nothing_was_installed_says_so(tmp_path: Path) -> None:
     here = host(tmp_path)
-    assert undo(order("cursor"), here).told == ("there is no such file, so there is nothing to undo",)
+    nothing = ("it has no 'jobtrail', so there is nothing to undo",)
+    assert undo(order("cursor"), here).told == nothing
     here, path = prepared(tmp_path, "cursor", '{"mcpServers": {}}')
-    assert undo(order("cursor"), here).told == ("it has no 'jobtrail', so there is nothing to undo",)
+    assert undo(order("cursor"), here).told == nothing
     assert path.read_text(encoding="utf-8") == '{"mcpServers": {}}'
 
 
@@ -499,8 +501,8 @@ def test_the_command_line_installs_says_what_is_next_and_undoes(no_settings: Pat
     again = jobtrail("install", "claude-desktop", XDG_CONFIG_HOME=str(no_settings / "config"))
     assert "nothing was changed" in again.out
     ended = jobtrail("install", "claude-desktop", "--undo", XDG_CONFIG_HOME=str(no_settings / "config"))
-    assert (ended.code, "removed, since" in ended.out) == (0, True)
-    assert files(no_settings) == {}
+    assert (ended.code, ended.out.splitlines()[0]) == (0, f"Claude Desktop: taken out of {path}")
+    assert written(path) == {"mcpServers": {}}
 
 
 def test_print_shows_what_can_be_pasted_and_writes_nothing(no_settings: Path) -> None:

@@ -7,17 +7,15 @@ from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from jobtrail.models import FailureGroup, Record, Task
+from jobtrail.vocabulary import FAILURES as BAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
-    from jobtrail.models import Status
+    from jobtrail.vocabulary import Status
 
 __all__ = ["BAD", "group_failures", "record", "signature", "slowest"]
-
-BAD: frozenset[str] = frozenset({"failed", "timeout"})
-"""Statuses that mean it ended badly by itself; a cancelled one was stopped by somebody."""
 
 _NO_REASON = "(no reason given)"
 _MOST_GROUPS = 5

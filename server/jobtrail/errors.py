@@ -14,6 +14,8 @@
     │       ├── WrongCursor       minted by another tool or another version
     │       ├── ExpiredCursor     older than the upstream keeps it
     │       └── StrayCursor       its source is gone or points elsewhere now
+    ├── Overdue                   the answer took too long
+    ├── InternalError             a fault of Jobtrail
     └── UpstreamError             the job system or the way to it
         ├── Unreachable           no connection, a timeout, a dropped connection
         ├── Unauthorized          401 or 403
@@ -43,10 +45,12 @@ __all__ = [
     "BadArgument",
     "CursorError",
     "ExpiredCursor",
+    "InternalError",
     "JobtrailError",
     "MalformedCursor",
     "MissingArgument",
     "NotFound",
+    "Overdue",
     "RateLimited",
     "Rejected",
     "SettingsError",
@@ -127,6 +131,14 @@ class ExpiredCursor(CursorError):
 
 class StrayCursor(CursorError):
     """Its source is gone or points elsewhere now."""
+
+
+class Overdue(JobtrailError):
+    """The answer took too long."""
+
+
+class InternalError(JobtrailError):
+    """A fault of Jobtrail."""
 
 
 class UpstreamError(JobtrailError):

@@ -3,19 +3,26 @@
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
+
+from jobtrail.models import Call
+from jobtrail.rendering.blocks import Line, Table
+from jobtrail.times import format_duration as duration
+from jobtrail.times import format_time as stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from jobtrail.models import Note, Window
+    from jobtrail.rendering.blocks import Cell
 
 __all__ = [
     "count_text",
+    "cursor_line",
     "duration",
     "fields_line",
     "inline",
+    "next_lines",
     "note_lines",
     "of_source",
     "stamp",
@@ -26,46 +33,26 @@ __all__ = [
 _OURS = re.compile(r"(more|older|newer|next|note|log|verdict|record|labels|environment|last)\b.*?:", re.IGNORECASE)
 
 
-def stamp(moment: datetime | None) -> str:
-    """Return a moment to the second in UTC; nothing where it is not known."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ") if moment else ""
-
-
-def duration(seconds: float | None) -> str:
-    """Return seconds as `1m32s` or `1h`; under ten seconds with one decimal, under one in milliseconds."""
-    if seconds is None:
-        return ""
-    if seconds < 1:
-        return f"{seconds * 1000:.0f}ms"
-    if seconds < 10:  # noqa: PLR2004 # where tenths begin to matter
-        return f"{seconds:.1f}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
-    written = [f"{value}{unit}" if unit == "h" else f"{value:02}{unit}" for value, unit in parts if value]
-    return "".join(written).lstrip("0")
-
-
 def count_text(value: int | None) -> str:
     """Return a count as a cell; nothing where it is not known."""
     return "" if value is None else str(value)
 
 
-def table(rows: Sequence[Mapping[str, str]]) -> tuple[str, list[str]]:
-    """Return the columns that are the same in every row, and the lines of the others."""
+def table(rows: Sequence[Mapping[str, Cell]]) -> tuple[str, list[Table]]:
+    """Return the columns that are the same in every row as text, and a table of the others; none without rows."""
     if not rows:
         return "", []
     columns = [name for name in rows[0] if any(row[name] for row in rows)]
     same = [name for name in columns[1:] if len(rows) > 1 and len({row[name] for row in rows}) == 1]
     shown = [name for name in columns if name not in same]
-    lines = ["\t".join(shown), *(_row([row[name] for name in shown]) for row in rows)]
-    return ", ".join(f"{name} {inline(rows[0][name])}" for name in same), lines
+    cells = [[_distinct(row[columns[0]]), *(row[name] for name in shown[1:])] for row in rows]
+    constant = ", ".join(f"{name} {inline(str(rows[0][name]))}" for name in same)
+    return f"every row: {constant}" if same else "", [Table(shown, cells)]
 
 
-def _row(cells: Sequence[str]) -> str:
-    """Return a row; a first cell that reads like a line of ours is quoted."""
-    first, *rest = cells
-    return "\t".join([repr(first) if _OURS.match(first) else first, *rest]).rstrip()
+def _distinct(first: Cell) -> Cell:
+    """Return a first cell, quoted where it reads like a line of ours."""
+    return repr(first) if _OURS.match(str(first)) else first
 
 
 def inline(cell: str) -> str:
@@ -78,9 +65,19 @@ def of_source(source: str, sample: bool | None) -> str:  # noqa: FBT001 # a fiel
     return f"source {source}" + (", SAMPLE DATA" if sample else "")
 
 
-def note_lines(notes: Sequence[Note] | None) -> list[str]:
+def note_lines(notes: Sequence[Note] | None) -> list[Line]:
     """Return a line for each note."""
-    return [f"note: {note}" for note in notes or ()]
+    return [Line(note, "note") for note in notes or ()]
+
+
+def next_lines(calls: Sequence[Call | str]) -> list[Line]:
+    """Return a line for each call that goes on from an answer."""
+    return [Line(call, "next") for call in calls]
+
+
+def cursor_line(label: str, tool: str, cursor: str | None) -> list[Line]:
+    """Return the line that continues an answer; none without a cursor."""
+    return [Line(Call(tool, {"cursor": cursor}), label)] if cursor else []
 
 
 def fields_line(row: Mapping[str, str], *skip: str) -> str:

@@ -11,13 +11,13 @@ from collections import Counter
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING, Literal, Protocol
 
-from jobtrail.diagnosis import BAD
-from jobtrail.models import ENDED, Bucket, Period, Streak
+from jobtrail.models import Bucket, Period, Streak
+from jobtrail.vocabulary import ENDED, JUDGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from jobtrail.models import Status
+    from jobtrail.vocabulary import Status
 
 __all__ = ["bucketed", "edges", "fitting", "period", "sparkline", "streak", "trend"]
 
@@ -103,7 +103,7 @@ def _counts(attempts: Iterable[_Attempt]) -> dict[str, int]:
 
 
 def _judged(attempts: Iterable[_Attempt]) -> Iterator[_Attempt]:
-    return (one for one in attempts if one.status == "succeeded" or one.status in BAD)
+    return (one for one in attempts if one.status in JUDGED)
 
 
 def _rate(attempts: Iterable[_Attempt]) -> float | None:
@@ -141,7 +141,7 @@ def trend(current: Period, before: Period) -> Literal["better", "worse", "steady
 
     Ten points of difference make it better or worse.
     """
-    judged = [sum(one.counts.get(word, 0) for word in ("succeeded", *BAD)) for one in (current, before)]
+    judged = [sum(one.counts.get(word, 0) for word in JUDGED) for one in (current, before)]
     if min(judged) < _FEWEST_TO_JUDGE or current.success_rate is None or before.success_rate is None:
         return None
     difference = current.success_rate - before.success_rate

@@ -13,13 +13,10 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from jobtrail.errors import BadArgument, shown
 from jobtrail.models import Window
-
-__all__ = ["GRAMMAR", "Clock", "length", "resolve"]
+from jobtrail.times import format_time, parse_duration
 
 GRAMMAR = "15m, 24h, 7d, today, yesterday, or ISO 8601 such as 2026-11-22T14:00Z"
 
-_LENGTH = re.compile(r"([0-9]{1,6})\s*(s|m|h|d|w)", re.IGNORECASE)
-_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _LAST_MOMENT = timedelta(days=1) - timedelta(microseconds=1)
 
 
@@ -55,8 +52,7 @@ def resolve(since: str | None, until: str | None, clock: Clock, now: datetime) -
         raise BadArgument(f"since={shown(since)} is later than until={shown(until)}; swap them or drop one of them")
     if start and start > now:
         raise BadArgument(
-            f"since={shown(since)} lies in the future (the server's now is {now:%Y-%m-%dT%H:%M:%SZ}); "
-            "give an earlier time"
+            f"since={shown(since)} lies in the future (the server's now is {format_time(now)}); give an earlier time"
         )
     naive = any(text and _needs_zone(text.strip()) for text in (since, until))
     return Window(since=start, until=stop, now=now, zone=clock.zone_name if naive else None)
@@ -66,15 +62,9 @@ def _needs_zone(word: str) -> bool:
     """Return whether what a time means depends on the zone it is taken in."""
     if word.casefold() in {"today", "yesterday"}:
         return True
-    if word.casefold() == "now" or length(word) is not None:
+    if word.casefold() == "now" or parse_duration(word) is not None:
         return False
     return datetime.fromisoformat(word).tzinfo is None
-
-
-def length(text: str) -> timedelta | None:
-    """Read a length of time such as `15m`, `24h` or `7d`; None for anything else."""
-    match = _LENGTH.fullmatch(text.strip().casefold())
-    return timedelta(seconds=int(match[1]) * _UNIT[match[2]]) if match else None
 
 
 def _moment(which: str, text: str, clock: Clock, now: datetime, *, end: bool) -> datetime:
@@ -96,14 +86,13 @@ def _relative(word: str, clock: Clock, now: datetime, *, end: bool) -> datetime 
     if word in {"today", "yesterday"}:
         day = now.astimezone(clock.zone).date() - timedelta(days=word == "yesterday")
         return _edge_of_day(datetime.combine(day, time.min, clock.zone), end=end)
-    back = length(word)
+    back = parse_duration(word)
     return now - back if back is not None else None
 
 
 def _iso(word: str, clock: Clock, *, end: bool) -> datetime:
     moment = datetime.fromisoformat(word)
-    if moment.tzinfo is None:
-        moment = moment.replace(tzinfo=clock.zone)
+    moment = moment.replace(tzinfo=moment.tzinfo or clock.zone)
     whole_day = re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", word) is not None
     return _edge_of_day(moment, end=end) if whole_day else moment.astimezone(UTC)
 

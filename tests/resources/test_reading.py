@@ -1,25 +1,21 @@
-"""Resources: a tool's answer at an address, as Markdown for people or as JSON."""
+"""Resources: a tool's answer at an address, as text or as JSON."""
 
 from __future__ import annotations
 
 import json
-import re
 from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-from inline_snapshot import snapshot
 from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp.types import TextResourceContents
 
 from jobtrail.app import build_server
-from jobtrail.models import LogTail, Run, RunDetail
 from jobtrail.plane import Event, Store
 from jobtrail.resources import TEMPLATES, Address
-from jobtrail.resources.markdown import markdown
 from jobtrail.settings import Settings, SourceSettings
-from tests.plane.stocks import at, execution, job, task
+from tests.plane.stocks import at, job
 from tests.sample import FixedClock, answer, sample_client
 from tests.upstreams import Upstream, client_of, execution_of, page, task_of
 
@@ -46,96 +42,27 @@ async def test_the_jobs_of_every_source_are_listed_and_all_addresses_are_templat
     assert templates == [one.uri for one in TEMPLATES]
 
 
-async def test_an_execution_is_markdown_for_people() -> None:
-    async with sample_client() as client:
-        mime, text = await read(client, "jobtrail://embedded/executions/exec-3e21440c5bee")
-    assert mime == "text/markdown"
-    assert text == snapshot("""\
-# Execution `exec-3e21440c5bee`
-
-Source `embedded` · **sample data**
-
-**failed: of 6 tasks 5 succeeded, 1 failed**
-
-- job: [`invoice-export`](jobtrail://embedded/jobs/invoice-export)
-- created: 2026-11-23T09:20:00Z
-- started: 2026-11-23T09:20:18Z
-- ended: 2026-11-23T09:30:29Z
-- queued: 18s
-- ran: 10m11s
-- parallelism: 4
-- timeout: 1h
-
-## Failed tasks by cause
-
-1 failed, from all tasks.
-
-| count | example | tasks | first | last |
-| --- | --- | --- | --- | --- |
-| 1 | AccessDenied: S3 GetObject s3://acme-exports/2026-11-23/part-70552.parquet: AccessDenied | `task-4` | 2026-11-23T09:30:28Z | 2026-11-23T09:30:28Z |
-
-## Slowest tasks
-
-Of 6 read.
-
-| task | status | ran |
-| --- | --- | --- |
-| `task-4` | failed | 5m56s |
-| `task-0` | succeeded | 4m14s |
-| `task-3` | succeeded | 4m06s |
-""")
-
-
-async def test_a_run_is_markdown_for_people_with_the_end_of_its_log() -> None:
-    async with sample_client() as client:
-        runs = await answer(client, "list_runs", task="healthcheck-api", status="failed", limit=1)
-        mime, text = await read(client, f"jobtrail://embedded/runs/{runs[1]['items'][0]['id']}")
-    assert mime == "text/markdown"
-    assert text == snapshot("""\
-# Run `01M83XJ880CH86JX615VZ8MKAW`
-
-Source `embedded` · **sample data**
-
-**failed with exit code 1**
-
-- task: [`healthcheck-api`](jobtrail://embedded/jobs/healthcheck-api)
-- created: 2026-11-23T10:00:00Z
-- duration: 2.5s
-- trigger: cron
-- queued: 568ms
-- started: 2026-11-23T10:00:00Z
-- ended: 2026-11-23T10:00:03Z
-
-## Log
-
-Lines 1 to 2 of 2.
-
-```text
-GET https://api.acme.example/healthz
-502 Bad Gateway in 18 ms, request id req_3a27e4ddc4
-```
-""")
-
-
 @pytest.mark.parametrize(
     ("uri", "tool", "arguments"),
     [
-        ("jobtrail://embedded/jobs?format=json", "list_jobs", {"limit": 100, "source": "embedded"}),
-        ("jobtrail://embedded/jobs/nightly-etl?format=json", "get_job", {"job": "nightly-etl"}),
-        ("jobtrail://embedded/executions/exec-3e21440c5bee?job=invoice-export&format=json", "get_execution",
+        ("jobtrail://embedded/jobs", "list_jobs", {"limit": 100, "source": "embedded"}),
+        ("jobtrail://embedded/jobs/nightly-etl", "get_job", {"job": "nightly-etl"}),
+        ("jobtrail://embedded/executions/exec-3e21440c5bee?job=invoice-export", "get_execution",
          {"job": "invoice-export", "execution": "exec-3e21440c5bee"}),
-        ("jobtrail://embedded/executions/exec-3e21440c5bee?format=json", "get_execution",
+        ("jobtrail://embedded/executions/exec-3e21440c5bee", "get_execution",
          {"job": "invoice-export", "execution": "exec-3e21440c5bee"}),
-        ("jobtrail://embedded/runs/01M83XJ880CH86JX615VZ8MKAW?format=json", "get_run",
+        ("jobtrail://embedded/runs/01M83XJ880CH86JX615VZ8MKAW", "get_run",
          {"run": "01M83XJ880CH86JX615VZ8MKAW"}),
     ],
 )  # fmt: skip
-async def test_as_json_it_is_what_the_tool_answers(uri: str, tool: str, arguments: dict[str, Any]) -> None:
+async def test_it_is_what_the_tool_answers(uri: str, tool: str, arguments: dict[str, Any]) -> None:
     async with sample_client() as client:
         mime, text = await read(client, uri)
-        _, structured = await answer(client, tool, **arguments)
-    assert mime == "application/json"
-    assert json.loads(text) == structured
+        in_json, facts = await read(client, f"{uri}{'&' if '?' in uri else '?'}format=json")
+        answered, structured = await answer(client, tool, **arguments)
+    assert (mime, text) == ("text/plain", answered)
+    assert in_json == "application/json"
+    assert json.loads(facts) == structured
 
 
 async def test_a_long_list_of_jobs_goes_on_at_the_address_it_names(tmp_path: Path) -> None:
@@ -152,7 +79,7 @@ async def test_a_long_list_of_jobs_goes_on_at_the_address_it_names(tmp_path: Pat
         _, text = await read(client, "jobtrail://embedded/jobs")
     assert found == names
     assert "more to read" in text
-    assert "[`more`](jobtrail://embedded/jobs?cursor=" in text
+    assert 'more: list_jobs(cursor="' in text
 
 
 def stocked(folder: Path, events: list[Event]) -> Client:
@@ -165,39 +92,6 @@ def stocked(folder: Path, events: list[Event]) -> Client:
     return Client(build_server(settings, clock=FixedClock(moment=at(60))))
 
 
-HOSTILE = "<img src=x onerror=alert(1)> | [click](https://evil.example) `rm` **bold** _under_ # head\n\n- item"
-
-
-async def test_upstream_text_can_neither_format_nor_link_nor_be_html(tmp_path: Path) -> None:
-    events = [job("etl", title=HOSTILE, labels={"a|b": "`c`"}), *execution("exec-1", "etl", 1)]
-    events += task("t|`x`<b>", "exec-1", 1, "running")
-    because = {"conditions": [{"type": "x", "status": "True", "message": HOSTILE}]}
-    events += [
-        Event("task.status", at(3), "t|`x`<b>", "exec-1", "failed", because),
-        Event("execution.status", at(4), "exec-1", "etl", "failed"),
-    ]
-    async with stocked(tmp_path, events) as client:
-        texts = [
-            (await read(client, uri))[1]
-            for uri in (
-                "jobtrail://embedded/jobs",
-                "jobtrail://embedded/jobs/etl",
-                "jobtrail://embedded/executions/exec-1?job=etl",
-            )
-        ]
-    for text in texts:
-        assert "onerror" in text or "t\\|" in text
-        assert "\n- item" not in text
-        for begun in ("<img", "<b>", "[click](", "**bold**"):
-            assert not re.search(rf"(?<!\\){re.escape(begun)}", text), text
-
-
-def test_a_log_cannot_end_the_block_it_is_shown_in() -> None:
-    log = LogTail(lines=("before", "```", "````", "# after"), first_line=1, total_lines=4)
-    text = markdown(RunDetail(source="s", verdict="failed", run=Run(id="r", status="failed"), log=log))
-    assert "`````text\nbefore\n```\n````\n# after\n`````" in text
-
-
 LEADS_NOWHERE = [
     ("jobtrail://embedded/nothing", "is no resource of this server; there are jobtrail://{source}/jobs"),
     ("jobtrail:///jobs", "is no resource of this server"),
@@ -207,7 +101,7 @@ LEADS_NOWHERE = [
     ("jobtrail://embeded/jobs", "closest: embedded"),
     ("jobtrail://embedded/jobs/nightly-elt", "nightly-etl"),
     ("jobtrail://embedded/jobs/nightly-etl?fromat=json", "takes no 'fromat'; it takes format"),
-    ("jobtrail://embedded/jobs?format=xml", "format='xml' is not one of markdown, json"),
+    ("jobtrail://embedded/jobs?format=xml", "format='xml' is not one of text, json"),
     ("jobtrail://embedded/jobs?cursor=1Abc", "cursor"),
     (
         "jobtrail://embedded/executions/exec-nope",
@@ -268,7 +162,7 @@ async def test_an_execution_without_its_job_is_looked_for_in_every_job_once(tmp_
         await client.read_resource("jobtrail://blaxel/executions/exec-x?format=json")
         first = len(upstream.requests)
         _, text = await read(client, "jobtrail://blaxel/executions/exec-x")
-    assert "`exec-0000`" in text
+    assert "execution exec-0000" in text
     assert first > 51
     assert len(upstream.requests) - first <= 2
 

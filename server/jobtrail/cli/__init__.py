@@ -2,49 +2,35 @@
 
 from __future__ import annotations
 
-import argparse
+import gc
 import os
 import sys
+from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
-from jobtrail.cli.asking import add_ask
-from jobtrail.cli.board import add_board
-from jobtrail.cli.completing import add_completion, complete
-from jobtrail.cli.doctoring import add_doctor
-from jobtrail.cli.installing import add_install
-from jobtrail.cli.parsing import Parser
-from jobtrail.cli.recording import add_record
-from jobtrail.cli.serving import add_plane, add_serve, add_tour, serve
-from jobtrail.cli.store import add_import, add_store
+from jobtrail.cli.arguments import build_parser
+from jobtrail.errors import JobtrailError
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
 __all__ = ["main"]
 
 _TROUBLE = 2
-_EPILOG = """\
-Without a command it serves over stdio, which is what MCP clients start.
-
-exit codes: 0 fine; 1 the answer is no: a tool refused, a check failed, an import was refused;
-2 cannot run: the command line, the settings or the store; 130 after Ctrl-C. `record` returns its command's.
-"""
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code, with one sentence on stderr where that is 2."""
-    from jobtrail.errors import JobtrailError  # noqa: PLC0415 # `--help` loads nothing
-
     given = [*(argv if argv is not None else sys.argv[1:])]
     # What follows is another program's, down to its options.
-    own, command = _parted(given)
-    parser = _parser()
+    end = given.index("--") if "--" in given else len(given)
+    parser = build_parser()
     if "_ARGCOMPLETE" in os.environ:
-        complete(parser)
-    arguments = parser.parse_all(own, passes_on=bool(command))
-    arguments.command = command
+        _load("jobtrail.cli.completing:complete")(parser)
+    arguments = parser.parse_all(given[:end], passes_on=end + 1 < len(given))
+    arguments.command = given[end + 1 :]
     try:
-        return arguments.run(arguments)
+        return _load(arguments.run)(arguments)
     except JobtrailError as error:
         print(f"jobtrail: {error}", file=sys.stderr)
         return _TROUBLE
@@ -60,34 +46,14 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _TROUBLE
 
 
-def _parted(given: list[str]) -> tuple[list[str], list[str]]:
-    if "--" not in given:
-        return given, []
-    place = given.index("--")
-    return given[:place], given[place + 1 :]
+def _load(name: str) -> Callable[..., int]:
+    """Import a function by its name, `module:function`.
 
-
-def _parser() -> Parser:
-    parser = Parser(
-        prog="jobtrail",
-        description="MCP server that answers what ran, what failed and why. It changes nothing upstream.",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--version", action="version", version=f"jobtrail {_version()}")
-    parser.set_defaults(run=serve, transport="stdio", host="127.0.0.1", port=8080)
-    commands = parser.add_subparsers(title="commands", metavar="COMMAND")
-    for add in (
-        add_serve, add_install, add_doctor, add_tour, add_ask, add_board,
-        add_record, add_import, add_store, add_plane, add_completion,
-    ):  # fmt: skip
-        add(commands)
-    for one in {*commands.choices.values()}:
-        one.set_defaults(parser=one)
-    return parser
-
-
-def _version() -> str:
-    from jobtrail import __version__  # noqa: PLC0415 # see main
-
-    return __version__
+    It is done without garbage collection, a tenth of a cold start; what was loaded stays, so it is never searched.
+    """
+    gc.disable()
+    try:
+        return resolve_name(name)
+    finally:
+        gc.freeze()
+        gc.enable()

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.cli import options
-from jobtrail.cli.colours import add_colour, console, for_people
+from jobtrail.cli.colours import console, for_people
 
 if TYPE_CHECKING:
     import argparse
@@ -22,50 +22,15 @@ if TYPE_CHECKING:
     from jobtrail.cli.walking import Pages
     from jobtrail.settings import Settings
 
-__all__ = ["add_ask"]
-
-_USAGE = "jobtrail ask [TOOL] [name=value ...] [options]"
-_EPILOG = """\
-On a terminal lists are tables; elsewhere the answer is the text that an agent reads. Without TOOL the tools are
-listed; `jobtrail ask TOOL --help` shows the arguments of one.
-
-  jobtrail ask list_jobs
-  jobtrail ask list_executions job=nightly status=failed since=7d --all
-  jobtrail ask get_execution job=nightly
-
-exit codes: 0 an answer; 1 the tool said no; 2 cannot ask: the command line, the settings or the store; 130 Ctrl-C
-"""
 _STOPPED = 130
 
 
-def add_ask(commands: options.Commands) -> None:
-    """Add `jobtrail ask`."""
-    import argparse  # noqa: PLC0415 # for its formatter alone
-
-    parser = commands.add_parser(
-        "ask",
-        help="call one tool, as an agent does, and print its answer",
-        usage=_USAGE,
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-        # Its help depends on the tool.
-        add_help=False,
-    )
-    parser.add_argument("-h", "--help", action="store_true", help="show this help, or that of a tool")
-    parser.add_argument("tool", nargs="?", metavar="TOOL", help="one of the server's tools, such as list_jobs")
-    parser.add_argument("given", nargs="*", type=options.pair, metavar="name=value", help="its arguments")
-    parser.add_argument("--all", action="store_true", help="follow a list to its end, 10,000 rows at most")
-    parser.add_argument("--json", action="store_true", help="print the structured answer as JSON")
-    add_colour(parser)
-    parser.mixed = True
-    parser.set_defaults(run=_ask)
-
-
-def _ask(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
+    """Call one tool and print its answer, or show which there are."""
     if arguments.help and not arguments.tool:
         arguments.parser.print_help()
         return 0
-    from jobtrail.cli.serving import load_settings  # noqa: PLC0415 # `--help` loads nothing
+    from jobtrail.cli.settings import load_settings  # noqa: PLC0415 # `--help` loads nothing
 
     settings = load_settings()
     import anyio  # noqa: PLC0415 # likewise

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from jobtrail.cli.recording import LineWatcher
+from jobtrail.cli.output import LineWatcher
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from rich.progress import TaskID
 
     from jobtrail.recorder.tail import Stream
-
-__all__ = ["watching"]
 
 
 @contextmanager

@@ -4,26 +4,19 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Literal, NoReturn, TextIO
+from typing import Literal, NoReturn, TextIO
 
-if TYPE_CHECKING:
-    import argparse
-
-    from rich.console import Console
-
-__all__ = ["Colour", "add_colour", "console", "for_people"]
+from rich.console import Console
 
 Colour = Literal["auto", "always", "never"]
 
 
-def add_colour(parser: argparse.ArgumentParser) -> None:
-    """Add `--color`."""
-    parser.add_argument(
-        "--color",
-        choices=("auto", "always", "never"),
-        default="auto",
-        help="auto colours on a terminal, unless NO_COLOR is set or TERM is dumb",
-    )
+class _Console(Console):
+    """A console whose reader may have enough, as in `… --color always | head`."""
+
+    def on_broken_pipe(self) -> NoReturn:
+        """Leave it to whoever ends the program, where rich would end it with 1."""
+        raise BrokenPipeError
 
 
 def for_people(colour: Colour, stream: TextIO | None = None) -> bool:
@@ -33,19 +26,10 @@ def for_people(colour: Colour, stream: TextIO | None = None) -> bool:
 
 def console(colour: Colour, stream: TextIO | None = None) -> Console:
     """Return a console that takes texts as they are: what an upstream wrote is no markup."""
-    from rich.console import Console  # noqa: PLC0415 # a terminal is the rarer case
-
-    class Here(Console):
-        """A console whose reader may have enough, as in `… --color always | head`."""
-
-        def on_broken_pipe(self) -> NoReturn:
-            """Leave it to whoever ends the program, where rich would end it with 1."""
-            raise BrokenPipeError
-
     stream = stream or sys.stdout
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
     coloured = colour == "always" or (colour == "auto" and not plain and for_people("auto", stream))
-    return Here(
+    return _Console(
         file=stream,
         markup=False,
         highlight=False,

@@ -7,9 +7,18 @@ import logging
 import os
 import sys
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobtrail.cli.colours import add_colour, console, for_people
+import anyio
+from rich.text import Text
+
+from jobtrail import __version__
+from jobtrail.cli.colours import console, for_people
+from jobtrail.cli.settings import load_settings
+from jobtrail.clients import Host, own_command
+from jobtrail.doctor import examine
+from jobtrail.errors import SettingsError, closest, shown
 
 if TYPE_CHECKING:
     import argparse
@@ -17,49 +26,18 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
-    from jobtrail.cli import options
     from jobtrail.cli.colours import Colour
-    from jobtrail.clients import Host
     from jobtrail.doctor import Check, Report
     from jobtrail.settings import Settings
 
-__all__ = ["add_doctor"]
-
-_EPILOG = """\
-It looks at the settings, the embedded store, each configured source (reachable, credentials, dialect, clock, one read
-of each kind) and the configuration of the MCP clients on this machine. It changes nothing and shows no secret.
-
-exit codes: 0 nothing failed, warnings or not; 1 something failed; 2 it cannot look
-"""
 _WORDS = {"ok": "ok", "warning": "warn", "failed": "FAIL", "skipped": "-"}
 _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "skipped": "dim"}
 
 
-def add_doctor(commands: options.Commands) -> None:
-    """Add `jobtrail doctor`."""
-    import argparse  # noqa: PLC0415 # for its formatter alone
-
-    parser = commands.add_parser(
-        "doctor",
-        help="check settings, store, sources and clients, and say what to do",
-        epilog=_EPILOG,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.add_argument("--source", metavar="NAME", help="check this source alone")
-    parser.add_argument("--json", action="store_true", help="print the checks as JSON")
-    add_colour(parser)
-    parser.set_defaults(run=_doctor)
-
-
-def _doctor(arguments: argparse.Namespace) -> int:
+def run(arguments: argparse.Namespace) -> int:
+    """Look at everything and print what was found."""
     settings, trouble = _settings()
     _check_source(arguments.source, settings, trouble)
-    import anyio  # noqa: PLC0415 # `--help` loads nothing
-
-    from jobtrail import __version__  # noqa: PLC0415 # likewise
-    from jobtrail.clients import own_command  # noqa: PLC0415 # likewise
-    from jobtrail.doctor import examine  # noqa: PLC0415 # likewise
-
     with _waiting(arguments.color):
         report = anyio.run(examine, settings, trouble, _host(), own_command(), arguments.source)
     if arguments.json:
@@ -71,9 +49,6 @@ def _doctor(arguments: argparse.Namespace) -> int:
 
 def _settings() -> tuple[Settings | None, str]:
     """Return the settings, or why they cannot be read."""
-    from jobtrail.cli.serving import load_settings  # noqa: PLC0415 # see _doctor
-    from jobtrail.errors import SettingsError  # noqa: PLC0415 # see _doctor
-
     try:
         return load_settings(), ""
     except SettingsError as error:
@@ -82,8 +57,6 @@ def _settings() -> tuple[Settings | None, str]:
 
 
 def _check_source(name: str | None, settings: Settings | None, trouble: str) -> None:
-    from jobtrail.errors import SettingsError, closest, shown  # noqa: PLC0415 # see _doctor
-
     if name is None:
         return
     if settings is None:
@@ -96,10 +69,6 @@ def _check_source(name: str | None, settings: Settings | None, trouble: str) -> 
 
 
 def _host() -> Host:
-    from pathlib import Path  # noqa: PLC0415 # see _doctor
-
-    from jobtrail.clients import Host  # noqa: PLC0415 # see _doctor
-
     try:
         return Host.here()
     except (RuntimeError, OSError):
@@ -150,6 +119,4 @@ def _took(one: Check) -> str:
 
 def _line(out: Console, *parts: tuple[str, str]) -> None:
     """Print a line as it is, however long: a path that is wrapped cannot be copied."""
-    from rich.text import Text  # noqa: PLC0415 # see _doctor
-
     out.print(Text.assemble(*parts), soft_wrap=True)

@@ -6,19 +6,14 @@ import re
 from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Self
 
+from jobtrail.errors import SettingsError, clean, shown
+from jobtrail.times import parse_duration
+
 if TYPE_CHECKING:
-    import argparse
     from collections.abc import Iterable
 
-    from jobtrail.cli.parsing import Parser
-
-    Commands = argparse._SubParsersAction[Parser]  # pyright: ignore[reportPrivateUsage] # noqa: SLF001 # what add_subparsers returns has no other name
-
-__all__ = ["duration", "label", "name", "once", "pair", "port", "some_time", "task_name", "whole"]
-
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
-_DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)(s|m|h|d|w)", re.IGNORECASE)
-_UNIT = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
+_VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
 _LARGEST_PORT = 65_535
 _LONGEST_TASK = 100
 
@@ -33,10 +28,10 @@ def port(text: str) -> int:
 
 def duration(text: str) -> float:
     """Read a length of time in seconds."""
-    match = _DURATION.fullmatch(text.strip())
-    if match is None:
+    found = parse_duration(text)
+    if found is None:
         raise ArgumentTypeError(f"{text!r} is not a length of time; give one such as 90s, 30m, 12h or 90d")
-    return float(match[1]) * _UNIT[match[2].lower()]
+    return found.total_seconds()
 
 
 def some_time(text: str) -> float:
@@ -79,14 +74,20 @@ def pair(text: str) -> tuple[str, str]:
     return key.strip(), value
 
 
+def variable(text: str) -> tuple[str, str | None]:
+    """Read NAME or NAME=VALUE; what does not fit is not quoted, since it may hold a secret."""
+    name, equals, value = text.partition("=")
+    if not _VARIABLE.fullmatch(name):
+        raise ArgumentTypeError("give NAME or NAME=VALUE, with a name of letters, digits and underscores")
+    return name, value if equals else None
+
+
 def once(given: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return arguments by name.
 
     Raises:
         SettingsError: one is given twice.
     """
-    from jobtrail.errors import SettingsError, clean, shown  # noqa: PLC0415 # `--help` loads nothing
-
     found: dict[str, str] = {}
     for name, value in given:
         if name in found:

@@ -7,10 +7,10 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
+from jobtrail.errors import closest
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
-
-__all__ = ["Parser"]
 
 _CHOICE = re.compile(r"invalid choice: '(.*?)' \(choose from (.*)\)", re.DOTALL)
 _EXAMPLE = re.compile(r"^  (jobtrail .*)$", re.MULTILINE)
@@ -24,6 +24,9 @@ class Parser(argparse.ArgumentParser):
     """
 
     mixed = False
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, formatter_class=argparse.RawDescriptionHelpFormatter, **kwargs)
 
     def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride] # it is overloaded there, for one behaviour
         self, args: Any = None, namespace: Any = None
@@ -85,7 +88,5 @@ def _has_commands(action: argparse.Action) -> bool:
 
 
 def _nearest(given: str, known: Iterable[str]) -> str:
-    from jobtrail.errors import closest  # noqa: PLC0415 # only where something is wrong
-
     near = closest(given, known, 1)
     return f"; did you mean {near[0]}?" if near else ""

@@ -16,8 +16,6 @@ from urllib.request import url2pathname
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Command", "own_command"]
-
 _SCRIPTS = ("jobtrail", "jobtrail.exe")
 
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from jobtrail.clients.places import Client
 
-__all__ = ["Wanted", "entry_in", "is_ours", "put", "take", "wanted_of"]
-
 _INPUTS = "inputs"
 
 
@@ -57,13 +55,6 @@ def entry_in(root: Node, client: Client, name: str) -> Any:
     return None if found is None else found.value
 
 
-def wanted_of(root: Node, client: Client, name: str) -> Wanted:
-    """Return what a configuration holds of a server as what was wanted of it."""
-    entry = entry_in(root, client, name)
-    asked = [one for one in _list(root.value.get(_INPUTS)) if client.inputs and _belongs(one, name)]
-    return Wanted(name, entry, asked)
-
-
 def put(text: str, client: Client, wanted: Wanted) -> str:
     """Return the text with an entry in it: new, in place of another's, or with Jobtrail's own brought up to date.
 
@@ -87,35 +78,28 @@ def put(text: str, client: Client, wanted: Wanted) -> str:
     return _verified(text, expected)
 
 
-def take(text: str, client: Client, name: str, before: str | None) -> str:
-    """Return the text without an entry and what came with it.
-
-    Args:
-        text: the configuration.
-        client: whose it is.
-        name: the server's.
-        before: the configuration before the entry came, where it is known: what it held under the name is put back,
-            and an object that it had not goes once it is empty.
+def take(text: str, client: Client, name: str) -> str:
+    """Return the text without an entry, and without the questions that were asked for it alone.
 
     Raises:
-        JsoncError: it is not JSON, or cannot be edited.
+        JsoncError: it is not JSON, has no such entry, or cannot be edited.
     """
     root = _checked(text, client)
-    old = _checked(before, client) if before is not None else None
-    stood = entry_in(old, client, name) if old is not None else None
-    others = {key: value for key, value in root.value[client.root].items() if key != name}
+    servers, own = root.find(client.root), root.at((client.root, name))
+    if servers is None or own is None:
+        raise JsoncError(f"it has no {name!r}")
     expected = copy.deepcopy(root.value)
-    servers, own = _both(root, client.root, name)
-    if stood is not None:
-        expected[client.root][name] = stood
-        text = replaced(text, own, stood)
-    else:
-        del expected[client.root][name]
-        text = removed(text, servers, own)
-        if not others and old is not None and client.root not in old.value:
-            del expected[client.root]
-            text = _without(text, client.root)
-    return _verified(*_without_inputs(text, expected, name, old))
+    entry = expected[client.root].pop(name)
+    text = removed(text, servers, own)
+    rest = json.dumps({key: value for key, value in expected.items() if key != _INPUTS})
+    for one in _list(expected.get(_INPUTS)) if client.inputs else ():
+        reference = f"${{input:{one.get('id')}}}"
+        ours = reference.startswith(f"${{input:{name}-") and reference in json.dumps(entry)
+        asked = parse(text).find(_INPUTS)
+        if asked is not None and ours and reference not in rest:
+            text = removed(text, asked, next(part for part in asked.parts or () if part.value == one))
+            expected[_INPUTS].remove(one)
+    return _verified(text, expected)
 
 
 def _checked(text: str, client: Client) -> Node:
@@ -128,13 +112,6 @@ def _checked(text: str, client: Client) -> Node:
     if servers is not None and not isinstance(servers.value, dict):
         raise JsoncError(f"its {client.root!r} is no object")
     return root
-
-
-def _both(root: Node, container: str, name: str) -> tuple[Node, Node]:
-    servers, own = root.find(container), root.at((container, name))
-    if servers is None or own is None:
-        raise JsoncError(f"it has no {name!r}")
-    return servers, own
 
 
 def _with(value: dict[str, Any], client: Client, wanted: Wanted) -> dict[str, Any]:
@@ -186,37 +163,6 @@ def _with_inputs(text: str, wanted: Wanted) -> str:
         elif all(there.get("id") != one["id"] for there in _list(asked.value)):
             text = appended(text, asked, one)
     return text
-
-
-def _without_inputs(text: str, expected: dict[str, Any], name: str, old: Node | None) -> tuple[str, dict[str, Any]]:
-    """Take out what was asked for this server alone."""
-    kept = [one.get("id") for one in _list(old.value.get(_INPUTS))] if old is not None else []
-    for one in [one for one in _list(expected.get(_INPUTS)) if _belongs(one, name)]:
-        rest = {key: value for key, value in expected.items() if key != _INPUTS}
-        if one["id"] in kept or f"${{input:{one['id']}}}" in json.dumps(rest, ensure_ascii=False):
-            continue
-        asked = parse(text).find(_INPUTS)
-        if asked is not None:
-            part = next(part for part in asked.parts or () if part.value == one)
-            text = removed(text, asked, part)
-            expected[_INPUTS].remove(one)
-    if expected.get(_INPUTS) == [] and old is not None and _INPUTS not in old.value:
-        del expected[_INPUTS]
-        text = _without(text, _INPUTS)
-    return text, expected
-
-
-def _without(text: str, key: str) -> str:
-    """Take out an object or array that is empty, unless somebody has written a comment into it."""
-    root = parse(text)
-    found = root.find(key)
-    if found is None or text[found.start + 1 : found.end - 1].strip():
-        raise JsoncError(f"there are comments inside {key!r}")
-    return removed(text, root, found)
-
-
-def _belongs(one: Mapping[str, Any], name: str) -> bool:
-    return str(one.get("id", "")).startswith(f"{name}-")
 
 
 def _list(value: Any) -> list[dict[str, Any]]:

@@ -11,11 +11,6 @@ from pathlib import Path
 
 from jobtrail.errors import SettingsError
 
-__all__ = ["Snapshot", "back_up", "backups", "look", "write"]
-
-_MARK = ".jobtrail-"
-_ONE_OF_MANY = 1_000
-
 
 @dataclass(frozen=True)
 class Snapshot:
@@ -60,16 +55,7 @@ def look(path: Path) -> Snapshot:
         raise SettingsError(f"{path} cannot be read ({why})") from None
 
 
-def backups(path: Path) -> list[Path]:
-    """Return the backups beside a file, the newest first."""
-    try:
-        found = [one for one in path.parent.iterdir() if one.name.startswith(path.name + _MARK)]
-    except OSError:
-        return []
-    return sorted(found, key=lambda one: one.name, reverse=True)
-
-
-def back_up(was: Snapshot, now: datetime | None = None) -> Path | None:
+def back_up(was: Snapshot) -> Path | None:
     """Copy a file beside itself, readable by the same people; None where there is nothing to copy.
 
     Raises:
@@ -77,22 +63,15 @@ def back_up(was: Snapshot, now: datetime | None = None) -> Path | None:
     """
     if was.data is None:
         return None
-    stamp = f"{now or datetime.now(UTC):%Y%m%dT%H%M%S}"
-    # Two within a second get a number; the newest still sorts last.
-    names = (f"{was.path.name}{_MARK}{stamp}{f'-{count:03}' if count else ''}" for count in range(_ONE_OF_MANY))
-    for name in names:
-        target = was.path.with_name(name)
-        try:
-            file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
-        except FileExistsError:
-            continue
-        except OSError as error:
-            raise SettingsError(f"{target} cannot be written ({error.strerror}); nothing was changed") from None
-        with os.fdopen(file, "wb") as stream:
-            stream.write(was.data)
-        target.chmod(was.mode)
-        return target
-    raise SettingsError(f"there are too many backups beside {was.path}; remove some")
+    target = was.path.with_name(f"{was.path.name}.jobtrail-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}")
+    try:
+        file = os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0), 0o600)
+    except OSError as error:
+        raise SettingsError(f"{target} cannot be written ({error.strerror}); nothing was changed") from None
+    with os.fdopen(file, "wb") as stream:
+        stream.write(was.data)
+    target.chmod(was.mode)
+    return target
 
 
 def write(was: Snapshot, data: bytes, *, private: bool = False) -> None:

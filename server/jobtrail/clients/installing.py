@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.clients.entries import Wanted, entry_in, is_ours, put, take, wanted_of
-from jobtrail.clients.files import Snapshot, back_up, backups, look, write
-from jobtrail.clients.jsonc import JsoncError, Node, parse_file
+from jobtrail.clients.entries import Wanted, entry_in, is_ours, put, take
+from jobtrail.clients.files import back_up, look, write
+from jobtrail.clients.jsonc import JsoncError, parse_file
 from jobtrail.clients.places import config_path
 from jobtrail.errors import SettingsError, closest, shown
 from jobtrail.settings import ENVIRONMENT
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from jobtrail.clients.command import Command
     from jobtrail.clients.places import Client, Host, Scope
-
-__all__ = ["Done", "Order", "install", "is_secret", "undo", "wanted"]
 
 _OURS = ("JOBTRAIL_", "BL_", "RUNWISP_")
 _SECRET = re.compile(r"KEY|TOKEN|PASSWORD|SECRET|CREDENTIAL", re.IGNORECASE)
@@ -127,36 +125,24 @@ def install(order: Order, host: Host, command: Command) -> Done:
     want = wanted(order, command)
     was = look(config_path(order.client, order.scope, host))
     text = was.text()
-    stood = entry_in(_read(was, order, want), order.client, order.name)
-    if stood is not None and not is_ours(stood) and not order.force:
-        raise SettingsError(
-            f"{was.path} has another server named {shown(order.name)}; give another --name, or --force to replace it"
-        )
     try:
+        stood = entry_in(parse_file(text), order.client, order.name)
+        if stood is not None and not is_ours(stood) and not order.force:
+            raise SettingsError(
+                f"{was.path} has another server named {shown(order.name)}; give another --name, or --force to "
+                "replace it"
+            )
         new = put(text, order.client, want)
     except JsoncError as error:
-        raise _refused(was, order, want, error) from None
+        raise SettingsError(
+            f"{was.path} cannot be edited ({error}); it was left as it is. Correct it and run this again, or paste "
+            f"this into it:\n{want.snippet(order.client)}"
+        ) from None
     if new == text:
         return Done(was.path, changed=False, backup=None, told=("it is there already; nothing was changed",))
     backup = back_up(was)
     write(was, new.encode(), private=any(value for value in order.env.values()))
     return Done(was.path, changed=True, backup=backup, told=tuple(_warnings(order)))
-
-
-def _read(was: Snapshot, order: Order, want: Wanted) -> Node:
-    try:
-        root = parse_file(was.text())
-        entry_in(root, order.client, order.name)
-    except JsoncError as error:
-        raise _refused(was, order, want, error) from None
-    return root
-
-
-def _refused(was: Snapshot, order: Order, want: Wanted, error: JsoncError) -> SettingsError:
-    return SettingsError(
-        f"{was.path} cannot be edited ({error}); it was left as it is. Correct it and run this again, or paste "
-        f"this into it:\n{want.snippet(order.client)}"
-    )
 
 
 def _warnings(order: Order) -> Iterator[str]:
@@ -177,72 +163,25 @@ def _warnings(order: Order) -> Iterator[str]:
 
 
 def undo(order: Order, host: Host) -> Done:
-    """Take out what `install` wrote: by the backup where nothing else has changed since, by an edit otherwise.
+    """Take an entry out of its file again; everything else in it stays, and so do the backups beside it.
 
     Raises:
-        SettingsError: the entry is not Jobtrail's, or the file is not to be edited.
+        SettingsError: the entry is not Jobtrail's, or the file is not to be edited; it is left as it is.
     """
     client, name = order.client, order.name
     was = look(config_path(client, order.scope, host))
-    if was.data is None:
-        return Done(
-            was.path, changed=False, backup=None, told=("there is no such file, so there is nothing to undo",)
-        )
-    text = was.text()
     try:
-        root = parse_file(text)
-        entry = entry_in(root, client, name)
+        entry = entry_in(parse_file(was.text()), client, name)
+        if entry is None:
+            told = f"it has no {name!r}, so there is nothing to undo"
+            return Done(was.path, changed=False, backup=None, told=(told,))
+        if not is_ours(entry) and not order.force:
+            raise SettingsError(f"{shown(name)} in {was.path} is another server; it was left as it is")
+        new = take(was.text(), client, name)
     except JsoncError as error:
-        raise _not_undone(was, error) from None
-    if entry is None:
-        return Done(was.path, changed=False, backup=None, told=(f"it has no {name!r}, so there is nothing to undo",))
-    if not is_ours(entry) and not order.force:
-        raise SettingsError(f"{shown(name)} in {was.path} is another server; it was left as it is")
-    return _undone(was, order, wanted_of(root, client, name))
-
-
-def _undone(was: Snapshot, order: Order, want: Wanted) -> Done:
-    kept = [*_before(was.path, order)]
-    for copy in kept:
-        if _replayed(copy.text(), order, want) == was.text():
-            write(was, copy.data or b"")
-            copy.path.unlink(missing_ok=True)
-            told = f"put back as it was from {copy.path.name}, since nothing else has changed in it"
-            return Done(was.path, changed=True, backup=None, told=(told,))
-    if not kept and _replayed("", order, want) == was.text():
-        was.path.unlink()
-        told = "removed, since installing had made it and nothing else has been written into it"
-        return Done(was.path, changed=True, backup=None, told=(told,))
-    try:
-        new = take(was.text(), order.client, order.name, kept[0].text() if kept else None)
-    except JsoncError as error:
-        raise _not_undone(was, error) from None
+        raise SettingsError(
+            f"{was.path} cannot be edited ({error}); it was left as it is. Take the entry out by hand"
+        ) from None
     backup = back_up(was)
     write(was, new.encode())
-    told = f"took {order.name!r} out of it and left the rest, since the file has changed since"
-    return Done(was.path, changed=True, backup=backup, told=(told,))
-
-
-def _before(path: Path, order: Order) -> Iterator[Snapshot]:
-    """Yield the backups from before Jobtrail was there, the newest first."""
-    for copy in backups(path):
-        try:
-            found = look(copy)
-            root = parse_file(found.text())
-            entry = entry_in(root, order.client, order.name)
-        except (JsoncError, SettingsError):
-            continue
-        if not is_ours(entry):
-            yield found
-
-
-def _replayed(text: str, order: Order, want: Wanted) -> str | None:
-    """Return what installing makes of a text; None where it cannot be."""
-    try:
-        return put(text, order.client, want)
-    except JsoncError:
-        return None
-
-
-def _not_undone(was: Snapshot, error: JsoncError) -> SettingsError:
-    return SettingsError(f"{was.path} cannot be edited ({error}); it was left as it is. Take the entry out by hand")
+    return Done(was.path, changed=True, backup=backup, told=())

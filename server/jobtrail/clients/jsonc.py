@@ -13,8 +13,6 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["JsoncError", "Node", "appended", "parse", "parse_file", "removed", "replaced"]
-
 _TRIVIA = re.compile(r"(?:[ \t\r\n]+|//[^\r\n]*|/\*.*?\*/)*", re.DOTALL)
 _COMMENT = re.compile(r"//|/\*")
 _STRING = re.compile(r'"(?:[^"\\\x00-\x1f]|\\.)*"')

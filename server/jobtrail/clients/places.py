@@ -17,8 +17,6 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["CLIENTS", "Client", "Host", "Scope", "config_path", "existing_configs"]
-
 Scope = Literal["user", "project"]
 
 # The Windows store's name for Claude Desktop; such a package sees an AppData of its own.
@@ -79,7 +77,6 @@ class Client:
         reference: how it spells a variable of its own environment, with {} for the name; None where it cannot.
         inherited: where it documents no such spelling, and hands its own environment on instead.
         inputs: whether it asks for values itself, and keeps them.
-        official: its own command for the same, for help.
         then: what to do once the file is written.
     """
 
@@ -91,7 +88,6 @@ class Client:
     reference: str | None
     inherited: tuple[Scope, ...]
     inputs: bool
-    official: str | None
     then: Mapping[Scope, str]
 
     @property
@@ -112,7 +108,6 @@ CLIENTS: dict[str, Client] = {
             reference=None,
             inherited=(),
             inputs=False,
-            official=None,
             then={"user": "quit Claude Desktop and start it again; jobtrail is then under Settings > Developer"},
         ),
         Client(
@@ -125,7 +120,6 @@ CLIENTS: dict[str, Client] = {
             # Reports of `${VAR}` in ~/.claude.json contradict each other; as text it would hide what is inherited.
             inherited=("user",),
             inputs=False,
-            official="claude mcp add",
             then={
                 "user": "start a new `claude` session; /mcp shows jobtrail",
                 "project": "start `claude` in this folder and approve jobtrail; /mcp shows it",
@@ -140,7 +134,6 @@ CLIENTS: dict[str, Client] = {
             reference="${{input:{}}}",
             inherited=(),
             inputs=True,
-            official="code --add-mcp",
             then={
                 "user": "in VS Code run `MCP: List Servers`, choose jobtrail, and start it",
                 "project": "open this folder in VS Code, run `MCP: List Servers`, choose jobtrail, and start it",
@@ -155,7 +148,6 @@ CLIENTS: dict[str, Client] = {
             reference="${{env:{}}}",
             inherited=(),
             inputs=False,
-            official=None,
             then={
                 "user": "restart Cursor; jobtrail is then under Settings > MCP",
                 "project": "open this folder in Cursor and switch jobtrail on under Settings > MCP",

@@ -5,7 +5,7 @@ one of these fields. Times are timezone-aware and UTC, durations are seconds, an
 means that the upstream did not say.
 """
 
-from jobtrail.models.calls import Call, NextCall, Note, Sentence
+from jobtrail.models.calls import Call, NextCall, Note, Sentence, write
 from jobtrail.models.details import (
     Awaited,
     ExecutionDetail,
@@ -20,7 +20,8 @@ from jobtrail.models.details import (
 )
 from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, RunPage, TaskPage, Total, Window
 from jobtrail.models.summaries import Bucket, FailureCause, Failures, History, Period, Streak
-from jobtrail.models.things import ENDED, STATUSES, Execution, Job, Moment, Run, Stats, Status, Task
+from jobtrail.models.things import Execution, Job, Moment, Run, Stats, Task
+from jobtrail.vocabulary import ENDED, STATUSES, Status
 
 __all__ = [
     "ENDED",
@@ -60,4 +61,5 @@ __all__ = [
     "Total",
     "Waited",
     "Window",
+    "write",
 ]

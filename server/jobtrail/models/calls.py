@@ -14,7 +14,7 @@ from pydantic import InstanceOf, PlainSerializer, WithJsonSchema
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Call", "NextCall", "Note", "Sentence"]
+__all__ = ["Call", "NextCall", "Note", "Sentence", "write"]
 
 
 @dataclass(frozen=True)
@@ -44,16 +44,23 @@ def _written(name: str, value: object) -> str:
 class Sentence:
     """Text with calls in it."""
 
-    def __init__(self, *parts: str | Call) -> None:
+    def __init__(self, *parts: str | Call | Sentence) -> None:
         self.parts = parts
 
     def __str__(self) -> str:
         """Return the sentence as agents read it."""
-        return self.write(str)
+        return write(self, str)
 
-    def write(self, write_call: Callable[[Call], str]) -> str:
-        """Return the sentence with each call written in some way."""
-        return "".join(part if isinstance(part, str) else write_call(part) for part in self.parts)
+
+def write(text: str | Call | Sentence, write_call: Callable[[Call], str]) -> str:
+    """Return a text with each call in it written in some way."""
+    match text:
+        case str():
+            return text
+        case Call():
+            return write_call(text)
+        case Sentence():
+            return "".join(write(part, write_call) for part in text.parts)
 
 
 # An answer's fields: values here, plain strings in JSON and in its schema.

@@ -2,29 +2,15 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
-__all__ = ["ENDED", "STATUSES", "Execution", "Job", "Moment", "Run", "Seen", "Stats", "Status", "Task"]
+from jobtrail.times import format_milliseconds
+from jobtrail.vocabulary import Status
 
-Status = Literal["queued", "running", "succeeded", "failed", "timeout", "cancelled", "skipped", "unknown"]
-STATUSES: tuple[Status, ...] = (
-    "queued", "running", "succeeded", "failed", "timeout", "cancelled", "skipped", "unknown",
-)  # fmt: skip
-
-ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "timeout", "cancelled", "skipped"})
-"""Statuses that nothing follows."""
-
-
-def _rfc3339(moment: datetime) -> str:
-    """Return a moment as RFC 3339 in UTC, with milliseconds only where there are any."""
-    text = moment.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z").replace(".000Z", "Z")
-
-
-Moment = Annotated[datetime, PlainSerializer(_rfc3339, return_type=str, when_used="json")]
+Moment = Annotated[datetime, PlainSerializer(format_milliseconds, return_type=str, when_used="json")]
 
 
 class Seen(BaseModel):

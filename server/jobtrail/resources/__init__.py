@@ -1,4 +1,4 @@
-"""Resources: what can be read by address, as Markdown or JSON, and watched while it changes."""
+"""Resources: what can be read by address, as text or JSON, and watched while it changes."""
 
 from jobtrail.resources.addresses import FORMATS, SCHEME, TEMPLATES, Address
 from jobtrail.resources.reading import read

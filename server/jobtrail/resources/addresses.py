@@ -16,10 +16,8 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 from jobtrail.errors import BadArgument, shown
 
-__all__ = ["FORMATS", "SCHEME", "TEMPLATES", "Address", "Template"]
-
 SCHEME = "jobtrail"
-FORMATS = ("markdown", "json")
+FORMATS = ("text", "json")
 _LONGEST = 4_000
 
 Kind = Literal["jobs", "job", "execution", "run"]
@@ -72,7 +70,7 @@ class Address:
         name: the job's name, or the id of an execution or run; empty for the list of jobs.
         job: whose execution it is, where the address says so.
         cursor: where to go on in the list of jobs.
-        json: whether JSON was asked for instead of Markdown.
+        json: whether JSON was asked for instead of text.
     """
 
     source: str

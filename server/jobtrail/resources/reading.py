@@ -1,4 +1,4 @@
-"""A resource is a tool's answer at an address: the same facts, as Markdown for people or as JSON."""
+"""Reading a resource calls the tool that answers it: the result is that tool's text, or its facts as JSON."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import BadArgument, shown
-from jobtrail.resources.markdown import markdown
+from jobtrail.render import render
 from jobtrail.tools.executions import get_execution
 from jobtrail.tools.jobs import get_job, list_jobs
 from jobtrail.tools.resumable import LARGEST_LIMIT
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
     from jobtrail.resources.addresses import Address
     from jobtrail.tools import State
 
-__all__ = ["read"]
-
 
 async def read(address: Address, ctx: Context[State]) -> tuple[str, str]:
     """Return a resource's text and its MIME type.
@@ -31,7 +29,7 @@ async def read(address: Address, ctx: Context[State]) -> tuple[str, str]:
     answer = await _answer(address, ctx)
     if address.json:
         return json.dumps(answer.to_wire(), ensure_ascii=False), "application/json"
-    return markdown(answer), "text/markdown"
+    return render(answer), "text/plain"
 
 
 async def _answer(address: Address, ctx: Context[State]) -> JobPage | JobDetail | ExecutionDetail | RunDetail:

@@ -16,10 +16,11 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from jobtrail.errors import AgentError, BadArgument, JobtrailError
-from jobtrail.models import ENDED, Execution, Job, Run
+from jobtrail.models import Execution, Job, Run
 from jobtrail.paging import Walk, walk
 from jobtrail.resources.addresses import Address
 from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -29,8 +30,6 @@ if TYPE_CHECKING:
     from jobtrail.sources import Source, Sources
 
     Tell = Callable[[str], Awaitable[None]]
-
-__all__ = ["Watching"]
 
 logger = logging.getLogger(__name__)
 

@@ -13,10 +13,11 @@ from jobtrail.errors import BadArgument, shown
 from jobtrail.models import Call, Coverage, Execution, History, Run, Window
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.times import parse_duration
 from jobtrail.tools import params
 from jobtrail.tools.resumable import State, require_argument
 from jobtrail.trend import bucketed, edges, fitting, period, sparkline, streak, trend
-from jobtrail.window import length, resolve
+from jobtrail.window import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -104,7 +105,7 @@ def _read_width(text: str | None, span: timedelta) -> timedelta:
     """
     if not text:
         return fitting(span)
-    width = length(text)
+    width = parse_duration(text)
     if not width:
         raise BadArgument(f"bucket={shown(text)} is not a length of time; give one such as 15m, 1h, 1d or 1w")
     if span > width * _MOST_BUCKETS:

@@ -1,0 +1,48 @@
+"""`jobtrail import`: files read into the embedded store."""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from rich.console import Console
+
+from jobtrail.cli.store import open_store
+from jobtrail.importing import import_files
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Callable, Generator
+
+    from jobtrail.importing import Progress
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Import files, and return 1 where one was refused."""
+    files = [Path(one) for one in arguments.files]
+    with open_store(made=True) as store, _progress() as (say, progress):
+        summary = import_files(store, files, skip_refused=arguments.skip_refused, say=say, progress=progress)
+    return 1 if summary.refused else 0
+
+
+@contextmanager
+def _progress() -> Generator[tuple[Callable[[str], None], Callable[[Progress], None] | None]]:
+    """Yield what takes sentences and what takes progress, which only a terminal shows."""
+    if not sys.stderr.isatty():
+        yield print, None
+        return
+    console = Console(stderr=True)
+    with console.status("reading") as status:
+
+        def say(text: str) -> None:
+            status.stop()
+            print(text, flush=True)
+            status.start()
+
+        def progress(now: Progress) -> None:
+            of = f" of {now.total:,}" if now.total is not None else ""
+            status.update(f"{now.doing} {now.file}: {now.done:,}{of}")
+
+        yield say, progress

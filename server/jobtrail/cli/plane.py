@@ -1,0 +1,32 @@
+"""`jobtrail plane`: the embedded control plane on a port."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+from jobtrail.cli.settings import load_settings
+from jobtrail.errors import SettingsError
+from jobtrail.plane import LocalPlane, Store, StoreError
+from jobtrail.serving import Gate, HttpBind, run_app
+
+if TYPE_CHECKING:
+    import argparse
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Serve the store, or its sample, until it is stopped."""
+    settings = load_settings()
+    bind = HttpBind.loopback_only(arguments.host, arguments.port, settings)
+    store = None if arguments.sample else settings.store
+    if store is not None and store.exists():
+        try:
+            Store(store).close()
+        except StoreError as error:
+            raise SettingsError(str(error)) from None
+
+    def ready(url: str) -> None:
+        what = "sample workspace" if store is None else f"store {store} (the sample workspace while it is empty)"
+        print(f"jobtrail: {what} at {url} (BL_API_URL={url}/v0 or RUNWISP_URL={url})", file=sys.stderr, flush=True)
+
+    return run_app(Gate(LocalPlane(store), bind), bind, ready)

@@ -1,0 +1,141 @@
+"""Times and lengths of time, read from text and written as text.
+
+A time is a `datetime` in UTC, or nanoseconds since 1970 where the upstreams' nine digits have to be kept, which a
+`datetime` would cut to six. `parse_…` raises ValueError for what is no time, `parse_optional_…` returns None.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
+
+NANOSECONDS = 1_000_000_000
+"""In a second."""
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+# Go and protobuf write times that were never set as those of the years 1 and 1970.
+_FIRST_YEAR = 1971
+_FRACTION = re.compile(r"\.([0-9]+)")
+_DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(s|m|h|d|w)")
+_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_FEW_SECONDS = 10
+
+
+def parse_time(text: str) -> datetime:
+    """Read a time in RFC 3339 or ISO 8601; one without a zone is in UTC.
+
+    Raises:
+        ValueError: it is none, or lies outside the years 1 to 9999.
+    """
+    found = datetime.fromisoformat(text)
+    try:
+        return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
+    except OverflowError as error:
+        raise ValueError(text) from error
+
+
+def parse_nanoseconds(text: str) -> int:
+    """Read a time as nanoseconds since 1970; digits after the ninth are dropped.
+
+    Raises:
+        ValueError: as `parse_time`.
+    """
+    whole = to_nanoseconds(parse_time(text).replace(microsecond=0))
+    fraction = _FRACTION.search(text)
+    return whole + (int(fraction[1][:9].ljust(9, "0")) if fraction else 0)
+
+
+def parse_optional_time(text: str | None) -> datetime | None:
+    """Read an upstream's time; None for an empty, an unreadable or a zero one."""
+    try:
+        found = parse_time(text or "")
+    except ValueError:
+        return None
+    return found if found.year >= _FIRST_YEAR else None
+
+
+def parse_optional_nanoseconds(text: str | None) -> int | None:
+    """Read an upstream's time as nanoseconds since 1970; None for an empty, an unreadable or a zero one."""
+    return parse_nanoseconds(text) if text and parse_optional_time(text) else None
+
+
+def parse_http_date(text: str) -> datetime | None:
+    """Read a date of an HTTP header (RFC 9110); None for anything else."""
+    try:
+        found = parsedate_to_datetime(text)
+    except (ValueError, OverflowError):
+        return None
+    return found.replace(tzinfo=found.tzinfo or UTC)
+
+
+def parse_duration(text: str) -> timedelta | None:
+    """Read a length of time such as `90s`, `15m`, `1.5h` or `7d`; None for anything else."""
+    match = _DURATION.fullmatch(text.strip().lower())
+    return timedelta(seconds=float(match[1]) * _UNITS[match[2]]) if match else None
+
+
+def to_nanoseconds(time: datetime) -> int:
+    """Return a time as nanoseconds since 1970."""
+    return (time - _EPOCH) // timedelta(microseconds=1) * 1_000
+
+
+def from_nanoseconds(nanoseconds: int) -> datetime:
+    """Return nanoseconds since 1970 as a time, to the microsecond.
+
+    Raises:
+        ValueError: it lies outside the years 1 to 9999.
+    """
+    try:
+        return _EPOCH + timedelta(microseconds=nanoseconds // 1_000)
+    except OverflowError as error:
+        raise ValueError(nanoseconds) from error
+
+
+def format_time(time: datetime | None) -> str:
+    """Return a time in UTC to the second, as agents and people read it; nothing where it is not known."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if time else ""
+
+
+def format_milliseconds(time: datetime) -> str:
+    """Return a time as RFC 3339 in UTC, with milliseconds only where there are any."""
+    text = time.astimezone(UTC).isoformat(timespec="milliseconds")
+    return text.replace("+00:00", "Z").replace(".000Z", "Z")
+
+
+def format_nanoseconds(nanoseconds: int) -> str:
+    """Return nanoseconds since 1970 as RFC 3339 in UTC with the digits it has, nine at most, as both upstreams do.
+
+    Raises:
+        ValueError: as `from_nanoseconds`.
+    """
+    fraction = nanoseconds % NANOSECONDS
+    text = from_nanoseconds(nanoseconds - fraction).isoformat().removesuffix("+00:00")
+    return (f"{text}.{fraction:09}".rstrip("0") if fraction else text) + "Z"
+
+
+def format_optional_nanoseconds(nanoseconds: int | None) -> str | None:
+    """Return nanoseconds since 1970 as RFC 3339; None where the time is not known."""
+    return None if nanoseconds is None else format_nanoseconds(nanoseconds)
+
+
+def seconds_between(start: datetime | None, end: datetime | None) -> float | None:
+    """Return the time between two times in seconds, to the millisecond; None where it is not known."""
+    if start is None or end is None or end < start:
+        return None
+    return round((end - start).total_seconds(), 3)
+
+
+def format_duration(seconds: float | None) -> str:
+    """Return seconds as `1m32s` or `1h`; under ten seconds with one decimal, under one in milliseconds."""
+    if seconds is None:
+        return ""
+    if seconds < 1:
+        return f"{seconds * 1000:.0f}ms"
+    if seconds < _FEW_SECONDS:
+        return f"{seconds:.1f}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
+    written = [f"{value}{unit}" if unit == "h" else f"{value:02}{unit}" for value, unit in parts if value]
+    return "".join(written).lstrip("0")

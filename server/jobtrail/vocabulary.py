@@ -1,0 +1,17 @@
+"""The normalised words for how an execution, a task or a run stands; each source maps its own words to these."""
+
+from __future__ import annotations
+
+from typing import Literal, get_args
+
+Status = Literal["queued", "running", "succeeded", "failed", "timeout", "cancelled", "skipped", "unknown"]
+STATUSES: tuple[Status, ...] = get_args(Status)
+
+FAILURES: frozenset[Status] = frozenset({"failed", "timeout"})
+"""It ended badly by itself; a cancelled one was stopped by somebody."""
+JUDGED: frozenset[Status] = frozenset({"succeeded", "failed", "timeout"})
+"""It ended by itself, so that it counts in a success rate."""
+ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "timeout", "cancelled", "skipped"})
+"""Nothing follows."""
+UNFINISHED: frozenset[Status] = frozenset({"queued", "running"})
+"""Something is still to come."""
