@@ -158,13 +158,15 @@ class _Reading:
         searched = self.call.text("search") is not None
         piece = self.log.most if searched else rows * 2
         bounds = Bounds(rows, tokens, piece)
-        return await gather(self.log, start, bounds, self.find, self._progress if searched else _silent, back=back)
+        return await gather(
+            self.log, start, bounds, self.find, self._report_progress if searched else _report_nothing, back=back
+        )
 
-    async def _progress(self, scanned: int, matched: int) -> None:
+    async def _report_progress(self, scanned: int, matched: int) -> None:
         await self.call.ctx.report_progress(scanned, message=f"{scanned:,} lines read, {matched:,} match")
 
 
-async def _silent(_scanned: int, _matched: int) -> None:
+async def _report_nothing(_scanned: int, _matched: int) -> None:
     """Report progress to nobody."""
 
 
@@ -190,7 +192,7 @@ def _make_page(call: ResumableCall, log: Log, stretch: _Stretch) -> LogPage:
     return LogPage(
         source=call.source.name,
         sample=call.source.sample or None,
-        notes=tuple(_notes(call, log, stretch)) or None,
+        notes=tuple(_write_notes(call, log, stretch)) or None,
         run=call.text("run"),
         job=call.text("job"),
         execution=call.text("execution"),
@@ -211,11 +213,11 @@ def _make_page(call: ResumableCall, log: Log, stretch: _Stretch) -> LogPage:
             )
             for row in stretch.rows
         ),
-        next_calls=_next_calls(call, stretch),
+        next_calls=_propose_calls(call, stretch),
     )
 
 
-def _notes(call: ResumableCall, log: Log, stretch: _Stretch) -> list[Note]:
+def _write_notes(call: ResumableCall, log: Log, stretch: _Stretch) -> list[Note]:
     notes = [*call.notes, *stretch.found.notes]
     if not call.resumed:
         notes += [note for note in (call.source.log_note, log.note) if note]
@@ -227,16 +229,16 @@ def _notes(call: ResumableCall, log: Log, stretch: _Stretch) -> list[Note]:
     return [*notes, stretch.cut] if stretch.cut else notes
 
 
-def _named(call: ResumableCall) -> dict[str, str]:
+def _name_log(call: ResumableCall) -> dict[str, str]:
     """Return what the log is of, and its source, as arguments."""
     named = {name: value for name in _OF if (value := call.text(name))}
     return {**named, "source": call.source.name}
 
 
-def _next_calls(call: ResumableCall, stretch: _Stretch) -> tuple[Call, ...]:
+def _propose_calls(call: ResumableCall, stretch: _Stretch) -> tuple[Call, ...]:
     if call.text("search") and stretch.rows:
-        return (Call("read_log", {**_named(call), "around": stretch.rows[-1].n}),)
+        return (Call("read_log", {**_name_log(call), "around": stretch.rows[-1].n}),)
     if not stretch.found.total:
-        named = {name: value for name, value in _named(call).items() if name != "task"}
+        named = {name: value for name, value in _name_log(call).items() if name != "task"}
         return (Call("get_run" if "run" in named else "get_execution", named),)
     return ()

@@ -71,12 +71,12 @@ async def get_run(ctx: Context[State], run: params.Run = None, source: params.So
     return RunDetail(
         source=chosen.name,
         sample=chosen.sample or None,
-        verdict=_verdict(one),
+        verdict=_write_verdict(one),
         run=one,
         queued_s=seconds(one.created_at, one.started_at),
         log=log,
         notes=tuple(notes) or None,
-        next_calls=_next_calls(chosen, one),
+        next_calls=_propose_calls(chosen, one),
     )
 
 
@@ -89,14 +89,14 @@ async def _read_tail(runs: Runs, run: str) -> tuple[LogTail | None, list[str]]:
     return log, [] if log else ["this source has no log for this run"]
 
 
-def _verdict(one: Run) -> str:
+def _write_verdict(one: Run) -> str:
     words = f"{one.status} ({one.raw_status})" if one.raw_status else one.status
     if one.exit_code is None:
         return words
     return f"{words} with exit code {one.exit_code}"
 
 
-def _next_calls(source: Source, one: Run) -> tuple[Call, ...]:
+def _propose_calls(source: Source, one: Run) -> tuple[Call, ...]:
     if one.status in {"running", "queued"}:
         return (Call("get_run", {"run": one.id, "source": source.name}),)
     if one.status in BAD:
