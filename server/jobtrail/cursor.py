@@ -20,7 +20,7 @@ from typing import Any
 
 from jobtrail.errors import MalformedCursor, WrongCursor
 from jobtrail.models import Call
-from jobtrail.paging import Spot, Trail
+from jobtrail.paging import START, Spot, Trail
 
 __all__ = ["Args", "Cursor", "seal", "unseal"]
 
@@ -64,12 +64,12 @@ class Cursor:
 
     tool: str
     source: str
-    fingerprint: str
-    minted: int
-    args: Args
-    scanned: int
-    matched: int
-    spot: Spot
+    fingerprint: str = ""
+    minted: int = 0
+    args: Args = field(default_factory=Args)
+    scanned: int = 0
+    matched: int = 0
+    spot: Spot = START
     trail: Trail = field(default_factory=Trail)
     drifted: bool = False
 

@@ -22,7 +22,9 @@ from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, State
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from jobtrail.paging import Walked
     from jobtrail.sources import Source
+    from jobtrail.sources.across import Field
 
 __all__ = ["find_failures"]
 
@@ -62,15 +64,7 @@ async def find_failures(
     if there.errors and not there.parts:
         # A job that no source has, or no source that answers.
         raise next(iter(there.errors.values()))
-    how = Walk[Attempt](
-        limit=_MATCHES,
-        keep=lambda one: window.contains(one.created_at) and there.keeps(one),
-        budget=_WALK,
-        who="none of the sources",
-        restart=call.restart(),
-    )
-    walked = await walk(there.merged(), how, call.cursor.spot)
-    call.advance(walked)
+    walked = await _walk_attempts(call, there, window)
     causes = await _find_causes(call.sources, walked.items)
     failed = {**there.errors, **walked.failed}
     errors: dict[str, Note] = {name: Sentence(*error.args) for name, error in failed.items()}
@@ -93,6 +87,20 @@ async def find_failures(
         filters=filters,
         notes=(*call.notes, *walked.notes, *_write_hidden_notes(causes[count:])) or None,
     )
+
+
+async def _walk_attempts(call: ResumableCall, there: Field, window: Window) -> Walked[Attempt]:
+    """Walk everything that was attempted, newest first, for what was asked for."""
+    how = Walk[Attempt](
+        limit=_MATCHES,
+        keep=lambda one: window.contains(one.created_at) and there.keeps(one),
+        budget=_WALK,
+        who="none of the sources",
+        restart=call.restart(),
+    )
+    walked = await walk(there.merged(), how, call.cursor.spot)
+    call.advance(walked)
+    return walked
 
 
 async def _find_causes(sources: Sequence[Source], failures: Sequence[Attempt]) -> list[FailureCause]:

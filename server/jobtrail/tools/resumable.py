@@ -11,7 +11,6 @@ from mcp.server.mcpserver import Context
 from jobtrail.cursor import Cursor, seal, unseal
 from jobtrail.errors import BadArgument, ExpiredCursor, MissingArgument, StrayCursor, UnknownName, shown
 from jobtrail.models import Call, Note
-from jobtrail.paging import START
 from jobtrail.window import resolve
 
 if TYPE_CHECKING:
@@ -93,7 +92,7 @@ class ResumableCall:
         if token is None:
             every = everywhere and not source
             sources = state.sources.all() if every else [state.sources.get(source, needs=needs)]
-            cursor = Cursor(tool, _ALL if every else sources[0].name, "", 0, args, 0, 0, START)
+            cursor = Cursor(tool, _ALL if every else sources[0].name, args=args)
             return cls(ctx=ctx, sources=sources, now=now, cursor=cursor, resumed=False)
         if named := [*args, *(["source"] if source else [])]:
             raise BadArgument(
