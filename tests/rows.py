@@ -131,8 +131,8 @@ async def listing_of(rows: Rows, ask: Ask) -> Listing[Execution | Run]:
     client = httpx2.AsyncClient(base_url="http://upstream.invalid/", transport=httpx2.MockTransport(rows))
     http = Http(client, who="source 'upstream'", fix="check it", limits=HttpLimits(attempts=1))
     if rows.kind == "blaxel":
-        return Blaxel("upstream", http, "").executions("etl", ask)
-    return await RunWisp("upstream", http, "").runs("t", ask)
+        return Blaxel("upstream", http, "").need_batch().executions("etl", ask)
+    return await RunWisp("upstream", http, "").need_runs().list("t", ask)
 
 
 def copied(spot: Spot) -> Spot:

@@ -71,7 +71,7 @@ async def test_a_walk_that_runs_out_of_time_drops_its_connection(tmp_path: Path)
     hung = Hung()
     async with listening(hung) as server:
         sources = open_sources(settings_of(tmp_path, BL_API_URL=f"{server.url}/v0"))
-        listing = sources.get("blaxel").executions("etl", Ask(NEWEST_FIRST))
+        listing = sources.get("blaxel").need_batch().executions("etl", Ask(NEWEST_FIRST))
         with anyio.fail_after(10):
             with pytest.raises(Unreachable, match=r"when the 0\.2 s of this call were over"):
                 await walk(listing, Walk[Execution](limit=20, budget=Budget(seconds=0.2)))

@@ -137,7 +137,7 @@ def test_the_estimate_of_tokens_is_never_far_below_what_they_are(kind: str) -> N
 class Kept:
     """A log in memory, of which the lines before `first` are gone; what was asked of it is remembered."""
 
-    kept: tuple[int, ...] = ()
+    continuation = ""
     note = ""
     partial = False
 

@@ -22,7 +22,7 @@ from jobtrail.errors import (
     UpstreamFault,
 )
 from jobtrail.models import Total
-from jobtrail.paging import AT_ONCE, START, Batch, Budget, Merged, Spot, Walk, walk
+from jobtrail.paging import AT_ONCE, NEWEST_FIRST, START, Batch, Budget, Merged, Spot, Traits, Walk, walk
 from jobtrail.sources.base import Ask, Sort
 from tests.rows import BEGIN, Agent, Change, Rows, copied, rows_of
 
@@ -156,7 +156,7 @@ class Part:
     hangs: bool = False
     fetches: int = 0
     crowd: list[int] = field(default_factory=lambda: [0, 0])
-    narrowed = False
+    traits = Traits(NEWEST_FIRST, 10, frozenset({"query"}))
 
     async def fetch(self, at: Spot, want: int) -> Batch[Item]:
         self.fetches += 1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import anyio
 import pytest
@@ -12,11 +13,31 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtrail.errors import Unreachable, UnreadableAnswer, UpstreamFault
-from jobtrail.models import Total
-from jobtrail.paging import START, Batch, Budget, Chain, Edged, Listing, Spot, Trail, Walk, Walked, walk
+from jobtrail.models import Total, Window
+from jobtrail.paging import (
+    START,
+    Batch,
+    Budget,
+    Chain,
+    Listing,
+    Mapped,
+    Sort,
+    Spot,
+    Trail,
+    Traits,
+    Walk,
+    Walked,
+    WithinWindow,
+    walk,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
+
+T = TypeVar("T")
+
+
+SEARCHED_HERE = Traits(None, 50, frozenset({"query"}))
 
 
 @dataclass
@@ -25,7 +46,7 @@ class Numbers:
 
     numbers: Sequence[int]
     page: int
-    narrowed: bool = False
+    traits: Traits = SEARCHED_HERE
     fails_on: set[int] = field(default_factory=set[int])
     fetches: int = 0
 
@@ -47,11 +68,11 @@ class Numbers:
         )
 
 
-def follow(listing: Listing[int], how: Walk[int]) -> list[Walked[int]]:
+def follow(listing: Listing[T], how: Walk[T]) -> list[Walked[T]]:
     """Walk to the end, one call after the other."""
 
-    async def calls() -> list[Walked[int]]:
-        pages: list[Walked[int]] = []
+    async def calls() -> list[Walked[T]]:
+        pages: list[Walked[T]] = []
         spot: Spot | None = START
         while spot is not None:
             pages.append(await walk(listing, how, spot))
@@ -92,11 +113,24 @@ def test_following_the_spots_yields_every_match_once(
     assert all(len(one.items) <= limit for one in pages)
 
 
+@dataclass(frozen=True)
+class Minute:
+    """Something that was created in a minute of one day."""
+
+    number: int
+
+    @property
+    def created_at(self) -> datetime:
+        return datetime(2026, 11, 1, tzinfo=UTC) + timedelta(minutes=self.number)
+
+
 @given(count=st.integers(0, 60), page=st.integers(1, 20), limit=st.integers(1, 20), edge=st.integers(0, 70))
 def test_a_walk_ends_at_the_edge_and_matches_nothing_past_it(count: int, page: int, limit: int, edge: int) -> None:
-    listing = Edged(Numbers(list(range(count)), page), lambda number: number >= edge)
-    pages = follow(listing, Walk(limit=limit))
-    assert [item for one in pages for item in one.items] == list(range(min(count, edge)))
+    oldest_first = Traits(Sort("created_at", descending=False), 50, frozenset({"window"}))
+    minutes = Mapped(Numbers(list(range(count)), page, oldest_first), Minute)
+    until = Minute(edge).created_at
+    pages = follow(WithinWindow(minutes, Window(until=until, now=until)), Walk(limit=limit))
+    assert [item.number for one in pages for item in one.items] == list(range(min(count, edge + 1)))
 
 
 @given(sizes=st.lists(st.integers(0, 30), min_size=1, max_size=4), page=st.integers(1, 10), limit=st.integers(1, 20))
@@ -125,8 +159,8 @@ def test_the_last_match_ends_the_walk_when_the_rest_of_its_page_has_none() -> No
     assert pages[0].scanned == 4
 
 
-def test_a_narrowed_listing_is_asked_for_no_more_than_the_limit() -> None:
-    listing = Numbers(list(range(100)), page=50, narrowed=True)
+def test_a_listing_that_filters_itself_is_asked_for_no_more_than_the_limit() -> None:
+    listing = Numbers(list(range(100)), page=50, traits=Traits(None, 50))
     walked = anyio.run(walk, listing, Walk[int](limit=7))
     assert walked.scanned == 7
     assert listing.fetches == 1
@@ -136,7 +170,7 @@ def test_an_upstream_that_fails_on_the_way_leaves_a_partial_answer_that_can_be_c
     listing = Numbers(list(range(30)), page=10, fails_on={2})
     pages = follow(listing, Walk(limit=25))
     assert [len(one.items) for one in pages] == [10, 20]
-    assert "stopped early: numbers failed" in pages[0].notes[0]
+    assert "stopped early: numbers failed" in str(pages[0].notes[0])
 
 
 def test_an_upstream_that_fails_at_once_is_an_error() -> None:
@@ -150,7 +184,7 @@ class Round:
 
     leads: Sequence[int]
     fetches: int = 0
-    narrowed = False
+    traits = Traits(None, 3)
 
     async def fetch(self, at: Spot, want: int) -> Batch[int]:
         self.fetches += 1
@@ -172,7 +206,7 @@ def test_cursors_that_go_round_are_told_before_anything_is_read_twice(leads: lis
     listing = Round(leads)
     walked = anyio.run(walk, listing, Walk[int](limit=1_000))
     assert walked.items == list(range(3 * (len(leads) - 1)))
-    assert GIVEN_BEFORE in walked.notes[0]
+    assert GIVEN_BEFORE in str(walked.notes[0])
     assert listing.fetches == len(leads)
     assert walked.spot is not None
     with pytest.raises(UnreadableAnswer, match=GIVEN_BEFORE):
@@ -203,7 +237,7 @@ def test_a_cursor_that_stands_in_the_middle_of_a_page_does_not_hide_that_the_pag
     listing = Round([1, 2, 1])
     walked = anyio.run(walk, listing, Walk[int](limit=1_000), Spot("1", (2,)))
     assert walked.items == [5]
-    assert GIVEN_BEFORE in walked.notes[0]
+    assert GIVEN_BEFORE in str(walked.notes[0])
 
 
 @dataclass
@@ -235,7 +269,9 @@ def test_a_page_that_hangs_past_the_deadline_is_abandoned_and_what_was_read_is_k
     walked = anyio.run(in_time, listing, Walk[int](limit=100, budget=SHORT))
     assert walked.items == list(range(20))
     assert listing.abandoned == 1
-    assert "stopped early: the upstream had not answered when the 0.05 s of this call were over" in walked.notes[0]
+    assert "stopped early: the upstream had not answered when the 0.05 s of this call were over" in str(
+        walked.notes[0]
+    )
     listing.hangs_on = set()
     assert walked.spot is not None
     assert anyio.run(in_time, listing, Walk[int](limit=100), walked.spot).items == list(range(20, 30))
@@ -262,7 +298,7 @@ def test_a_page_ends_before_the_row_that_would_pass_its_tokens(count: int, page:
         assert spent <= room or len(one.items) == 1
         cut = len(one.items) < limit
         assert not cut or spent + costs(following.items[0]) > room
-        assert cut == any(f"stopped at {len(one.items)} of {limit} rows" in note for note in one.notes)
+        assert cut == any(f"stopped at {len(one.items)} of {limit} rows" in str(note) for note in one.notes)
 
 
 def costs(number: int) -> int:

@@ -18,7 +18,7 @@ from jobtrail.errors import JobtrailError
 from jobtrail.models import Execution, Job, Run, Task, Window
 from jobtrail.paging import Budget, Walk, together, walk
 from jobtrail.sources.across import Attempt, survey
-from jobtrail.sources.base import NEWEST_FIRST, SHORTEST_QUERY, Ask
+from jobtrail.sources.base import NEWEST_FIRST, Ask
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -108,8 +108,11 @@ class Completing:
                 return [self.sources.get(known["source"])]
             except JobtrailError:
                 return []
-        kinds = {"execution": ("has_executions",), "run": ("has_runs",)}.get(what, ("has_executions", "has_runs"))
-        return [one for one in self.sources.all() if any(getattr(one, kind) for kind in kinds)]
+        return [
+            one
+            for one in self.sources.all()
+            if not (what == "execution" and one.batch is None) and not (what == "run" and one.runs is None)
+        ]
 
     async def _of(
         self, finder: _Finder, source: Source, begun: str, known: Mapping[str, str], found: dict[str, Names]
@@ -155,7 +158,7 @@ async def _all_jobs(source: Source, begun: str) -> tuple[list[Job], Names]:
     how = Walk[Job](limit=_JOBS_READ, budget=Budget(items=_JOBS_READ, seconds=_LONGEST_S))
     walked = await walk(source.jobs(Ask(sort=source.job_sort)), how)
     every = walked.spot is None
-    if not every and len(begun.strip()) >= SHORTEST_QUERY:
+    if not every and len(begun.strip()) >= source.shortest_query:
         walked = await walk(source.jobs(Ask(sort=source.job_sort, query=begun.strip())), how)
     return walked.items, Names(more=walked.spot is not None, every=every)
 
@@ -169,11 +172,12 @@ async def _jobs(source: Source, begun: str, known: Mapping[str, str], clock: Clo
 async def _tasks(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
     """Return the tasks of the execution that is given, else the names of scheduled tasks."""
     del clock
-    if source.has_executions and {"job", "execution"} <= known.keys():
-        listing = source.tasks(known["job"], known["execution"], Ask(sort=NEWEST_FIRST, query=begun.strip() or None))
+    if source.batch and {"job", "execution"} <= known.keys():
+        ask = Ask(sort=NEWEST_FIRST, query=begun.strip() or None)
+        listing = source.batch.tasks(known["job"], known["execution"], ask)
         walked = await walk(listing, _begun(Walk[Task](limit=MOST), begun, lambda one: one.name))
         return Names([task.name for task in walked.items], walked.spot is not None)
-    if not source.has_runs:
+    if source.runs is None:
         return Names()
     jobs, names = await _all_jobs(source, begun)
     return replace(names, values=[job.name for job in jobs if job.kind != "job"])
@@ -181,10 +185,10 @@ async def _tasks(source: Source, begun: str, known: Mapping[str, str], clock: Cl
 
 async def _executions(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
     """Return the newest executions of the job that is given, else of all jobs."""
-    if not source.has_executions:
+    if source.batch is None:
         return Names()
     if "job" in known:
-        listing = source.executions(known["job"], Ask(sort=NEWEST_FIRST))
+        listing = source.batch.executions(known["job"], Ask(sort=NEWEST_FIRST))
         walked = await walk(listing, _begun(Walk[Execution](limit=MOST), begun, lambda one: one.id))
         return Names([one.id for one in walked.items], walked.spot is not None)
     now = clock.now()
@@ -195,9 +199,9 @@ async def _executions(source: Source, begun: str, known: Mapping[str, str], cloc
 
 async def _runs(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
     del clock
-    if not source.has_runs:
+    if source.runs is None:
         return Names()
-    listing = await source.runs(known.get("task"), Ask(sort=NEWEST_FIRST))
+    listing = await source.runs.list(known.get("task"), Ask(sort=NEWEST_FIRST))
     walked = await walk(listing, _begun(Walk[Run](limit=MOST), begun, lambda one: one.id))
     return Names([one.id for one in walked.items], walked.spot is not None)
 

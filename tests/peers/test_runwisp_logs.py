@@ -204,9 +204,9 @@ async def test_the_daemon_s_events_end_a_wait_that_would_not_look_again_for_a_mi
     run = start(daemon, "slow", wait=False)
     sources = open_sources(load({"RUNWISP_SOCKET": str(daemon.socket)}, no_settings))
     source = sources.get(None)
-    watched = Watched(run, lambda: source.run(run))
+    watched = Watched(run, lambda: source.need_runs().get(run))
     with anyio.fail_after(20):
-        await Waiting([watched], 45, hear, Pace(first=60, most=60)).until_ended(source.follow)
+        await Waiting([watched], 45, hear, Pace(first=60, most=60)).until_ended(source.need_runs().follow)
     await sources.aclose()
     assert watched.awaited().status == "succeeded"
     assert watched.awaited().before != "succeeded"

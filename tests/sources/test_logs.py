@@ -89,9 +89,9 @@ class Observed:
         return body
 
 
-async def read(upstream: Observed, first: int, want: int, kept: tuple[int, ...] = ()) -> Lines:
+async def read(upstream: Observed, first: int, want: int, continuation: str = "") -> Lines:
     async with source_of(BLAXEL, upstream) as source:
-        log = await source.task_log("etl", "e1", None, NOW, kept)
+        log = await source.need_batch().log("etl", "e1", None, NOW, continuation)
         return await log.read(first, want)
 
 
@@ -103,7 +103,7 @@ async def test_blaxel_is_asked_as_its_command_line_asks() -> None:
     upstream = Observed()
     upstream.write(3)
     async with source_of(BLAXEL, upstream) as source:
-        log = await source.task_log("etl", "e1", "task-7", NOW)
+        log = await source.need_batch().log("etl", "e1", "task-7", NOW)
         assert shown(await log.read(-2, 2)) == [(2, "line 2"), (3, "line 3")]
     assert upstream.asked == [
         {
@@ -154,11 +154,11 @@ async def test_what_a_cursor_carries_costs_no_second_request_while_nothing_chang
     upstream = Observed()
     upstream.write(50)
     async with source_of(BLAXEL, upstream) as source:
-        log = await source.task_log("etl", "e1", None, NOW)
+        log = await source.need_batch().log("etl", "e1", None, NOW)
         await log.read(-5, 5)
-        kept = log.kept
+        continuation = log.continuation
     upstream.asked.clear()
-    assert shown(await read(upstream, 10, 2, kept)) == [(10, "line 10"), (11, "line 11")]
+    assert shown(await read(upstream, 10, 2, continuation)) == [(10, "line 10"), (11, "line 11")]
     assert [asked["offset"] for asked in upstream.asked] == ["50", "39"]
 
 
@@ -167,7 +167,7 @@ async def test_that_the_offset_works_is_tried_once() -> None:
     upstream.write(50)
     async with source_of(BLAXEL, upstream) as source:
         for _ in range(2):
-            log = await source.task_log("etl", "e1", None, NOW)
+            log = await source.need_batch().log("etl", "e1", None, NOW)
             await log.read(-5, 5)
             await log.read(10, 2)
     assert [asked["offset"] for asked in upstream.asked] == ["0", "50", "39", "0", "39"]
@@ -187,7 +187,7 @@ async def test_a_log_endpoint_that_is_gone_is_said_once_with_what_to_call_instea
         return Observed()(request)
 
     async with source_of(BLAXEL, answer) as source:
-        log = await source.task_log("etl", "e1", None, NOW)
+        log = await source.need_batch().log("etl", "e1", None, NOW)
         with pytest.raises(Unsupported) as refused:
             await log.read(-5, 5)
     assert str(refused.value) == (
@@ -212,7 +212,7 @@ async def test_what_is_missing_in_a_log_is_absent(body: Any, texts: list[str]) -
         return body if "observability" in request.url.path else Observed()(request)
 
     async with source_of(BLAXEL, answer) as source:
-        lines = await (await source.task_log("etl", "e1", None, NOW)).read(-5, 5)
+        lines = await (await source.need_batch().log("etl", "e1", None, NOW)).read(-5, 5)
     assert [line.text for line in lines.lines] == texts
 
 
@@ -223,7 +223,7 @@ async def test_what_is_no_log_is_not_read_as_an_empty_one(body: Any) -> None:
 
     async with source_of(BLAXEL, answer) as source:
         with pytest.raises(UnreadableAnswer):
-            await (await source.task_log("etl", "e1", None, NOW)).read(-5, 5)
+            await (await source.need_batch().log("etl", "e1", None, NOW)).read(-5, 5)
 
 
 async def test_severities_are_marked_where_they_are_those_of_opentelemetry() -> None:
@@ -239,7 +239,7 @@ async def test_of_a_long_execution_the_last_three_days_are_read_and_that_is_said
     upstream = Observed(ended=START + timedelta(days=9))
     upstream.write(1)
     async with source_of(BLAXEL, upstream) as source:
-        log = await source.task_log("etl", "e1", None, NOW)
+        log = await source.need_batch().log("etl", "e1", None, NOW)
         await log.read(-5, 5)
     assert log.note == "at most three days of a log are read; these are the last"
     assert (upstream.asked[0]["start"], upstream.asked[0]["end"]) == ("2026-11-07T01:00:00", "2026-11-10T01:00:01")
@@ -248,17 +248,17 @@ async def test_of_a_long_execution_the_last_three_days_are_read_and_that_is_said
 async def test_the_log_of_what_still_runs_has_an_open_end() -> None:
     upstream = Observed(created=NOW - timedelta(hours=1), ended=None)
     async with source_of(BLAXEL, upstream) as source:
-        log = await source.task_log("etl", "e1", None, NOW)
+        log = await source.need_batch().log("etl", "e1", None, NOW)
         lines = await log.read(-5, 5)
     assert (upstream.asked[0]["start"], upstream.asked[0]["end"]) == ("2026-11-01T23:00:00", "2026-11-04T23:00:00")
     assert (lines.final, log.note) == (False, "")
 
 
-@pytest.mark.parametrize("kept", [(1,), (1, 2), (1, 2, 3, 4), (-1, 0, 0), (0, 2**40, 0), (0, 0, -1)])
-async def test_what_no_cursor_of_ours_carries_is_refused(kept: tuple[int, ...]) -> None:
+@pytest.mark.parametrize("continuation", ["1", "1-2", "1-2-3-4", "-1-0-0", f"0-{2**33:x}-0", "0-0--1"])
+async def test_what_no_cursor_of_ours_carries_is_refused(continuation: str) -> None:
     async with source_of(BLAXEL, Observed()) as source:
         with pytest.raises(StrayCursor):
-            await source.task_log("etl", "e1", None, NOW, kept)
+            await source.need_batch().log("etl", "e1", None, NOW, continuation)
 
 
 def daemon(log: Any, *, modern: bool = True, known: bool = True) -> Callable[[httpx2.Request], Any]:
@@ -288,7 +288,7 @@ async def test_lines_of_runwisp_are_numbered_from_one_and_the_daemon_from_zero()
         return {"lines": [line], "firstAvailable": 4, "totalLines": 7, "truncated": True, "finalized": False}
 
     async with source_of(RUNWISP, answer) as source:
-        log = await source.run_log(RUN)
+        log = await source.need_runs().log(RUN)
         lines = await log.read(7, 99_999)
         await log.read(-20, 20)
     assert asked == [("6", "5000"), ("-20", "20")]
@@ -309,7 +309,7 @@ async def test_lines_of_runwisp_are_numbered_from_one_and_the_daemon_from_zero()
 )
 async def test_what_is_missing_in_a_run_s_log_is_absent(log: Any, numbers: list[int]) -> None:
     async with source_of(RUNWISP, daemon(log)) as source:
-        lines = await (await source.run_log(RUN)).read(-5, 5)
+        lines = await (await source.need_runs().log(RUN)).read(-5, 5)
     assert [line.n for line in lines.lines] == numbers
 
 
@@ -340,7 +340,7 @@ async def test_a_run_without_a_log_is_explained_with_what_to_call_instead(
     answer: Callable[[httpx2.Request], Any], error: type[Exception], sentence: str
 ) -> None:
     async with source_of(RUNWISP, answer) as source:
-        log = await source.run_log(RUN)
+        log = await source.need_runs().log(RUN)
         with pytest.raises(error) as refused:
             await log.read(-5, 5)
     assert str(refused.value) == sentence
@@ -349,7 +349,7 @@ async def test_a_run_without_a_log_is_explained_with_what_to_call_instead(
 async def test_a_sick_daemon_is_not_said_to_have_no_logs() -> None:
     async with source_of(RUNWISP, daemon(httpx2.Response(200, html="<!doctype html>"))) as source:
         with pytest.raises(UpstreamError, match="text/html"):
-            await (await source.run_log(RUN)).read(-5, 5)
+            await (await source.need_runs().log(RUN)).read(-5, 5)
 
 
 def event(kind: str, data: Any) -> str:
@@ -375,7 +375,7 @@ async def follow(answer: Callable[[httpx2.Request], Any]) -> list[str]:
     heard: list[str] = []
     async with source_of(RUNWISP, answer) as source:
         with anyio.fail_after(5):
-            await source.follow(heard.append)
+            await source.need_runs().follow(heard.append)
     return heard
 
 

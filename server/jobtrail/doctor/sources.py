@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from jobtrail.paging import Listing
     from jobtrail.settings import SourceSettings
     from jobtrail.sources import Source
+    from jobtrail.sources.base import BatchJobs, Runs, Workspace
     from jobtrail.sources.logs import Lines
     from jobtrail.window import Clock
 
@@ -78,10 +79,10 @@ class _Findings:
         if jobs is None:
             return
         await self._about(source)
-        if source.has_executions:
-            await self._executions(source, jobs)
-        if source.has_runs:
-            await self._runs(source)
+        if source.batch:
+            await self._executions(source.batch, jobs)
+        if source.runs:
+            await self._runs(source.runs)
 
     async def _first(self, source: Source) -> list[Job] | None:
         """Read the jobs, which tells whether it can be reached and lets us in."""
@@ -131,7 +132,7 @@ class _Findings:
         about = await self._read("dialect", source.about, lambda one: one.speaks)
         if about is None or self.one.kind == "embedded":
             return
-        if self.one.kind == "blaxel":
+        if about.workspace:
             self._workspace(about.workspace)
         if about.ahead is None:
             self.add("clock", "skipped", "its answers do not tell the time")
@@ -149,8 +150,8 @@ class _Findings:
             "little; set the clock that is wrong (NTP)",
         )  # fmt: skip
 
-    def _workspace(self, told: str | None) -> None:
-        asked = self.one.workspace
+    def _workspace(self, workspace: Workspace) -> None:
+        asked, told = workspace.asked, workspace.told
         if told is None or asked in {None, told}:
             whose = asked or told
             self.add("workspace", "ok", clean(whose, 60) if whose else "none named, so that of the credentials")
@@ -158,14 +159,14 @@ class _Findings:
         found = f"{clean(told, 60)} answers, where {clean(asked or '', 60)} was asked for"
         self.add("workspace", "warning", found, f"put the workspace of the credentials into {self.one.origin}")
 
-    async def _executions(self, source: Source, jobs: list[Job]) -> None:
-        batch = [job.name for job in jobs if job.kind == "job"]
-        if not batch:
+    async def _executions(self, batch: BatchJobs, jobs: list[Job]) -> None:
+        names = [job.name for job in jobs if job.kind == "job"]
+        if not names:
             self.add("executions", "skipped", "there is no batch job to ask for its executions")
             return
         newest: tuple[str, Execution] | None = None
-        for name in batch[:_JOBS_TRIED]:
-            read = _reader(lambda name=name: source.executions(name, Ask(sort=NEWEST_FIRST)))
+        for name in names[:_JOBS_TRIED]:
+            read = _reader(lambda name=name: batch.executions(name, Ask(sort=NEWEST_FIRST)))
             rows = await self._quiet("executions", read)
             if rows is None:
                 return
@@ -176,18 +177,18 @@ class _Findings:
                 )
                 break
         if newest is None:
-            self.add("executions", "ok", f"none yet of {', '.join(map(_named, batch[:_JOBS_TRIED]))}")
+            self.add("executions", "ok", f"none yet of {', '.join(map(_named, names[:_JOBS_TRIED]))}")
             return
         name, one = newest
-        tasks = _task_reader(source, name, one.id)
+        tasks = _task_reader(batch, name, one.id)
         await self._read("tasks", tasks, lambda rows: f"read of {one.id}" if rows else f"{one.id} has none")
-        log = await self._quiet("task log", lambda: source.task_log(name, one.id, None, self.clock.now()), soft=True)
+        log = await self._quiet("task log", lambda: batch.log(name, one.id, None, self.clock.now()), soft=True)
         if log is not None:
             await self._read("task log", lambda: log.value.read(-1, 1), _lines_text, soft=True)
 
-    async def _runs(self, source: Source) -> None:
+    async def _runs(self, scheduled: Runs) -> None:
         async def newest() -> list[Run]:
-            return await _rows(await source.runs(None, Ask(sort=NEWEST_FIRST)), 1)
+            return await _rows(await scheduled.list(None, Ask(sort=NEWEST_FIRST)), 1)
 
         runs = await self._read(
             "runs",
@@ -197,7 +198,7 @@ class _Findings:
         if runs:
             await self._read(
                 "run log",
-                lambda: source.log_tail(runs[0].id, 1),
+                lambda: scheduled.log_tail(runs[0].id, 1),
                 lambda tail: _lines(tail.total_lines) if tail else "this one keeps none",
             )
 
@@ -237,8 +238,8 @@ def _reader(listing: Callable[[], Listing[Execution]]) -> Callable[[], Awaitable
     return lambda: _rows(listing(), 1)
 
 
-def _task_reader(source: Source, job: str, execution: str) -> Callable[[], Awaitable[list[Task]]]:
-    return lambda: _rows(source.tasks(job, execution, Ask(sort=NEWEST_FIRST)), 1)
+def _task_reader(batch: BatchJobs, job: str, execution: str) -> Callable[[], Awaitable[list[Task]]]:
+    return lambda: _rows(batch.tasks(job, execution, Ask(sort=NEWEST_FIRST)), 1)
 
 
 def _counted(jobs: list[Job], source: Source) -> str:

@@ -1,24 +1,39 @@
 """Paging: listings, how they combine, and the one walker over them; nothing here knows an upstream."""
 
-from jobtrail.paging.listing import EVERYTHING, START, Batch, Chain, Edged, Listing, Spot
+from jobtrail.paging.combined import Chain, Explained, Mapped, WithinWindow
+from jobtrail.paging.cursor_listing import CursorListing, CursorPage
+from jobtrail.paging.keyset_listing import KeyRange, KeysetListing
+from jobtrail.paging.listing import EVERYTHING, NEWEST_FIRST, START, Batch, Listing, Sort, Spot, Traits
 from jobtrail.paging.merged import Merged
+from jobtrail.paging.offset_listing import CountedPage, OffsetListing
 from jobtrail.paging.together import AT_ONCE, together
 from jobtrail.paging.walker import Budget, Trail, Walk, Walked, walk
 
 __all__ = [
     "AT_ONCE",
     "EVERYTHING",
+    "NEWEST_FIRST",
     "START",
     "Batch",
     "Budget",
     "Chain",
-    "Edged",
+    "CountedPage",
+    "CursorListing",
+    "CursorPage",
+    "Explained",
+    "KeyRange",
+    "KeysetListing",
     "Listing",
+    "Mapped",
     "Merged",
+    "OffsetListing",
+    "Sort",
     "Spot",
     "Trail",
+    "Traits",
     "Walk",
     "Walked",
+    "WithinWindow",
     "together",
     "walk",
 ]

@@ -1,23 +1,21 @@
-"""Listings: what can be read in order and resumed after any single item, and how they combine."""
+"""Listings: what can be read in order and resumed after any single item."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
-
-from jobtrail.models import Total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from jobtrail.errors import JobtrailError
+    from jobtrail.models import Total
 
-__all__ = ["EVERYTHING", "START", "Batch", "Chain", "Edged", "Listing", "Spot"]
+__all__ = ["EVERYTHING", "NEWEST_FIRST", "START", "Batch", "Listing", "Sort", "Spot", "Traits"]
 
 EVERYTHING = 1_000_000
 """A `want` that every listing clamps to its upstream's largest page."""
 
-T = TypeVar("T")
 T_co = TypeVar("T_co", covariant=True)
 
 
@@ -32,6 +30,44 @@ class Spot(NamedTuple):
 
 
 START = Spot()
+
+
+@dataclass(frozen=True)
+class Sort:
+    """An order: a field of our vocabulary and a direction."""
+
+    key: str
+    descending: bool
+
+    def flipped(self) -> Sort:
+        """Return the opposite order."""
+        return Sort(self.key, not self.descending)
+
+    def __str__(self) -> str:
+        return f"{self.key}:{'desc' if self.descending else 'asc'}"
+
+
+NEWEST_FIRST = Sort("created_at", descending=True)
+
+
+@dataclass(frozen=True)
+class Traits:
+    """What a listing declares of itself.
+
+    Attributes:
+        order: how its items are sorted; None where they come in several orders, one after the other.
+        page_size: items that one page of its upstream has at most.
+        unapplied: filters that were asked for and that the upstream does not apply: `query`, `statuses`, `window`.
+    """
+
+    order: Sort | None
+    page_size: int
+    unapplied: frozenset[str] = frozenset()
+
+    @property
+    def filtered_upstream(self) -> bool:
+        """Whether the upstream applies every filter, so that each row of a page is a match."""
+        return not self.unapplied
 
 
 @dataclass(frozen=True)
@@ -61,8 +97,8 @@ class Listing(Protocol[T_co]):
     """Something that can be read in order and resumed after any item."""
 
     @property
-    def narrowed(self) -> bool:
-        """Whether the upstream applies every filter itself, so that a page is worth its size."""
+    def traits(self) -> Traits:
+        """Its order, page size and filters."""
         ...
 
     async def fetch(self, at: Spot, want: int) -> Batch[T_co]:
@@ -73,67 +109,3 @@ class Listing(Protocol[T_co]):
             CursorError: `at` makes no sense here any more.
         """
         ...
-
-
-class Edged(Generic[T]):
-    """A time-ordered listing that ends at a window's edge: past it nothing can match.
-
-    Args:
-        listing: the whole listing.
-        beyond: whether an item lies past the edge.
-    """
-
-    def __init__(self, listing: Listing[T], beyond: Callable[[T], bool]) -> None:
-        self._listing = listing
-        self._beyond = beyond
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether the whole listing is."""
-        return self._listing.narrowed
-
-    async def fetch(self, at: Spot, want: int) -> Batch[T]:
-        """Read one page, as far as the edge."""
-        batch = await self._listing.fetch(at, want)
-        edge = next((index for index, item in enumerate(batch.items) if self._beyond(item)), None)
-        return batch if edge is None else replace(batch, items=batch.items[:edge], next=None)
-
-
-class Chain(Generic[T]):
-    """Several listings read one after the other as one, in the order of their keys.
-
-    A spot is the part's key in front of the part's own detail, so parts may come and go.
-    """
-
-    def __init__(self, parts: Mapping[str, Listing[T]]) -> None:
-        self._parts = dict(sorted(parts.items()))
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether every part is."""
-        return all(part.narrowed for part in self._parts.values())
-
-    async def fetch(self, at: Spot, want: int) -> Batch[T]:
-        """Read one page of the part that `at` lies in, or of the next where that part has gone."""
-        wanted = str(at.detail[0]) if at.detail else ""
-        key = next((name for name in self._parts if name >= wanted), None)
-        if key is None:
-            return Batch((), lambda _index: at, None, Total(kind="unknown"))
-        inner = Spot(at.upstream, at.detail[1:]) if key == wanted else START
-        batch = await self._parts[key].fetch(inner, want)
-
-        def within(spot: Spot) -> Spot:
-            return Spot(spot.upstream, (key, *spot.detail))
-
-        following = next((name for name in self._parts if name > key), None)
-        after_it = Spot("", (following,)) if following is not None else None
-
-        def after(index: int) -> Spot:
-            return within(batch.after(index))
-
-        return replace(
-            batch,
-            after=after,
-            next=within(batch.next) if batch.next else after_it,
-            total=batch.total if len(self._parts) == 1 else Total(kind="unknown"),
-        )

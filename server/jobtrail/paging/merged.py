@@ -32,7 +32,7 @@ from jobtrail.errors import (
 )
 from jobtrail.models import Total
 from jobtrail.paging.heads import Dated, Head, headed
-from jobtrail.paging.listing import Batch
+from jobtrail.paging.listing import Batch, Sort, Traits
 from jobtrail.paging.place import Mark, Page, Place, opened, written
 from jobtrail.paging.together import AT_ONCE, together
 
@@ -43,7 +43,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Merged"]
 
-_NARROWED_PAGE = 100
+_FILTERED_PAGE = 100
 """Rows to ask of a part whose every row matches: more than a call returns would be read in vain."""
 
 _OF_THE_LANE = (RateLimited, Unreachable)
@@ -109,15 +109,14 @@ class Merged(Generic[D]):
         lane: Callable[[str], str] = lambda _key: "",
     ) -> None:
         self._parts = dict(sorted(parts.items()))
+        traits = [part.traits for part in parts.values()]
+        unapplied = frozenset[str]().union(*(one.unapplied for one in traits))
+        page_size = max((one.page_size for one in traits), default=1)
+        self.traits = Traits(Sort("created_at", descending), page_size, unapplied)
         self._sign = -1 if descending else 1
         self._lane = lane
         self._lanes = {name: anyio.CapacityLimiter(AT_ONCE) for name in {lane(key) for key in parts}}
         self._seen = _Seen[D]()
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether every part is."""
-        return all(part.narrowed for part in self._parts.values())
 
     async def fetch(self, at: Spot, want: int) -> Batch[D]:
         """Read one page of each part that needs one, and hand out what is certain to come next.
@@ -194,7 +193,7 @@ class Merged(Generic[D]):
         if lane in self._seen.down:
             raise self._seen.down[lane]
         try:
-            batch = await part.fetch(page.spot, min(want, _NARROWED_PAGE) if part.narrowed else want)
+            batch = await part.fetch(page.spot, min(want, _FILTERED_PAGE) if part.traits.filtered_upstream else want)
         except _OF_THE_LANE as error:
             self._seen.down[lane] = error
             raise

@@ -48,7 +48,7 @@ async def _answer(address: Address, ctx: Context[State]) -> JobPage | JobDetail 
         case "job":
             return await get_job(ctx, job=address.name, source=source.name)
         case "execution":
-            job = address.job or await source.owner(address.name)
+            job = address.job or await source.need_batch().owner(address.name)
             return await get_execution(ctx, job=job, execution=address.name, source=source.name)
         case "run":
             return await get_run(ctx, run=address.name, source=source.name)

@@ -140,24 +140,19 @@ async def _jobs(source: Source, address: Address) -> _Look:
 
 async def _job(source: Source, address: Address) -> _Look:
     job = (await source.job(address.name)).job
-    ask = Ask(sort=NEWEST_FIRST)
-    if job.kind == "job":
-        executions = await walk(source.executions(job.name, ask), Walk[Execution](limit=1))
-        newest = [one.to_wire() for one in executions.items]
-    else:
-        runs = await walk(await source.runs(job.name, ask), Walk[Run](limit=1))
-        newest = [one.to_wire() for one in runs.items]
+    walked = await walk(await source.attempts(job, Ask(sort=NEWEST_FIRST)), Walk[Execution | Run](limit=1))
+    newest = [one.to_wire() for one in walked.items]
     return _Look(_state([job.to_wire(), *newest]))
 
 
 async def _execution(source: Source, address: Address) -> _Look:
-    job = address.job or await source.owner(address.name)
-    one = (await source.execution(job, address.name)).execution
+    batch = source.need_batch()
+    one = (await batch.execution(address.job or await batch.owner(address.name), address.name)).execution
     return _Look(_state(one.to_wire()), over=one.status in ENDED)
 
 
 async def _run(source: Source, address: Address) -> _Look:
-    one = await source.run(address.name)
+    one = await source.need_runs().get(address.name)
     return _Look(_state(one.to_wire()), over=one.status in ENDED)
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from jobtrail.errors import UnknownName, Unsupported, closest, shown
 from jobtrail.sources.base import Source
@@ -34,7 +34,7 @@ class Sources:
         """All configured names, in order."""
         return tuple(self._openers)
 
-    def get(self, name: str | None, *, needs: str | None = None) -> Source:
+    def get(self, name: str | None, *, needs: Literal["executions", "runs"] | None = None) -> Source:
         """Return a source: the named one, or the default, or the first that has what is needed.
 
         Args:
@@ -49,7 +49,7 @@ class Sources:
             return self._opened(name)
         candidates = [self._opened(self._settings.default), *(self._opened(other) for other in self._openers)]
         for source in candidates:
-            if needs is None or getattr(source, f"has_{needs}"):
+            if needs is None or (source.batch if needs == "executions" else source.runs):
                 return source
         kinds = ", ".join(f"{one.name} ({one.kind})" for one in candidates[1:])
         instead = "list_runs(task=…)" if needs == "executions" else "list_executions(job=…)"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Generic, TypeVar
+from typing import TYPE_CHECKING
 
 from jobtrail.errors import UnknownName, Unreachable
 from jobtrail.models import Execution, Job, Run
-from jobtrail.paging import EVERYTHING, Batch, Chain, Merged, Walk, together, walk
-from jobtrail.sources.base import Ask, Sort, read_statuses
+from jobtrail.paging import EVERYTHING, Mapped, Merged, Walk, together, walk
+from jobtrail.sources.base import NEWEST_FIRST, Ask, Sort, read_statuses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,15 +17,10 @@ if TYPE_CHECKING:
 
     from jobtrail.errors import JobtrailError
     from jobtrail.models import Status, Window
-    from jobtrail.paging import Listing, Spot
+    from jobtrail.paging import Listing
     from jobtrail.sources.base import Source, StatusFilter
 
 __all__ = ["Attempt", "Field", "survey"]
-
-_BY_NAME = Sort("name", descending=False)
-_BY_TIME = Sort("created_at", descending=True)
-
-A = TypeVar("A", Execution, Run)
 
 
 @dataclass(frozen=True)
@@ -104,8 +99,7 @@ async def survey(
     """
     found = Field()
     for source in sources:
-        words: dict[str, Status] = {**source.execution_words, **source.run_words}
-        found.wanted[source.name] = read_statuses(status, words)
+        found.wanted[source.name] = read_statuses(status, source.attempt_words)
     by_name = {source.name: source for source in sources}
     answers = await together(
         {name: partial(_parts, one, job, found.wanted[name], window) for name, one in by_name.items()},
@@ -130,51 +124,36 @@ async def _parts(
     source: Source, job: str | None, statuses: StatusFilter | None, window: Window
 ) -> tuple[dict[str, Listing[Attempt]], int]:
     """Return a source's listings by `source/job`, and how many jobs and tasks they are of."""
-    ask = Ask(sort=_BY_TIME, statuses=statuses, window=window)
+    ask = Ask(sort=NEWEST_FIRST, statuses=statuses, window=window)
     jobs = [(await source.job(job)).job] if job else await _all_jobs(source)
     parts: dict[str, Listing[Attempt]] = {}
-    for one in jobs:
-        if one.kind == "job":
-            parts[f"{source.name}/{one.name}"] = _Owned(source.executions(one.name, ask), source.name, one.name)
-    tasks = [one.name for one in jobs if one.kind != "job"]
-    return {**parts, **await _of_tasks(source, tasks, ask, alone=job is not None)}, len(jobs)
+    every = None
+    if source.runs and not job and any(one.kind != "job" for one in jobs):
+        every = await source.runs.list(None, ask)
+    if every and every.traits.order:
+        # The upstream lists the runs of all tasks in one order.
+        parts[f"{source.name}/"] = _owned(every, source.name, "")
+        each = [one for one in jobs if one.kind == "job"]
+    else:
+        each = jobs
+    for one in each:
+        parts[f"{source.name}/{one.name}"] = _owned(await source.attempts(one, ask), source.name, one.name)
+    return parts, len(jobs)
 
 
 async def _all_jobs(source: Source) -> list[Job]:
-    found = await walk(source.jobs(Ask(sort=_BY_NAME)), Walk[Job](limit=EVERYTHING, who=f"source {source.name!r}"))
+    found = await walk(
+        source.jobs(Ask(sort=Sort("name", descending=False))),
+        Walk[Job](limit=EVERYTHING, who=f"source {source.name!r}"),
+    )
     return found.items
 
 
-async def _of_tasks(source: Source, tasks: Sequence[str], ask: Ask, *, alone: bool) -> dict[str, Listing[Attempt]]:
-    """Return one listing for all tasks where the upstream lists them in one order, else one for each."""
-    if not tasks:
-        return {}
-    if not alone:
-        every = await source.runs(None, ask)
-        if not isinstance(every, Chain):
-            return {f"{source.name}/": _Owned(every, source.name, "")}
-    return {f"{source.name}/{name}": _Owned(await source.runs(name, ask), source.name, name) for name in tasks}
+def _owned(listing: Listing[Execution | Run], source: str, job: str) -> Listing[Attempt]:
+    """Return a listing whose items say whose they are."""
 
-
-class _Owned(Generic[A]):
-    """A listing whose items say whose they are."""
-
-    def __init__(self, listing: Listing[A], source: str, job: str) -> None:
-        self._listing = listing
-        self._source = source
-        self._job = job
-
-    @property
-    def narrowed(self) -> bool:
-        """Whether the listing is."""
-        return self._listing.narrowed
-
-    async def fetch(self, at: Spot, want: int) -> Batch[Attempt]:
-        """Read one page."""
-        batch = await self._listing.fetch(at, want)
-        items = [self._attempt(one) for one in batch.items]
-        return Batch(items, batch.after, batch.next, batch.total, batch.note, batch.exact, batch.failed)
-
-    def _attempt(self, item: Execution | Run) -> Attempt:
+    def read(item: Execution | Run) -> Attempt:
         task = item.task if isinstance(item, Run) else None
-        return Attempt(self._source, self._job or task or "", item)
+        return Attempt(source, job or task or "", item)
+
+    return Mapped(listing, read)

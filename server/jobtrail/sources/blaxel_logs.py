@@ -6,6 +6,7 @@ That `offset` counts lines from the newest it does not show, since it always sen
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
@@ -109,22 +110,22 @@ class TaskLog:
         self._total = total
 
     @classmethod
-    def kept_as(cls, endpoint: Endpoint, job: str, execution: str, task: str, kept: tuple[int, ...]) -> TaskLog:
+    def continued(cls, endpoint: Endpoint, job: str, execution: str, task: str, continuation: str) -> TaskLog:
         """Return the log that a cursor stands in.
 
         Raises:
-            StrayCursor: `kept` is of no such log.
+            StrayCursor: `continuation` is of no such log.
         """
-        match kept:
-            case (start, end, total) if 0 <= start < _NEVER and 0 <= end < _NEVER and total >= 0:
-                return cls(endpoint, job, execution, task, Span(start, end), total)
-            case _:
-                raise StrayCursor("this cursor does not fit what it reads")
+        match = re.fullmatch(r"([0-9a-f]{1,9})-([0-9a-f]{1,9})-([0-9a-f]{1,12})", continuation)
+        start, end, total = (int(part, 16) for part in match.groups()) if match else (_NEVER, 0, 0)
+        if start >= _NEVER or end >= _NEVER:
+            raise StrayCursor("this cursor does not fit what it reads")
+        return cls(endpoint, job, execution, task, Span(start, end), total)
 
     @property
-    def kept(self) -> tuple[int, ...]:
+    def continuation(self) -> str:
         """The span, and how many lines there are."""
-        return self.span.start, self.span.end, self._total
+        return f"{self.span.start:x}-{self.span.end:x}-{self._total:x}"
 
     @property
     def partial(self) -> bool:

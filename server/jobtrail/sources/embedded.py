@@ -10,19 +10,17 @@ from typing import TYPE_CHECKING
 from jobtrail.errors import UnknownName, shown
 from jobtrail.models import Job
 from jobtrail.paging import EVERYTHING, Chain, Walk, walk
-from jobtrail.sources.base import About, Ask, Explained, FullExecution, Sort, Source, unknown_name
-from jobtrail.sources.blaxel_wire import DEPLOYMENTS, EXECUTION_WORDS, TASK_WORDS
-from jobtrail.sources.runwisp_wire import RUN_WORDS
+from jobtrail.sources.base import About, Ask, Sort, Source, unknown_name
+from jobtrail.sources.blaxel import Blaxel
+from jobtrail.sources.recorded_logs import RecordedLog
+from jobtrail.sources.runwisp import RunWisp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-    from datetime import datetime
 
-    from jobtrail.models import Execution, JobDetail, LogTail, Run, Task
+    from jobtrail.models import JobDetail
     from jobtrail.paging import Listing
-    from jobtrail.sources.blaxel import Blaxel
-    from jobtrail.sources.logs import Log
-    from jobtrail.sources.runwisp import RunWisp
+    from jobtrail.sources.http import Http
 
 __all__ = ["Embedded"]
 
@@ -33,43 +31,42 @@ class Embedded(Source):
     """Both APIs of the plane behind one name.
 
     Args:
-        sample: whether the plane shows its sample.
+        batch: the client of the plane's batch jobs.
+        scheduled: the client of its scheduled tasks.
+        is_sample: whether the plane shows its sample.
         close: ends the plane, after both clients are closed.
     """
 
     kind = "embedded"
-    has_executions = has_runs = True
-    execution_words = EXECUTION_WORDS
-    task_words = TASK_WORDS
-    run_words = RUN_WORDS
-    deployment_words = DEPLOYMENTS
-    job_sorts = execution_sorts = task_sorts = ("created_at", "name")
+    deployment_words = Blaxel.deployment_words
+    job_sorts = Blaxel.job_sorts
     job_sort = Sort("name", descending=False)
+    shortest_query = Blaxel.shortest_query
+    cursor_life = Blaxel.cursor_life
 
     def __init__(
         self,
         name: str,
-        blaxel: Blaxel,
-        runwisp: RunWisp,
-        sample: Callable[[], bool],
+        fingerprint: str,
+        batch: Http,
+        scheduled: Http,
+        is_sample: Callable[[], bool],
         close: Callable[[], Awaitable[None]],
     ) -> None:
-        super().__init__(name, blaxel.fingerprint)
-        self._shows_sample = sample
-        self._blaxel = blaxel
-        self._runwisp = runwisp
+        self._blaxel = Blaxel(name, batch, fingerprint, explain=self.explain_unknown, wrap_log=RecordedLog)
+        self._runwisp = RunWisp(name, scheduled, fingerprint, explain=self._explain_unknown_task)
+        super().__init__(name, fingerprint, batch=self._blaxel.batch, runs=self._runwisp.runs)
+        self._is_sample = is_sample
         self._close = close
-        self.run_sorts = runwisp.run_sorts
-        self.cursor_life = blaxel.cursor_life
 
     @property
     def sample(self) -> bool:
         """Whether the plane serves its sample workspace."""
-        return self._shows_sample()
+        return self._is_sample()
 
     @property
     def fingerprint(self) -> str:
-        """What changes when one's own store takes the sample's place."""
+        """A text that changes when one's own store takes the sample's place."""
         return self._fingerprint if self.sample else f"{self._fingerprint}o"
 
     async def aclose(self) -> None:
@@ -89,73 +86,22 @@ class Embedded(Source):
             return batch
         return Chain({"batch": batch, "scheduled": self._runwisp.jobs(ask)})
 
-    async def job(self, name: str) -> JobDetail:
+    async def find_job(self, name: str) -> JobDetail | None:
         """Return the batch job of that name, or the scheduled task."""
-        try:
-            return await self._blaxel.job(name)
-        except UnknownName:
-            pass
-        try:
-            return await self._runwisp.job(name)
-        except UnknownName:
-            raise await self._unknown(name, "job") from None
+        return await self._blaxel.find_job(name) or await self._runwisp.find_job(name)
 
-    async def check_job(self, name: str) -> None:
-        """Raise unless one of the two has it."""
-        await self.job(name)
+    async def explain_unknown(self, name: str) -> UnknownName:
+        """Return the error for a name that no batch job has."""
+        return await self._explain("job", name)
 
-    async def _unknown(self, name: str, what: str) -> UnknownName:
-        """Return what to say of a name that is not of the kind asked for."""
-        ask = Ask(sort=self.job_sort)
-        jobs = (await walk(self.jobs(ask), Walk[Job](limit=EVERYTHING))).items
+    async def _explain_unknown_task(self, name: str) -> UnknownName:
+        return await self._explain("task", name)
+
+    async def _explain(self, what: str, name: str) -> UnknownName:
+        """Return the error for a name that is not of the kind asked for."""
+        jobs = (await walk(self.jobs(Ask(sort=self.job_sort)), Walk[Job](limit=EVERYTHING))).items
         for job in jobs:
             if job.name == name:
                 call = f"list_executions(job={name!r})" if job.kind == "job" else f"list_runs(task={name!r})"
                 return UnknownName(f"{shown(name)} is a {_KINDS[job.kind]}; call {call}")
-        return UnknownName(unknown_name(what, name, [job.name for job in jobs], "list_jobs()"))
-
-    def executions(self, job: str, ask: Ask) -> Listing[Execution]:
-        """List executions of a batch job."""
-        return Explained(self._blaxel.executions(job, ask), UnknownName, lambda: self._unknown(job, "job"))
-
-    async def execution(self, job: str, execution: str) -> FullExecution:
-        """Return one execution."""
-        return await self._blaxel.execution(job, execution)
-
-    async def owner(self, execution: str) -> str:
-        """Return the job of an execution."""
-        return await self._blaxel.owner(execution)
-
-    def tasks(self, job: str, execution: str, ask: Ask) -> Listing[Task]:
-        """List the tasks of an execution."""
-        return self._blaxel.tasks(job, execution, ask)
-
-    async def runs(self, task: str | None, ask: Ask) -> Listing[Run]:
-        """List runs of a scheduled task."""
-        if task:
-            # A task that is none lists as empty, and the name may be a batch job's.
-            try:
-                await self._runwisp.check_job(task)
-            except UnknownName:
-                raise await self._unknown(task, "task") from None
-        return await self._runwisp.runs(task, ask)
-
-    async def run(self, run: str) -> Run:
-        """Return one run."""
-        return await self._runwisp.run(run)
-
-    async def log_tail(self, run: str, lines: int) -> LogTail | None:
-        """Return the tail of a log."""
-        return await self._runwisp.log_tail(run, lines)
-
-    async def run_log(self, run: str) -> Log:
-        """Return the log of a run."""
-        return await self._runwisp.run_log(run)
-
-    async def task_log(
-        self, job: str, execution: str, task: str | None, now: datetime, kept: tuple[int, ...] = ()
-    ) -> Log:
-        """Return the log of an execution, or of one of its tasks."""
-        from jobtrail.sources.recorded_logs import RecordedLog  # noqa: PLC0415 # for logs alone
-
-        return RecordedLog(await self._blaxel.task_log(job, execution, task, now, kept))
+        return unknown_name(what, name, [job.name for job in jobs])

@@ -55,8 +55,8 @@ class Log(Protocol):
         ...
 
     @property
-    def kept(self) -> tuple[int, ...]:
-        """What a cursor must carry so that the same log is read on."""
+    def continuation(self) -> str:
+        """What its source needs to open the same log again, with the same numbers; may be empty."""
         ...
 
     @property

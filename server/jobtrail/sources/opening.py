@@ -10,7 +10,8 @@ import httpx2
 from jobtrail.errors import SettingsError, clean
 from jobtrail.settings import BLAXEL_URL, RUNWISP_URL
 from jobtrail.sources import auth
-from jobtrail.sources.blaxel import VERSION, Blaxel
+from jobtrail.sources.blaxel import Blaxel
+from jobtrail.sources.blaxel_pages import VERSION
 from jobtrail.sources.embedded import Embedded
 from jobtrail.sources.http import Http, HttpLimits
 from jobtrail.sources.memory import Memory
@@ -89,9 +90,9 @@ def embedded(one: SourceSettings, fingerprint: str, edge: Edge) -> Embedded:
             return await super().handle_async_request(request)
 
     inside = Inside(plane, raise_app_exceptions=False)
-    jobs = Blaxel(one.name, _http(one, f"{_PLANE_URL}/v0", inside, None, _BLAXEL_HEADERS), fingerprint)
-    tasks = RunWisp(one.name, _http(one, _PLANE_URL, inside, None, {}), fingerprint)
-    return Embedded(one.name, jobs, tasks, lambda: plane.sample, plane.aclose)
+    batch = _http(one, f"{_PLANE_URL}/v0", inside, None, _BLAXEL_HEADERS)
+    scheduled = _http(one, _PLANE_URL, inside, None, {})
+    return Embedded(one.name, fingerprint, batch, scheduled, lambda: plane.sample, plane.aclose)
 
 
 def _http(

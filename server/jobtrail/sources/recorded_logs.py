@@ -22,9 +22,9 @@ class RecordedLog:
         self.most = log.most
 
     @property
-    def kept(self) -> tuple[int, ...]:
-        """What a cursor must carry."""
-        return self._log.kept
+    def continuation(self) -> str:
+        """That of the log."""
+        return self._log.continuation
 
     @property
     def partial(self) -> bool:

@@ -82,7 +82,7 @@ class RunLog:
     """
 
     most = _MOST
-    kept: tuple[int, ...] = ()
+    continuation = ""
     note = ""
     partial = False
 

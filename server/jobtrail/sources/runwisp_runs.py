@@ -1,179 +1,249 @@
-"""Where runs are listed, and paging through them by offset.
-
-Offsets move under the reader, so an offset is only a hint for where the last run handed out is.
-"""
+"""Runs of RunWisp's tasks, in both dialects: newest first by key on 1.x, other orders and the seed's by offset."""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
-from jobtrail.errors import NotFound, Rejected, StrayCursor, UnreadableAnswer
-from jobtrail.models import Run, Total
-from jobtrail.paging import START, Batch, Spot
-from jobtrail.sources.runwisp_wire import WireRuns
-from jobtrail.sources.wire import nanoseconds, parse
+from jobtrail.errors import BadArgument, NotFound, StrayCursor, UnknownName, UnreadableAnswer, Unsupported, shown
+from jobtrail.paging import (
+    START,
+    Batch,
+    Chain,
+    CountedPage,
+    Explained,
+    KeyRange,
+    KeysetListing,
+    Mapped,
+    OffsetListing,
+    Spot,
+    Traits,
+    WithinWindow,
+)
+from jobtrail.sources.base import NEWEST_FIRST, Ask, Runs, Sort
+from jobtrail.sources.runwisp_daemon import LARGEST, RunsEndpoint
+from jobtrail.sources.runwisp_events import follow_runs
+from jobtrail.sources.runwisp_logs import RunLog, WireLog
+from jobtrail.sources.runwisp_wire import RUN_WORDS, RUN_WORDS_1, WireRun
+from jobtrail.sources.wire import from_nanoseconds, name_in_path, nanoseconds, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable
 
-    import anyio
-
+    from jobtrail.errors import UpstreamError
+    from jobtrail.models import LogTail, Run
     from jobtrail.paging import Listing
-    from jobtrail.sources.base import Sort
-    from jobtrail.sources.http import Http
-    from jobtrail.sources.runwisp_wire import WireRun
+    from jobtrail.sources.runwisp_daemon import Daemon
 
-__all__ = ["LARGEST", "LAST_TIME", "MOST_STEPS", "OVERLAP", "Failures", "OffsetListing", "Runs"]
+__all__ = ["RunWispRuns"]
 
-LARGEST = 1000
-"""Rows that a page has at most (RunWisp, parameter limit)."""
-MOST_STEPS = 50
-"""Pages that are looked through at most for the last run handed out."""
-OVERLAP = 1
-"""Rows that are read again, to see that they are still there."""
-LAST_TIME = 253_402_300_800_000_000_000
-"""The year 10000, in nanoseconds."""
-
-
-@dataclass(frozen=True)
-class Runs:
-    """An endpoint that lists runs: where it is and what is always sent.
-
-    `forget` is called when the endpoint has gone, since the daemon may speak another dialect now; `lanes` bounds
-    the requests that a daemon is sent at the same time.
-    """
-
-    http: Http
-    path: str
-    params: dict[str, str | int]
-    forget: Callable[[], None]
-    lanes: anyio.CapacityLimiter
-
-    async def get(self, size: int, **more: str | int) -> tuple[list[WireRun], int]:
-        """Return one page of runs and the total that the upstream gives."""
-        params = {**self.params, **more, "limit": max(1, min(size, LARGEST))}
-        try:
-            async with self.lanes:
-                body = await self.http.get(self.path, params)
-            page = parse(WireRuns, body, self.http.who)
-        except (NotFound, Rejected, UnreadableAnswer):
-            self.forget()
-            raise
-        return page.items or [], page.total
-
-
-class Failures:
-    """A list of failed runs on 1.x that says when the daemon counts more failures than it was asked for by name.
-
-    Parameter `isFailure`: "also match runs classified as a failure", whatever their end reason is called.
-    """
-
-    def __init__(self, listing: Listing[Run], runs: Runs) -> None:
-        self._listing = listing
-        self._runs = runs
-        self.narrowed = listing.narrowed
-
-    async def fetch(self, at: Spot, want: int) -> Batch[Run]:
-        """Read one page; with the first, ask how many failures there are by any name."""
-        batch = await self._listing.fetch(at, want)
-        if at != START or batch.total.value is None:
-            return batch
-        _, total = await self._runs.get(1, isFailure="true")
-        more = total - batch.total.value
-        note = f"{more:,} more count as failures to the daemon under other words; without status they are listed"
-        return replace(batch, note=note) if more > 0 else batch
-
-
-class OffsetListing:
-    """Runs by offset: every order of the seed dialect, and the orders of 1.x other than by time.
-
-    A spot is (time in nanoseconds, id, offset) of the last run handed out. The next page starts one run early: if
-    that one is not there, runs came or went, and it is looked for.
-    """
-
-    def __init__(self, runs: Runs, sort: Sort, *, narrowed: bool, filtered: bool) -> None:
-        self._runs = runs
-        self._sort = sort
-        self._filtered = filtered
-        self.narrowed = narrowed
-
-    async def fetch(self, at: Spot, want: int) -> Batch[Run]:
-        """Read the page after the spot, wherever that has moved to."""
-        if not at.detail:
-            rows, total = await self._runs.get(want)
-            return self._batch(rows, total, 0, 0, None)
-        created, identity, done = _opened(at.detail)
-        offset = max(done - OVERLAP, 0)
-        behind = False
-        for _ in range(MOST_STEPS):
-            rows, total = await self._runs.get(want + OVERLAP, offset=offset)
-            start = self._start(rows, created, identity)
-            if start == 0 and offset and self._sort.key == "created_at" and not behind:
-                # Everything here lies past the last run, and so might what was before: step back.
-                offset = max(offset - want, 0)
-                continue
-            if start is not None and start == len(rows) and start > 0 and offset + start < total:
-                # The last run handed out ends this page: the next begins with it.
-                offset += start - 1
-                behind = True
-                continue
-            if start is not None:
-                return self._batch(rows, total, offset, start, None)
-            if self._sort.key != "created_at":
-                return self._batch(rows, total, offset, min(OVERLAP, len(rows)), _DRIFTED)
-            if not rows:
-                return self._batch(rows, total, offset, 0, None)
-            behind = True
-            offset += len(rows)
-        raise UnreadableAnswer(f"{self._runs.http.who} changes faster than it can be paged; ask for a window")
-
-    def _start(self, rows: Sequence[WireRun], created: int, identity: str) -> int | None:
-        """Return the index after the last run handed out; None where it lies further on."""
-        for index, row in enumerate(rows):
-            if row.id == identity:
-                return index + 1
-        if self._sort.key != "created_at":
-            return None
-        last = (created, identity)
-        for index, row in enumerate(rows):
-            here = (nanoseconds(row.created) or 0, row.id or "")
-            if (here < last) if self._sort.descending else (here > last):
-                return index
-        return None
-
-    def _batch(self, rows: Sequence[WireRun], total: int, offset: int, start: int, note: str | None) -> Batch[Run]:
-        rest = rows[start:]
-
-        def after(index: int) -> Spot:
-            return _spot(rest[index], offset + start + index + 1)
-
-        more = bool(rest) and offset + len(rows) < total
-        return Batch(
-            items=[row.run() for row in rest],
-            after=after,
-            next=after(len(rest) - 1) if more else None,
-            total=Total(value=total, kind="unfiltered" if self._filtered else "exact"),
-            note=note,
-            exact=note is None,
-        )
-
-
+_ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
+_SORTS_1 = {
+    "created_at": "createdAt",
+    "started_at": "startedAt",
+    "duration": "duration",
+    "exit_code": "exitCode",
+    "status": "status",
+    "task": "taskName",
+}
+_SORTS_SEED = {**_SORTS_1, "created_at": "created_at", "started_at": "start_at", "exit_code": "exit_code", "task": "task_name"}  # fmt: skip  # noqa: E501
 _DRIFTED = (
     "runs came or went since the last page, and this order cannot be paged by key: some may repeat or be "
     "missing. sort=created_at:desc is stable"
 )
 
 
-def _spot(row: WireRun, count: int) -> Spot:
-    """Return the spot just after a run: its time in nanoseconds, its id and a count."""
-    return Spot("", (nanoseconds(row.created) or 0, row.id or "", count))
+class RunWispRuns(Runs):
+    """The runs of a daemon.
+
+    Args:
+        daemon: whose runs they are.
+        source: the name that errors call it by.
+        explain: returns the error for a task that is not defined.
+    """
+
+    words = RUN_WORDS
+    sorts = tuple(_SORTS_1)
+
+    def __init__(self, daemon: Daemon, source: str, explain: Callable[[str], Awaitable[UnknownName]]) -> None:
+        self._daemon = daemon
+        self._http = daemon.http
+        self._source = source
+        self._explain = explain
+
+    async def list(self, task: str | None, ask: Ask) -> Listing[Run]:
+        """List runs, newest first by key; other orders by offset.
+
+        1.x filters status, window and search itself. The seed dialect lists one task at a time; its
+        status filter is not said to know end reasons, nor its search what it looks in, so the
+        walker filters there.
+        """
+        if await self._daemon.modern():
+            return self._list_modern(task, ask)
+        if task is not None:
+            return self._list_of_seed(task, ask)
+        names = [one.name for one in await self._daemon.definitions() if one.name]
+        return Chain({name: self._list_of_seed(name, ask) for name in names})
+
+    def _list_modern(self, task: str | None, ask: Ask) -> Listing[Run]:
+        params: dict[str, str | int] = {"taskName": task} if task else {}
+        # The daemon drops % and _ from a search, so `nightly_report` would never be found.
+        searchable = not ask.query or not {"%", "_"} & set(ask.query)
+        if ask.query and searchable:
+            params["search"] = ask.query
+        words = ask.statuses.upstream(RUN_WORDS_1) if ask.statuses else []
+        if words:
+            params["status"] = ",".join(words)
+        if ask.window and ask.window.since:
+            params["createdAfter"] = ask.window.since.isoformat()
+        if ask.window and ask.window.until:
+            params["createdBefore"] = ask.window.until.isoformat()
+        _add_order(params, ask.sort, "sortField", "sortDirection", _SORTS_1)
+        endpoint = RunsEndpoint(self._daemon, "api/runs", params)
+        applied = {"window", *({"query"} if searchable else ()), *({"statuses"} if words is not None else ())}
+        by_time = ask.sort.key == "created_at"
+        traits = Traits(ask.sort, LARGEST, ask.filters(applied=applied))
+        listing = _page_by_key(endpoint, traits) if by_time else _page_by_offset(endpoint, traits)
+        return _Failures(listing, endpoint) if ask.statuses and "failed" in ask.statuses.words else listing
+
+    def _list_of_seed(self, task: str, ask: Ask) -> Listing[Run]:
+        params: dict[str, str | int] = {}
+        _add_order(params, ask.sort, "sort_field", "sort_direction", _SORTS_SEED)
+        endpoint = RunsEndpoint(self._daemon, f"api/tasks/{name_in_path('task', task)}/runs", params)
+        listing = _page_by_offset(endpoint, Traits(ask.sort, LARGEST, ask.filters()))
+        return Explained(WithinWindow(listing, ask.window), NotFound, lambda: self._explain(task))
+
+    async def get(self, run: str) -> Run:
+        """Read one run (`GET /api/runs/{runId}`)."""
+        _check_id(run)
+        try:
+            return parse(WireRun, await self._http.get(f"api/runs/{run}", final=_has_ended), self._http.who).run()
+        except NotFound:
+            raise UnknownName(
+                f"run={shown(run)} does not exist, or was pruned; call list_runs() for those that are kept"
+            ) from None
+        except UnreadableAnswer as error:
+            self._daemon.forget_dialect()
+            raise Unsupported(
+                f"source {self._source!r} does not serve single runs ({error}); list_runs shows the same fields"
+            ) from None
+
+    async def log_tail(self, run: str, lines: int) -> LogTail | None:
+        """Read the last lines of a log (`GET /api/runs/{runId}/log?from=-N`, 1.x only)."""
+        if not await self._daemon.modern():
+            return None
+        try:
+            body = await self._http.get(f"api/runs/{run}/log", {"from": -lines, "limit": lines})
+        except NotFound:
+            return None
+        return parse(WireLog, body, self._http.who).tail(lines)
+
+    async def log(self, run: str) -> RunLog:
+        """Return the log of a run (`GET /api/runs/{runId}/log`, 1.x only)."""
+        _check_id(run)
+
+        async def explain(error: UpstreamError) -> Exception:
+            ended = (await self.get(run)).status
+            then = f"call get_run(run={run!r}) for how it ended ({ended})"
+            if isinstance(error, NotFound):
+                return Unsupported(f"source {self._source!r} keeps no log of run {run}; {then}")
+            self._daemon.forget_dialect()
+            if not await self._daemon.modern():
+                return Unsupported(f"source {self._source!r} serves no logs: its RunWisp is older than 1.0; {then}")
+            return error
+
+        return RunLog(self._http, f"api/runs/{run}/log", explain)
+
+    async def follow(self, changed: Callable[[str], None]) -> None:
+        """Read the daemon's events (`GET /api/events/stream`, 1.x only) until it ends them, or cannot be reached."""
+        if await self._daemon.modern():
+            await follow_runs(self._http, changed)
+
+    async def check_task(self, task: str) -> None:
+        """Raise unless the daemon defines a task; an unknown one lists as empty on 1.x."""
+        if all(one.name != task for one in await self._daemon.definitions()):
+            raise await self._explain(task)
 
 
-def _opened(detail: tuple[str | int, ...]) -> tuple[int, str, int]:
-    """Check what a cursor carried, as `_spot` makes it."""
-    match detail:
-        case (int(created), str(identity), int(count)) if 0 <= created < LAST_TIME and count >= 0:
-            return created, identity, count
-        case _:
-            raise StrayCursor("this cursor does not fit what it walks")
+def _page_by_key(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
+    """List runs by creation time; both bounds are inclusive to the nanosecond."""
+
+    async def fetch_page(keys: KeyRange, offset: int, size: int) -> CountedPage[WireRun]:
+        bounds = {"createdAfter": keys.lowest, "createdBefore": keys.highest}
+        try:
+            more = {name: from_nanoseconds(key) for name, key in bounds.items() if key is not None}
+        except ValueError:
+            raise StrayCursor("this cursor does not fit what it walks") from None
+        return await endpoint.get(size, **more, **({"offset": offset} if offset else {}))
+
+    since = nanoseconds(str(endpoint.params.get("createdAfter", ""))) or 0
+    who = endpoint.daemon.http.who
+    return Mapped(KeysetListing(fetch_page, _identity, _created, traits, since, who), WireRun.run)
+
+
+def _page_by_offset(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
+    """List runs in any order; only their times tell where a run would be that has gone."""
+
+    async def fetch_page(offset: int, size: int) -> CountedPage[WireRun]:
+        return await endpoint.get(size, **({"offset": offset} if offset else {}))
+
+    by_time = traits.order is not None and traits.order.key == "created_at"
+    order_key: Callable[[WireRun], int | None] = _created if by_time else _no_key
+    who = endpoint.daemon.http.who
+    return Mapped(OffsetListing(fetch_page, _identity, order_key, traits, _DRIFTED, who), WireRun.run)
+
+
+def _identity(run: WireRun) -> str:
+    return run.id or ""
+
+
+def _no_key(_run: WireRun) -> None:
+    return None
+
+
+def _created(run: WireRun) -> int:
+    return nanoseconds(run.created) or 0
+
+
+@dataclass
+class _Failures:
+    """A list of failed runs on 1.x that says when the daemon counts more failures than it was asked for by name.
+
+    Parameter `isFailure`: "also match runs classified as a failure", whatever their end reason is called.
+    """
+
+    listing: Listing[Run]
+    endpoint: RunsEndpoint
+
+    @property
+    def traits(self) -> Traits:
+        """Those of the listing."""
+        return self.listing.traits
+
+    async def fetch(self, at: Spot, want: int) -> Batch[Run]:
+        """Read one page; with the first, ask how many failures there are by any name."""
+        batch = await self.listing.fetch(at, want)
+        if at != START or batch.total.value is None:
+            return batch
+        more = (await self.endpoint.get(1, isFailure="true")).total - batch.total.value
+        note = f"{more:,} more count as failures to the daemon under other words; without status they are listed"
+        return replace(batch, note=note) if more > 0 else batch
+
+
+def _check_id(run: str) -> None:
+    if not _ID.fullmatch(run):
+        raise BadArgument(
+            f"run={shown(run)} is not a run id; ids are 26 letters and digits, call list_runs() for them"
+        )
+
+
+def _has_ended(body: Any) -> bool:
+    """Return whether a run as it was answered will not change any more."""
+    return isinstance(body, dict) and cast("dict[str, Any]", body).get("status") == "ended"
+
+
+def _add_order(params: dict[str, str | int], sort: Sort, field: str, direction: str, names: dict[str, str]) -> None:
+    if sort != NEWEST_FIRST:
+        params[field] = names[sort.key]
+        params[direction] = "desc" if sort.descending else "asc"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
 __all__ = ["find_newest", "get_execution", "list_executions", "list_tasks", "read_tasks"]
 
-_EVERY_TASK = Walk[Task](limit=EVERYTHING)
 _A_PAGE = Budget(items=200)
 """As many tasks as the upstream sends at once (seed documents, parameter limit)."""
 
@@ -52,14 +51,15 @@ async def list_executions(
         ctx, "list_executions", cursor, source, needs="executions",
         job=job, status=status, since=since, until=until, query=query, sort=sort, limit=limit,
     )  # fmt: skip
-    name = call.require("job", Call("list_jobs"))
-    ask = call.read_ask(call.source.execution_words, call.source.execution_sorts)
+    name = require_argument("list_executions", "job", call.text("job"), Call("list_jobs"))
+    batch = call.source.need_batch()
+    ask = call.read_ask(batch.execution_words, batch.execution_sorts)
     return await call.read_page(
         partial(ExecutionPage, job=name),
-        call.source.executions(name, ask),
+        batch.executions(name, ask),
         ask,
         lambda one: [one.id],
-        parent=partial(call.source.job, name),
+        parent=partial(batch.check_job, name),
         hidden="job",
     )
 
@@ -84,16 +84,17 @@ async def list_tasks(
         ctx, "list_tasks", cursor, source, needs="executions",
         job=job, execution=execution, status=status, query=query, sort=sort, limit=limit,
     )  # fmt: skip
-    name = call.require("job", Call("list_jobs"))
+    name = require_argument("list_tasks", "job", call.text("job"), Call("list_jobs"))
+    batch = call.source.need_batch()
     identity = (call.text("execution") or "").strip() or await find_newest(call.source, name)
     call.args["execution"] = identity
-    ask = call.read_ask(call.source.task_words, call.source.task_sorts)
+    ask = call.read_ask(batch.task_words, batch.task_sorts)
     return await call.read_page(
         partial(TaskPage, job=name, execution=identity),
-        call.source.tasks(name, identity, ask),
+        batch.tasks(name, identity, ask),
         ask,
         lambda one: [one.name],
-        parent=partial(call.source.execution, name, identity),
+        parent=partial(batch.execution, name, identity),
     )
 
 
@@ -111,13 +112,13 @@ async def get_execution(
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="executions")
     name = require_argument("get_execution", "job", job, Call("list_jobs"))
     identity = execution if execution and execution.strip() else await find_newest(chosen, name)
-    full = await chosen.execution(name, identity)
+    full = await chosen.need_batch().execution(name, identity)
     read = await read_tasks(chosen, full, name, identity)
     one = full.execution
     return ExecutionDetail(
         source=chosen.name,
         sample=chosen.sample or None,
-        verdict=_verdict(one),
+        verdict=_write_verdict(one),
         execution=one,
         queued_s=seconds(one.created_at, one.started_at),
         parallelism=full.parallelism,
@@ -126,7 +127,7 @@ async def get_execution(
         slowest=slowest(read.tasks),
         coverage=Coverage(scanned=len(read.tasks), matched=len(read.failed), complete=read.complete),
         notes=tuple(read.notes) or None,
-        next_calls=_next_calls(chosen, one, read.failed),
+        next_calls=_propose_calls(chosen, one, read.failed),
     )
 
 
@@ -136,11 +137,11 @@ async def find_newest(source: Source, job: str) -> str:
     Raises:
         UnknownName: the job does not exist, or has not run.
     """
-    walked = await walk(
-        source.executions(job, Ask(sort=NEWEST_FIRST)), Walk[Execution](limit=1, who=f"source {source.name!r}")
-    )
+    batch = source.need_batch()
+    how = Walk[Execution](limit=1, who=f"source {source.name!r}")
+    walked = await walk(batch.executions(job, Ask(sort=NEWEST_FIRST)), how)
     if not walked.items:
-        await source.job(job)
+        await batch.check_job(job)
         raise UnknownName(
             f"job {shown(job)} has no execution yet; ",
             Call("get_job", {"job": clean(job, 80)}),
@@ -149,8 +150,8 @@ async def find_newest(source: Source, job: str) -> str:
     return walked.items[0].id
 
 
-@dataclass
-class _Read:
+@dataclass(frozen=True)
+class TasksRead:
     """The tasks of an execution, as far as they were read."""
 
     tasks: Sequence[Task]
@@ -162,7 +163,7 @@ class _Read:
         return [task for task in self.tasks if task.status in BAD]
 
 
-async def read_tasks(source: Source, full: FullExecution, job: str, execution: str) -> _Read:
+async def read_tasks(source: Source, full: FullExecution, job: str, execution: str) -> TasksRead:
     """Return the tasks: from the answer where it holds them all, else by walking them.
 
     Of an execution in which nothing failed a single page is read, for its slowest tasks alone.
@@ -170,22 +171,22 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
     one, inline = full.execution, full.tasks or ()
     stats = one.stats or Stats()
     if inline and stats.total is not None and len(inline) >= stats.total:
-        return _judged(stats, inline, complete=True, notes=[])
+        return _judge_tasks(stats, inline, complete=True, notes=[])
     if stats.total == 0:
-        return _Read((), complete=True, notes=[])
+        return TasksRead((), complete=True, notes=[])
     fine = stats.total is not None and stats.failed == 0 and one.status not in BAD
-    how = replace(_EVERY_TASK, who=f"source {source.name!r}", budget=_A_PAGE if fine else Budget())
-    walked = await walk(source.tasks(job, execution, Ask(sort=NEWEST_FIRST)), how)
+    how = Walk[Task](limit=EVERYTHING, who=f"source {source.name!r}", budget=_A_PAGE if fine else Budget())
+    walked = await walk(source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST)), how)
     notes = list(walked.notes)
     if fine:
         # The counts say that there is no failed task; what was not read hides none.
-        return _Read(walked.items, complete=True, notes=notes)
+        return TasksRead(walked.items, complete=True, notes=notes)
     if walked.spot is not None and not notes:
         notes.append(f"only the first {walked.scanned:,} tasks were read; list_tasks goes through all of them")
-    return _judged(stats, walked.items, complete=walked.spot is None, notes=notes)
+    return _judge_tasks(stats, walked.items, complete=walked.spot is None, notes=notes)
 
 
-def _judged(stats: Stats, tasks: Sequence[Task], *, complete: bool, notes: list[Note]) -> _Read:
+def _judge_tasks(stats: Stats, tasks: Sequence[Task], *, complete: bool, notes: list[Note]) -> TasksRead:
     """Return the tasks read, with a note where the failed ones among them cannot be all."""
     failed = sum(task.status in BAD for task in tasks)
     strange = sorted({task.raw_status or "none" for task in tasks if task.status == "unknown"})
@@ -194,10 +195,10 @@ def _judged(stats: Stats, tasks: Sequence[Task], *, complete: bool, notes: list[
     if complete and failed < (stats.failed or 0):
         complete = False
         notes.append(f"the upstream counts {stats.failed:,} failed tasks, but lists {failed:,}")
-    return _Read(tasks, complete, notes)
+    return TasksRead(tasks, complete, notes)
 
 
-def _verdict(one: Execution) -> str:
+def _write_verdict(one: Execution) -> str:
     stats = one.stats
     words = f"{one.status} ({one.raw_status})" if one.raw_status else one.status
     if stats is None or stats.total is None:
@@ -216,7 +217,7 @@ def _verdict(one: Execution) -> str:
     return f"{words}: of {stats.total:,} {noun} {', '.join(parts) or 'none has started'}"
 
 
-def _next_calls(source: Source, one: Execution, failed: Sequence[Task]) -> tuple[Call, ...]:
+def _propose_calls(source: Source, one: Execution, failed: Sequence[Task]) -> tuple[Call, ...]:
     named = {"job": one.job, "execution": one.id}
     calls: list[Call] = []
     if len(failed) > 1:

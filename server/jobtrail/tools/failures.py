@@ -11,7 +11,7 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD, signature
 from jobtrail.errors import clean
-from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Note, Run, Sentence, Window
+from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence, Window
 from jobtrail.paging import AT_ONCE, Budget, Walk, together, walk
 from jobtrail.sources.across import Attempt, survey
 from jobtrail.sources.base import NEWEST_FIRST, Ask
@@ -67,8 +67,10 @@ async def find_failures(
         keep=lambda one: window.contains(one.created_at) and there.keeps(one),
         budget=_WALK,
         who="none of the sources",
+        restart=call.restart(),
     )
-    walked = await call.walk(there.merged(), how)
+    walked = await walk(there.merged(), how, call.cursor.spot)
+    call.advance(walked)
     causes = await _find_causes(call.sources, walked.items)
     failed = {**there.errors, **walked.failed}
     errors: dict[str, Note] = {name: Sentence(*error.args) for name, error in failed.items()}
@@ -89,7 +91,7 @@ async def find_failures(
         cursor=None if walked.spot is None else call.seal_cursor(walked.spot),
         window=window,
         filters=filters,
-        notes=(*call.notes, *walked.notes, *_hidden_notes(causes[count:])) or None,
+        notes=(*call.notes, *walked.notes, *_write_hidden_notes(causes[count:])) or None,
     )
 
 
@@ -97,7 +99,9 @@ async def _find_causes(sources: Sequence[Source], failures: Sequence[Attempt]) -
     """Return failures by job and cause, those with the newest first."""
     by_name = {one.name: one for one in sources}
     lanes = {name: anyio.CapacityLimiter(AT_ONCE) for name in by_name}
-    explained = {(one.source, one.id): partial(_explain, by_name[one.source], one) for one in _choose(failures)}
+    explained = {
+        (one.source, one.id): partial(_explain, by_name[one.source], one) for one in _choose_explained(failures)
+    }
     read = await together(explained, lambda key: lanes[key[0]], _EXPLAIN_SECONDS)
     jobs = {(one.source, one.job): isinstance(one.item, Run) for one in failures}
     latest = {key: partial(_has_recovered, by_name[key[0]], key[1], runs=runs) for key, runs in jobs.items()}
@@ -105,7 +109,7 @@ async def _find_causes(sources: Sequence[Source], failures: Sequence[Attempt]) -
     groups: dict[tuple[str, str, str], list[tuple[Attempt, str]]] = {}
     for one in failures:
         answer = read.get((one.source, one.id))
-        reason = answer if isinstance(answer, str) else _own_reason(one)
+        reason = answer if isinstance(answer, str) else _write_outcome(one)
         groups.setdefault((one.source, one.job, signature(reason)), []).append((one, reason))
     causes: list[FailureCause] = []
     for (source, job, _), group in groups.items():
@@ -135,7 +139,7 @@ def _make_cause(group: Sequence[Attempt], reason: str, recovered: bool | None) -
     )
 
 
-def _choose(failures: Sequence[Attempt]) -> list[Attempt]:
+def _choose_explained(failures: Sequence[Attempt]) -> list[Attempt]:
     """Return the executions whose tasks are read: the newest, a few of each job; others would say much the same."""
     chosen: list[Attempt] = []
     per_job: Counter[tuple[str, str]] = Counter()
@@ -146,7 +150,7 @@ def _choose(failures: Sequence[Attempt]) -> list[Attempt]:
     return chosen[:_EXPLAINED]
 
 
-def _own_reason(one: Attempt) -> str:
+def _write_outcome(one: Attempt) -> str:
     if isinstance(one.item, Execution):
         return _NOT_READ
     words = one.item.raw_status or one.item.status
@@ -155,7 +159,7 @@ def _own_reason(one: Attempt) -> str:
 
 async def _explain(source: Source, one: Attempt) -> str:
     """Return the most frequent cause among an execution's tasks."""
-    full = await source.execution(one.job, one.id)
+    full = await source.need_batch().execution(one.job, one.id)
     failed = (await read_tasks(source, full, one.job, one.id)).failed
     if not failed:
         return full.execution.raw_status or full.execution.status
@@ -169,15 +173,14 @@ async def _explain(source: Source, one: Attempt) -> str:
 
 async def _has_recovered(source: Source, job: str, *, runs: bool) -> bool | None:
     """Return whether the latest attempt of a job that ended succeeded; None where none of the latest has ended."""
-    ask = Ask(sort=NEWEST_FIRST)
-    listing = await source.runs(job, ask) if runs else source.executions(job, ask)
-    recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {source.name!r}"))  # pyright: ignore[reportArgumentType] # a listing of either
+    listing = await source.attempts(Job(name=job, kind="task" if runs else "job"), Ask(sort=NEWEST_FIRST))
+    recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {source.name!r}"))
     ended = (one.status for one in recent.items if one.status == "succeeded" or one.status in BAD)
     last = next(ended, None)
     return None if last is None else last == "succeeded"
 
 
-def _hidden_notes(hidden: Sequence[FailureCause]) -> list[str]:
+def _write_hidden_notes(hidden: Sequence[FailureCause]) -> list[str]:
     """Return a note where there are more causes than are shown."""
     if not hidden:
         return []

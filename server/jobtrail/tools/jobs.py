@@ -2,22 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import record
 from jobtrail.errors import BadArgument, closest, shown
 from jobtrail.models import Call, Execution, Job, JobDetail, JobPage, Run
 from jobtrail.paging import Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, SHORTEST_QUERY, Ask, StatusFilter, read_sort
+from jobtrail.sources.base import NEWEST_FIRST, Ask, StatusFilter, read_sort
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
 from jobtrail.tools.resumable import State, require_argument
-
-if TYPE_CHECKING:
-    from jobtrail.models import Note, Record
-    from jobtrail.sources import Source
 
 __all__ = ["get_job", "list_jobs"]
 
@@ -52,20 +46,20 @@ async def list_jobs(
     others = [name for name in ctx.request_context.lifespan_context.sources.names if name != call.source.name]
     if others and source is None and not call.resumed:
         call.notes.append(f"other sources: {', '.join(others)} (give source=…)")
-    searched = _searched if len(ask.query or "") < SHORTEST_QUERY else _not_searched
+    searched = _read_texts if len(ask.query or "") < call.source.shortest_query else _read_task_texts
     # Labels are searched, and shown by get_job: a page of them would cost more than all the rest.
     return await call.read_page(JobPage, call.source.jobs(ask), ask, searched, hidden="labels")
 
 
-def _searched(job: Job) -> list[str]:
+def _read_texts(job: Job) -> list[str]:
     """Return what the documents search (parameter q), and a scheduled task's description and group."""
     labels = [text for pair in (job.labels or {}).items() for text in pair]
     return [job.name, job.display_name or "", job.description or "", job.group or "", *labels]
 
 
-def _not_searched(job: Job) -> list[str]:
+def _read_task_texts(job: Job) -> list[str]:
     """Return nothing to search in for a batch job: the upstream has searched all of it, and we see a part."""
-    return [] if job.kind == "job" else _searched(job)
+    return [] if job.kind == "job" else _read_texts(job)
 
 
 def _read_deployments(call: ListCall) -> StatusFilter | None:
@@ -87,20 +81,15 @@ async def get_job(ctx: Context[State], job: params.Job = None, source: params.So
     Use it to see whether a job is healthy before looking at single executions or runs.
     Examples: {"job": "nightly-etl"} · {"job": "backup-postgres", "source": "runwisp"}
     """
-    state = ctx.request_context.lifespan_context
-    chosen = state.sources.get(source)
+    chosen = ctx.request_context.lifespan_context.sources.get(source)
     name = require_argument("get_job", "job", job, Call("list_jobs"))
     detail = await chosen.job(name)
-    attempts, notes = await _recent(chosen, detail.job)
+    listing = await chosen.attempts(detail.job, Ask(sort=NEWEST_FIRST))
+    recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {chosen.name!r}"))
     return detail.model_copy(
-        update={"record": attempts, "sample": chosen.sample or None, "notes": tuple(notes) or None}
+        update={
+            "record": record(recent.items),
+            "sample": chosen.sample or None,
+            "notes": tuple(recent.notes) or None,
+        }
     )
-
-
-async def _recent(source: Source, job: Job) -> tuple[Record, list[Note]]:
-    ask, who = Ask(sort=NEWEST_FIRST), f"source {source.name!r}"
-    if job.kind == "job":
-        executions = await walk(source.executions(job.name, ask), Walk[Execution](limit=_RECENT, who=who))
-        return record(executions.items), executions.notes
-    runs = await walk(await source.runs(job.name, ask), Walk[Run](limit=_RECENT, who=who))
-    return record(runs.items), runs.notes

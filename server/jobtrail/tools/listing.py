@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from jobtrail.errors import clean
 from jobtrail.models import Coverage, Execution, Job, Note, Run, Sentence, Task, Total
-from jobtrail.paging import Budget, Chain, Walk
+from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
 from jobtrail.render import row_text
-from jobtrail.sources.base import NEWEST_FIRST, Ask, read_sort, read_statuses
+from jobtrail.sources.base import Ask, read_sort, read_statuses
 from jobtrail.tokens import estimate
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall
 
@@ -99,7 +99,8 @@ class ListCall(ResumableCall):
             ask: its filters; each is applied again here, whatever the upstream did.
             searched: the texts of an item in which `query` is looked for; none where only the
                 upstream can search.
-            parent: reads what the listing is of, to see that it exists.
+            parent: raises `UnknownName` where what the listing is of does not exist; it is called where nothing was
+                there to scan, since many upstreams list nothing for what does not exist.
             hidden: a field that rows do not show.
             most: items to scan at most.
         """
@@ -111,18 +112,23 @@ class ListCall(ResumableCall):
             cost=lambda item: estimate(row_text(item)) + 1,
             budget=Budget(items=most, tokens=self._row_tokens(limit)),
             progress=partial(self._report_progress, listing, ask),
+            trail=self.cursor.trail,
             who=f"source {self.source.name!r}",
+            restart=self.restart(),
         )
+        walked = await walk(listing, how, self.cursor.spot)
         drifted_before = self.cursor.drifted
-        walked = await self.walk(listing, how, parent)
-        notes = [*self.notes, *walked.notes, *matching.notes()]
+        self.advance(walked)
+        if parent is not None and not self.cursor.scanned:
+            await parent()
+        notes = [*self.notes, *walked.notes, *matching.write_notes()]
         if drifted_before and walked.exact:
             notes.append("the list changed during this walk, so rows may repeat or be missing")
         complete, matched = walked.spot is None, self.cursor.matched
         if complete and not matched:
             notes.append(self._suggest_wider())
-        chained = isinstance(listing, Chain) and ask.sort.key == "created_at"
-        back_to = self.window.since if complete and self.window else None
+        chained = listing.traits.order is None and ask.sort.key == "created_at"
+        back_to = ask.window.since if complete and ask.window else None
         if ask.sort == NEWEST_FIRST and not chained and not complete and walked.last is not None:
             back_to = walked.last.created_at
         return make(
@@ -130,11 +136,11 @@ class ListCall(ResumableCall):
             sample=self.source.sample or None,
             notes=tuple(notes) or None,
             coverage=Coverage(scanned=self.cursor.scanned, matched=matched, complete=complete, back_to=back_to),
-            total=self._total(walked),
+            total=self._count_total(walked),
             cursor=None if walked.spot is None else self.seal_cursor(walked.spot),
-            window=self.window,
+            window=ask.window,
             sort=f"task, then {ask.sort}" if chained else str(ask.sort),
-            filters=self._filters(),
+            filters=self._describe_filters(),
             items=tuple(one.model_copy(update={hidden: None}) if hidden else one for one in walked.items),
         )
 
@@ -149,12 +155,12 @@ class ListCall(ResumableCall):
         scanned, matched = self.cursor.scanned + walked.scanned, self.cursor.matched + walked.matched
         parts = [f"{scanned:,} scanned", f"{matched:,} matched"]
         reached = walked.last and walked.last.created_at
-        if reached and ask.sort.key == "created_at" and not isinstance(listing, Chain):
+        if reached and ask.sort.key == "created_at" and listing.traits.order:
             way = "back to" if ask.sort.descending else "up to"
             parts.append(f"{way} {reached:%Y-%m-%dT%H:%M:%SZ}")
         await self.ctx.report_progress(walked.scanned, message=", ".join(parts))
 
-    def _total(self, walked: Walked[T]) -> Total:
+    def _count_total(self, walked: Walked[T]) -> Total:
         """Return what is known of how many there are; a walk that ended has counted them."""
         if self.cursor.drifted:
             return Total(kind="unknown")
@@ -162,7 +168,7 @@ class ListCall(ResumableCall):
             return Total(value=self.cursor.matched, kind="exact")
         return walked.total if walked.total.value is not None else Total(value=self.cursor.matched, kind="at_least")
 
-    def _filters(self) -> dict[str, str] | None:
+    def _describe_filters(self) -> dict[str, str] | None:
         return {
             name: clean(str(self.args[name])) for name in ("status", "query", "search") if name in self.args
         } or None
@@ -199,7 +205,7 @@ class _Filter(Generic[T]):
         texts = self.searched(item) if query else ()
         return not texts or any(query in text.lower() for text in texts)
 
-    def notes(self) -> list[str]:
+    def write_notes(self) -> list[str]:
         """Return a note where items were passed over whose status only their upstream understands."""
         if not self.strange:
             return []

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from itertools import chain
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mcp.server.mcpserver import Context
 
@@ -51,7 +51,7 @@ async def read_log(
 
     Examples: {"job": "etl", "execution": "e-1", "search": "/refused|denied/"}
     """
-    needs = "runs" if run else "executions" if job or execution else None
+    needs: Literal["executions", "runs"] | None = "runs" if run else "executions" if job or execution else None
     call = ResumableCall.open(
         ctx, "read_log", cursor, source, needs=needs,
         run=run, job=job, execution=execution, task=task, search=search, around=around, lines=lines,
@@ -75,10 +75,11 @@ async def _find_log(call: ResumableCall) -> Log:
         call.args["execution"] = await find_newest(call.source, call.text("job") or "")
     run, job, execution, task = (call.text(name) for name in _OF)
     if run and not (job or execution or task):
-        return await call.source.run_log(run)
+        return await call.source.need_runs("read_log(job=…, execution=…)").log(run)
     if job and execution and not run:
-        kept = tuple(one for one in call.cursor.spot.detail[2:] if isinstance(one, int))
-        return await call.source.task_log(job, execution, task, call.now, kept)
+        continuation = next((one for one in call.cursor.spot.detail[2:] if isinstance(one, str)), "")
+        batch = call.source.need_batch("read_log(run=…)")
+        return await batch.log(job, execution, task, call.now, continuation)
     if run:
         raise BadArgument("read_log takes run, or job and execution, not both; leave one out")
     raise MissingArgument(
@@ -157,20 +158,22 @@ class _Reading:
         searched = self.call.text("search") is not None
         piece = self.log.most if searched else rows * 2
         bounds = Bounds(rows, tokens, piece)
-        return await gather(self.log, start, bounds, self.find, self._progress if searched else _silent, back=back)
+        return await gather(
+            self.log, start, bounds, self.find, self._report_progress if searched else _report_nothing, back=back
+        )
 
-    async def _progress(self, scanned: int, matched: int) -> None:
+    async def _report_progress(self, scanned: int, matched: int) -> None:
         await self.call.ctx.report_progress(scanned, message=f"{scanned:,} lines read, {matched:,} match")
 
 
-async def _silent(_scanned: int, _matched: int) -> None:
+async def _report_nothing(_scanned: int, _matched: int) -> None:
     """Report progress to nobody."""
 
 
 async def _check_task(call: ResumableCall) -> None:
     """Raise `UnknownName` where an execution has no such task: its log, too, would read as empty."""
     job, execution, name = (call.text(one) or "" for one in _OF[1:])
-    listing = call.source.tasks(job, execution, Ask(sort=NEWEST_FIRST, query=name))
+    listing = call.source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST, query=name))
     how = Walk[Task](limit=1, keep=lambda one: one.name == name, who=f"source {call.source.name!r}")
     walked = await walk(listing, how)
     if not walked.items and walked.spot is None:
@@ -185,10 +188,11 @@ def _make_page(call: ResumableCall, log: Log, stretch: _Stretch) -> LogPage:
     found = stretch.found
     older = found.first > found.kept_from and found.total > 0
     newer = found.last < found.total or not found.final
+    kept = (log.continuation,) if log.continuation else ()
     return LogPage(
         source=call.source.name,
         sample=call.source.sample or None,
-        notes=tuple(_notes(call, log, stretch)) or None,
+        notes=tuple(_write_notes(call, log, stretch)) or None,
         run=call.text("run"),
         job=call.text("job"),
         execution=call.text("execution"),
@@ -201,19 +205,19 @@ def _make_page(call: ResumableCall, log: Log, stretch: _Stretch) -> LogPage:
         growing=not found.final,
         matched=found.matched if call.text("search") else None,
         complete=found.first == 1 and not newer and not log.partial,
-        older=call.seal_cursor(Spot("", (_BACK, found.first, *log.kept))) if older else None,
-        newer=call.seal_cursor(Spot("", (_ON, found.last + 1, *log.kept))) if newer else None,
+        older=call.seal_cursor(Spot("", (_BACK, found.first, *kept))) if older else None,
+        newer=call.seal_cursor(Spot("", (_ON, found.last + 1, *kept))) if newer else None,
         lines=tuple(
             LogLine(
                 n=row.n, text=row.text, times=row.times if row.times > 1 else None, mark=row.mark or None, at=row.at
             )
             for row in stretch.rows
         ),
-        next_calls=_next_calls(call, stretch),
+        next_calls=_propose_calls(call, stretch),
     )
 
 
-def _notes(call: ResumableCall, log: Log, stretch: _Stretch) -> list[Note]:
+def _write_notes(call: ResumableCall, log: Log, stretch: _Stretch) -> list[Note]:
     notes = [*call.notes, *stretch.found.notes]
     if not call.resumed:
         notes += [note for note in (call.source.log_note, log.note) if note]
@@ -225,16 +229,16 @@ def _notes(call: ResumableCall, log: Log, stretch: _Stretch) -> list[Note]:
     return [*notes, stretch.cut] if stretch.cut else notes
 
 
-def _named(call: ResumableCall) -> dict[str, str]:
+def _name_log(call: ResumableCall) -> dict[str, str]:
     """Return what the log is of, and its source, as arguments."""
     named = {name: value for name in _OF if (value := call.text(name))}
     return {**named, "source": call.source.name}
 
 
-def _next_calls(call: ResumableCall, stretch: _Stretch) -> tuple[Call, ...]:
+def _propose_calls(call: ResumableCall, stretch: _Stretch) -> tuple[Call, ...]:
     if call.text("search") and stretch.rows:
-        return (Call("read_log", {**_named(call), "around": stretch.rows[-1].n}),)
+        return (Call("read_log", {**_name_log(call), "around": stretch.rows[-1].n}),)
     if not stretch.found.total:
-        named = {name: value for name, value in _named(call).items() if name != "task"}
+        named = {name: value for name, value in _name_log(call).items() if name != "task"}
         return (Call("get_run" if "run" in named else "get_execution", named),)
     return ()

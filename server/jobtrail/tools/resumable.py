@@ -4,24 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, Literal
 
 from mcp.server.mcpserver import Context
 
 from jobtrail.cursor import Cursor, seal, unseal
-from jobtrail.errors import BadArgument, CursorError, ExpiredCursor, MissingArgument, StrayCursor, UnknownName, shown
+from jobtrail.errors import BadArgument, ExpiredCursor, MissingArgument, StrayCursor, UnknownName, shown
 from jobtrail.models import Call, Note
-from jobtrail.paging import START, Walk, Walked, walk
+from jobtrail.paging import START
 from jobtrail.window import resolve
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Sequence
     from datetime import datetime
     from typing import Self
 
     from jobtrail.cursor import Args
     from jobtrail.models import Window
-    from jobtrail.paging import Listing, Spot
+    from jobtrail.paging import Spot, Walked
     from jobtrail.sources import Source, Sources
     from jobtrail.window import Clock
 
@@ -30,8 +30,6 @@ __all__ = ["LARGEST_LIMIT", "ResumableCall", "State", "require_argument"]
 LARGEST_LIMIT = 100
 _ALL = "*"
 """In a cursor: every configured source."""
-
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -51,7 +49,6 @@ class ResumableCall:
         now: when the call was made.
         cursor: the arguments, where the walk stands, and what its pages came to, this call's included.
         resumed: whether a cursor was given.
-        window: the times that were asked for, if any were.
         notes: what the agent must know of its arguments.
     """
 
@@ -60,7 +57,6 @@ class ResumableCall:
     now: datetime
     cursor: Cursor
     resumed: bool
-    window: Window | None = None
     notes: list[Note] = field(default_factory=list[Note])
 
     @classmethod
@@ -71,7 +67,7 @@ class ResumableCall:
         token: str | None,
         source: str | None,
         *,
-        needs: str | None = None,
+        needs: Literal["executions", "runs"] | None = None,
         everywhere: bool = False,
         **given: str | int | bool | None,
     ) -> Self:
@@ -124,10 +120,6 @@ class ResumableCall:
         value = self.args.get(name)
         return value if isinstance(value, str) else None
 
-    def require(self, name: str, then: Call) -> str:
-        """Return a text argument that must be given; see `require_argument`."""
-        return require_argument(self.cursor.tool, name, self.text(name), then)
-
     def clamp(self, name: str, default: int, most: int) -> int:
         """Return a number from 1 to `most`; a note tells where that is not what was asked for."""
         asked = self.args.get(name, default)
@@ -148,32 +140,14 @@ class ResumableCall:
             BadArgument: a time that is none.
         """
         clock = self.ctx.request_context.lifespan_context.clock
-        self.window = resolve(self.text("since") or since, self.text("until"), clock, self.now)
-        bounds = (self.window.since, self.window.until) if self.window else ()
-        for name, bound in zip(("since", "until"), bounds, strict=False):
+        window = resolve(self.text("since") or since, self.text("until"), clock, self.now)
+        for name, bound in (("since", window and window.since), ("until", window and window.until)):
             if bound:
                 self.args[name] = bound.isoformat().replace("+00:00", "Z")
-        return self.window
+        return window
 
-    async def walk(
-        self, listing: Listing[T], how: Walk[T], parent: Callable[[], Awaitable[object]] | None = None
-    ) -> Walked[T]:
-        """Walk a listing from where the call stands.
-
-        Args:
-            listing: what to walk.
-            how: what to keep, and how far to go.
-            parent: reads what the listing is of, where the whole walk found nothing: many upstreams list
-                nothing for what does not exist.
-
-        Raises:
-            CursorError: with the call that starts again.
-            UnknownName: there is no such parent.
-        """
-        try:
-            walked = await walk(listing, replace(how, trail=self.cursor.trail), self.cursor.spot)
-        except CursorError as error:
-            raise type(error)(*error.args, "; start again with ", self.restart()) from None
+    def advance(self, walked: Walked[Any]) -> None:
+        """Count what one more part of the walk came to, and keep what the next call must remember of it."""
         self.cursor = replace(
             self.cursor,
             scanned=self.cursor.scanned + walked.scanned,
@@ -181,9 +155,6 @@ class ResumableCall:
             trail=walked.trail,
             drifted=self.cursor.drifted or not walked.exact,
         )
-        if parent is not None and not self.cursor.scanned:
-            await parent()
-        return walked
 
     def restart(self, **changed: str | int | None) -> Call:
         """Return the call that starts this walk again.

@@ -10,6 +10,7 @@ from jobtrail.diagnosis import BAD
 from jobtrail.errors import UpstreamError
 from jobtrail.models import Call, LogTail, Run, RunDetail, RunPage
 from jobtrail.sources import Source
+from jobtrail.sources.base import Runs
 from jobtrail.sources.wire import seconds
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
@@ -45,13 +46,14 @@ async def list_runs(
         task=task, status=status, since=since, until=until, search=search, sort=sort, limit=limit,
     )  # fmt: skip
     name = call.text("task")
-    ask = call.read_ask(call.source.run_words, call.source.run_sorts)
+    runs = call.source.need_runs()
+    ask = call.read_ask(runs.words, runs.sorts)
     return await call.read_page(
         partial(RunPage, task=name),
-        await call.source.runs(name, ask),
+        await runs.list(name, ask),
         ask,
         lambda one: [one.task or "", one.id],
-        parent=partial(call.source.job, name) if name else None,
+        parent=partial(runs.check_task, name) if name else None,
         hidden="task" if name else None,
         most=_SCANNED_AT_ONCE,
     )
@@ -63,37 +65,38 @@ async def get_run(ctx: Context[State], run: params.Run = None, source: params.So
     Examples: {"run": "01K9Z3V5Q8R2M4N6P7S9T0W1X2"}
     """
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="runs")
-    one = await chosen.run(require_argument("get_run", "run", run, Call("list_runs")))
-    log, notes = await _log(chosen, one.id)
+    runs = chosen.need_runs("get_execution(job=…, execution=…)")
+    one = await runs.get(require_argument("get_run", "run", run, Call("list_runs")))
+    log, notes = await _read_tail(runs, one.id)
     return RunDetail(
         source=chosen.name,
         sample=chosen.sample or None,
-        verdict=_verdict(one),
+        verdict=_write_verdict(one),
         run=one,
         queued_s=seconds(one.created_at, one.started_at),
         log=log,
         notes=tuple(notes) or None,
-        next_calls=_next_calls(chosen, one),
+        next_calls=_propose_calls(chosen, one),
     )
 
 
-async def _log(source: Source, run: str) -> tuple[LogTail | None, list[str]]:
+async def _read_tail(runs: Runs, run: str) -> tuple[LogTail | None, list[str]]:
     """Return the log's tail; a log that cannot be read does not hide the run."""
     try:
-        log = await source.log_tail(run, _TAIL)
+        log = await runs.log_tail(run, _TAIL)
     except UpstreamError as error:
         return None, [f"the log could not be read: {error}"]
     return log, [] if log else ["this source has no log for this run"]
 
 
-def _verdict(one: Run) -> str:
+def _write_verdict(one: Run) -> str:
     words = f"{one.status} ({one.raw_status})" if one.raw_status else one.status
     if one.exit_code is None:
         return words
     return f"{words} with exit code {one.exit_code}"
 
 
-def _next_calls(source: Source, one: Run) -> tuple[Call, ...]:
+def _propose_calls(source: Source, one: Run) -> tuple[Call, ...]:
     if one.status in {"running", "queued"}:
         return (Call("get_run", {"run": one.id, "source": source.name}),)
     if one.status in BAD:

@@ -137,8 +137,7 @@ class _Past:
 
 async def _read_past(source: Source, job: Job, window: Window) -> _Past:
     """Read what a job ran in a window, as far as the budget reaches."""
-    ask = Ask(sort=NEWEST_FIRST, window=window)
-    listing = source.executions(job.name, ask) if job.kind == "job" else await source.runs(job.name, ask)
+    listing = await source.attempts(job, Ask(sort=NEWEST_FIRST, window=window))
 
     how = Walk[Execution | Run](
         limit=EVERYTHING,
@@ -146,7 +145,7 @@ async def _read_past(source: Source, job: Job, window: Window) -> _Past:
         budget=_BUDGET,
         who=f"source {source.name!r}",
     )
-    found = await walk(listing, how)  # pyright: ignore[reportArgumentType] # a listing of either
+    found = await walk(listing, how)
     complete = found.spot is None
     reached = window.since if complete or found.last is None else found.last.created_at
     return _Past(found.items, found.scanned, complete, reached or window.now, found.notes)

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from jobtrail.models import Stats
     from jobtrail.sources import Source
+    from jobtrail.sources.base import BatchJobs
 
     Follow = Callable[[Callable[[str], None]], Awaitable[None]]
 
@@ -59,7 +60,7 @@ async def wait_for(
     seconds = max(0.0, min(asked, _LONGEST))
     waiting = Waiting(watched, seconds, ctx.report_progress)
     began = anyio.current_time()
-    await waiting.until_ended(chosen.follow if run else None)
+    await waiting.until_ended(chosen.need_runs().follow if run else None)
     waited = anyio.current_time() - began
     clamped = f"timeout {shown(asked, 20)} was taken as {seconds:g}; it can be 0 to {_LONGEST:g} s"
     return Waited(
@@ -94,12 +95,14 @@ def _choose_watched(source: Source, run: str | None, job: str | None, execution:
         raise BadArgument(f"wait_for was given {len(ids)} ids; it waits for 1 to {_MOST} at once")
 
     if run:
-        return [Watched(one, partial(source.run, one)) for one in ids]
-    return [Watched(one, partial(_read_execution, source, job or "", one)) for one in ids]
+        runs = source.need_runs("get_execution(job=…, execution=…)")
+        return [Watched(one, partial(runs.get, one)) for one in ids]
+    batch = source.need_batch("get_run(run=…)")
+    return [Watched(one, partial(_read_execution, batch, job or "", one)) for one in ids]
 
 
-async def _read_execution(source: Source, job: str, execution: str) -> Execution:
-    return (await source.execution(job, execution)).execution
+async def _read_execution(batch: BatchJobs, job: str, execution: str) -> Execution:
+    return (await batch.execution(job, execution)).execution
 
 
 def _propose_calls(

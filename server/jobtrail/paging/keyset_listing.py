@@ -1,0 +1,247 @@
+"""Lists that are paged by the key of their order, so that items that come and go never repeat or skip one.
+
+A page is asked for from the last key seen on, that key included. Items that share a key come in an order that cannot
+be relied on, but in the same one each time: a position counts how many of them were handed out, and carries a short
+mark of each, so that it is found again after any of them was deleted.
+Where a walk down the keys needs several pages, their key ranges are read at the same time: how far apart the items
+lie is known from the page before. That an upstream counts a short range sooner than a long one helps too.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from jobtrail.errors import JobtrailError, StrayCursor, UnreadableAnswer
+from jobtrail.models import Total
+from jobtrail.paging.listing import Batch, Spot
+from jobtrail.paging.offset_listing import MOST_STEPS, OVERLAP, CountedPage
+from jobtrail.paging.together import AT_ONCE, together
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+
+    from jobtrail.paging.listing import Traits
+
+__all__ = ["KeyRange", "KeysetListing"]
+
+_FILL = 0.9  # of an answer: items do not keep their distances, and a range that holds more than one is read again
+_MARK = 4  # characters
+_MOST_MARKS = 100
+_REPEATED = "a row was deleted while paging: rows with the same time as the last one may repeat"
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class KeyRange:
+    """The keys that a page is read between, both included; None where that end is open."""
+
+    lowest: int | None = None
+    highest: int | None = None
+
+
+@dataclass
+class _Pace:
+    """What the pages so far have shown: how far apart two keys are, and how many items an answer holds."""
+
+    distance: float = 0.0
+    full: int = 0
+
+
+@dataclass(frozen=True)
+class KeysetListing(Generic[T]):
+    """A listing over pages of a key range.
+
+    Attributes:
+        fetch_page: reads so many items of a range, from an offset in it on; its total is that of the whole range.
+        identity: tells an item apart from all others.
+        order_key: what the items are sorted by: a whole number, not below 0.
+        traits: what the listing declares of itself; it has an order.
+        lowest: the least key that is listed.
+        who: how an error names the upstream.
+    """
+
+    fetch_page: Callable[[KeyRange, int, int], Awaitable[CountedPage[T]]]
+    identity: Callable[[T], str]
+    order_key: Callable[[T], int]
+    traits: Traits
+    lowest: int = 0
+    who: str = "the upstream"
+    _pace: _Pace = field(default_factory=_Pace)
+
+    @property
+    def _descending(self) -> bool:
+        return self.traits.order is not None and self.traits.order.descending
+
+    async def fetch(self, at: Spot, want: int) -> Batch[T]:
+        """Read a page from the last key seen, which costs the same at any depth; or several at the same time."""
+        if not at.detail:
+            page = await self._page(KeyRange(), 0, want)
+            self._learn(page.items, page.total)
+            return self._batch(page.items, page.total, _Last(-1, "", 0, 0, ""))
+        last = _Last.read(at.detail)
+        items, total = await self._read(last, want)
+        if items and self.identity(items[0]) == last.identity:
+            return self._batch(items[1:], total - last.tied, last)
+        return await self._find_again(last, want)
+
+    async def _page(self, keys: KeyRange, offset: int, size: int) -> CountedPage[T]:
+        return await self.fetch_page(keys, offset, max(1, min(size, self.traits.page_size)))
+
+    def _onward(self, key: int) -> KeyRange:
+        """Return the range from a key on."""
+        return KeyRange(highest=key) if self._descending else KeyRange(lowest=key)
+
+    async def _read(self, last: _Last, want: int) -> tuple[list[T], int]:
+        """Read from the last item consumed; return the items, and how many there are from its key on."""
+        ranges = self._ranges(last.key, want)
+        # The items of its key that come before the last one consumed are passed over.
+        offsets = [last.tied - 1, *(0 for _ in ranges[1:])]
+        answers = await together(
+            {
+                number: partial(self._page, keys, offset, want + OVERLAP)
+                for number, (keys, offset) in enumerate(zip(ranges, offsets, strict=True))
+            }
+        )
+        pages = [_answered(answers[number]) for number in range(len(ranges))]
+        self._check(pages[0].items, last)
+        items: list[T] = []
+        for page, offset in zip(pages, offsets, strict=True):
+            items += page.items
+            if self._learn(page.items, page.total - offset):
+                # This range holds more than one answer: what lies beyond it comes after its rest.
+                break
+        return items, sum(page.total for page in pages)
+
+    def _check(self, items: Sequence[T], last: _Last) -> None:
+        """Raise where the upstream does not keep to the bound, since it would answer the same items for ever."""
+        first = self.order_key(items[0]) if items else last.key
+        if first > last.key if self._descending else first < last.key:
+            raise UnreadableAnswer(
+                f"{self.who} does not keep to the bound of a page, so paging would never end; that is a fault "
+                "of the upstream, ask for less with a narrower window"
+            )
+
+    def _learn(self, items: Sequence[T], total: int) -> bool:
+        """Return whether there was more than one answer holds; see from one that is full how long a range may be."""
+        if len(items) >= total:
+            return False
+        self._pace.full = max(self._pace.full, len(items))
+        if items:
+            first, last = self.order_key(items[0]), self.order_key(items[-1])
+            self._pace.distance = abs(first - last) / max(len(items) - 1, 1)
+        return True
+
+    def _ranges(self, key: int, want: int) -> list[KeyRange]:
+        """Return the ranges to read: the last one is open, the others hold about as much as an answer."""
+        highest, ranges = key, list[KeyRange]()
+        span = int(self._pace.distance * self._pace.full * _FILL)
+        while self._descending and span and len(ranges) < min(AT_ONCE, -(-want // self._pace.full)) - 1:
+            lower = highest - span
+            if lower <= self.lowest:
+                break
+            ranges.append(KeyRange(lower + 1, highest))
+            highest = lower
+        return [*ranges, self._onward(highest)]
+
+    async def _find_again(self, last: _Last, want: int) -> Batch[T]:
+        """Go on after the last of its key that was handed out and is still there, after others were deleted."""
+        keys, known = self._onward(last.key), last.known()
+        place, offset = 0, 0
+        for _ in range(MOST_STEPS):
+            page = await self._page(keys, offset, self.traits.page_size)
+            tied = [self.identity(item) for item in page.items if self.order_key(item) == last.key]
+            place = max((offset + index for index, one in enumerate(tied, 1) if _mark(one) in known), default=place)
+            if len(tied) < len(page.items) or not page.items:
+                break
+            offset += len(page.items)
+        page = await self._page(keys, place, want)
+        batch = self._batch(page.items, page.total - place, replace(last, tied=place))
+        # Marks are kept of so many only: where there were more, and none that is known is left, some may repeat.
+        unsure = not place and last.forgotten and bool(page.items) and self.order_key(page.items[0]) == last.key
+        return replace(batch, exact=False, note=_REPEATED) if unsure else batch
+
+    def _batch(self, items: Sequence[T], left: int, last: _Last) -> Batch[T]:
+        keys = [self.order_key(item) for item in items]
+        if not items and left > 0:
+            raise UnreadableAnswer(
+                f"{self.who} counts {left:,} more rows but sends none; that is a fault of the upstream, a "
+                "retry may help"
+            )
+
+        def after(index: int) -> Spot:
+            tied = 0
+            while tied <= index and keys[index - tied] == keys[index]:
+                tied += 1
+            marks = "".join(_mark(self.identity(item)) for item in items[index - tied + 1 : index])
+            if tied == index + 1 and keys[index] == last.key:
+                tied += last.tied
+                marks = last.marks + _mark(last.identity) + marks
+            kept = marks[-_MARK * _MOST_MARKS :]
+            return _Last(keys[index], self.identity(items[index]), tied, last.done + index + 1, kept).write()
+
+        return Batch(
+            items=items,
+            after=after,
+            next=after(len(items) - 1) if items and len(items) < left else None,
+            total=Total(value=last.done + left, kind="unfiltered" if self.traits.unapplied else "exact"),
+        )
+
+
+def _answered(answer: CountedPage[T] | JobtrailError) -> CountedPage[T]:
+    if isinstance(answer, JobtrailError):
+        raise answer
+    return answer
+
+
+@dataclass(frozen=True)
+class _Last:
+    """The last item consumed: its key, its identity, its number among those of its key, and in all.
+
+    `marks` are of those of its key that were handed out before it.
+    """
+
+    key: int
+    identity: str
+    tied: int
+    done: int
+    marks: str
+
+    def write(self) -> Spot:
+        """Return it as a position."""
+        return Spot("", (self.key, self.identity, self.tied, self.done, *((self.marks,) if self.marks else ())))
+
+    @classmethod
+    def read(cls, detail: tuple[str | int, ...]) -> _Last:
+        """Return what a position holds.
+
+        Raises:
+            StrayCursor: the position is of another kind of listing.
+        """
+        match detail:
+            case (int(key), str(identity), int(tied), int(done), *marks) if (
+                key >= 0 and tied > 0 and done >= 0 and len(marks) <= 1
+            ):
+                return cls(key, identity, tied, done, "".join(map(str, marks)))
+            case _:
+                raise StrayCursor("this cursor does not fit what it walks")
+
+    def known(self) -> frozenset[str]:
+        """Return the marks of all of this key that were handed out."""
+        return frozenset(self.marks[at : at + _MARK] for at in range(0, len(self.marks), _MARK)) | {
+            _mark(self.identity)
+        }
+
+    @property
+    def forgotten(self) -> bool:
+        """Whether more of this key were handed out than there are marks of."""
+        return len(self.marks) >= _MARK * _MOST_MARKS
+
+
+def _mark(identity: str) -> str:
+    """Return a mark of an item: 24 bits, in which one of a few that share a key is hardly taken for another."""
+    return base64.urlsafe_b64encode(hashlib.blake2b(identity.encode(), digest_size=3).digest()).decode()

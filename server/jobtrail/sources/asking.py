@@ -1,0 +1,99 @@
+"""What a list call asks of a source: an order, a query, statuses and a window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from jobtrail.errors import BadArgument, closest, shown
+from jobtrail.models import STATUSES
+from jobtrail.paging import Sort
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping, Sequence
+
+    from jobtrail.models import Status, Window
+
+__all__ = ["Ask", "StatusFilter", "read_sort", "read_statuses"]
+
+
+class _HasStatus(Protocol):
+    @property
+    def status(self) -> str | None: ...
+
+
+@dataclass(frozen=True)
+class StatusFilter:
+    """Which statuses to keep: normalised words, and raw words of the upstream."""
+
+    words: frozenset[str]
+    raw: frozenset[str] = frozenset()
+
+    def keeps(self, item: _HasStatus) -> bool:
+        """Return whether an item has one of them."""
+        return item.status in self.words or (getattr(item, "raw_status", None) or "").lower() in self.raw
+
+    def upstream(self, known: Mapping[str, Status]) -> list[str] | None:
+        """Return the upstream's words for this filter; None where they cannot say it."""
+        if "unknown" in self.words:
+            return None
+        return sorted({raw for raw, word in known.items() if word in self.words} | self.raw)
+
+
+@dataclass(frozen=True)
+class Ask:
+    """What a list call asks of a source; absent means no such filter."""
+
+    sort: Sort
+    query: str | None = None
+    statuses: StatusFilter | None = None
+    window: Window | None = None
+
+    def filters(self, *, applied: Collection[str] = ()) -> frozenset[str]:
+        """Return the names of the filters that are asked for, without those that an upstream applies."""
+        asked = {"query": self.query, "statuses": self.statuses, "window": self.window}
+        return frozenset(name for name, value in asked.items() if value and name not in applied)
+
+
+def read_sort(text: str | None, allowed: Sequence[str], default: Sort) -> Sort:
+    """Read `field:direction`, in our spelling or the upstream's (`createdAt:desc`).
+
+    Raises:
+        BadArgument: not one of the allowed fields.
+    """
+    if not text:
+        return default
+    key, _, direction = text.strip().partition(":")
+    folded = {name.replace("_", ""): name for name in allowed}
+    name = folded.get(key.strip().replace("_", "").lower())
+    way = direction.strip().lower() or ("desc" if name == "created_at" else "asc")
+    if name is None or way not in {"asc", "desc"}:
+        raise BadArgument(
+            f"sort={shown(text)} is not an order; give one of {', '.join(allowed)} with :asc or :desc, "
+            f"such as {default}"
+        )
+    return Sort(name, way == "desc")
+
+
+def read_statuses(text: str | None, known: Mapping[str, Status]) -> StatusFilter | None:
+    """Read a comma list of statuses: normalised words, or the upstream's own.
+
+    Raises:
+        BadArgument: a word that is neither, so that a typo never reads as "nothing failed".
+    """
+    words = [one.strip().lower() for one in (text or "").split(",") if one.strip()]
+    if not words:
+        if text:
+            raise BadArgument(f"status={shown(text)} names no status; give one or more of {', '.join(STATUSES)}")
+        return None
+    for one in words:
+        if one not in STATUSES and one not in known:
+            near = closest(one, (*STATUSES, *known))
+            hint = f"did you mean {' or '.join(near)}? " if near else ""
+            raise BadArgument(f"status={shown(one)} is not a status; {hint}valid: {', '.join(STATUSES)}")
+    # Success has no shades, but RunWisp spells it by version, and one version's word finds nothing in another.
+    words = ["succeeded" if known.get(one) == "succeeded" else one for one in words]
+    return StatusFilter(
+        frozenset(one for one in words if one in STATUSES),
+        frozenset(one for one in words if one not in STATUSES),
+    )

@@ -1,0 +1,142 @@
+"""Executions of Blaxel's jobs, their tasks and logs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, cast
+
+from jobtrail.errors import NotFound, UnknownName, shown
+from jobtrail.models import ENDED, Job
+from jobtrail.paging import Explained, WithinWindow
+from jobtrail.sources.base import NEWEST_FIRST, Ask, BatchJobs, FullExecution
+from jobtrail.sources.blaxel_logs import Endpoint, Span, TaskLog
+from jobtrail.sources.blaxel_owners import Owners
+from jobtrail.sources.blaxel_pages import LARGEST, LARGEST_OF_EXECUTIONS, list_pages, query_of
+from jobtrail.sources.blaxel_wire import EXECUTION_WORDS, TASK_WORDS, WireExecution, WireTask
+from jobtrail.sources.wire import name_in_path, parse
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+    from datetime import datetime
+
+    from jobtrail.models import Execution, Task
+    from jobtrail.paging import Listing
+    from jobtrail.sources.http import Http
+    from jobtrail.sources.logs import Log
+
+__all__ = ["BlaxelBatch"]
+
+_ENDED_TO_REMEMBER = 2_000
+
+
+class BlaxelBatch(BatchJobs):
+    """The batch jobs of a workspace.
+
+    Args:
+        http: the workspace's API.
+        source: the name that errors call it by.
+        jobs: lists its jobs.
+        explain: returns the error for a job that does not exist.
+        wrap_log: adds to a log what is known of it elsewhere.
+    """
+
+    execution_words = EXECUTION_WORDS
+    task_words = TASK_WORDS
+    execution_sorts = task_sorts = ("created_at", "name")
+
+    def __init__(
+        self,
+        http: Http,
+        source: str,
+        jobs: Callable[[Ask], Listing[Job]],
+        explain: Callable[[str], Awaitable[UnknownName]],
+        wrap_log: Callable[[Log], Log],
+    ) -> None:
+        self._http = http
+        self._jobs = jobs
+        self._explain = explain
+        self._wrap_log = wrap_log
+        self._logs = Endpoint(http)
+        self._owners = Owners(http, source)
+        # Executions that were seen to have ended, whose task pages read from then on are final.
+        self._ended: dict[tuple[str, str], None] = {}
+
+    def executions(self, job: str, ask: Ask) -> Listing[Execution]:
+        """List executions (`GET /jobs/{jobId}/executions`: cursor, limit 100, sort).
+
+        `q` is not sent: an execution has no name or labels for it to search, so what it would
+        match is not documented; ids are searched while walking.
+        """
+        listing = list_pages(
+            self._http, f"{_path(job)}/executions", ask, query_of(ask, searches=False), LARGEST_OF_EXECUTIONS,
+            parse_row=lambda row: parse(WireExecution, row, self._http.who).execution(job),
+            identity=lambda one: one.id,
+            # The documents leave open whether meta.total counts this job's executions or the workspace's.
+            total_is_exact=False,
+        )  # fmt: skip
+        return Explained(WithinWindow(listing, ask.window), NotFound, lambda: self._explain(job))
+
+    async def execution(self, job: str, execution: str) -> FullExecution:
+        """Read one execution (`GET /jobs/{jobId}/executions/{executionId}`)."""
+        try:
+            body = await self._http.get(_path(job, execution), final=_has_ended)
+        except NotFound:
+            await self.check_job(job)
+            raise UnknownName(
+                f"execution={shown(execution)} does not exist in job {shown(job)}; "
+                f"call list_executions(job={shown(job)}) for those that do"
+            ) from None
+        full = parse(WireExecution, body, self._http.who).full(job)
+        if full.execution.status in ENDED:
+            self._remember_end(job, execution)
+        return full
+
+    async def owner(self, execution: str) -> str:
+        """Return the job of an execution; the API has no path from one to the other, so jobs are asked in turn."""
+        return await self._owners.of(execution, self._jobs(Ask(sort=NEWEST_FIRST)))
+
+    def tasks(self, job: str, execution: str, ask: Ask) -> Listing[Task]:
+        """List tasks (`GET …/tasks`: cursor, limit 200, sort, q)."""
+        listing = list_pages(
+            self._http, f"{_path(job, execution)}/tasks", ask, query_of(ask), LARGEST,
+            parse_row=lambda row: parse(WireTask, row, self._http.who).task(),
+            identity=lambda one: one.name, final=(job, execution) in self._ended,
+        )  # fmt: skip
+        return Explained(listing, NotFound, lambda: self._explain_no_tasks(job, execution))
+
+    async def log(self, job: str, execution: str, task: str | None, now: datetime, continuation: str = "") -> Log:
+        """Return the log of an execution or task (`GET /observability/logs`, which no document has)."""
+        if continuation:
+            return self._wrap_log(TaskLog.continued(self._logs, job, execution, task or "", continuation))
+        one = (await self.execution(job, execution)).execution
+        return self._wrap_log(TaskLog(self._logs, job, execution, task or "", Span.of(one, now)))
+
+    async def check_job(self, job: str) -> None:
+        """Read a job only to see that it exists; the documents give its list of executions no 404."""
+        try:
+            await self._http.get(_path(job))
+        except NotFound:
+            raise await self._explain(job) from None
+
+    def _remember_end(self, job: str, execution: str) -> None:
+        self._ended[job, execution] = None
+        if len(self._ended) > _ENDED_TO_REMEMBER:
+            del self._ended[next(iter(self._ended))]
+
+    async def _explain_no_tasks(self, job: str, execution: str) -> UnknownName:
+        """Return what is missing where the list of tasks answered 404."""
+        try:
+            await self.execution(job, execution)
+        except UnknownName as error:
+            return error
+        return UnknownName(f"execution={shown(execution)} has no task list; call get_execution for it")
+
+
+def _path(job: str, execution: str | None = None) -> str:
+    path = f"jobs/{name_in_path('job', job)}"
+    return path if execution is None else f"{path}/executions/{name_in_path('execution', execution)}"
+
+
+def _has_ended(body: Any) -> bool:
+    """Return whether an execution as it was answered will not change any more."""
+    status = cast("dict[str, Any]", body).get("status") if isinstance(body, dict) else None
+    return isinstance(status, str) and EXECUTION_WORDS.get(status.strip().lower()) in ENDED

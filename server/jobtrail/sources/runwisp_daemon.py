@@ -1,0 +1,77 @@
+"""A RunWisp daemon: which dialect it speaks, what it defines, and the endpoints that list runs.
+
+It answers an unknown path with its web page and 200, so the dialect is known by whether `GET /api/runs` answers JSON.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import anyio
+
+from jobtrail.errors import NotFound, Rejected, UnreadableAnswer
+from jobtrail.paging import AT_ONCE, CountedPage
+from jobtrail.sources.runwisp_wire import WireRuns, WireTasks
+from jobtrail.sources.wire import parse
+
+if TYPE_CHECKING:
+    from jobtrail.sources.http import Http
+    from jobtrail.sources.runwisp_wire import WireRun, WireTaskDefinition
+
+__all__ = ["LARGEST", "Daemon", "RunsEndpoint"]
+
+LARGEST = 1_000
+"""Rows that a page has at most (RunWisp, parameter limit)."""
+
+
+class Daemon:
+    """A daemon; `lanes` bounds the requests for runs that it is sent at the same time."""
+
+    def __init__(self, http: Http) -> None:
+        self.http = http
+        self.lanes = anyio.CapacityLimiter(AT_ONCE)
+        self._modern: bool | None = None
+
+    async def modern(self) -> bool:
+        """Return whether it speaks the 1.x dialect; looked up once."""
+        if self._modern is None:
+            try:
+                body = await self.http.get("api/runs", {"limit": 1})
+                self._modern = isinstance(body, dict) and "items" in body
+            except (NotFound, UnreadableAnswer, Rejected):
+                self._modern = False
+        return self._modern
+
+    def forget_dialect(self) -> None:
+        """Look the dialect up again next time: the daemon may have been replaced."""
+        self._modern = None
+
+    async def definitions(self) -> list[WireTaskDefinition]:
+        """Read every task definition (`GET /api/tasks`, which does not page)."""
+        try:
+            return parse(WireTasks, await self.http.get("api/tasks"), self.http.who).items or []
+        except (NotFound, Rejected, UnreadableAnswer):
+            self.forget_dialect()
+            raise
+
+
+@dataclass(frozen=True)
+class RunsEndpoint:
+    """An endpoint that lists runs: its path, and what is always sent."""
+
+    daemon: Daemon
+    path: str
+    params: dict[str, str | int]
+
+    async def get(self, size: int, **more: str | int) -> CountedPage[WireRun]:
+        """Return one page of runs."""
+        params = {**self.params, **more, "limit": size}
+        try:
+            async with self.daemon.lanes:
+                body = await self.daemon.http.get(self.path, params)
+            page = parse(WireRuns, body, self.daemon.http.who)
+        except (NotFound, Rejected, UnreadableAnswer):
+            self.daemon.forget_dialect()
+            raise
+        return CountedPage(page.items or [], page.total)
