@@ -46,13 +46,13 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver.tools import Tool
     from mcp.server.session import ServerSession
     from mcp.types import GetPromptResult, InputRequiredResult, SubscriptionsListenResult
-    from pydantic import BaseModel
     from pydantic.networks import AnyUrl
 
     from jobtrail.completing import Completing
+    from jobtrail.models import Seen
     from jobtrail.resources import Watching
 
-    Ask = Callable[[str, Mapping[str, Any]], Awaitable[BaseModel]]
+    Ask = Callable[[str, Mapping[str, Any]], Awaitable[Seen]]
 
 __all__ = ["Endpoint", "Served"]
 
@@ -100,7 +100,7 @@ class Endpoint(MCPServer[Served]):
             return CallToolResult(content=[TextContent(type="text", text=str(error))], is_error=True)
         return CallToolResult(
             content=[TextContent(type="text", text=render(answer))],
-            structured_content=answer.model_dump(mode="json", exclude_none=True),
+            structured_content=answer.to_wire(),
         )
 
     @asynccontextmanager
@@ -119,12 +119,12 @@ class Endpoint(MCPServer[Served]):
                 method="tools/call",
             )
 
-            async def ask(name: str, arguments: Mapping[str, Any]) -> BaseModel:
+            async def ask(name: str, arguments: Mapping[str, Any]) -> Seen:
                 return await self._answer(name, arguments, Context(request_context=request, mcp_server=self))
 
             yield ask
 
-    async def _answer(self, name: str, arguments: Mapping[str, Any], context: Context[Served]) -> BaseModel:
+    async def _answer(self, name: str, arguments: Mapping[str, Any], context: Context[Served]) -> Seen:
         """Return a tool's answer.
 
         Raises:

@@ -14,7 +14,7 @@ from pydantic import InstanceOf, PlainSerializer, WithJsonSchema
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Call", "NextCall", "Note", "Sentence", "write"]
+__all__ = ["Call", "NextCall", "Note", "Sentence", "write_text"]
 
 
 @dataclass(frozen=True)
@@ -49,10 +49,10 @@ class Sentence:
 
     def __str__(self) -> str:
         """Return the sentence as agents read it."""
-        return write(self, str)
+        return write_text(self, str)
 
 
-def write(text: str | Call | Sentence, write_call: Callable[[Call], str]) -> str:
+def write_text(text: str | Call | Sentence, write_call: Callable[[Call], str]) -> str:
     """Return a text with each call in it written in some way."""
     match text:
         case str():
@@ -60,7 +60,7 @@ def write(text: str | Call | Sentence, write_call: Callable[[Call], str]) -> str
         case Call():
             return write_call(text)
         case Sentence():
-            return "".join(write(part, write_call) for part in text.parts)
+            return "".join(write_text(part, write_call) for part in text.parts)
 
 
 # An answer's fields: values here, plain strings in JSON and in its schema.
