@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from functools import partial
+from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD
 from jobtrail.errors import UpstreamError
 from jobtrail.models import Call, LogTail, Run, RunDetail, RunPage
-from jobtrail.sources import Source
-from jobtrail.sources.base import Runs
 from jobtrail.sources.wire import seconds
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
 from jobtrail.tools.resumable import State, require_argument
+
+if TYPE_CHECKING:
+    from jobtrail.sources import Source
+    from jobtrail.sources.base import Runs
 
 __all__ = ["get_run", "list_runs"]
 
