@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
     from jobtrail.models import Page, Status, Window
-    from jobtrail.paging import Listing, Walked
+    from jobtrail.paging import Listing, Sort, Walked
 
 __all__ = ["DEFAULT_LIMIT", "ListCall"]
 
@@ -106,12 +106,14 @@ class ListCall(ResumableCall):
         """
         limit = self.clamp("limit", DEFAULT_LIMIT, LARGEST_LIMIT)
         matching = _Filter(ask, searched)
+        # Parts that come one after the other are not in the order of time that each of them is in.
+        mixed = ask.sort.key == "created_at" and listing.traits.order is None
         how = Walk[T](
             limit=limit,
             keep=matching.keeps,
             cost=lambda item: estimate(row_text(item)) + 1,
             budget=Budget(items=most, tokens=self._row_tokens(limit)),
-            progress=partial(self._report_progress, listing, ask),
+            progress=partial(self._report_progress, None if mixed else ask.sort),
             trail=self.cursor.trail,
             who=f"source {self.source.name!r}",
             restart=self.restart(),
@@ -124,22 +126,17 @@ class ListCall(ResumableCall):
         notes = [*self.notes, *walked.notes, *matching.write_notes()]
         if drifted_before and walked.exact:
             notes.append("the list changed during this walk, so rows may repeat or be missing")
-        complete, matched = walked.spot is None, self.cursor.matched
-        if complete and not matched:
+        if walked.spot is None and not self.cursor.matched:
             notes.append(self._suggest_wider())
-        chained = listing.traits.order is None and ask.sort.key == "created_at"
-        back_to = ask.window.since if complete and ask.window else None
-        if ask.sort == NEWEST_FIRST and not chained and not complete and walked.last is not None:
-            back_to = walked.last.created_at
         return make(
             source=self.source.name,
             sample=self.source.sample or None,
             notes=tuple(notes) or None,
-            coverage=Coverage(scanned=self.cursor.scanned, matched=matched, complete=complete, back_to=back_to),
+            coverage=self._measure_coverage(walked, ask, mixed=mixed),
             total=self._count_total(walked),
             cursor=None if walked.spot is None else self.seal_cursor(walked.spot),
             window=ask.window,
-            sort=f"task, then {ask.sort}" if chained else str(ask.sort),
+            sort=f"task, then {ask.sort}" if mixed else str(ask.sort),
             filters=self._describe_filters(),
             items=tuple(one.model_copy(update={hidden: None}) if hidden else one for one in walked.items),
         )
@@ -150,15 +147,23 @@ class ListCall(ResumableCall):
         rest += sum(estimate(str(value)) for value in self.args.values())
         return max(max(_PAGE_TOKENS, limit * _ROW_TOKENS) - rest, _FEWEST_TOKENS)
 
-    async def _report_progress(self, listing: Listing[T], ask: Ask, walked: Walked[T]) -> None:
-        """Tell the client how far the walk has come."""
+    async def _report_progress(self, sort: Sort | None, walked: Walked[T]) -> None:
+        """Tell the client how far the walk has come; in time, where the whole walk is sorted by it."""
         scanned, matched = self.cursor.scanned + walked.scanned, self.cursor.matched + walked.matched
         parts = [f"{scanned:,} scanned", f"{matched:,} matched"]
         reached = walked.last and walked.last.created_at
-        if reached and ask.sort.key == "created_at" and listing.traits.order:
-            way = "back to" if ask.sort.descending else "up to"
-            parts.append(f"{way} {reached:%Y-%m-%dT%H:%M:%SZ}")
+        if reached and sort and sort.key == "created_at":
+            parts.append(f"{'back' if sort.descending else 'up'} to {reached:%Y-%m-%dT%H:%M:%SZ}")
         await self.ctx.report_progress(walked.scanned, message=", ".join(parts))
+
+    def _measure_coverage(self, walked: Walked[T], ask: Ask, *, mixed: bool) -> Coverage:
+        """Return what the walk has covered so far."""
+        complete, back_to = walked.spot is None, None
+        if complete:
+            back_to = ask.window.since if ask.window else None
+        elif ask.sort == NEWEST_FIRST and not mixed and walked.last is not None:
+            back_to = walked.last.created_at
+        return Coverage(scanned=self.cursor.scanned, matched=self.cursor.matched, complete=complete, back_to=back_to)
 
     def _count_total(self, walked: Walked[T]) -> Total:
         """Return what is known of how many there are; a walk that ended has counted them."""
