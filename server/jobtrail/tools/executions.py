@@ -21,8 +21,7 @@ from jobtrail.tools.resumable import LARGEST_LIMIT, State, require_argument
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jobtrail.sources import Source
-    from jobtrail.sources.base import FullExecution
+    from jobtrail.sources.base import FullExecution, Source
 
 __all__ = ["find_newest", "get_execution", "list_executions", "list_tasks", "read_tasks"]
 

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobtrail.paging import Walked
-    from jobtrail.sources import Source
     from jobtrail.sources.across import Field
+    from jobtrail.sources.base import Source
 
 __all__ = ["find_failures"]
 

@@ -79,7 +79,7 @@ async def get_job(ctx: Context[State], job: params.Job = None, source: params.So
     """One job or scheduled task: schedule, settings (no secret values), and how its last 20 attempts ended.
 
     Use it to see whether a job is healthy before looking at single executions or runs.
-    Examples: {"job": "nightly-etl"} · {"job": "backup-postgres", "source": "runwisp"}
+    Examples: {"job": "nightly-etl"} · {"job": "backup-postgres", "source": "cron"}
     """
     chosen = ctx.request_context.lifespan_context.sources.get(source)
     name = require_argument("get_job", "job", job, Call("list_jobs"))

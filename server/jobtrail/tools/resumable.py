@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from jobtrail.cursor import Args
     from jobtrail.models import Window
     from jobtrail.paging import Spot, Walked
-    from jobtrail.sources import Source, Sources
+    from jobtrail.sources import Sources
+    from jobtrail.sources.base import Source
     from jobtrail.window import Clock
 
 __all__ = ["LARGEST_LIMIT", "ResumableCall", "State", "require_argument"]

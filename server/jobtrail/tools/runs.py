@@ -16,8 +16,7 @@ from jobtrail.tools.listing import ListCall
 from jobtrail.tools.resumable import State, require_argument
 
 if TYPE_CHECKING:
-    from jobtrail.sources import Source
-    from jobtrail.sources.base import Runs
+    from jobtrail.sources.base import Runs, Source
 
 __all__ = ["get_run", "list_runs"]
 

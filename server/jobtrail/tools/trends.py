@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobtrail.models import Job, Note
-    from jobtrail.sources import Source
+    from jobtrail.sources.base import Source
 
 __all__ = ["history"]
 

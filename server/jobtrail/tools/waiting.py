@@ -30,8 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from jobtrail.models import Stats
-    from jobtrail.sources import Source
-    from jobtrail.sources.base import BatchJobs
+    from jobtrail.sources.base import BatchJobs, Source
 
     Follow = Callable[[Callable[[str], None]], Awaitable[None]]
 
