@@ -18,7 +18,7 @@ from mcp import Client
 
 from jobtrail.app import build_server
 from jobtrail.cursor import Cursor, seal, unseal
-from jobtrail.paging import Spot
+from jobtrail.paging import Spot, Trail
 from jobtrail.sources import fingerprint
 from jobtrail.tools import TOOLS
 from tests.sample import answer, text_of
@@ -416,7 +416,8 @@ ODD_FIELDS: dict[str, dict[str, Any]] = {
     "minted-huge": {"minted": HUGE, "spot": Spot("at-20")},
     "scanned-huge": {"scanned": HUGE},
     "scanned-large": {"scanned": 10**22, "matched": 10**22},
-    "scanned-text": {"scanned": "many"},
+    "matched-negative": {"matched": -2},
+    "trail-huge": {"trail": Trail(HUGE, HUGE)},
     "args-list": {"args": [["job", "etl"]]},
     "args-text": {"args": "job"},
     "args-none": {"args": None},

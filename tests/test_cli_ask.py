@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import os
 import re
+import shlex
 import subprocess
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from hypothesis import given
@@ -15,13 +16,26 @@ from hypothesis import strategies as st
 from rich.console import Console
 
 from jobtrail.cli import main
-from jobtrail.cli.calls import command_line, examples, typed
+from jobtrail.cli.calls import list_examples, to_command, with_commands
 from jobtrail.cli.tables import lay_out
 from jobtrail.cli.walking import MOST_ROWS, Pages, merged
 from jobtrail.diagnosis import signature
+from jobtrail.models import (
+    Call,
+    Coverage,
+    FailureCause,
+    Failures,
+    Job,
+    JobPage,
+    Note,
+    Sentence,
+    Total,
+    Window,
+)
 from jobtrail.plane import Store
+from jobtrail.rendering.blocks import Table
 from jobtrail.tools import TOOLS
-from tests.plane.stocks import execution, job
+from tests.plane.stocks import at, execution, job
 from tests.terminal import ANSI, Terminal, plain
 from tests.test_cli import jobtrail, refused
 
@@ -218,23 +232,28 @@ def test_no_id_loses_a_character_however_narrow_the_terminal_is(own: Path, colum
     assert "2026-11-01T00:05:00Z" in shown
 
 
-HEAD = "name\tstatus\tcreated\tabout"
-ROWS = [
-    "backfill-embeddings\tsucceeded\t2026-11-01T00:05:00Z\tfills what the embedder left out in the night before",
-    "crm-sync\tfailed\t2026-11-01T00:07:00Z\tshort",
-]
+ROWS = Table(
+    ("name", "status", "created", "about"),
+    [
+        (
+            "backfill-embeddings", "succeeded", "2026-11-01T00:05:00Z",
+            "fills what the embedder left out in the night before",
+        ),
+        ("crm-sync", "failed", "2026-11-01T00:07:00Z", "short"),
+    ],
+)  # fmt: skip
 
 
-def laid_out(width: int, *lines: str) -> list[str]:
+def laid_out(width: int, table: Table) -> list[str]:
     """Return the lines of a list on a terminal of some width."""
     console = Console(width=width, markup=False, highlight=False, emoji=False, color_system=None)
     with console.capture() as captured:
-        lay_out(console, "\n".join(["things", *lines]), len(lines) - 1)
-    return [line.rstrip() for line in captured.get().splitlines()][1:]
+        lay_out(console, [table])
+    return [line.rstrip() for line in captured.get().splitlines()]
 
 
 def test_where_there_is_no_room_prose_is_cut_short_before_anything_else() -> None:
-    assert laid_out(80, HEAD, *ROWS) == [
+    assert laid_out(80, ROWS) == [
         "name                 status     created               about",
         "backfill-embeddings  succeeded  2026-11-01T00:05:00Z  fills what the embedder l…",
         "crm-sync             failed     2026-11-01T00:07:00Z  short",
@@ -242,7 +261,7 @@ def test_where_there_is_no_room_prose_is_cut_short_before_anything_else() -> Non
 
 
 def test_where_there_is_no_room_for_columns_rows_stand_one_under_the_other_and_words_stay_whole() -> None:
-    assert laid_out(40, HEAD, *ROWS) == [
+    assert laid_out(40, ROWS) == [
         "backfill-embeddings",
         "  status succeeded",
         "  created 2026-11-01T00:05:00Z",
@@ -256,8 +275,8 @@ def test_where_there_is_no_room_for_columns_rows_stand_one_under_the_other_and_w
 
 
 def test_what_can_be_typed_is_never_cut() -> None:
-    rows = [f"{count}\tetl\tget_execution(job='etl', execution='{IDS[0]}')" for count in (1, 2)]
-    lines = laid_out(60, "count\tjob\topen", *rows)
+    call = Call("get_execution", {"job": "etl", "execution": IDS[0]})
+    lines = laid_out(60, Table(("count", "job", "open"), [("1", "etl", call), ("2", "etl", call)]))
     assert lines[:3] == ["count 1", "  job etl", f"  open jobtrail ask get_execution job=etl execution={IDS[0]}"]
 
 
@@ -281,7 +300,7 @@ def test_what_an_upstream_wrote_is_no_markup(tmp_path: Path) -> None:
 def test_any_cell_is_printed_as_it_is(rows: list[list[str]]) -> None:
     console = Console(width=400, markup=False, highlight=False, emoji=False, color_system=None)
     with console.capture() as captured:
-        lay_out(console, "\n".join(["things", "name\tabout", *("\t".join(row) for row in rows)]), len(rows))
+        lay_out(console, [Table(("name", "about"), rows)])
     printed = captured.get()
     assert all(cell in printed for row in rows for cell in row if len(cell) < 150)
 
@@ -342,32 +361,50 @@ def newest() -> str:
     return json.loads(jobtrail("ask", "get_execution", "job=backfill-embeddings", "--json").out)["execution"]["id"]
 
 
+COVERAGE = Coverage(scanned=5, matched=3, complete=False)
+
+
+def page(*names: str, notes: tuple[str, ...], cursor: str | None = None) -> JobPage:
+    return JobPage(
+        source="a",
+        coverage=COVERAGE.model_copy(update={"complete": cursor is None}),
+        total=Total(kind="unknown"),
+        sort="name:asc",
+        items=tuple(Job(name=name, kind="job") for name in names),
+        notes=notes,
+        cursor=cursor,
+    )
+
+
+def causes(*rows: FailureCause, cursor: str | None = None, errors: dict[str, Note] | None = None) -> Failures:
+    return Failures(
+        sources=("a",), jobs=1, failures=sum(row.count for row in rows), causes=rows, errors=errors,
+        coverage=COVERAGE, cursor=cursor, window=Window(now=at(0)), filters={},
+    )  # fmt: skip
+
+
+def cause(text: str, count: int, example: str, first: int) -> FailureCause:
+    return FailureCause(
+        source="a", job="etl", kind="execution", status="failed", cause=text, count=count, example=example,
+        first_at=at(first), open=Call("get_execution", {"job": "etl", "execution": example}),
+    )  # fmt: skip
+
+
 def test_pages_are_merged_row_by_row_with_what_the_last_one_says() -> None:
-    pages: list[dict[str, Any]] = [
-        {"items": [1, 2], "coverage": {"scanned": 5}, "cursor": "a", "notes": ["x", "y"]},
-        {"items": [3], "coverage": {"scanned": 9}, "notes": ["y", "z"]},
-    ]
-    assert merged(pages) == {"items": [1, 2, 3], "coverage": {"scanned": 9}, "notes": ["x", "y", "z"]}
-    etl = {"source": "a", "job": "etl", "cause": "exit code 1 after 10 s"}
-    other = {"source": "a", "job": "etl", "cause": "killed by SIGKILL", "count": 1}
-    newest = {**etl, "count": 2, "first_at": "2026-11-02T00:00:00.5Z", "recovered": True, "example": "e9"}
-    oldest = {**etl, "count": 1, "first_at": "2026-11-02T00:00:00Z", "recovered": True, "example": "e1"}
-    failures: list[dict[str, Any]] = [
-        {"causes": [newest], "failures": 3, "cursor": "a", "errors": {"a": "down"}},
-        {"causes": [other, oldest], "failures": 4},
-    ]
-    assert merged(failures) == {
-        "causes": [{**newest, "count": 3, "first_at": "2026-11-02T00:00:00Z"}, other],
-        "failures": 7,
-        "errors": {"a": "down"},
-    }
-    one: dict[str, Any] = {"failures": [{"count": 1}], "verdict": "x"}
-    assert merged([one]) == one
+    whole = merged([page("x", "y", notes=("n", "o"), cursor="a"), page("z", notes=("o", "p"))])
+    assert whole == page("x", "y", "z", notes=("n", "o", "p"))
+    newest, oldest = cause("exit code 1 after 10 s", 2, "e9", 5), cause("exit code 1 after 12 s", 1, "e1", 3)
+    other = cause("killed by SIGKILL", 1, "e5", 4)
+    assert merged([causes(newest, cursor="a", errors={"a": "down"}), causes(other, oldest)]) == causes(
+        newest.model_copy(update={"count": 3, "first_at": at(3)}), other, errors={"a": "down"}
+    )
+    one = causes(newest)
+    assert merged([one]) is one
 
 
 def test_the_bound_of_all_is_one_that_a_person_can_wait_for() -> None:
     pages = Pages()
-    pages.read = [{"items": [0] * MOST_ROWS, "cursor": "x"}]
+    pages.read = [page(*["x"] * MOST_ROWS, notes=(), cursor="x")]
     assert (pages.rows, pages.cursor) == (10_000, "x")
 
 
@@ -375,41 +412,32 @@ def test_the_bound_of_all_is_one_that_a_person_can_wait_for() -> None:
 
 
 @pytest.mark.parametrize(
-    ("call", "command"),
+    ("text", "command"),
     [
-        ("list_jobs()", "jobtrail ask list_jobs"),
-        ("see get_run(run='01A', source='x y').", "see jobtrail ask get_run run=01A source='x y'."),
-        ("a(b='c)d') and b(c=1)", "jobtrail ask a b='c)d' and jobtrail ask b c=1"),
-        ("f(x=True)", "jobtrail ask f x=true"),
-        ("list_runs(task=…)", "jobtrail ask list_runs task=…"),
-        ("f(a=…, b='x y', c='…')", "jobtrail ask f a=… b='x y' c=…"),
-        ("f(1)", "f(1)"),
-        ("f(x=y)", "f(x=y)"),
-        ("f(x=__import__('os'))", "f(x=__import__('os'))"),
-        ("f(", "f("),
+        (Call("list_jobs"), "jobtrail ask list_jobs"),
+        (
+            Sentence("see ", Call("get_run", {"run": "01A", "source": "x y"}), "."),
+            "see jobtrail ask get_run run=01A source='x y'.",
+        ),
+        (
+            Sentence("a: ", Sentence(Call("f", {"b": "c)d"}), " and ", Call("g", {"c": 1}))),
+            "a: jobtrail ask f b='c)d' and jobtrail ask g c=1",
+        ),
+        (Call("f", {"x": True}), "jobtrail ask f x=true"),
+        (Call("f", {"a": ..., "b": "x y", "c": "…"}), "jobtrail ask f a=… b='x y' c='…'"),
+        ("an upstream's f(x=1)", "an upstream's f(x=1)"),
     ],
 )
-def test_a_whole_call_becomes_what_a_person_types(call: str, command: str) -> None:
-    assert typed(call) == command
+def test_a_call_becomes_what_a_person_types(text: str | Call | Sentence, command: str) -> None:
+    assert with_commands(text) == command
 
 
 @given(st.dictionaries(st.sampled_from(["job", "task"]), st.text(max_size=20)))
 def test_whatever_is_in_a_call_a_shell_reads_it_as_one_word(arguments: dict[str, str]) -> None:
-    import shlex  # noqa: PLC0415
-
-    written = typed(f"get_job({', '.join(f'{name}={value!r}' for name, value in arguments.items())})")
-    if written.startswith("jobtrail ask"):
-        assert shlex.split(written)[3:] == [f"{name}={value}" for name, value in arguments.items()]
-    assert shlex.split(command_line("get_job", arguments))[3:] == [
-        f"{name}={value}" for name, value in arguments.items()
-    ]
-
-
-@given(st.text(alphabet="fgx(=)'\\,1 \"", max_size=40))
-def test_a_text_that_holds_no_call_stays_as_it_is_and_none_breaks_it(text: str) -> None:
-    assert typed(text) == text or "jobtrail ask" in typed(text)
+    words = shlex.split(to_command(Call("get_job", arguments)))
+    assert words[3:] == [f"{name}={value}" for name, value in arguments.items()]
 
 
 def test_examples_of_a_description_that_are_no_json_are_left_out() -> None:
-    assert examples("f", 'What. Examples: {"a": "b"} · nonsense · [1]') == ["jobtrail ask f a=b"]
+    assert list_examples("f", 'What. Examples: {"a": "b"} · nonsense · [1]') == [Call("f", {"a": "b"})]
     assert ANSI.sub("", "\x1b[1mx") == "x"

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobtrail.cursor import Cursor, seal, unseal
 from jobtrail.errors import CursorError, MalformedCursor, WrongCursor
-from jobtrail.paging import Spot
+from jobtrail.paging import Spot, Trail
 
 TEXT = st.text(max_size=40)
 COUNT = st.integers(min_value=0, max_value=10**19)
@@ -33,6 +33,8 @@ CURSORS = st.builds(
     scanned=COUNT,
     matched=COUNT,
     spot=SPOTS,
+    trail=st.builds(Trail, COUNT, COUNT),
+    drifted=st.booleans(),
 )
 
 TYPICAL = Cursor(
@@ -44,6 +46,7 @@ TYPICAL = Cursor(
     scanned=400,
     matched=20,
     spot=Spot("eyJvIjoyMDAsImgiOiI5ZjIifQ", (57, "exec-8c1f22ab", 1_795_000_000_000_000)),
+    trail=Trail(3, 0xDEADBEEF),
 )
 
 

@@ -1,13 +1,10 @@
-"""The MCP server: lifespan, registration, error translation; nothing else."""
+"""The MCP server: lifespan and registration; nothing else."""
 
 from __future__ import annotations
 
-import functools
 import inspect
-import logging
-import traceback
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Any
 
 import anyio
 from mcp.server.apps import APP_MIME_TYPE, Apps
@@ -15,35 +12,30 @@ from mcp.server.caching import CacheHint
 from mcp.server.mcpserver.resources import FunctionResource
 from mcp.server.mcpserver.tools import Tool
 from mcp.server.subscriptions import ResourceUpdated
-from mcp.types import CallToolResult, TextContent, ToolAnnotations
+from mcp.types import ToolAnnotations
 
 from jobtrail import __version__
 from jobtrail.board import BOARD_URI, board_html
 from jobtrail.completing import Completing
-from jobtrail.endpoint import Endpoint, Served, failed
-from jobtrail.errors import JobtrailError
+from jobtrail.endpoint import Endpoint, Served
 from jobtrail.icons import icon
 from jobtrail.instructions import instructions
 from jobtrail.prompts import add_prompts
-from jobtrail.render import render
 from jobtrail.resources import Watching
 from jobtrail.sources import open_sources
 from jobtrail.tools import TOOLS, ToolSpec
 from jobtrail.window import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncGenerator, Callable, Mapping
+    from collections.abc import AsyncGenerator, Mapping
 
     import httpx2
     from mcp.server.caching import CacheableMethod
     from mcp.server.mcpserver import MCPServer
-    from pydantic import BaseModel
 
     from jobtrail.settings import Settings
 
 __all__ = ["build_server"]
-
-logger = logging.getLogger(__name__)
 
 _LISTED_MS = 600_000
 _CACHE_HINTS: Mapping[CacheableMethod, CacheHint] = {
@@ -54,9 +46,6 @@ _CACHE_HINTS: Mapping[CacheableMethod, CacheHint] = {
     "resources/list": CacheHint(_LISTED_MS, "private"),
     "server/discover": CacheHint(_LISTED_MS, "private"),
 }
-
-CALL_SECONDS = 50.0
-"""What one call may take: desktop clients give up at about 60 s."""
 
 
 def build_server(
@@ -118,16 +107,9 @@ def _board() -> Apps:
     return apps
 
 
-def _answered(answer: BaseModel) -> CallToolResult:
-    return CallToolResult(
-        content=[TextContent(type="text", text=render(answer))],
-        structured_content=answer.model_dump(mode="json", exclude_none=True),
-    )
-
-
 def _tool(spec: ToolSpec) -> Tool:
     tool = Tool.from_function(
-        _translated(spec),
+        spec.fn,
         name=spec.fn.__name__,
         title=spec.title,
         description=inspect.getdoc(spec.fn),
@@ -145,45 +127,6 @@ def _tool(spec: ToolSpec) -> Tool:
         _slim(tool.output_schema)
     _slim(tool.parameters)
     return tool
-
-
-def _translated(spec: ToolSpec) -> Callable[..., Any]:
-    """Wrap a tool: its model becomes text and structured content, its error a sentence."""
-
-    @functools.wraps(spec.fn)
-    async def call(**arguments: Any) -> CallToolResult:
-        try:
-            with anyio.fail_after(CALL_SECONDS):
-                return _answered(await spec.fn(**arguments))
-        except JobtrailError as error:
-            return failed(str(error))
-        except TimeoutError:
-            return failed(
-                f"the answer took longer than {CALL_SECONDS:g} s and was given up; ask for less: a smaller "
-                "limit, a shorter window, or one job"
-            )
-        except Exception as error:  # noqa: BLE001 # the top: nothing may leak from here, nor end the server
-            return failed(_bug(spec.fn.__name__, error))
-
-    returns = Annotated[CallToolResult, spec.answer]
-    signature = inspect.signature(spec.fn, eval_str=True)
-    call.__signature__ = signature.replace(return_annotation=returns)  # pyright: ignore[reportAttributeAccessIssue] # the SDK reads it
-    call.__annotations__ = {
-        **{name: one.annotation for name, one in signature.parameters.items()},
-        "return": returns,
-    }
-    return call
-
-
-def _bug(tool: str, error: Exception) -> str:
-    """Log where an unforeseen error came from, without its text, which may hold a secret."""
-    frames = traceback.extract_tb(error.__traceback__)
-    where = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "?"
-    logger.error("unforeseen %s in %s at %s", type(error).__name__, tool, where)
-    return (
-        f"{tool} failed inside Jobtrail ({type(error).__name__} at {where}); this is a fault of Jobtrail, "
-        "not of the call. Another call may still work"
-    )
 
 
 def _slim(schema: dict[str, Any]) -> None:

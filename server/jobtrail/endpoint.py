@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+import logging
+import traceback
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
+import anyio
+from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
@@ -29,24 +33,33 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 
-from jobtrail.errors import AgentError, JobtrailError, clean, closest, shown
+from jobtrail.errors import AgentError, BadArgument, InternalError, JobtrailError, Overdue, clean, closest, shown
 from jobtrail.icons import icon
+from jobtrail.render import render
 from jobtrail.resources import FORMATS, SCHEME, TEMPLATES, Address, read
 from jobtrail.tools import State
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterable, Sequence
+    from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
 
     from mcp.server.connection import Connection
-    from mcp.server.context import ServerRequestContext
     from mcp.server.mcpserver.tools import Tool
+    from mcp.server.session import ServerSession
     from mcp.types import GetPromptResult, InputRequiredResult, SubscriptionsListenResult
     from pydantic.networks import AnyUrl
 
     from jobtrail.completing import Completing
+    from jobtrail.models import Seen
     from jobtrail.resources import Watching
 
-__all__ = ["Endpoint", "Served", "failed"]
+    Ask = Callable[[str, Mapping[str, Any]], Awaitable[Seen]]
+
+__all__ = ["Endpoint", "Served"]
+
+logger = logging.getLogger(__name__)
+
+CALL_SECONDS = 50.0
+"""What one call may take: desktop clients give up at about 60 s."""
 
 
 @dataclass(frozen=True)
@@ -79,26 +92,69 @@ class Endpoint(MCPServer[Served]):
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[Served] | None = None
-    ) -> CallToolResult | InputRequiredResult:
-        """Call a tool; a misspelt argument is an error here, where the SDK would drop it in silence."""
+    ) -> CallToolResult:
+        """Call a tool: its answer becomes text and structured content, its error a sentence."""
+        try:
+            answer = await self._answer(name, arguments, context or Context(mcp_server=self))
+        except JobtrailError as error:
+            return CallToolResult(content=[TextContent(type="text", text=str(error))], is_error=True)
+        return CallToolResult(
+            content=[TextContent(type="text", text=render(answer))],
+            structured_content=answer.to_wire(),
+        )
+
+    @asynccontextmanager
+    async def answering(self, tell: Callable[[str], None]) -> AsyncGenerator[Ask]:
+        """Yield what calls a tool in this process: it returns the answer, or raises what went wrong.
+
+        Args:
+            tell: called with how far a call has come.
+        """
+        assert self.settings.lifespan is not None  # noqa: S101 # app gives one
+        async with self.settings.lifespan(self) as served:
+            request = ServerRequestContext(
+                session=cast("ServerSession", _Listener(tell)),
+                lifespan_context=served,
+                protocol_version="",
+                method="tools/call",
+            )
+
+            async def ask(name: str, arguments: Mapping[str, Any]) -> Seen:
+                return await self._answer(name, arguments, Context(request_context=request, mcp_server=self))
+
+            yield ask
+
+    async def _answer(self, name: str, arguments: Mapping[str, Any], context: Context[Served]) -> Seen:
+        """Return a tool's answer.
+
+        Raises:
+            JobtrailError: whatever went wrong.
+        """
+        self._check(name, arguments)
+        try:
+            with anyio.fail_after(CALL_SECONDS):
+                return await self._tool_manager.call_tool(name, dict(arguments), context)
+        except TimeoutError:
+            raise _overdue() from None
+        except ToolError as error:
+            raise _foreseen(name, error.__cause__ or error) from None
+
+    def _check(self, name: str, arguments: Mapping[str, Any]) -> None:
+        """Refuse a misspelt argument, which the SDK would drop in silence."""
         accepted = self._accepted.get(name)
         if accepted is None:
             near = closest(name, self._accepted)
             known = ", ".join(self._accepted)
-            return failed(f"there is no tool {shown(name)}; {_did_you_mean(near)}there are {known}")
+            raise BadArgument(f"there is no tool {shown(name)}; {_did_you_mean(near)}there are {known}")
         for given, value in arguments.items():
             if given not in accepted:
                 near = closest(given, accepted)
                 hint = f"{_did_you_mean(near)}it takes {', '.join(accepted)}"
-                return failed(f"{name} has no argument {shown(given)}; {hint}")
+                raise BadArgument(f"{name} has no argument {shown(given)}; {hint}")
             if not _is_unicode(value):
-                return failed(f"{name}: {given} holds a lone surrogate, which is no text; give it as a list shows it")
-        try:
-            return await super().call_tool(name, arguments, context)
-        except ToolError as error:
-            if isinstance(error.__cause__, ValidationError):
-                return failed(_misfit(name, error.__cause__))
-            raise
+                raise BadArgument(
+                    f"{name}: {given} holds a lone surrogate, which is no text; give it as a list shows it"
+                )
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[Served] | None = None
@@ -232,13 +288,51 @@ def _did_you_mean(near: Any) -> str:
     return f"did you mean {near[0]}? " if near else ""
 
 
+@dataclass(frozen=True)
+class _Listener:
+    """What stands in for a client's session where a call is made in this process: it hears of progress."""
+
+    tell: Callable[[str], None]
+
+    async def report_progress(
+        self, _progress: float, _total: float | None = None, message: str | None = None
+    ) -> None:
+        self.tell(message or "")
+
+
+def _foreseen(tool: str, error: BaseException) -> JobtrailError:
+    """Return the error that a caller is told of for what a tool raised."""
+    match error:
+        case JobtrailError():
+            return error
+        case ValidationError():
+            return BadArgument(_misfit(tool, error))
+        case TimeoutError():
+            return _overdue()
+        case _:
+            return InternalError(_bug(tool, error))
+
+
+def _overdue() -> JobtrailError:
+    return Overdue(
+        f"the answer took longer than {CALL_SECONDS:g} s and was given up; ask for less: a smaller "
+        "limit, a shorter window, or one job"
+    )
+
+
+def _bug(tool: str, error: BaseException) -> str:
+    """Log where an unforeseen error came from, without its text, which may hold a secret."""
+    frames = traceback.extract_tb(error.__traceback__)
+    where = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "?"
+    logger.error("unforeseen %s in %s at %s", type(error).__name__, tool, where)
+    return (
+        f"{tool} failed inside Jobtrail ({type(error).__name__} at {where}); this is a fault of Jobtrail, "
+        "not of the call. Another call may still work"
+    )
+
+
 def _misfit(tool: str, error: ValidationError) -> str:
     """Return which argument has which wrong type, without pydantic's links."""
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"][:1])
     return f"{tool}: {name}={shown(first['input'])} does not fit: {clean(first['msg'])}"
-
-
-def failed(message: str) -> CallToolResult:
-    """Return an error that an agent reads as the tool's answer."""
-    return CallToolResult(content=[TextContent(type="text", text=message)], is_error=True)

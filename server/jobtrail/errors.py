@@ -6,6 +6,7 @@
     ├── SettingsError             a setting is missing, malformed or unsafe
     ├── AgentError                the caller can fix it with its next call
     │   ├── BadArgument           a value outside what the tool accepts
+    │   │   └── MissingArgument   it was not given
     │   ├── UnknownName           no such job, execution, task, run or source
     │   ├── Unsupported           the source has no such thing
     │   └── CursorError           a cursor that cannot be continued
@@ -13,6 +14,8 @@
     │       ├── WrongCursor       minted by another tool or another version
     │       ├── ExpiredCursor     older than the upstream keeps it
     │       └── StrayCursor       its source is gone or points elsewhere now
+    ├── Overdue                   the answer took too long
+    ├── InternalError             a fault of Jobtrail
     └── UpstreamError             the job system or the way to it
         ├── Unreachable           no connection, a timeout, a dropped connection
         ├── Unauthorized          401 or 403
@@ -23,7 +26,9 @@
         └── UnreadableAnswer      not JSON, too large, or not the documented shape
 
 Every message is one or two sentences for an agent: what was wrong, what is valid, what to
-call next. No message carries a secret, and upstream text in one went through `clean` first.
+call next. It is given in parts, since a call in it is a `Call` and not text: `str()` joins them as
+agents read them, and whoever writes calls another way finds them in `args`. No message carries a
+secret, and upstream text in one went through `clean` first.
 """
 
 from __future__ import annotations
@@ -40,9 +45,12 @@ __all__ = [
     "BadArgument",
     "CursorError",
     "ExpiredCursor",
+    "InternalError",
     "JobtrailError",
     "MalformedCursor",
+    "MissingArgument",
     "NotFound",
+    "Overdue",
     "RateLimited",
     "Rejected",
     "SettingsError",
@@ -65,6 +73,13 @@ __all__ = [
 class JobtrailError(Exception):
     """Base of every failure that Jobtrail foresees."""
 
+    def __init__(self, *parts: object) -> None:
+        super().__init__(*parts)
+
+    def __str__(self) -> str:
+        """Return the message as agents read it."""
+        return "".join(map(str, self.args))
+
 
 class SettingsError(JobtrailError):
     """A setting is missing, malformed or unsafe."""
@@ -76,6 +91,18 @@ class AgentError(JobtrailError):
 
 class BadArgument(AgentError):
     """A value outside what the tool accepts."""
+
+
+class MissingArgument(BadArgument):
+    """It was not given.
+
+    Attributes:
+        argument: which; None where one of several will do.
+    """
+
+    def __init__(self, *parts: object, argument: str | None = None) -> None:
+        super().__init__(*parts)
+        self.argument = argument
 
 
 class UnknownName(AgentError):
@@ -106,16 +133,34 @@ class StrayCursor(CursorError):
     """Its source is gone or points elsewhere now."""
 
 
+class Overdue(JobtrailError):
+    """The answer took too long."""
+
+
+class InternalError(JobtrailError):
+    """A fault of Jobtrail."""
+
+
 class UpstreamError(JobtrailError):
     """The job system or the way to it.
 
     Attributes:
+        what: what went wrong, without whose fault it is and what to do about it.
         retryable: whether the same request may succeed shortly.
         retry_after: seconds the upstream asked to wait, where it said so.
     """
 
-    def __init__(self, message: str, *, retryable: bool = False, retry_after: float | None = None) -> None:
-        super().__init__(message)
+    def __init__(
+        self,
+        *what: object,
+        who: str = "",
+        advice: str = "",
+        retryable: bool = False,
+        retry_after: float | None = None,
+    ) -> None:
+        """Make an error whose message is `who`, what went wrong and `advice`, as one sentence."""
+        super().__init__(f"{who} " if who else "", *what, advice)
+        self.what = "".join(map(str, what))
         self.retryable = retryable
         self.retry_after = retry_after
 

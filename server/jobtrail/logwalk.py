@@ -9,6 +9,7 @@ import anyio
 
 from jobtrail.errors import UnreadableAnswer, UpstreamError
 from jobtrail.loglines import Row, Rows, tidy
+from jobtrail.models import Note, Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -57,7 +58,7 @@ class Gathered:
     kept_from: int = 1
     final: bool = True
     matched: int = 0
-    notes: list[str] = field(default_factory=list[str])
+    notes: list[Note] = field(default_factory=list[Note])
 
     @property
     def scanned(self) -> int:
@@ -97,7 +98,7 @@ async def gather(
         except UpstreamError as error:
             if not found.scanned:
                 raise
-            found.notes.append(f"stopped early: {error}. The cursor goes on from here.")
+            found.notes.append(Sentence("stopped early: ", *error.args, ". The cursor goes on from here."))
             return found
         found.learn(piece)
         if not piece.lines:

@@ -1,4 +1,4 @@
-"""From a model to the text an agent reads: a header, tab-separated rows, the call that continues.
+"""From a model to what an agent reads: a header, rows, the call that continues.
 
 Text and structured content carry the same facts. A column that says the same in every row moves to
 the header; an empty column goes. Times are to the second, in UTC.
@@ -31,18 +31,38 @@ from jobtrail.models import (
 from jobtrail.render_failures import render_failures
 from jobtrail.render_history import render_history
 from jobtrail.render_logs import render_log, render_waited
-from jobtrail.render_parts import count_text, duration, fields_line, note_lines, of_source, stamp, table, window_text
+from jobtrail.render_parts import (
+    count_text,
+    cursor_line,
+    duration,
+    fields_line,
+    next_lines,
+    note_lines,
+    of_source,
+    stamp,
+    table,
+    window_text,
+)
+from jobtrail.rendering.blocks import Header, Line, LogLines, Table, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pydantic import BaseModel
 
-__all__ = ["cells", "coverage_text", "render", "row_text"]
+    from jobtrail.models import FailureGroup, Record
+    from jobtrail.rendering.blocks import Block
+
+__all__ = ["cells", "coverage_text", "render", "row_text", "to_blocks"]
 
 
 def render(answer: BaseModel) -> str:
-    """Return an answer as text."""
+    """Return an answer as the text that agents read."""
+    return to_text(to_blocks(answer))
+
+
+def to_blocks(answer: BaseModel) -> list[Block]:
+    """Return what an answer is made of when it is printed."""
     return _RENDERERS[type(answer)](answer)
 
 
@@ -139,68 +159,70 @@ def coverage_text(page: Page, count: int) -> str:
     return f"{', '.join(parts)}, more to read"
 
 
-def _page(page: Page, what: str, tool: str, rows: Sequence[Mapping[str, str]]) -> str:
+def _page(page: Page, what: str, tool: str, rows: Sequence[Mapping[str, str]]) -> list[Block]:
     same, lines = table(rows)
     filters = ", ".join(f"{name} {value}" for name, value in (page.filters or {}).items())
-    header = [
-        what,
+    facts = [
         of_source(page.source, page.sample),
         coverage_text(page, len(rows)),
         filters,
         window_text(page.window) if page.window else "",
         page.sort,
-        f"every row: {same}" if same else "",
+        same,
     ]
-    more = [f'more: {tool}(cursor="{page.cursor}")'] if page.cursor else []
-    return "\n".join([" · ".join(part for part in header if part), *lines, *note_lines(page.notes), *more])
+    return [Header(what, facts), *lines, *note_lines(page.notes), *cursor_line("more", tool, page.cursor)]
 
 
-def _jobs(page: JobPage) -> str:
+def _jobs(page: JobPage) -> list[Block]:
     return _page(page, "jobs", "list_jobs", [_job_row(job) for job in page.items])
 
 
-def _executions(page: ExecutionPage) -> str:
+def _executions(page: ExecutionPage) -> list[Block]:
     return _page(
         page, f"executions of {clean(page.job)}", "list_executions", [_execution_row(one) for one in page.items]
     )
 
 
-def _tasks(page: TaskPage) -> str:
+def _tasks(page: TaskPage) -> list[Block]:
     what = f"tasks of {clean(page.job)} {clean(page.execution)}"
     return _page(page, what, "list_tasks", [_task_row(one) for one in page.items])
 
 
-def _runs(page: RunPage) -> str:
+def _runs(page: RunPage) -> list[Block]:
     what = f"runs of {clean(page.task)}" if page.task else "runs of all tasks"
     rows = [_run_row(one) for one in page.items]
     return _page(page, what, "list_runs", rows)
 
 
-def _job(detail: JobDetail) -> str:
+def _job(detail: JobDetail) -> list[Block]:
     job, record = detail.job, detail.record
-    lines = [
-        f"{job.kind} {job.name} · {of_source(detail.source, detail.sample)}",
-        fields_line(_job_row(job), "name", "kind"),
-        fields_line(detail.settings),
+    return [
+        Header(f"{job.kind} {job.name}", [of_source(detail.source, detail.sample)]),
+        Line(fields_line(_job_row(job), "name", "kind")),
+        Line(fields_line(detail.settings)),
+        *_listed("labels", [f"{key}={value}" for key, value in (job.labels or {}).items()]),
+        *_listed("environment (names only)", detail.env_names or ()),
+        *([] if record is None else [_record(record)]),
+        *note_lines(detail.notes),
     ]
-    if job.labels:
-        lines.append("labels: " + ", ".join(f"{key}={value}" for key, value in job.labels.items()))
-    if detail.env_names:
-        lines.append(f"environment (names only): {', '.join(detail.env_names)}")
-    if record is not None and not record.of:
-        lines.append("record: it has never run")
-    if record is not None and record.of:
-        counts = ", ".join(f"{count} {status}" for status, count in record.counts.items())
-        lines.append(
-            f"last {record.of}: {counts} · newest {record.newest_status} {stamp(record.newest_at)} · "
-            f"last success {stamp(record.last_success_at) or 'not among these'} · "
-            f"last failure {record.last_failure or 'not among these'}"
-        )
-    lines += note_lines(detail.notes)
-    return "\n".join(line for line in lines if line)
 
 
-def _execution(detail: ExecutionDetail) -> str:
+def _listed(label: str, values: Sequence[str]) -> list[Line]:
+    return [Line(", ".join(values), label)] if values else []
+
+
+def _record(record: Record) -> Line:
+    if not record.of:
+        return Line("it has never run", "record")
+    counts = ", ".join(f"{count} {status}" for status, count in record.counts.items())
+    return Line(
+        f"last {record.of}: {counts} · newest {record.newest_status} {stamp(record.newest_at)} · "
+        f"last success {stamp(record.last_success_at) or 'not among these'} · "
+        f"last failure {record.last_failure or 'not among these'}"
+    )
+
+
+def _execution(detail: ExecutionDetail) -> list[Block]:
     one = detail.execution
     timing = {
         "created": stamp(one.created_at),
@@ -212,30 +234,31 @@ def _execution(detail: ExecutionDetail) -> str:
         "timeout": duration(detail.timeout_s),
         "retried": count_text(one.stats.retried if one.stats else None),
     }
-    lines = [
-        f"execution {one.id} of {one.job} · {of_source(detail.source, detail.sample)}",
-        f"verdict: {detail.verdict}",
-        fields_line(timing),
+    blocks: list[Block] = [
+        Header(f"execution {one.id} of {one.job}", [of_source(detail.source, detail.sample)]),
+        Line(detail.verdict, "verdict"),
+        Line(fields_line(timing)),
     ]
     if detail.failures:
         seen = detail.coverage
         reach = "all" if seen.complete else f"the first {seen.scanned:,}"
         noun = "failed task" if seen.matched == 1 else "failed tasks"
-        lines.append(f"{seen.matched:,} {noun} by cause, from {reach} tasks:")
-        lines.append("count\texample\ttasks\ttime")
-        for group in detail.failures:
-            span = " to ".join(dict.fromkeys(filter(None, (stamp(group.first_at), stamp(group.last_at)))))
-            # A group of rarer causes has no cause in common.
-            rarer = f"{group.signature}, such as " if group.signature.endswith(" rarer causes)") else ""
-            lines.append(f"{group.count}\t{rarer}{group.example}\t{', '.join(group.tasks)}\t{span}")
+        blocks.append(Line(f"{seen.matched:,} {noun} by cause, from {reach} tasks:"))
+        blocks.append(Table(("count", "example", "tasks", "time"), [_group_row(group) for group in detail.failures]))
     if len(detail.slowest) > 1:
         took = ", ".join(f"{one.name} {duration(one.duration_s)}" for one in detail.slowest)
-        lines.append(f"slowest of {detail.coverage.scanned:,} tasks read: {took}")
-    lines += [*note_lines(detail.notes), *(f"next: {call}" for call in detail.next_calls)]
-    return "\n".join(line for line in lines if line)
+        blocks.append(Line(f"slowest of {detail.coverage.scanned:,} tasks read: {took}"))
+    return [*blocks, *note_lines(detail.notes), *next_lines(detail.next_calls)]
 
 
-def _run(detail: RunDetail) -> str:
+def _group_row(group: FailureGroup) -> list[str]:
+    span = " to ".join(dict.fromkeys(filter(None, (stamp(group.first_at), stamp(group.last_at)))))
+    # A group of rarer causes has no cause in common.
+    rarer = f"{group.signature}, such as " if group.signature.endswith(" rarer causes)") else ""
+    return [str(group.count), f"{rarer}{group.example}", ", ".join(group.tasks), span]
+
+
+def _run(detail: RunDetail) -> list[Block]:
     one = detail.run
     times = {
         "queued": duration(detail.queued_s),
@@ -243,20 +266,19 @@ def _run(detail: RunDetail) -> str:
         "ended": stamp(one.ended_at),
     }
     row = {**_run_row(one), **times, "retry of": one.retry_of or ""}
-    lines = [
-        f"run {one.id} of {one.task} · {of_source(detail.source, detail.sample)}",
-        f"verdict: {detail.verdict}",
-        fields_line(row, "id", "task", "status", "exit"),
+    blocks: list[Block] = [
+        Header(f"run {one.id} of {one.task}", [of_source(detail.source, detail.sample)]),
+        Line(detail.verdict, "verdict"),
+        Line(fields_line(row, "id", "task", "status", "exit")),
     ]
     if detail.log:
         last = detail.log.first_line + len(detail.log.lines) - 1
-        lines.append(f"log, lines {detail.log.first_line} to {last} of {detail.log.total_lines}:")
-        lines += [f"| {text}" for text in detail.log.lines]
-    lines += [*note_lines(detail.notes), *(f"next: {call}" for call in detail.next_calls)]
-    return "\n".join(line for line in lines if line)
+        blocks.append(Line(f"log, lines {detail.log.first_line} to {last} of {detail.log.total_lines}:"))
+        blocks.append(LogLines([f"| {text}" for text in detail.log.lines]))
+    return [*blocks, *note_lines(detail.notes), *next_lines(detail.next_calls)]
 
 
-_RENDERERS: dict[type, Callable[[Any], str]] = {
+_RENDERERS: dict[type, Callable[[Any], list[Block]]] = {
     JobPage: _jobs,
     ExecutionPage: _executions,
     TaskPage: _tasks,

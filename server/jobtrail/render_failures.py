@@ -4,35 +4,37 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobtrail.render_parts import note_lines, stamp, table, window_text
+from jobtrail.models import Sentence
+from jobtrail.render_parts import cursor_line, note_lines, stamp, table, window_text
+from jobtrail.rendering.blocks import Header, Line
 
 if TYPE_CHECKING:
     from jobtrail.models import FailureCause, Failures
+    from jobtrail.rendering.blocks import Block, Cell
 
 __all__ = ["render_failures"]
 
 
-def render_failures(one: Failures) -> str:
-    """Return the text of what failed; that nothing did is said only of what was read whole."""
+def render_failures(one: Failures) -> list[Block]:
+    """Return what failed; that nothing did is said only of what was read whole."""
     seen = one.coverage
     same, rows = table([_row(cause) for cause in one.causes])
-    header = [
-        f"failures · sources {', '.join(_named(name, one.sample) for name in one.sources)}",
+    facts = [
+        f"sources {', '.join(_named(name, one.sample) for name in one.sources)}",
         f"{one.jobs:,} {'job or task' if one.jobs == 1 else 'jobs and tasks'}",
         f"{seen.matched:,} of {seen.scanned:,} scanned, {_reach(one)}",
         ", ".join(f"{name} {value}" for name, value in one.filters.items()),
         window_text(one.window),
-        f"every row: {same}" if same else "",
+        same,
     ]
-    lines = [
-        " · ".join(part for part in header if part),
+    return [
+        Header("failures", facts),
         *rows,
-        *([] if one.causes else [_nothing(one)]),
-        *(f"error: {name}: {text}" for name, text in (one.errors or {}).items()),
+        *([] if one.causes else [Line(_nothing(one))]),
+        *(Line(Sentence(f"{name}: ", text), "error") for name, text in (one.errors or {}).items()),
         *note_lines(one.notes),
-        *([f'more: find_failures(cursor="{one.cursor}")'] if one.cursor else []),
+        *cursor_line("more", "find_failures", one.cursor),
     ]
-    return "\n".join(lines)
 
 
 def _named(source: str, sample: tuple[str, ...] | None) -> str:
@@ -57,7 +59,7 @@ def _nothing(one: Failures) -> str:
     return "no failure among what was read, which is not all: whether something failed is not known"
 
 
-def _row(cause: FailureCause) -> dict[str, str]:
+def _row(cause: FailureCause) -> dict[str, Cell]:
     recovered = {True: "yes", False: "no", None: ""}[cause.recovered]
     first = stamp(cause.first_at) if cause.first_at != cause.last_at else ""
     return {

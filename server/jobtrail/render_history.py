@@ -5,31 +5,39 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobtrail.models import STATUSES
-from jobtrail.render_parts import duration, note_lines, of_source, stamp, window_text
+from jobtrail.render_parts import duration, next_lines, note_lines, of_source, stamp, window_text
+from jobtrail.rendering.blocks import Header, Line, Table
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from jobtrail.models import Bucket, History, Period, Streak
+    from jobtrail.rendering.blocks import Block
 
 __all__ = ["render_history"]
 
 
-def render_history(one: History) -> str:
-    """Return the text of a history."""
+def render_history(one: History) -> list[Block]:
+    """Return a history."""
     current = one.current
     seen = one.coverage
     reach = "complete" if seen.complete else f"PARTIAL, back to {stamp(seen.back_to)}"
     noun = ("execution" if one.kind == "job" else "run") + ("" if current.attempts == 1 else "s")
-    header = f"history of {one.job} · {of_source(one.source, one.sample)} · {current.attempts:,} {noun}, {reach}"
-    lines = [
-        f"{header} · {window_text(one.window)} · a row each {one.bucket}",
-        " · ".join(filter(None, (_success(one), _streak(one.streak), _last(one)))),
-        _durations(current, one.before),
-        f"success by {one.bucket}: {one.sparkline}" if one.buckets else "",
+    facts = [
+        of_source(one.source, one.sample),
+        f"{current.attempts:,} {noun}, {reach}",
+        window_text(one.window),
+        f"a row each {one.bucket}",
+    ]
+    return [
+        Header(f"history of {one.job}", facts),
+        Line(" · ".join(filter(None, (_success(one), _streak(one.streak), _last(one))))),
+        Line(_durations(current, one.before)),
+        Line(f"success by {one.bucket}: {one.sparkline}" if one.buckets else ""),
         *_table(one),
         *note_lines(one.notes),
-        *(f"next: {call}" for call in one.next_calls),
+        *next_lines(one.next_calls),
     ]
-    return "\n".join(line for line in lines if line)
 
 
 def _success(one: History) -> str:
@@ -66,15 +74,14 @@ def _durations(current: Period, before: Period | None) -> str:
     return f"duration {' · '.join(parts)}"
 
 
-def _table(one: History) -> list[str]:
+def _table(one: History) -> list[Table]:
     words = [word for word in STATUSES if word in one.current.counts]
     if not one.buckets:
         return []
-    rows = [_row(bucket, words) for bucket in one.buckets]
-    return ["\t".join(("from", *words, "success", "p50")), *rows]
+    return [Table(("from", *words, "success", "p50"), [_row(bucket, words) for bucket in one.buckets])]
 
 
-def _row(bucket: Bucket, words: list[str]) -> str:
+def _row(bucket: Bucket, words: Sequence[str]) -> list[str]:
     counts = (str(bucket.counts.get(word, 0)) for word in words)
     rate = "" if bucket.success_rate is None else f"{bucket.success_rate:.0%}"
-    return "\t".join((f"{bucket.start:%Y-%m-%dT%H:%MZ}", *counts, rate, duration(bucket.p50_s))).rstrip()
+    return [f"{bucket.start:%Y-%m-%dT%H:%MZ}", *counts, rate, duration(bucket.p50_s)]

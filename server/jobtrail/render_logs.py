@@ -1,4 +1,4 @@
-"""Logs and waits as text.
+"""Logs and waits.
 
 What an upstream wrote stands behind a `|`, after what we say of it: the line's number, its time where that is not the
 time of the line above, its mark, and how many lines it stands for.
@@ -9,30 +9,28 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import clean
-from jobtrail.render_parts import count_text, duration, note_lines, of_source, stamp, table
+from jobtrail.render_parts import count_text, cursor_line, duration, next_lines, note_lines, of_source, stamp, table
+from jobtrail.rendering.blocks import Header, LogLines
 
 if TYPE_CHECKING:
     from jobtrail.models import Awaited, LogLine, LogPage, Waited
+    from jobtrail.rendering.blocks import Block
 
 __all__ = ["render_log", "render_waited"]
 
 
-def render_log(page: LogPage) -> str:
-    """Return the text of a stretch of a log."""
-    header = f"log of {_whose(page)} · {of_source(page.source, page.sample)} · {_reach(page)}"
+def render_log(page: LogPage) -> list[Block]:
+    """Return a stretch of a log."""
     above = [None, *(line.at for line in page.lines[:-1])]
-    lines = [
-        header,
-        *(
-            f"{_said(line, stamp(before))}| {line.text}".rstrip()
-            for line, before in zip(page.lines, above, strict=False)
-        ),
+    lines = zip(page.lines, above, strict=False)
+    return [
+        Header(f"log of {_whose(page)}", [of_source(page.source, page.sample), _reach(page)]),
+        LogLines([f"{_said(line, stamp(before))}| {line.text}".rstrip() for line, before in lines]),
         *note_lines(page.notes),
-        *(f"next: {call}" for call in page.next_calls),
-        f'older: read_log(cursor="{page.older}")' if page.older else "",
-        f'newer: read_log(cursor="{page.newer}")' if page.newer else "",
+        *next_lines(page.next_calls),
+        *cursor_line("older", "read_log", page.older),
+        *cursor_line("newer", "read_log", page.newer),
     ]
-    return "\n".join(line for line in lines if line)
 
 
 def _whose(page: LogPage) -> str:
@@ -71,19 +69,20 @@ def _said(line: LogLine, above: str) -> str:
     return " ".join(part for part in (str(line.n), time, line.mark or "", times) if part)
 
 
-def render_waited(answer: Waited) -> str:
-    """Return the text of a wait: a row for each that was waited for, what changed written `before → now`."""
+def render_waited(answer: Waited) -> list[Block]:
+    """Return a wait: a row for each that was waited for, what changed written `before → now`."""
     same, rows = table([_awaited_row(one) for one in answer.items])
     ended = sum(one.ended for one in answer.items)
     what = f"executions of {clean(answer.job)}" if answer.job else "runs"
-    header = [
-        f"waited {duration(answer.waited_s)} of {duration(answer.timeout_s)} for {what}",
-        of_source(answer.source, answer.sample),
-        f"{ended} of {len(answer.items)} ended",
-        f"every row: {same}" if same else "",
+    return [
+        Header(
+            f"waited {duration(answer.waited_s)} of {duration(answer.timeout_s)} for {what}",
+            [of_source(answer.source, answer.sample), f"{ended} of {len(answer.items)} ended", same],
+        ),
+        *rows,
+        *note_lines(answer.notes),
+        *next_lines(answer.next_calls),
     ]
-    calls = [f"next: {call}" for call in answer.next_calls]
-    return "\n".join([" · ".join(part for part in header if part), *rows, *note_lines(answer.notes), *calls])
 
 
 def _awaited_row(one: Awaited) -> dict[str, str]:
@@ -95,7 +94,7 @@ def _awaited_row(one: Awaited) -> dict[str, str]:
         "failed": _change(one.failed_before, one.failed),
         "duration": duration(one.duration_s),
         "exit": count_text(one.exit_code),
-        "trouble": one.error or "",
+        "trouble": str(one.error or ""),
     }
 
 

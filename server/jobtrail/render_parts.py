@@ -5,19 +5,24 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
+from jobtrail.models import Call
+from jobtrail.rendering.blocks import Line, Table
 from jobtrail.times import format_duration as duration
 from jobtrail.times import format_time as stamp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobtrail.models import Window
+    from jobtrail.models import Note, Window
+    from jobtrail.rendering.blocks import Cell
 
 __all__ = [
     "count_text",
+    "cursor_line",
     "duration",
     "fields_line",
     "inline",
+    "next_lines",
     "note_lines",
     "of_source",
     "stamp",
@@ -33,21 +38,21 @@ def count_text(value: int | None) -> str:
     return "" if value is None else str(value)
 
 
-def table(rows: Sequence[Mapping[str, str]]) -> tuple[str, list[str]]:
-    """Return the columns that are the same in every row, and the lines of the others."""
+def table(rows: Sequence[Mapping[str, Cell]]) -> tuple[str, list[Table]]:
+    """Return the columns that are the same in every row as text, and a table of the others; none without rows."""
     if not rows:
         return "", []
     columns = [name for name in rows[0] if any(row[name] for row in rows)]
     same = [name for name in columns[1:] if len(rows) > 1 and len({row[name] for row in rows}) == 1]
     shown = [name for name in columns if name not in same]
-    lines = ["\t".join(shown), *(_row([row[name] for name in shown]) for row in rows)]
-    return ", ".join(f"{name} {inline(rows[0][name])}" for name in same), lines
+    cells = [[_distinct(row[columns[0]]), *(row[name] for name in shown[1:])] for row in rows]
+    constant = ", ".join(f"{name} {inline(str(rows[0][name]))}" for name in same)
+    return f"every row: {constant}" if same else "", [Table(shown, cells)]
 
 
-def _row(cells: Sequence[str]) -> str:
-    """Return a row; a first cell that reads like a line of ours is quoted."""
-    first, *rest = cells
-    return "\t".join([repr(first) if _OURS.match(first) else first, *rest]).rstrip()
+def _distinct(first: Cell) -> Cell:
+    """Return a first cell, quoted where it reads like a line of ours."""
+    return repr(first) if _OURS.match(str(first)) else first
 
 
 def inline(cell: str) -> str:
@@ -60,9 +65,19 @@ def of_source(source: str, sample: bool | None) -> str:  # noqa: FBT001 # a fiel
     return f"source {source}" + (", SAMPLE DATA" if sample else "")
 
 
-def note_lines(notes: Sequence[str] | None) -> list[str]:
+def note_lines(notes: Sequence[Note] | None) -> list[Line]:
     """Return a line for each note."""
-    return [f"note: {note}" for note in notes or ()]
+    return [Line(note, "note") for note in notes or ()]
+
+
+def next_lines(calls: Sequence[Call | str]) -> list[Line]:
+    """Return a line for each call that goes on from an answer."""
+    return [Line(call, "next") for call in calls]
+
+
+def cursor_line(label: str, tool: str, cursor: str | None) -> list[Line]:
+    """Return the line that continues an answer; none without a cursor."""
+    return [Line(Call(tool, {"cursor": cursor}), label)] if cursor else []
 
 
 def fields_line(row: Mapping[str, str], *skip: str) -> str:

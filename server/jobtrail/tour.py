@@ -10,8 +10,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import TextContent
 
-from jobtrail.models import ExecutionDetail, ExecutionPage, JobPage, RunDetail, RunPage, TaskPage
-from jobtrail.tools.frame import call_text
+from jobtrail.models import Call, ExecutionDetail, ExecutionPage, JobPage, RunDetail, RunPage, TaskPage
 from jobtrail.vocabulary import FAILURES
 
 if TYPE_CHECKING:
@@ -43,7 +42,7 @@ class _Guide:
         """Print a question, the call and its answer; return the answer, None where it was an error."""
         arguments = self._with_source(arguments)
         self.asked += 1
-        self.say(f"\n{self.asked}. {question}\n> {call_text(tool, arguments)}")
+        self.say(f"\n{self.asked}. {question}\n> {Call(tool, arguments)}")
         result = await self._call(tool, arguments)
         for block in result.content:
             if isinstance(block, TextContent):

@@ -178,18 +178,24 @@ async def test_a_walk_by_cursors_meets_every_failure_once(monkeypatch: pytest.Mo
     assert pages[-1]["coverage"]["matched"] == 40
 
 
-async def test_a_cursor_of_other_sources_is_refused_with_the_call_to_make(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("given", "why"),
+    [
+        ({}, "the configured sources are not those this cursor was made with"),
+        ({"source": "prod"}, "this cursor walks source 'prod', which is no longer configured (configured: embedded)"),
+    ],
+)
+async def test_a_cursor_of_other_sources_is_refused_with_the_call_to_make(
+    given: dict[str, str], why: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(failures, "_MATCHES", 1)
     records = [*failed("e1", 10, "Refused"), *failed("e2", 60, "Refused")]
     async with two_sources(*records) as (client, _):
-        _, first = await answer(client, "find_failures")
+        _, first = await answer(client, "find_failures", **given)
     async with sample_client() as other:
         result = await other.call_tool("find_failures", {"cursor": first["cursor"]})
     assert result.is_error
-    assert (
-        "the configured sources are not those this cursor was made with; start again with find_failures("
-        in text_of(result)
-    )
+    assert f"{why}; start again with find_failures(" in text_of(result)
 
 
 async def test_more_causes_than_are_shown_are_counted_and_their_jobs_named() -> None:

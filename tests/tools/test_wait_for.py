@@ -157,7 +157,7 @@ async def test_an_upstream_error_loses_nothing_and_is_forgotten_once_it_is_over(
     assert wait.watched[0].awaited().error is None
     wait = await waited(0.1, Script([run_now("queued"), run_now(), trouble]))
     stood = wait.watched[0].awaited()
-    assert (stood.before, stood.status, stood.error) == ("queued", "running", "the upstream failed")
+    assert (stood.before, stood.status, str(stood.error)) == ("queued", "running", "the upstream failed")
     wait = await waited(0.1, Script([trouble, run_now()]))
     assert wait.watched[0].awaited().before == "running"
 
@@ -184,7 +184,7 @@ async def test_where_nothing_answers_in_time_that_is_raised() -> None:
 async def test_one_that_does_not_exist_is_told_apart_and_not_waited_for() -> None:
     gone = Script([UnknownName("no such run")])
     wait = await waited(30, gone, Script([run_now(), run_now("succeeded")]))
-    assert [one.awaited().error for one in wait.watched] == ["no such run", None]
+    assert [one.awaited().to_wire().get("error") for one in wait.watched] == ["no such run", None]
     assert len(gone.looked) == 1
     assert wait.took < 2
 
@@ -193,7 +193,7 @@ async def test_one_that_never_answered_says_so_beside_the_others() -> None:
     wait = await waited(0.05, Script([run_now()], takes=60), Script([run_now()]))
     silent = wait.watched[0].awaited()
     assert silent.status is None
-    assert silent.error == "the upstream did not answer in this time; a retry may help"
+    assert str(silent.error) == "the upstream did not answer in this time; a retry may help"
 
 
 async def test_a_cancelled_wait_stops_at_once() -> None:

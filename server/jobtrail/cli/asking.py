@@ -3,24 +3,33 @@
 from __future__ import annotations
 
 import json
-import re
 import sys
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import anyio
+
+from jobtrail.app import build_server
 from jobtrail.cli import options
+from jobtrail.cli.calls import complete_call, list_examples, to_command, with_commands
 from jobtrail.cli.colours import console, for_people
+from jobtrail.cli.settings import load_settings
+from jobtrail.cli.tables import lay_out
+from jobtrail.cli.walking import MOST_ROWS, Pages, follow, merged, watching
+from jobtrail.errors import JobtrailError, MissingArgument, SettingsError, closest, shown
+from jobtrail.models import Call, Sentence
+from jobtrail.render import render, to_blocks
+from jobtrail.tools.resumable import LARGEST_LIMIT
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Awaitable, Callable, Mapping
 
-    from mcp.server.mcpserver import MCPServer
-    from mcp.types import CallToolResult, Tool
+    from mcp.types import Tool
 
     from jobtrail.cli.colours import Colour
-    from jobtrail.cli.walking import Pages
-    from jobtrail.settings import Settings
+    from jobtrail.endpoint import Endpoint
+    from jobtrail.models import Seen
 
 _STOPPED = 130
 
@@ -30,15 +39,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.help and not arguments.tool:
         arguments.parser.print_help()
         return 0
-    from jobtrail.cli.settings import load_settings  # noqa: PLC0415 # `--help` loads nothing
-
-    settings = load_settings()
-    import anyio  # noqa: PLC0415 # likewise
-
-    from jobtrail.app import build_server  # noqa: PLC0415 # likewise
-    from jobtrail.cli.walking import Pages, watching  # noqa: PLC0415 # likewise
-
-    server = build_server(settings)
+    server = build_server(load_settings())
     tools = {tool.name: tool for tool in anyio.run(server.list_tools)}
     if not arguments.tool:
         _list(tools)
@@ -47,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.help:
         _explain(tool)
         return 0
-    asked = _Asked(settings, server, tool, _typed(options.once(arguments.given), tool), follow=arguments.all)
+    asked = _Asked(server, tool, _typed(options.once(arguments.given), tool), follow=arguments.all)
     _check_follow(asked)
     pages = Pages()
     try:
@@ -62,8 +63,7 @@ def run(arguments: argparse.Namespace) -> int:
 class _Asked:
     """A call that was asked for."""
 
-    settings: Settings
-    server: MCPServer[Any]
+    server: Endpoint
     tool: Tool
     given: dict[str, Any] = field(repr=False)
     follow: bool
@@ -80,8 +80,6 @@ class _Asked:
 
 
 def _known(name: str, tools: Mapping[str, Tool]) -> Tool:
-    from jobtrail.errors import SettingsError, closest, shown  # noqa: PLC0415 # see _ask
-
     if name not in tools:
         near = closest(name, tools)
         hint = f"; closest: {', '.join(near)}" if near else ""
@@ -90,13 +88,9 @@ def _known(name: str, tools: Mapping[str, Tool]) -> Tool:
 
 
 def _check_follow(asked: _Asked) -> None:
-    from jobtrail.errors import SettingsError  # noqa: PLC0415 # see _ask
-
     if asked.follow and not asked.pages:
         raise SettingsError(f"{asked.tool.name} answers in one piece, or in both directions; --all is for lists")
     if asked.follow and "cursor" not in asked.given:
-        from jobtrail.tools.frame import LARGEST_LIMIT  # noqa: PLC0415 # see _ask
-
         if asked.causes:
             # There a limit leaves out what a further page would not show.
             asked.given["limit"] = LARGEST_LIMIT
@@ -105,28 +99,23 @@ def _check_follow(asked: _Asked) -> None:
 
 async def _call(asked: _Asked, pages: Pages, told: Callable[[str, float | None, float | None], None]) -> None:
     """Call the tool, and follow its cursors where that is asked for."""
-    from mcp import Client  # noqa: PLC0415 # see _ask
 
-    from jobtrail.cli.walking import follow  # noqa: PLC0415 # see _ask
-
-    async def hear(progress: float, total: float | None, message: str | None) -> None:
-        del progress, total
+    def hear(message: str) -> None:
         before = f"{pages.rows:,} rows; " if pages.read else ""
         told(f"{before}{message or 'asking'}", None, None)
 
-    async with Client(asked.server) as client:
+    async with asked.server.answering(hear) as answer:
 
-        def call(arguments: dict[str, Any]) -> Awaitable[CallToolResult]:
-            return client.call_tool(asked.tool.name, arguments, progress_callback=hear)
+        def call(arguments: Mapping[str, Any]) -> Awaitable[Seen]:
+            return answer(asked.tool.name, arguments)
 
-        if asked.follow:
-            await follow(pages, call, asked.given, told)
-            return
-        result = await call(asked.given)
-        if result.is_error:
-            pages.failed = result
-        else:
-            pages.read.append(result.structured_content or {})
+        try:
+            if asked.follow:
+                await follow(pages, call, asked.given, told)
+            else:
+                pages.read.append(await call(asked.given))
+        except JobtrailError as error:
+            pages.failed = error
 
 
 def _typed(given: Mapping[str, str], tool: Tool) -> dict[str, Any]:
@@ -145,91 +134,54 @@ def _value(text: str, schema: str) -> str | int | bool:
 
 def _print(asked: _Asked, pages: Pages, arguments: argparse.Namespace) -> int:
     """Print what was read, and an error on standard error; return the exit code."""
-    from jobtrail.cli.calls import command_line  # noqa: PLC0415 # see _ask
-    from jobtrail.cli.walking import MOST_ROWS  # noqa: PLC0415 # see _ask
-
-    _answer(asked, pages, arguments)
+    _answer(pages, arguments)
+    if isinstance(pages.failed, SettingsError):
+        raise pages.failed
     if pages.failed is not None:
         _say(_refusal(asked, pages.failed))
         if pages.read:
             _say(f"{pages.rows:,} rows were read before that; {_go_on(asked, pages)}")
         return 1
     if asked.follow and pages.cursor:
-        more = command_line(asked.tool.name, {"cursor": pages.cursor})
+        more = to_command(Call(asked.tool.name, {"cursor": pages.cursor}))
         _say(f"stopped at {MOST_ROWS:,} rows, of which there are more; go on with: {more} --all")
     return 0
 
 
 def _stopped(asked: _Asked, pages: Pages, arguments: argparse.Namespace) -> int:
     """Print what was read before Ctrl-C, and how to go on."""
-    _answer(asked, pages, arguments)
+    _answer(pages, arguments)
     if asked.follow:
         _say(f"stopped after {pages.rows:,} rows; {_go_on(asked, pages)}")
     return _STOPPED
 
 
 def _go_on(asked: _Asked, pages: Pages) -> str:
-    from jobtrail.cli.calls import command_line  # noqa: PLC0415 # see _ask
-
     given = {"cursor": pages.cursor} if pages.cursor else asked.given
-    return f"go on with: {command_line(asked.tool.name, given)} --all"
+    return f"go on with: {to_command(Call(asked.tool.name, given))} --all"
 
 
-def _answer(asked: _Asked, pages: Pages, arguments: argparse.Namespace) -> None:
+def _answer(pages: Pages, arguments: argparse.Namespace) -> None:
     """Print the pages that were read as one answer."""
     if not pages.read:
         return
-    from jobtrail.cli.walking import merged, rows_of  # noqa: PLC0415 # see _ask
-    from jobtrail.render import render  # noqa: PLC0415 # see _ask
-    from jobtrail.tools import TOOLS  # noqa: PLC0415 # see _ask
-
     whole = merged(pages.read)
-    if arguments.json:
-        print(json.dumps(whole), flush=True)
-        return
-    shape = next(spec.answer for spec in TOOLS if spec.fn.__name__ == asked.tool.name)
-    text = render(shape.model_validate(whole))
     colour: Colour = arguments.color
-    if for_people(colour):
-        from jobtrail.cli.tables import lay_out  # noqa: PLC0415 # a terminal is the rarer case
-
-        lay_out(console(colour), text, rows_of(whole))
+    if arguments.json:
+        print(json.dumps(whole.to_wire()), flush=True)
+    elif for_people(colour):
+        lay_out(console(colour), to_blocks(whole))
     else:
-        print(text, flush=True)
+        print(render(whole), flush=True)
 
 
-def _refusal(asked: _Asked, result: CallToolResult) -> str:
-    """Return what the tool said, with an example where an argument is missing.
-
-    Raises:
-        SettingsError: the store cannot be opened, which no other call would change.
-    """
-    from mcp.types import TextContent  # noqa: PLC0415 # see _ask
-
-    from jobtrail.cli.calls import example_with, typed  # noqa: PLC0415 # see _ask
-    from jobtrail.errors import SettingsError  # noqa: PLC0415 # see _ask
-
-    text = "\n".join(block.text for block in result.content if isinstance(block, TextContent))
-    trouble = _store_trouble(asked.settings)
-    if trouble and trouble in text:
-        raise SettingsError(trouble)
-    needed = re.match(rf"{asked.tool.name} needs (.*?);", text)
-    shown = example_with(asked.tool.name, asked.tool.description or "", asked.given, needed[1]) if needed else None
-    return f"{typed(text)}. Such as: {shown}" if shown else typed(text)
-
-
-def _store_trouble(settings: Settings) -> str:
-    """Return why the embedded store cannot be opened; nothing where it can, or nobody asked it."""
-    path = settings.store
-    if path is None or not path.exists() or not any(one.reads_store for one in settings.sources):
-        return ""
-    from jobtrail.plane import Store, StoreError  # noqa: PLC0415 # see _ask
-
-    try:
-        Store(path).close()
-    except StoreError as error:
-        return str(error)
-    return ""
+def _refusal(asked: _Asked, error: JobtrailError) -> str:
+    """Return what the tool said, with an example where an argument is missing."""
+    said = with_commands(Sentence(*error.args))
+    if not isinstance(error, MissingArgument):
+        return said
+    example = complete_call(asked.tool.name, asked.tool.description or "", asked.given, error.argument)
+    return f"{said}. Such as: {to_command(example)}" if example else said
 
 
 def _say(text: str) -> None:
@@ -246,16 +198,14 @@ def _list(tools: Mapping[str, Tool]) -> None:
 
 def _explain(tool: Tool) -> None:
     """Print what a tool answers, its arguments and examples."""
-    from jobtrail.cli.calls import examples  # noqa: PLC0415 # see _ask
-
     description = (tool.description or "").partition("Examples:")[0].strip()
     print(f"usage: jobtrail ask {tool.name} [name=value ...] [--all] [--json]\n\n{description}\n\narguments:")
     known: dict[str, dict[str, Any]] = tool.input_schema.get("properties", {})
     width = max(map(len, known))
     for name, schema in known.items():
         print(f"  {name:<{width}}  {schema.get('description') or _kind(schema)}")
-    shown = examples(tool.name, tool.description or "")
-    print("\n".join(["", "examples:", *(f"  {one}" for one in shown)]) if shown else "", flush=True)
+    calls = list_examples(tool.name, tool.description or "")
+    print("\n".join(["", "examples:", *(f"  {to_command(one)}" for one in calls)]) if calls else "", flush=True)
 
 
 def _kind(schema: Mapping[str, Any]) -> str:

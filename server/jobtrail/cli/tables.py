@@ -1,7 +1,7 @@
-"""An answer's text laid out for a person: the header apart, rows as a table, what can be typed as it is typed.
+"""An answer's blocks printed for a person: the header apart, rows as a table, what can be typed as it is typed.
 
-Everything is taken from the text that agents read. Where a terminal is too narrow for it, prose is cut short, or rows
-are laid out one under the other; ids, names and times are shown whole.
+Where a terminal is too narrow, prose is cut short, or rows are laid out one under the other; ids, names and times are
+shown whole.
 """
 
 from __future__ import annotations
@@ -13,10 +13,12 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from jobtrail.cli.calls import typed
+from jobtrail.cli.calls import with_commands
+from jobtrail.models import Call
+from jobtrail.rendering import blocks
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from rich.console import Console
 
@@ -43,59 +45,37 @@ _PROSE = {"about", "reason", "cause", "example", "trouble"}
 """Columns that may be cut short where there is no room; ids, names, times and what can be typed never are."""
 _LEAST_PROSE = 16
 _GAP = 2
-_LABEL = re.compile(r"(verdict|record|labels|note|error|more|next|older|newer|log|duration|environment[^:]*): ?")
-_TYPED = {"more", "next", "older", "newer", "note", "error"}
 _PARTIAL = re.compile(r"NOT COMPLETE|PARTIAL|more to read|SAMPLE DATA")
 _WORD = re.compile(r"[a-z]+")
 
 
-def lay_out(console: Console, text: str, rows: int | None) -> None:
-    """Print an answer.
-
-    Args:
-        console: where to.
-        text: of the answer, as agents read it.
-        rows: how many rows its list has; None for an answer that is no list.
-    """
-    first, *lines = text.split("\n")
-    _header(console, first)
-    place = 0
-    while place < len(lines):
-        length = _table_length(lines[place:], rows if place == 0 else None)
-        if length:
-            _table(console, lines[place : place + length])
-        else:
-            _line(console, lines[place])
-        place += length or 1
+def lay_out(console: Console, answer: Iterable[blocks.Block]) -> None:
+    """Print an answer."""
+    for block in answer:
+        match block:
+            case blocks.Header():
+                _header(console, block)
+            case blocks.Table():
+                cells = [[with_commands(cell) for cell in row] for row in block.rows]
+                _table(console, block.columns, cells)
+            case blocks.Line():
+                _line(console, block)
+            case blocks.LogLines():
+                for line in block.lines:
+                    console.print(Text(line), soft_wrap=True)
 
 
-def _header(console: Console, line: str) -> None:
+def _header(console: Console, header: blocks.Header) -> None:
     """Print what it is about, and beneath how much of the truth it covers."""
-    what, *facts = line.split(" · ")
-    console.print(Text(what, style="bold"))
+    console.print(Text(header.title, style="bold"))
+    facts = [fact for fact in header.facts if fact]
     if facts:
         covered = Text(" · ".join(facts), style="dim")
         covered.highlight_regex(_PARTIAL, style="not dim yellow")
         console.print(covered)
 
 
-def _table_length(lines: Sequence[str], rows: int | None) -> int:
-    """Return how many of the next lines are a table, its head included."""
-    if rows:
-        return rows + 1
-    count = 0
-    while count < len(lines) and "\t" in lines[count]:
-        count += 1
-    return count
-
-
-def _table(console: Console, lines: Sequence[str]) -> None:
-    names = lines[0].split("\t")
-    cells = [line.split("\t") for line in lines[1:]]
-    cells = [[*row, *[""] * (len(names) - len(row))] for row in cells]
-    if "open" in names:
-        place = names.index("open")
-        cells = [[typed(cell) if index == place else cell for index, cell in enumerate(row)] for row in cells]
+def _table(console: Console, names: Sequence[str], cells: Sequence[Sequence[str]]) -> None:
     room = _room(console.width, names, cells)
     if room is None:
         _records(console, names, cells)
@@ -154,19 +134,16 @@ def _style(name: str, cell: str) -> str:
     return "red" if name in {"failed", "timeout"} and cell not in {"", "0"} else ""
 
 
-def _line(console: Console, line: str) -> None:
-    """Print a line that is no row; one to be typed, or of a log, is not broken."""
-    match = _LABEL.match(line)
-    if match is None:
-        console.print(Text(line), soft_wrap="| " in line)
+def _line(console: Console, line: blocks.Line) -> None:
+    """Print a line that is no row; one that can be typed is not broken."""
+    written = with_commands(line.text)
+    if not written:
         return
-    label, rest = match[1], line[match.end() :]
-    style = {"error": "bold red", "note": "yellow"}.get(label, "bold")
-    written = typed(rest) if label in _TYPED else rest
-    text = Text.assemble((f"{label}: ", style), (written, _verdict_style(label, rest)))
-    console.print(text, soft_wrap=label in _TYPED - {"note", "error"})
-
-
-def _verdict_style(label: str, rest: str) -> str:
-    words = _WORD.findall(rest) if label == "verdict" else []
-    return _COLOURS.get(words[0], "") if words else ""
+    if not line.label:
+        console.print(Text(written))
+        return
+    style = {"error": "bold red", "note": "yellow"}.get(line.label, "bold")
+    words = _WORD.findall(written) if line.label == "verdict" else []
+    colour = _COLOURS.get(words[0], "") if words else ""
+    text = Text.assemble((f"{line.label}: ", style), (written, colour))
+    console.print(text, soft_wrap=isinstance(line.text, Call))

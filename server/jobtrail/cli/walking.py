@@ -4,116 +4,106 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager
-from datetime import datetime
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from jobtrail.cli.colours import console
+from jobtrail.diagnosis import signature
+from jobtrail.models import FailureCause, Failures, Note, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Sequence
-
-    from mcp.types import CallToolResult
+    from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
 
     from jobtrail.cli.colours import Colour
-
-__all__ = ["MOST_ROWS", "Pages", "follow", "merged", "rows_of", "watching"]
+    from jobtrail.errors import JobtrailError
+    from jobtrail.models import Seen
 
 MOST_ROWS = 10_000
 """Rows that `--all` reads at most."""
-_LISTS = ("items", "causes")
 
 
 class Pages:
     """The pages that were read, and what came instead of a further one."""
 
     def __init__(self) -> None:
-        self.read: list[dict[str, Any]] = []
-        self.failed: CallToolResult | None = None
+        self.read: list[Seen] = []
+        self.failed: JobtrailError | None = None
 
     @property
     def rows(self) -> int:
         """How many rows there are so far."""
-        return sum(rows_of(page) or 0 for page in self.read)
+        return sum(len(_rows_of(page)) for page in self.read)
 
     @property
     def cursor(self) -> str | None:
         """What goes on after the last of them."""
-        return self.read[-1].get("cursor") if self.read else None
+        return getattr(self.read[-1], "cursor", None) if self.read else None
 
 
 async def follow(
     pages: Pages,
-    call: Callable[[dict[str, Any]], Awaitable[CallToolResult]],
-    given: dict[str, Any],
+    call: Callable[[Mapping[str, Any]], Awaitable[Seen]],
+    given: Mapping[str, Any],
     told: Callable[[str, float | None, float | None], None],
 ) -> None:
     """Read page after page, each kept as it comes, so that nothing is lost when it is stopped."""
     arguments = given
     while True:
-        result = await call(arguments)
-        if result.is_error:
-            pages.failed = result
-            return
-        pages.read.append(result.structured_content or {})
-        told(_so_far(pages), *_of_all(pages))
+        page = await call(arguments)
+        pages.read.append(page)
+        told(_so_far(pages, page), *_of_all(pages, page))
         if not pages.cursor or pages.rows >= MOST_ROWS:
             return
         arguments = {"cursor": pages.cursor}
 
 
-def _so_far(pages: Pages) -> str:
-    scanned = pages.read[-1].get("coverage", {}).get("scanned", 0)
+def _so_far(pages: Pages, page: Seen) -> str:
+    scanned = page.coverage.scanned if isinstance(page, Page | Failures) else 0
     return f"{pages.rows:,} rows of {scanned:,} scanned"
 
 
-def _of_all(pages: Pages) -> tuple[float | None, float | None]:
+def _of_all(pages: Pages, page: Seen) -> tuple[float | None, float | None]:
     """Return how far it is, where the upstream has counted what is asked for."""
-    total: dict[str, Any] = pages.read[-1].get("total") or {}
-    return (pages.rows, total["value"]) if total.get("kind") == "exact" else (None, None)
+    if isinstance(page, Page) and page.total.kind == "exact":
+        return pages.rows, page.total.value
+    return None, None
 
 
-def rows_of(answer: dict[str, Any]) -> int | None:
-    """Return how many rows an answer's list has; None where it has none."""
-    found = next((answer[name] for name in _LISTS if isinstance(answer.get(name), list)), None)
-    return None if found is None else len(found)
+def _rows_of(page: Seen) -> Sequence[object]:
+    match page:
+        case Failures():
+            return page.causes
+        case _:
+            return getattr(page, "items", ())
 
 
-def merged(pages: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def merged(pages: Sequence[Seen]) -> Seen:
     """Return several pages as one: all rows, and what the last page says of how much they cover."""
-    whole = dict(pages[-1])
+    last = pages[-1]
     if len(pages) == 1:
-        return whole
-    for name in _LISTS:
-        if name in whole:
-            rows = [row for page in pages for row in page.get(name, ())]
-            whole[name] = _by_cause(rows) if name == "causes" else rows
-    notes = dict.fromkeys(note for page in pages for note in cast("list[str]", page.get("notes") or ()))
-    errors: dict[str, str] = {}
-    for page in pages:
-        errors |= page.get("errors") or {}
-    if notes:
-        whole["notes"] = [*notes]
-    if errors:
-        whole["errors"] = errors
-    if "causes" in whole:
-        whole["failures"] = sum(page["failures"] for page in pages)
-    return whole
+        return last
+    notes = {str(note): note for page in pages if isinstance(page, Page | Failures) for note in page.notes or ()}
+    whole: dict[str, object] = {"notes": (*notes.values(),) or None}
+    parts = [page for page in pages if isinstance(page, Failures)]
+    if parts:
+        errors: dict[str, Note] = {name: text for page in parts for name, text in (page.errors or {}).items()}
+        whole["errors"] = errors or None
+        whole["failures"] = sum(page.failures for page in parts)
+        whole["causes"] = _by_cause([row for page in parts for row in page.causes])
+    else:
+        whole["items"] = tuple(row for page in pages for row in _rows_of(page))
+    return last.model_copy(update=whole)
 
 
-def _by_cause(rows: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
+def _by_cause(rows: Sequence[FailureCause]) -> tuple[FailureCause, ...]:
     """Return a row for each cause of a job, which every page counts for itself; the first page has the newest."""
-    from jobtrail.diagnosis import signature  # noqa: PLC0415 # see cli.asking
-
-    found: dict[tuple[str, str, str], dict[str, Any]] = {}
+    found: dict[tuple[str, str, str], FailureCause] = {}
     for row in rows:
-        key = (row["source"], row["job"], signature(row["cause"]))
+        key = (row.source, row.job, signature(row.cause))
         there = found.setdefault(key, row)
-        if there is row:
-            continue
-        firsts = [one["first_at"] for one in (there, row) if one.get("first_at")]
-        first = {"first_at": min(firsts, key=datetime.fromisoformat)} if firsts else {}
-        found[key] = {**there, "count": there["count"] + row["count"], **first}
-    return [*found.values()]
+        if there is not row:
+            first = min(filter(None, (there.first_at, row.first_at)), default=None)
+            found[key] = there.model_copy(update={"count": there.count + row.count, "first_at": first})
+    return (*found.values(),)
 
 
 @contextmanager

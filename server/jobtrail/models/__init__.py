@@ -5,6 +5,7 @@ one of these fields. Times are timezone-aware and UTC, durations are seconds, an
 means that the upstream did not say.
 """
 
+from jobtrail.models.calls import Call, NextCall, Note, Sentence, write_text
 from jobtrail.models.details import (
     Awaited,
     ExecutionDetail,
@@ -19,7 +20,7 @@ from jobtrail.models.details import (
 )
 from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, RunPage, TaskPage, Total, Window
 from jobtrail.models.summaries import Bucket, FailureCause, Failures, History, Period, Streak
-from jobtrail.models.things import Execution, Job, Moment, Run, Stats, Task
+from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Stats, Task
 from jobtrail.vocabulary import ENDED, STATUSES, Status
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "STATUSES",
     "Awaited",
     "Bucket",
+    "Call",
     "Coverage",
     "Execution",
     "ExecutionDetail",
@@ -42,12 +44,16 @@ __all__ = [
     "LogPage",
     "LogTail",
     "Moment",
+    "NextCall",
+    "Note",
     "Page",
     "Period",
     "Record",
     "Run",
     "RunDetail",
     "RunPage",
+    "Seen",
+    "Sentence",
     "Stats",
     "Status",
     "Streak",
@@ -56,4 +62,5 @@ __all__ = [
     "Total",
     "Waited",
     "Window",
+    "write_text",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pydantic import Field
 
+from jobtrail.models.calls import NextCall, Note
 from jobtrail.models.pages import Answer, Coverage
 from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Status, Task
 
@@ -63,7 +64,7 @@ class ExecutionDetail(Answer):
     failures: tuple[FailureGroup, ...] = ()
     slowest: tuple[Task, ...] = Field(default=(), description="of the tasks read")
     coverage: Coverage
-    next_calls: tuple[str, ...] = ()
+    next_calls: tuple[NextCall, ...] = ()
 
 
 class LogTail(Seen):
@@ -81,7 +82,7 @@ class RunDetail(Answer):
     run: Run
     queued_s: float | None = None
     log: LogTail | None = None
-    next_calls: tuple[str, ...] = ()
+    next_calls: tuple[NextCall, ...] = ()
 
 
 class LogLine(Seen):
@@ -112,7 +113,7 @@ class LogPage(Answer):
     older: str | None = Field(default=None, description="cursor")
     newer: str | None = Field(default=None, description="cursor")
     lines: tuple[LogLine, ...]
-    next_calls: tuple[str, ...] = ()
+    next_calls: tuple[NextCall, ...] = ()
 
 
 class Awaited(Seen):
@@ -130,7 +131,7 @@ class Awaited(Seen):
     done: int | None = Field(default=None, description="tasks that ended")
     failed_before: int | None = None
     failed: int | None = None
-    error: str | None = Field(default=None, description="why its state is not known, or is an earlier one")
+    error: Note | None = Field(default=None, description="why its state is not known, or is an earlier one")
 
 
 class Waited(Answer):
@@ -141,4 +142,4 @@ class Waited(Answer):
     waited_s: float
     timeout_s: float
     items: tuple[Awaited, ...]
-    next_calls: tuple[str, ...] = ()
+    next_calls: tuple[NextCall, ...] = ()

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from jobtrail.models.calls import Note
 from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Task
 
 __all__ = ["Answer", "Coverage", "ExecutionPage", "JobPage", "Page", "RunPage", "TaskPage", "Total", "Window"]
@@ -45,13 +46,19 @@ class Window(Seen):
     now: Moment
     zone: str | None = None
 
+    def contains(self, moment: Moment | None) -> bool:
+        """Return whether a moment lies in the window; one that is not known is kept, not hidden."""
+        if moment is None:
+            return True
+        return (self.since is None or moment >= self.since) and (self.until is None or moment <= self.until)
+
 
 class Answer(Seen):
     """What every answer says of itself."""
 
     source: str
     sample: bool | None = None
-    notes: tuple[str, ...] | None = None
+    notes: tuple[Note, ...] | None = None
 
 
 class Page(Answer):

@@ -6,6 +6,7 @@ from typing import Literal
 
 from pydantic import Field
 
+from jobtrail.models.calls import NextCall, Note
 from jobtrail.models.pages import Answer, Coverage, Window
 from jobtrail.models.things import Moment, Seen, Status
 
@@ -56,7 +57,7 @@ class History(Answer):
     buckets: tuple[Bucket, ...]
     sparkline: str
     coverage: Coverage
-    next_calls: tuple[str, ...] = ()
+    next_calls: tuple[NextCall, ...] = ()
 
 
 class FailureCause(Seen):
@@ -72,7 +73,7 @@ class FailureCause(Seen):
     last_at: Moment | None = None
     recovered: bool | None = Field(default=None, description="whether the job's latest attempt that ended succeeded")
     example: str = Field(description="id of the newest of them")
-    open: str = Field(description="the call that explains it")
+    open: NextCall = Field(description="the call that explains it")
 
 
 class Failures(Seen):
@@ -83,9 +84,9 @@ class Failures(Seen):
     jobs: int
     failures: int = Field(description="of this page")
     causes: tuple[FailureCause, ...]
-    errors: dict[str, str] | None = None
+    errors: dict[str, Note] | None = None
     coverage: Coverage
     cursor: str | None = None
     window: Window
     filters: dict[str, str]
-    notes: tuple[str, ...] | None = None
+    notes: tuple[Note, ...] | None = None

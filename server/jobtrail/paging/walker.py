@@ -13,14 +13,15 @@ from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import anyio
 
-from jobtrail.errors import Unreachable, UnreadableAnswer, UpstreamError
-from jobtrail.models import Total
+from jobtrail.errors import CursorError, Unreachable, UnreadableAnswer, UpstreamError
+from jobtrail.models import Note, Sentence, Total
 from jobtrail.paging.listing import EVERYTHING, START, Spot
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from jobtrail.errors import JobtrailError
+    from jobtrail.models import Call
     from jobtrail.paging.listing import Batch, Listing
 
 __all__ = ["Budget", "Trail", "Walk", "Walked", "walk"]
@@ -79,6 +80,7 @@ class Walk(Generic[T]):
         progress: told how far the walk has come after each upstream page that had items.
         trail: what the walk's earlier calls remember.
         who: how an error names what is walked.
+        restart: the call that starts the walk again, where the walk began at a cursor.
     """
 
     limit: int
@@ -88,6 +90,7 @@ class Walk(Generic[T]):
     progress: Callable[[Walked[T]], Awaitable[None]] = _silent
     trail: Trail = field(default_factory=Trail)
     who: str = "the upstream"
+    restart: Call | None = None
 
 
 @dataclass
@@ -115,7 +118,7 @@ class Walked(Generic[T]):
     total: Total = field(default_factory=lambda: Total(kind="unknown"))
     last: T | None = None
     exact: bool = True
-    notes: list[str] = field(default_factory=list[str])
+    notes: list[Note] = field(default_factory=list[Note])
     failed: dict[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
     trail: Trail = field(default_factory=Trail)
 
@@ -142,7 +145,7 @@ async def walk(listing: Listing[T], how: Walk[T], at: Spot = START) -> Walked[T]
         except UpstreamError as error:
             if walked.spot == at:
                 raise
-            walked.notes.append(f"stopped early: {error}. The cursor goes on from here.")
+            walked.notes.append(Sentence("stopped early: ", *error.args, ". The cursor goes on from here."))
             break
         more = _take(batch, how, walked)
         if walked.scanned > before:
@@ -155,10 +158,14 @@ async def walk(listing: Listing[T], how: Walk[T], at: Spot = START) -> Walked[T]
 async def _fetch(listing: Listing[T], how: Walk[T], walked: Walked[T], deadline: float) -> Batch[T]:
     """Read the next page; a read that hangs past the deadline is abandoned."""
     left = how.budget.items - walked.scanned
-    with anyio.CancelScope(deadline=deadline):
-        return await listing.fetch(
-            walked.spot or START, min(how.limit, left) if listing.traits.filtered_upstream else left
-        )
+    want = min(how.limit, left) if listing.traits.filtered_upstream else left
+    try:
+        with anyio.CancelScope(deadline=deadline):
+            return await listing.fetch(walked.spot or START, want)
+    except CursorError as error:
+        if how.restart is None:
+            raise
+        raise type(error)(*error.args, "; start again with ", how.restart) from None
     raise Unreachable(
         f"{how.who} had not answered when the {how.budget.seconds:g} s of this call were over; it is slow or hung, "
         "ask again later or for less",

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from jobtrail.errors import BadArgument, shown
 from jobtrail.render import render
 from jobtrail.tools.executions import get_execution
-from jobtrail.tools.frame import LARGEST_LIMIT
 from jobtrail.tools.jobs import get_job, list_jobs
+from jobtrail.tools.resumable import LARGEST_LIMIT
 from jobtrail.tools.runs import get_run
 
 if TYPE_CHECKING:

@@ -20,9 +20,9 @@ from jobtrail.models import (
 )
 from jobtrail.tools.executions import get_execution, list_executions, list_tasks
 from jobtrail.tools.failures import find_failures
-from jobtrail.tools.frame import State
 from jobtrail.tools.jobs import get_job, list_jobs
 from jobtrail.tools.logs import read_log
+from jobtrail.tools.resumable import State
 from jobtrail.tools.runs import get_run, list_runs
 from jobtrail.tools.trends import history
 from jobtrail.tools.waiting import wait_for

@@ -2,29 +2,29 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD, group_failures, slowest
-from jobtrail.errors import UnknownName, shown
-from jobtrail.models import Coverage, Execution, ExecutionDetail, ExecutionPage, Stats, Task, TaskPage
+from jobtrail.errors import UnknownName, clean, shown
+from jobtrail.models import Call, Coverage, Execution, ExecutionDetail, ExecutionPage, Note, Stats, Task, TaskPage
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.sources.wire import seconds
 from jobtrail.tools import params
-from jobtrail.tools.call import DEFAULT_LIMIT, begin
-from jobtrail.tools.frame import LARGEST_LIMIT, State, call_text, required
+from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall
+from jobtrail.tools.resumable import LARGEST_LIMIT, State, require_argument
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobtrail.sources.base import FullExecution, Source
 
-__all__ = ["get_execution", "list_executions", "list_tasks", "newest", "read_tasks"]
+__all__ = ["find_newest", "get_execution", "list_executions", "list_tasks", "read_tasks"]
 
-_EVERY_TASK = Walk[Task](limit=EVERYTHING)
 _A_PAGE = Budget(items=200)
 """As many tasks as the upstream sends at once (seed documents, parameter limit)."""
 
@@ -46,19 +46,21 @@ async def list_executions(
     Use it for "what failed lately in this job". The answer says how much it covers; go on with its cursor.
     Examples: {"job": "nightly-etl", "status": "failed,timeout", "since": "24h"} · {"cursor": "1Ab…"}
     """
-    call = begin(
-        ctx, "list_executions", cursor, source, "executions",
+    call = ListCall.open(
+        ctx, "list_executions", cursor, source, needs="executions",
         job=job, status=status, since=since, until=until, query=query, sort=sort, limit=limit,
     )  # fmt: skip
-    name = call.required("job", "list_jobs()")
+    name = require_argument("list_executions", "job", call.text("job"), Call("list_jobs"))
     batch = call.source.need_batch()
-    ask = call.ask(batch.execution_words, batch.execution_sorts)
-    listing = batch.executions(name, ask)
-    walked = await call.walk(listing, ask, lambda one: [one.id])
-    if not call.scanned + walked.scanned:
-        await batch.check_job(name)
-    walked.items = [one.model_copy(update={"job": None}) for one in walked.items]
-    return ExecutionPage(job=name, **call.page(walked, ask, listing))
+    ask = call.read_ask(batch.execution_words, batch.execution_sorts)
+    return await call.read_page(
+        partial(ExecutionPage, job=name),
+        batch.executions(name, ask),
+        ask,
+        lambda one: [one.id],
+        parent=partial(batch.check_job, name),
+        hidden="job",
+    )
 
 
 async def list_tasks(
@@ -77,21 +79,22 @@ async def list_tasks(
     Call get_execution first: it groups failures. Use this for the single failed tasks.
     Examples: {"job": "nightly-etl", "execution": "exec-1", "status": "failed"} · {"cursor": "1Ab…"}
     """
-    call = begin(
-        ctx, "list_tasks", cursor, source, "executions",
+    call = ListCall.open(
+        ctx, "list_tasks", cursor, source, needs="executions",
         job=job, execution=execution, status=status, query=query, sort=sort, limit=limit,
     )  # fmt: skip
-    name = call.required("job", "list_jobs()")
+    name = require_argument("list_tasks", "job", call.text("job"), Call("list_jobs"))
     batch = call.source.need_batch()
-    identity = (call.text("execution") or "").strip() or await newest(call.source, name)
+    identity = (call.text("execution") or "").strip() or await find_newest(call.source, name)
     call.args["execution"] = identity
-    ask = call.ask(batch.task_words, batch.task_sorts)
-    listing = batch.tasks(name, identity, ask)
-    walked = await call.walk(listing, ask, lambda one: [one.name])
-    if not call.scanned + walked.scanned:
-        # An upstream may list nothing for an execution that does not exist.
-        await batch.execution(name, identity)
-    return TaskPage(job=name, execution=identity, **call.page(walked, ask, listing))
+    ask = call.read_ask(batch.task_words, batch.task_sorts)
+    return await call.read_page(
+        partial(TaskPage, job=name, execution=identity),
+        batch.tasks(name, identity, ask),
+        ask,
+        lambda one: [one.name],
+        parent=partial(batch.execution, name, identity),
+    )
 
 
 async def get_execution(
@@ -106,15 +109,15 @@ async def get_execution(
     Examples: {"job": "nightly-etl"} · {"job": "nightly-etl", "execution": "exec-1"}
     """
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="executions")
-    name = required("get_execution", "job", job, "list_jobs()")
-    identity = execution if execution and execution.strip() else await newest(chosen, name)
+    name = require_argument("get_execution", "job", job, Call("list_jobs"))
+    identity = execution if execution and execution.strip() else await find_newest(chosen, name)
     full = await chosen.need_batch().execution(name, identity)
     read = await read_tasks(chosen, full, name, identity)
     one = full.execution
     return ExecutionDetail(
         source=chosen.name,
         sample=chosen.sample or None,
-        verdict=_verdict(one),
+        verdict=_write_verdict(one),
         execution=one,
         queued_s=seconds(one.created_at, one.started_at),
         parallelism=full.parallelism,
@@ -123,40 +126,43 @@ async def get_execution(
         slowest=slowest(read.tasks),
         coverage=Coverage(scanned=len(read.tasks), matched=len(read.failed), complete=read.complete),
         notes=tuple(read.notes) or None,
-        next_calls=_next_calls(chosen, one, read.failed),
+        next_calls=_propose_calls(chosen, one, read.failed),
     )
 
 
-async def newest(source: Source, job: str) -> str:
+async def find_newest(source: Source, job: str) -> str:
     """Return the id of a job's newest execution.
 
     Raises:
         UnknownName: the job does not exist, or has not run.
     """
     batch = source.need_batch()
-    walked = await walk(
-        batch.executions(job, Ask(sort=NEWEST_FIRST)), Walk[Execution](limit=1, who=f"source {source.name!r}")
-    )
+    how = Walk[Execution](limit=1, who=f"source {source.name!r}")
+    walked = await walk(batch.executions(job, Ask(sort=NEWEST_FIRST)), how)
     if not walked.items:
         await batch.check_job(job)
-        raise UnknownName(f"job {shown(job)} has no execution yet; get_job(job={shown(job)}) shows its schedule")
+        raise UnknownName(
+            f"job {shown(job)} has no execution yet; ",
+            Call("get_job", {"job": clean(job, 80)}),
+            " shows its schedule",
+        )
     return walked.items[0].id
 
 
-@dataclass
-class _Read:
+@dataclass(frozen=True)
+class TasksRead:
     """The tasks of an execution, as far as they were read."""
 
     tasks: Sequence[Task]
     complete: bool
-    notes: list[str]
+    notes: list[Note]
 
     @property
     def failed(self) -> list[Task]:
         return [task for task in self.tasks if task.status in BAD]
 
 
-async def read_tasks(source: Source, full: FullExecution, job: str, execution: str) -> _Read:
+async def read_tasks(source: Source, full: FullExecution, job: str, execution: str) -> TasksRead:
     """Return the tasks: from the answer where it holds them all, else by walking them.
 
     Of an execution in which nothing failed a single page is read, for its slowest tasks alone.
@@ -164,22 +170,22 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
     one, inline = full.execution, full.tasks or ()
     stats = one.stats or Stats()
     if inline and stats.total is not None and len(inline) >= stats.total:
-        return _judged(stats, inline, complete=True, notes=[])
+        return _judge_tasks(stats, inline, complete=True, notes=[])
     if stats.total == 0:
-        return _Read((), complete=True, notes=[])
+        return TasksRead((), complete=True, notes=[])
     fine = stats.total is not None and stats.failed == 0 and one.status not in BAD
-    how = replace(_EVERY_TASK, who=f"source {source.name!r}", budget=_A_PAGE if fine else Budget())
+    how = Walk[Task](limit=EVERYTHING, who=f"source {source.name!r}", budget=_A_PAGE if fine else Budget())
     walked = await walk(source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST)), how)
     notes = list(walked.notes)
     if fine:
         # The counts say that there is no failed task; what was not read hides none.
-        return _Read(walked.items, complete=True, notes=notes)
+        return TasksRead(walked.items, complete=True, notes=notes)
     if walked.spot is not None and not notes:
         notes.append(f"only the first {walked.scanned:,} tasks were read; list_tasks goes through all of them")
-    return _judged(stats, walked.items, complete=walked.spot is None, notes=notes)
+    return _judge_tasks(stats, walked.items, complete=walked.spot is None, notes=notes)
 
 
-def _judged(stats: Stats, tasks: Sequence[Task], *, complete: bool, notes: list[str]) -> _Read:
+def _judge_tasks(stats: Stats, tasks: Sequence[Task], *, complete: bool, notes: list[Note]) -> TasksRead:
     """Return the tasks read, with a note where the failed ones among them cannot be all."""
     failed = sum(task.status in BAD for task in tasks)
     strange = sorted({task.raw_status or "none" for task in tasks if task.status == "unknown"})
@@ -188,10 +194,10 @@ def _judged(stats: Stats, tasks: Sequence[Task], *, complete: bool, notes: list[
     if complete and failed < (stats.failed or 0):
         complete = False
         notes.append(f"the upstream counts {stats.failed:,} failed tasks, but lists {failed:,}")
-    return _Read(tasks, complete, notes)
+    return TasksRead(tasks, complete, notes)
 
 
-def _verdict(one: Execution) -> str:
+def _write_verdict(one: Execution) -> str:
     stats = one.stats
     words = f"{one.status} ({one.raw_status})" if one.raw_status else one.status
     if stats is None or stats.total is None:
@@ -210,14 +216,14 @@ def _verdict(one: Execution) -> str:
     return f"{words}: of {stats.total:,} {noun} {', '.join(parts) or 'none has started'}"
 
 
-def _next_calls(source: Source, one: Execution, failed: Sequence[Task]) -> tuple[str, ...]:
+def _propose_calls(source: Source, one: Execution, failed: Sequence[Task]) -> tuple[Call, ...]:
     named = {"job": one.job, "execution": one.id}
-    calls: list[str] = []
+    calls: list[Call] = []
     if len(failed) > 1:
         many = {"limit": LARGEST_LIMIT} if len(failed) > DEFAULT_LIMIT else {}
-        calls.append(call_text("list_tasks", {**named, "status": "failed", **many, "source": source.name}))
+        calls.append(Call("list_tasks", {**named, "status": "failed", **many, "source": source.name}))
     if failed:
-        calls.append(call_text("read_log", {**named, "task": failed[0].name, "source": source.name}))
+        calls.append(Call("read_log", {**named, "task": failed[0].name, "source": source.name}))
     if one.status in {"running", "queued"}:
-        calls.append(call_text("wait_for", {**named, "source": source.name}))
+        calls.append(Call("wait_for", {**named, "source": source.name}))
     return tuple(calls)

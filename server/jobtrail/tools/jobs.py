@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import record
 from jobtrail.errors import BadArgument, closest, shown
-from jobtrail.models import Execution, Job, JobDetail, JobPage, Run
+from jobtrail.models import Call, Execution, Job, JobDetail, JobPage, Run
 from jobtrail.paging import Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask, StatusFilter, read_sort
 from jobtrail.tools import params
-from jobtrail.tools.call import begin
-from jobtrail.tools.frame import State, required, source_notes
-
-if TYPE_CHECKING:
-    from jobtrail.models import Record
-    from jobtrail.sources.base import Source
-    from jobtrail.tools.call import ListCall
+from jobtrail.tools.listing import ListCall
+from jobtrail.tools.resumable import State, require_argument
 
 __all__ = ["get_job", "list_jobs"]
 
@@ -41,46 +34,35 @@ async def list_jobs(
     service with list_runs.
     Examples: {} · {"query": "etl", "status": "deployed,failed"}
     """
-    call = begin(
-        ctx,
-        "list_jobs",
-        cursor,
-        source,
-        query=query,
-        status=status,
-        sort=sort,
-        from_end=from_end,
-        limit=limit,
+    call = ListCall.open(
+        ctx, "list_jobs", cursor, source, query=query, status=status, sort=sort, from_end=from_end, limit=limit
     )
     order = read_sort(call.text("sort"), call.source.job_sorts, call.source.job_sort)
     ask = Ask(
         sort=order.flipped() if call.args.get("from_end") else order,
         query=(call.text("query") or "").strip() or None,
-        statuses=_deployments(call),
+        statuses=_read_deployments(call),
     )
-    listing = call.source.jobs(ask)
-    walked = await call.walk(
-        listing, ask, _searched if len(ask.query or "") < call.source.shortest_query else _not_searched
-    )
+    others = [name for name in ctx.request_context.lifespan_context.sources.names if name != call.source.name]
+    if others and source is None and not call.resumed:
+        call.notes.append(f"other sources: {', '.join(others)} (give source=…)")
+    searched = _read_texts if len(ask.query or "") < call.source.shortest_query else _read_task_texts
     # Labels are searched, and shown by get_job: a page of them would cost more than all the rest.
-    walked.items = [job.model_copy(update={"labels": None}) for job in walked.items]
-    if not call.continued:
-        call.notes += source_notes(ctx.request_context.lifespan_context, source, call.source)
-    return JobPage(**call.page(walked, ask, listing))
+    return await call.read_page(JobPage, call.source.jobs(ask), ask, searched, hidden="labels")
 
 
-def _searched(job: Job) -> list[str]:
+def _read_texts(job: Job) -> list[str]:
     """Return what the documents search (parameter q), and a scheduled task's description and group."""
     labels = [text for pair in (job.labels or {}).items() for text in pair]
     return [job.name, job.display_name or "", job.description or "", job.group or "", *labels]
 
 
-def _not_searched(job: Job) -> list[str]:
+def _read_task_texts(job: Job) -> list[str]:
     """Return nothing to search in for a batch job: the upstream has searched all of it, and we see a part."""
-    return [] if job.kind == "job" else _searched(job)
+    return [] if job.kind == "job" else _read_texts(job)
 
 
-def _deployments(call: ListCall) -> StatusFilter | None:
+def _read_deployments(call: ListCall) -> StatusFilter | None:
     words = frozenset(one.strip().lower() for one in (call.text("status") or "").split(",") if one.strip())
     known = call.source.deployment_words
     for one in words if known else ():
@@ -99,17 +81,15 @@ async def get_job(ctx: Context[State], job: params.Job = None, source: params.So
     Use it to see whether a job is healthy before looking at single executions or runs.
     Examples: {"job": "nightly-etl"} · {"job": "backup-postgres", "source": "cron"}
     """
-    state = ctx.request_context.lifespan_context
-    chosen = state.sources.get(source)
-    name = required("get_job", "job", job, "list_jobs()")
+    chosen = ctx.request_context.lifespan_context.sources.get(source)
+    name = require_argument("get_job", "job", job, Call("list_jobs"))
     detail = await chosen.job(name)
-    attempts, notes = await _recent(chosen, detail.job)
+    listing = await chosen.attempts(detail.job, Ask(sort=NEWEST_FIRST))
+    recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {chosen.name!r}"))
     return detail.model_copy(
-        update={"record": attempts, "sample": chosen.sample or None, "notes": tuple(notes) or None}
+        update={
+            "record": record(recent.items),
+            "sample": chosen.sample or None,
+            "notes": tuple(recent.notes) or None,
+        }
     )
-
-
-async def _recent(source: Source, job: Job) -> tuple[Record, list[str]]:
-    listing = await source.attempts(job, Ask(sort=NEWEST_FIRST))
-    walked = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {source.name!r}"))
-    return record(walked.items), walked.notes

@@ -8,27 +8,23 @@ from typing import TYPE_CHECKING, Literal
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.cursor import Cursor, seal
-from jobtrail.errors import BadArgument, StrayCursor, UnknownName, shown
+from jobtrail.errors import BadArgument, MissingArgument, StrayCursor, UnknownName, shown
 from jobtrail.loglines import Row
 from jobtrail.logsearch import compile_search
 from jobtrail.logwalk import Bounds, gather
-from jobtrail.models import LogLine, LogPage, Task
+from jobtrail.models import Call, LogLine, LogPage, Note, Task
 from jobtrail.paging import Spot, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.tools import params
-from jobtrail.tools.call import begin
-from jobtrail.tools.executions import newest
-from jobtrail.tools.frame import State, call_text
+from jobtrail.tools.executions import find_newest
+from jobtrail.tools.resumable import ResumableCall, State
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobtrail.logsearch import Find
     from jobtrail.logwalk import Gathered
-    from jobtrail.sources.base import Source
     from jobtrail.sources.logs import Log
-    from jobtrail.tools.call import ListCall
 
 __all__ = ["read_log"]
 
@@ -55,55 +51,45 @@ async def read_log(
 
     Examples: {"job": "etl", "execution": "e-1", "search": "/refused|denied/"}
     """
-    needs: Literal["runs", "executions"] | None = "runs" if run else "executions" if job or execution else None
-    call = begin(
-        ctx, "read_log", cursor, source, needs,
+    needs: Literal["executions", "runs"] | None = "runs" if run else "executions" if job or execution else None
+    call = ResumableCall.open(
+        ctx, "read_log", cursor, source, needs=needs,
         run=run, job=job, execution=execution, task=task, search=search, around=around, lines=lines,
     )  # fmt: skip
-    log = await _open(call)
-    rows = _rows(call)
-    shown_rows = await _Reading(call, log, compile_search(call.text("search")), rows).read()
-    if call.text("task") and not shown_rows.found.total:
-        await _check_task(call.source, call)
-    return _page(call, log, shown_rows)
+    log = await _find_log(call)
+    find = compile_search(call.text("search"))
+    stretch = await _Reading(call, log, find, call.clamp("lines", _LINES, _MOST_LINES)).read()
+    if call.text("task") and not stretch.found.total:
+        await _check_task(call)
+    return _make_page(call, log, stretch)
 
 
-async def _open(call: ListCall) -> Log:
+async def _find_log(call: ResumableCall) -> Log:
     """Return the log that is asked for.
 
     Raises:
         BadArgument: none is, or two.
         StrayCursor: the cursor is of no log.
     """
-    if call.text("job") and not ((call.text("execution") or "").strip() or call.text("run") or call.continued):
-        call.args["execution"] = await newest(call.source, call.text("job") or "")
+    if call.text("job") and not ((call.text("execution") or "").strip() or call.text("run") or call.resumed):
+        call.args["execution"] = await find_newest(call.source, call.text("job") or "")
     run, job, execution, task = (call.text(name) for name in _OF)
     if run and not (job or execution or task):
         return await call.source.need_runs("read_log(job=…, execution=…)").log(run)
     if job and execution and not run:
+        continuation = next((one for one in call.cursor.spot.detail[2:] if isinstance(one, str)), "")
         batch = call.source.need_batch("read_log(run=…)")
-        return await batch.log(job, execution, task, call.now, _continuation(call))
+        return await batch.log(job, execution, task, call.now, continuation)
     if run:
         raise BadArgument("read_log takes run, or job and execution, not both; leave one out")
-    raise BadArgument("read_log needs run or job; call list_runs() or list_jobs() for them")
+    raise MissingArgument(
+        "read_log needs run or job; call ", Call("list_runs"), " or ", Call("list_jobs"), " for them"
+    )
 
 
-def _continuation(call: ListCall) -> str:
-    return next((one for one in call.at.detail[2:] if isinstance(one, str)), "")
-
-
-def _rows(call: ListCall) -> int:
-    asked = call.args.get("lines", _LINES)
-    rows = max(1, min(asked if isinstance(asked, int) else _LINES, _MOST_LINES))
-    if rows != asked:
-        call.notes.append(f"lines {shown(asked, 20)} was taken as {rows}; it can be 1 to {_MOST_LINES}")
-        call.args["lines"] = rows
-    return rows
-
-
-@dataclass
-class _Shown:
-    """What an answer shows: rows in order, and the stretch they are of."""
+@dataclass(frozen=True)
+class _Stretch:
+    """What an answer shows: rows in order, and what was read for them."""
 
     rows: Sequence[Row]
     found: Gathered
@@ -114,38 +100,41 @@ class _Shown:
 class _Reading:
     """One reading of a log, from where the call stands."""
 
-    call: ListCall
+    call: ResumableCall
     log: Log
     find: Find
     rows: int
 
-    async def read(self) -> _Shown:
+    async def read(self) -> _Stretch:
         """Read back from the end, on or back from a cursor, or around a line."""
-        around = self.call.args.get("around")
-        if isinstance(around, int) and not self.call.continued:
-            return await self._around(around)
-        way, line = self._spot() if self.call.continued else (_BACK, 0)
+        # Cursors go on from a line of their own.
+        around = self.call.args.pop("around", None)
+        if isinstance(around, int) and not self.call.resumed:
+            return await self._read_around(around)
+        way, line = self._read_position() if self.call.resumed else (_BACK, 0)
         found = await self._gather(line, self.rows, self._tokens, back=way == _BACK)
         cut = None
         if found.rows.cut:
             kept, side = ("newest", "older") if way == _BACK else ("oldest", "newer")
             cut = f"cut at about {self._tokens:,} tokens, the {kept} lines kept; {side} goes on from there"
-        return _Shown(found.rows.rows, found, cut)
+        return _Stretch(found.rows.rows, found, cut)
 
     @property
     def _tokens(self) -> int:
         return max(_TOKENS, min(self.rows * _A_LINE, _MOST_TOKENS))
 
-    def _spot(self) -> tuple[int, int]:
-        match self.call.at.detail:
+    def _read_position(self) -> tuple[int, int]:
+        match self.call.cursor.spot.detail:
             case (int(way), int(line), *_) if way in {_BACK, _ON} and 0 < line < _FURTHEST:
                 return way, line
             case _:
                 raise StrayCursor(
-                    "this cursor stands in no log; start again with read_log(run=…) or (job=…, execution=…)"
+                    "this cursor stands in no log; start again with ",
+                    Call("read_log", {"run": ...}),
+                    " or (job=…, execution=…)",
                 )
 
-    async def _around(self, line: int) -> _Shown:
+    async def _read_around(self, line: int) -> _Stretch:
         if self.call.text("search"):
             raise BadArgument("read_log takes around or search, not both; leave one out")
         on = await self._gather(max(line, 1), self.rows - self.rows // 2, self._tokens // 2, back=False)
@@ -163,45 +152,52 @@ class _Reading:
         )
         on.first = back.first
         on.notes += back.notes
-        return _Shown([*chain(back.rows.rows, on.rows.rows)], on, cut)
+        return _Stretch([*chain(back.rows.rows, on.rows.rows)], on, cut)
 
     async def _gather(self, start: int, rows: int, tokens: int, *, back: bool) -> Gathered:
         searched = self.call.text("search") is not None
         piece = self.log.most if searched else rows * 2
         bounds = Bounds(rows, tokens, piece)
-        return await gather(self.log, start, bounds, self.find, self._progress if searched else _silent, back=back)
+        return await gather(
+            self.log, start, bounds, self.find, self._report_progress if searched else _report_nothing, back=back
+        )
 
-    async def _progress(self, scanned: int, matched: int) -> None:
+    async def _report_progress(self, scanned: int, matched: int) -> None:
         await self.call.ctx.report_progress(scanned, message=f"{scanned:,} lines read, {matched:,} match")
 
 
-async def _silent(_scanned: int, _matched: int) -> None:
+async def _report_nothing(_scanned: int, _matched: int) -> None:
     """Report progress to nobody."""
 
 
-async def _check_task(source: Source, call: ListCall) -> None:
+async def _check_task(call: ResumableCall) -> None:
     """Raise `UnknownName` where an execution has no such task: its log, too, would read as empty."""
     job, execution, name = (call.text(one) or "" for one in _OF[1:])
-    listing = source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST, query=name))
-    walked = await walk(
-        listing, Walk[Task](limit=1, keep=lambda one: one.name == name, who=f"source {source.name!r}")
-    )
+    listing = call.source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST, query=name))
+    how = Walk[Task](limit=1, keep=lambda one: one.name == name, who=f"source {call.source.name!r}")
+    walked = await walk(listing, how)
     if not walked.items and walked.spot is None:
         raise UnknownName(
-            f"task={shown(name)} does not exist in execution {shown(execution)}; call "
-            f"{call_text('list_tasks', {'job': job, 'execution': execution})} for those that do"
+            f"task={shown(name)} does not exist in execution {shown(execution)}; call ",
+            Call("list_tasks", {"job": job, "execution": execution}),
+            " for those that do",
         )
 
 
-def _page(call: ListCall, log: Log, shown_rows: _Shown) -> LogPage:
-    found = shown_rows.found
+def _make_page(call: ResumableCall, log: Log, stretch: _Stretch) -> LogPage:
+    found = stretch.found
     older = found.first > found.kept_from and found.total > 0
     newer = found.last < found.total or not found.final
+    kept = (log.continuation,) if log.continuation else ()
     return LogPage(
         source=call.source.name,
         sample=call.source.sample or None,
-        notes=tuple(_notes(call, log, shown_rows)) or None,
-        **{name: call.text(name) for name in (*_OF, "search")},
+        notes=tuple(_write_notes(call, log, stretch)) or None,
+        run=call.text("run"),
+        job=call.text("job"),
+        execution=call.text("execution"),
+        task=call.text("task"),
+        search=call.text("search"),
         first_line=found.first if found.scanned else None,
         last_line=found.last if found.scanned else None,
         total_lines=found.total,
@@ -209,50 +205,40 @@ def _page(call: ListCall, log: Log, shown_rows: _Shown) -> LogPage:
         growing=not found.final,
         matched=found.matched if call.text("search") else None,
         complete=found.first == 1 and not newer and not log.partial,
-        older=_cursor(call, log, _BACK, found.first) if older else None,
-        newer=_cursor(call, log, _ON, found.last + 1) if newer else None,
-        lines=tuple(_line(row) for row in shown_rows.rows),
-        next_calls=_next_calls(call, shown_rows),
+        older=call.seal_cursor(Spot("", (_BACK, found.first, *kept))) if older else None,
+        newer=call.seal_cursor(Spot("", (_ON, found.last + 1, *kept))) if newer else None,
+        lines=tuple(
+            LogLine(
+                n=row.n, text=row.text, times=row.times if row.times > 1 else None, mark=row.mark or None, at=row.at
+            )
+            for row in stretch.rows
+        ),
+        next_calls=_propose_calls(call, stretch),
     )
 
 
-def _line(row: Row) -> LogLine:
-    return LogLine(
-        n=row.n, text=row.text, times=row.times if row.times > 1 else None, mark=row.mark or None, at=row.at
-    )
-
-
-def _notes(call: ListCall, log: Log, shown_rows: _Shown) -> list[str]:
-    notes = [*call.notes, *shown_rows.found.notes]
-    if not call.continued:
+def _write_notes(call: ResumableCall, log: Log, stretch: _Stretch) -> list[Note]:
+    notes = [*call.notes, *stretch.found.notes]
+    if not call.resumed:
         notes += [note for note in (call.source.log_note, log.note) if note]
-    if not shown_rows.found.total and shown_rows.found.final:
+    if not stretch.found.total and stretch.found.final:
         notes.append("it wrote nothing, or its output was not kept")
-    if _reads_like_an_expression(call.text("search")) and not shown_rows.rows:
+    search = call.text("search")
+    if search and not search.startswith("/") and set(search) & set("|*+[\\^$") and not stretch.rows:
         notes.append("search was taken as plain text; a regular expression is written /…/")
-    return [*notes, shown_rows.cut] if shown_rows.cut else notes
+    return [*notes, stretch.cut] if stretch.cut else notes
 
 
-def _reads_like_an_expression(search: str | None) -> bool:
-    return search is not None and not search.startswith("/") and not set(search).isdisjoint("|*+[\\^$")
-
-
-def _named(call: ListCall) -> dict[str, str]:
+def _name_log(call: ResumableCall) -> dict[str, str]:
     """Return what the log is of, and its source, as arguments."""
     named = {name: value for name in _OF if (value := call.text(name))}
     return {**named, "source": call.source.name}
 
 
-def _next_calls(call: ListCall, shown_rows: _Shown) -> tuple[str, ...]:
-    if call.text("search") and shown_rows.rows:
-        return (call_text("read_log", {**_named(call), "around": shown_rows.rows[-1].n}),)
-    if not shown_rows.found.total:
-        named = {name: value for name, value in _named(call).items() if name != "task"}
-        return (call_text("get_run" if "run" in named else "get_execution", named),)
+def _propose_calls(call: ResumableCall, stretch: _Stretch) -> tuple[Call, ...]:
+    if call.text("search") and stretch.rows:
+        return (Call("read_log", {**_name_log(call), "around": stretch.rows[-1].n}),)
+    if not stretch.found.total:
+        named = {name: value for name, value in _name_log(call).items() if name != "task"}
+        return (Call("get_run" if "run" in named else "get_execution", named),)
     return ()
-
-
-def _cursor(call: ListCall, log: Log, way: int, line: int) -> str:
-    args = {name: value for name, value in call.args.items() if name != "around"}
-    spot = Spot("", (way, line, *filter(None, (log.continuation,))))
-    return seal(Cursor("read_log", call.source.name, call.source.fingerprint, 0, args, 0, 0, spot))

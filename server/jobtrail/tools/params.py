@@ -29,18 +29,20 @@ __all__ = [
 ]
 
 
-def _joined(value: Any) -> Any:
+def _join_words(value: Any) -> Any:
     """Take a list of words for a comma list: agents send either."""
     return ",".join(str(one) for one in cast("list[object]", value)) if isinstance(value, list) else value
 
 
 Job = Annotated[str | None, Field(description="Job name from list_jobs.")]
-Execution = Annotated[str | None, BeforeValidator(_joined), Field(description="Execution id from list_executions.")]
+Execution = Annotated[
+    str | None, BeforeValidator(_join_words), Field(description="Execution id from list_executions.")
+]
 TaskName = Annotated[str | None, Field(description="Task name; all tasks if absent.")]
-Run = Annotated[str | None, BeforeValidator(_joined), Field(description="Run id from list_runs.")]
+Run = Annotated[str | None, BeforeValidator(_join_words), Field(description="Run id from list_runs.")]
 Status = Annotated[
     str | None,
-    BeforeValidator(_joined),
+    BeforeValidator(_join_words),
     Field(
         description="Comma list of queued, running, succeeded, failed, timeout, cancelled, skipped, unknown, "
         "or the upstream's own words."
@@ -48,7 +50,7 @@ Status = Annotated[
 ]
 DeploymentStatus = Annotated[
     str | None,
-    BeforeValidator(_joined),
+    BeforeValidator(_join_words),
     Field(description="Comma list of deployed, failed, deactivated, building, …; batch jobs only."),
 ]
 FromEnd = Annotated[bool | None, Field(description="Start at the far end of the order: the oldest first.")]

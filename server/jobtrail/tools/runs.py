@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD
 from jobtrail.errors import UpstreamError
-from jobtrail.models import LogTail, Run, RunDetail, RunPage
+from jobtrail.models import Call, LogTail, Run, RunDetail, RunPage
 from jobtrail.sources.wire import seconds
 from jobtrail.tools import params
-from jobtrail.tools.call import begin
-from jobtrail.tools.frame import State, call_text, required
+from jobtrail.tools.listing import ListCall
+from jobtrail.tools.resumable import State, require_argument
 
 if TYPE_CHECKING:
-    from jobtrail.sources.base import Source
+    from jobtrail.sources.base import Runs, Source
 
 __all__ = ["get_run", "list_runs"]
 
@@ -42,20 +43,22 @@ async def list_runs(
     with its cursor.
     Examples: {"status": "failed,timeout", "since": "yesterday"} · {"task": "backup-postgres", "limit": 5}
     """
-    call = begin(
-        ctx, "list_runs", cursor, source, "runs",
+    call = ListCall.open(
+        ctx, "list_runs", cursor, source, needs="runs",
         task=task, status=status, since=since, until=until, search=search, sort=sort, limit=limit,
     )  # fmt: skip
-    runs = call.source.need_runs()
-    ask = call.ask(runs.words, runs.sorts)
     name = call.text("task")
-    listing = await runs.list(name, ask)
-    walked = await call.walk(listing, ask, lambda one: [one.task or "", one.id], scanned=_SCANNED_AT_ONCE)
-    if name and not call.scanned + walked.scanned:
-        await runs.check_task(name)
-    if name:
-        walked.items = [one.model_copy(update={"task": None}) for one in walked.items]
-    return RunPage(task=name, **call.page(walked, ask, listing))
+    runs = call.source.need_runs()
+    ask = call.read_ask(runs.words, runs.sorts)
+    return await call.read_page(
+        partial(RunPage, task=name),
+        await runs.list(name, ask),
+        ask,
+        lambda one: [one.task or "", one.id],
+        parent=partial(runs.check_task, name) if name else None,
+        hidden="task" if name else None,
+        most=_SCANNED_AT_ONCE,
+    )
 
 
 async def get_run(ctx: Context[State], run: params.Run = None, source: params.Source = None) -> RunDetail:
@@ -64,41 +67,40 @@ async def get_run(ctx: Context[State], run: params.Run = None, source: params.So
     Examples: {"run": "01K9Z3V5Q8R2M4N6P7S9T0W1X2"}
     """
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="runs")
-    one = await chosen.need_runs("get_execution(job=…, execution=…)").get(
-        required("get_run", "run", run, "list_runs()")
-    )
-    log, notes = await _log(chosen, one.id)
+    runs = chosen.need_runs("get_execution(job=…, execution=…)")
+    one = await runs.get(require_argument("get_run", "run", run, Call("list_runs")))
+    log, notes = await _read_tail(runs, one.id)
     return RunDetail(
         source=chosen.name,
         sample=chosen.sample or None,
-        verdict=_verdict(one),
+        verdict=_write_verdict(one),
         run=one,
         queued_s=seconds(one.created_at, one.started_at),
         log=log,
         notes=tuple(notes) or None,
-        next_calls=_next_calls(chosen, one),
+        next_calls=_propose_calls(chosen, one),
     )
 
 
-async def _log(source: Source, run: str) -> tuple[LogTail | None, list[str]]:
+async def _read_tail(runs: Runs, run: str) -> tuple[LogTail | None, list[str]]:
     """Return the log's tail; a log that cannot be read does not hide the run."""
     try:
-        log = await source.need_runs().log_tail(run, _TAIL)
+        log = await runs.log_tail(run, _TAIL)
     except UpstreamError as error:
         return None, [f"the log could not be read: {error}"]
     return log, [] if log else ["this source has no log for this run"]
 
 
-def _verdict(one: Run) -> str:
+def _write_verdict(one: Run) -> str:
     words = f"{one.status} ({one.raw_status})" if one.raw_status else one.status
     if one.exit_code is None:
         return words
     return f"{words} with exit code {one.exit_code}"
 
 
-def _next_calls(source: Source, one: Run) -> tuple[str, ...]:
+def _propose_calls(source: Source, one: Run) -> tuple[Call, ...]:
     if one.status in {"running", "queued"}:
-        return (call_text("get_run", {"run": one.id, "source": source.name}),)
+        return (Call("get_run", {"run": one.id, "source": source.name}),)
     if one.status in BAD:
-        return (call_text("list_runs", {"task": one.task, "limit": 10, "source": source.name}),)
+        return (Call("list_runs", {"task": one.task, "limit": 10, "source": source.name}),)
     return ()

@@ -10,19 +10,19 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD
 from jobtrail.errors import BadArgument, shown
-from jobtrail.models import Coverage, Execution, History, Run, Window
+from jobtrail.models import Call, Coverage, Execution, History, Run, Window
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.times import parse_duration
 from jobtrail.tools import params
-from jobtrail.tools.frame import State, call_text, required
+from jobtrail.tools.resumable import State, require_argument
 from jobtrail.trend import bucketed, edges, fitting, period, sparkline, streak, trend
 from jobtrail.window import resolve
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jobtrail.models import Job
+    from jobtrail.models import Job, Note
     from jobtrail.sources.base import Source
 
 __all__ = ["history"]
@@ -47,14 +47,14 @@ async def history(
     Examples: {"job": "nightly-etl", "since": "30d", "bucket": "1d"}
     """
     state = ctx.request_context.lifespan_context
-    name = required("history", "job", job, "list_jobs()")
+    name = require_argument("history", "job", job, Call("list_jobs"))
     now = state.clock.now().replace(microsecond=0)
-    window = resolve(since or "7d", until, state.clock, now)
-    start, end, clipped = _bounds(window, now)
-    width = _width(bucket, end - start)
+    asked = resolve(since or "7d", until, state.clock, now) or Window(now=now)
+    start, end, clipped = _clip_window(asked)
+    width = _read_width(bucket, end - start)
     chosen = state.sources.get(source)
     subject = (await chosen.job(name)).job
-    past = await _walked(chosen, subject, Window(since=start - (end - start), until=end, now=now))
+    past = await _read_past(chosen, subject, Window(since=start - (end - start), until=end, now=now))
     current = [one for one in past.attempts if one.created_at and one.created_at >= start]
     whole = past.back_to <= start
     before = [one for one in past.attempts if one.created_at and one.created_at < start] if past.complete else None
@@ -66,8 +66,8 @@ async def history(
         sample=chosen.sample or None,
         job=subject.name,
         kind=subject.kind,
-        window=Window(since=start, until=window.until if window else None, now=now),
-        bucket=_written(width),
+        window=Window(since=start, until=asked.until, now=now),
+        bucket=_write_width(width),
         current=ours,
         before=then,
         trend=trend(ours, then) if then is not None else None,
@@ -78,27 +78,26 @@ async def history(
         coverage=Coverage(
             scanned=past.scanned, matched=len(current), complete=whole, back_to=max(past.back_to, start)
         ),
-        notes=(*clipped, *_notes(past, whole=whole)) or None,
-        next_calls=_next_calls(chosen, subject, past, start, whole=whole),
+        notes=(*clipped, *_write_notes(past, whole=whole)) or None,
+        next_calls=_propose_calls(chosen, subject, past, start, whole=whole),
     )
 
 
-def _bounds(window: Window | None, now: datetime) -> tuple[datetime, datetime, list[str]]:
+def _clip_window(window: Window) -> tuple[datetime, datetime, list[str]]:
     """Return where a history begins and ends, and a note where it does not begin where it was asked to.
 
     Raises:
         BadArgument: it would end before there were jobs.
     """
-    since = window.since if window else None
-    end = (window.until if window else None) or now
-    floor = max(_EARLIEST, end - _LONGEST) if end > _EARLIEST else _EARLIEST
+    end = window.until or window.now
     if end <= _EARLIEST:
         raise BadArgument("until lies before 1970, when there was nothing to run; give a later time")
-    start = max(since or now, floor)
-    return start, end, [f"a history reaches ten years back at most: since {start:%Y-%m-%d}"] if since != start else []
+    start = max(window.since or window.now, _EARLIEST, end - _LONGEST)
+    clipped = start != window.since
+    return start, end, [f"a history reaches ten years back at most: since {start:%Y-%m-%d}"] if clipped else []
 
 
-def _width(text: str | None, span: timedelta) -> timedelta:
+def _read_width(text: str | None, span: timedelta) -> timedelta:
     """Read the width of a bucket.
 
     Raises:
@@ -110,14 +109,14 @@ def _width(text: str | None, span: timedelta) -> timedelta:
     if not width:
         raise BadArgument(f"bucket={shown(text)} is not a length of time; give one such as 15m, 1h, 1d or 1w")
     if span > width * _MOST_BUCKETS:
-        least = _written(fitting(span, _MOST_BUCKETS))
+        least = _write_width(fitting(span, _MOST_BUCKETS))
         raise BadArgument(
             f"bucket={shown(text)} cuts this window into more than {_MOST_BUCKETS} rows; give {least} or wider"
         )
     return width
 
 
-def _written(width: timedelta) -> str:
+def _write_width(width: timedelta) -> str:
     seconds = int(width.total_seconds())
     unit, size = next(
         (unit, size) for unit, size in (("d", 86_400), ("h", 3600), ("m", 60), ("s", 1)) if seconds % size == 0
@@ -133,26 +132,26 @@ class _Past:
     scanned: int
     complete: bool
     back_to: datetime
-    notes: Sequence[str]
+    notes: Sequence[Note]
 
 
-async def _walked(source: Source, job: Job, window: Window) -> _Past:
+async def _read_past(source: Source, job: Job, window: Window) -> _Past:
     """Read what a job ran in a window, as far as the budget reaches."""
     listing = await source.attempts(job, Ask(sort=NEWEST_FIRST, window=window))
 
-    def keep(one: Execution | Run) -> bool:
-        created = one.created_at
-        return bool(created and window.since and window.until and window.since <= created <= window.until)
-
-    found = await walk(
-        listing, Walk[Execution | Run](limit=EVERYTHING, keep=keep, budget=_BUDGET, who=f"source {source.name!r}")
+    how = Walk[Execution | Run](
+        limit=EVERYTHING,
+        keep=lambda one: one.created_at is not None and window.contains(one.created_at),
+        budget=_BUDGET,
+        who=f"source {source.name!r}",
     )
+    found = await walk(listing, how)
     complete = found.spot is None
     reached = window.since if complete or found.last is None else found.last.created_at
     return _Past(found.items, found.scanned, complete, reached or window.now, found.notes)
 
 
-def _notes(past: _Past, *, whole: bool) -> list[str]:
+def _write_notes(past: _Past, *, whole: bool) -> list[Note]:
     notes = [*past.notes]
     if not whole:
         notes.append(f"read only back to {past.back_to:%Y-%m-%dT%H:%M:%SZ}: every number is of that part")
@@ -163,14 +162,14 @@ def _notes(past: _Past, *, whole: bool) -> list[str]:
     return notes
 
 
-def _next_calls(source: Source, job: Job, past: _Past, start: datetime, *, whole: bool) -> tuple[str, ...]:
-    calls: list[str] = []
+def _propose_calls(source: Source, job: Job, past: _Past, start: datetime, *, whole: bool) -> tuple[Call, ...]:
+    calls: list[Call] = []
     worst = next((one for one in past.attempts if one.status in BAD), None)
     if isinstance(worst, Execution):
-        calls.append(call_text("get_execution", {"job": job.name, "execution": worst.id, "source": source.name}))
+        calls.append(Call("get_execution", {"job": job.name, "execution": worst.id, "source": source.name}))
     elif worst is not None:
-        calls.append(call_text("get_run", {"run": worst.id, "source": source.name}))
+        calls.append(Call("get_run", {"run": worst.id, "source": source.name}))
     if not whole:
         rest = {"since": f"{start:%Y-%m-%dT%H:%M:%SZ}", "until": f"{past.back_to:%Y-%m-%dT%H:%M:%SZ}"}
-        calls.append(call_text("history", {"job": job.name, **rest, "source": source.name}))
+        calls.append(Call("history", {"job": job.name, **rest, "source": source.name}))
     return tuple(calls)

@@ -4,22 +4,33 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 from mcp.server.mcpserver import Context
 
 from jobtrail.diagnosis import BAD
-from jobtrail.errors import AgentError, BadArgument, JobtrailError, Unauthorized, Unreachable, UpstreamError, shown
-from jobtrail.models import ENDED, Awaited, Execution, Run, Waited
+from jobtrail.errors import (
+    AgentError,
+    BadArgument,
+    JobtrailError,
+    MissingArgument,
+    Unauthorized,
+    Unreachable,
+    UpstreamError,
+    clean,
+    shown,
+)
+from jobtrail.models import ENDED, Awaited, Call, Execution, Run, Sentence, Waited
 from jobtrail.tools import params
-from jobtrail.tools.frame import State, call_text
+from jobtrail.tools.resumable import State
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
     from jobtrail.models import Stats
-    from jobtrail.sources.base import Source
+    from jobtrail.sources.base import BatchJobs, Source
 
     Follow = Callable[[Callable[[str], None]], Awaitable[None]]
 
@@ -43,12 +54,12 @@ async def wait_for(
     Examples: {"job": "etl", "execution": "e-1,e-2"}
     """
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="runs" if run else "executions")
-    watched = _watched(chosen, run, job, execution)
+    watched = _choose_watched(chosen, run, job, execution)
     asked = _TIMEOUT if timeout is None else timeout
     seconds = max(0.0, min(asked, _LONGEST))
     waiting = Waiting(watched, seconds, ctx.report_progress)
     began = anyio.current_time()
-    await waiting.until_ended(chosen.need_runs("get_execution(job=…, execution=…)").follow if run else None)
+    await waiting.until_ended(chosen.need_runs().follow if run else None)
     waited = anyio.current_time() - began
     clamped = f"timeout {shown(asked, 20)} was taken as {seconds:g}; it can be 0 to {_LONGEST:g} s"
     return Waited(
@@ -60,11 +71,11 @@ async def wait_for(
         waited_s=round(waited, 1),
         timeout_s=seconds,
         items=tuple(one.awaited() for one in watched),
-        next_calls=_next_calls(watched, {} if run else {"job": job}, timeout, chosen.name),
+        next_calls=_propose_calls(watched, {} if run else {"job": job}, timeout, chosen.name),
     )
 
 
-def _watched(source: Source, run: str | None, job: str | None, execution: str | None) -> list[Watched]:
+def _choose_watched(source: Source, run: str | None, job: str | None, execution: str | None) -> list[Watched]:
     """Return what to wait for.
 
     Raises:
@@ -73,37 +84,36 @@ def _watched(source: Source, run: str | None, job: str | None, execution: str | 
     if run and (job or execution):
         raise BadArgument("wait_for takes run, or job and execution, not both; make two calls")
     if not run and not (job and execution):
-        need = (
-            f"execution; call list_executions(job={shown(job)})"
-            if job
-            else "run, or job and execution; call list_runs()"
+        need = "execution" if job else "run, or job and execution"
+        then = Call("list_executions", {"job": clean(job, 80)}) if job else Call("list_runs")
+        raise MissingArgument(
+            f"wait_for needs {need}; call ", then, " for its values", argument="execution" if job else None
         )
-        raise BadArgument(f"wait_for needs {need} for its values")
     ids = list(dict.fromkeys(one.strip() for one in (run or execution or "").split(",") if one.strip()))
     if not 0 < len(ids) <= _MOST:
         raise BadArgument(f"wait_for was given {len(ids)} ids; it waits for 1 to {_MOST} at once")
 
-    def of(identity: str) -> Watched:
-        async def look() -> Execution | Run:
-            if run:
-                return await source.need_runs().get(identity)
-            return (await source.need_batch().execution(job or "", identity)).execution
-
-        return Watched(identity, look)
-
-    return [of(identity) for identity in ids]
+    if run:
+        runs = source.need_runs("get_execution(job=…, execution=…)")
+        return [Watched(one, partial(runs.get, one)) for one in ids]
+    batch = source.need_batch("get_run(run=…)")
+    return [Watched(one, partial(_read_execution, batch, job or "", one)) for one in ids]
 
 
-def _next_calls(
+async def _read_execution(batch: BatchJobs, job: str, execution: str) -> Execution:
+    return (await batch.execution(job, execution)).execution
+
+
+def _propose_calls(
     watched: Sequence[Watched], of: dict[str, str | None], timeout: float | None, source: str
-) -> tuple[str, ...]:
+) -> tuple[Call, ...]:
     """Return the calls that explain what ended badly, and the one that waits on for the rest."""
     kind = "execution" if of else "run"
     bad = [one.id for one in watched if one.now and one.now.status in BAD]
-    calls = [call_text(f"get_{kind}", {**of, kind: identity, "source": source}) for identity in bad[:_MOST_EXPLAINED]]
+    calls = [Call(f"get_{kind}", {**of, kind: identity, "source": source}) for identity in bad[:_MOST_EXPLAINED]]
     if left := [one.id for one in watched if not one.over and not one.hopeless]:
         again = {} if timeout is None else {"timeout": int(timeout) if timeout.is_integer() else timeout}
-        calls.append(call_text("wait_for", {**of, kind: ",".join(left), **again, "source": source}))
+        calls.append(Call("wait_for", {**of, kind: ",".join(left), **again, "source": source}))
     return tuple(calls)
 
 
@@ -166,10 +176,8 @@ class Watched:
 
     def awaited(self) -> Awaited:
         """Return what an agent gets to see of it."""
-        then, now = _counts(self.before), _counts(self.now)
-        trouble = self.trouble
-        if trouble is None and self.now is None:
-            trouble = _silent()
+        then, now = _stats_of(self.before), _stats_of(self.now)
+        trouble = self.trouble or (_no_answer() if self.now is None else None)
         return Awaited(
             id=self.id if self.now is None else self.now.id,
             ended=self.over,
@@ -179,23 +187,23 @@ class Watched:
             duration_s=self.now.duration_s if self.now else None,
             exit_code=self.now.exit_code if isinstance(self.now, Run) else None,
             tasks=now.total if now else None,
-            done_before=_done(then),
-            done=_done(now),
+            done_before=_count_ended(then),
+            done=_count_ended(now),
             failed_before=then.failed if then else None,
             failed=now.failed if now else None,
-            error=str(trouble) if trouble else None,
+            error=Sentence(*trouble.args) if trouble else None,
         )
 
 
-def _silent() -> Unreachable:
+def _no_answer() -> Unreachable:
     return Unreachable("the upstream did not answer in this time; a retry may help")
 
 
-def _counts(one: Execution | Run | None) -> Stats | None:
+def _stats_of(one: Execution | Run | None) -> Stats | None:
     return one.stats if isinstance(one, Execution) else None
 
 
-def _done(stats: Stats | None) -> int | None:
+def _count_ended(stats: Stats | None) -> int | None:
     if stats is None:
         return None
     return sum(count or 0 for count in (stats.succeeded, stats.failed, stats.cancelled))
@@ -236,22 +244,22 @@ class Waiting:
                         looks.start_soon(self._watch, one, deadline)
                 group.cancel_scope.cancel()
         if all(one.now is None for one in self.watched):
-            raise self.watched[0].trouble or _silent()
+            raise self.watched[0].trouble or _no_answer()
 
     async def _follow(self, follow: Follow) -> None:
         await self._needed.wait()
         # Without news it is looked at all the same, only later.
         with suppress(UpstreamError):
-            await follow(self._news)
+            await follow(self._announce)
 
-    def _news(self, identity: str) -> None:
+    def _announce(self, identity: str) -> None:
         for one in self.watched:
             if one.id == identity:
                 one.news.set()
 
     async def _watch(self, one: Watched, deadline: float) -> None:
         """Look at one thing again and again, one look at a time, until it has ended or the time is up."""
-        await self._look(one)
+        await self._look_at(one)
         pause = self.pace.first
         while not one.over and not one.hopeless and (left := deadline - anyio.current_time()) > 0:
             self._needed.set()
@@ -260,20 +268,20 @@ class Waiting:
                 one.news = anyio.Event()
                 await anyio.sleep(self.pace.settle)
             before = anyio.current_time()
-            rest = await self._look(one)
+            rest = await self._look_at(one)
             took = anyio.current_time() - before
             pause = max(min(pause * self.pace.growth, self.pace.most), took * self.pace.share, rest)
 
-    async def _look(self, one: Watched) -> float:
+    async def _look_at(self, one: Watched) -> float:
         rest = await one.refresh()
-        await self._tell()
+        await self._report_progress()
         return rest
 
-    async def _tell(self) -> None:
+    async def _report_progress(self) -> None:
         """Report progress where there is some, in tasks, or in runs where there are no tasks."""
-        stats = [_counts(one.now) for one in self.watched]
+        stats = [_stats_of(one.now) for one in self.watched]
         units = [
-            (_done(of) or 0, of.total) if of and of.total else (int(one.over), 1)
+            (_count_ended(of) or 0, of.total) if of and of.total else (int(one.over), 1)
             for one, of in zip(self.watched, stats, strict=True)
         ]
         done, total = sum(unit[0] for unit in units), sum(unit[1] for unit in units)

@@ -1,0 +1,69 @@
+"""What an answer is made of when it is printed, and the text that agents read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobtrail.models import Call, Sentence
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Sequence
+
+
+__all__ = ["Block", "Cell", "Header", "Line", "LogLines", "Table", "to_text"]
+
+Cell = str | Call
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the answer is about, and how much of the truth it covers."""
+
+    title: str
+    facts: Sequence[str]
+
+
+@dataclass(frozen=True)
+class Table:
+    """Rows under named columns."""
+
+    columns: Sequence[str]
+    rows: Sequence[Sequence[Cell]]
+
+
+@dataclass(frozen=True)
+class Line:
+    """One line, after its label where it has one; an empty line is not printed."""
+
+    text: str | Call | Sentence
+    label: str = ""
+
+
+@dataclass(frozen=True)
+class LogLines:
+    """Lines of a log, each behind a `|`."""
+
+    lines: Sequence[str]
+
+
+Block = Header | Table | Line | LogLines
+
+
+def to_text(blocks: Iterable[Block]) -> str:
+    """Return the text that agents read."""
+    return "\n".join(line for block in blocks for line in _lines(block))
+
+
+def _lines(block: Block) -> Iterator[str]:
+    match block:
+        case Header():
+            yield " · ".join(filter(None, (block.title, *block.facts)))
+        case Table():
+            for row in (block.columns, *block.rows):
+                yield "\t".join(map(str, row)).rstrip()
+        case Line():
+            if text := str(block.text):
+                yield f"{block.label}: {text}" if block.label else text
+        case LogLines():
+            yield from block.lines

@@ -1,0 +1,219 @@
+"""A list call: what it asks of its source, and the page that it answers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass, field
+from functools import partial
+from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+
+from jobtrail.errors import clean
+from jobtrail.models import Coverage, Execution, Job, Note, Run, Sentence, Task, Total
+from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
+from jobtrail.render import row_text
+from jobtrail.sources.base import Ask, read_sort, read_statuses
+from jobtrail.tokens import estimate
+from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
+
+    from jobtrail.models import Page, Status, Window
+    from jobtrail.paging import Listing, Sort, Walked
+
+__all__ = ["DEFAULT_LIMIT", "ListCall"]
+
+DEFAULT_LIMIT = 20
+SCANNED_AT_ONCE = 2_000
+"""Items that one call reads at most, unless its upstream has large pages."""
+
+# Tokens of an answer: of a default page, and for each row that is asked for.
+_PAGE_TOKENS, _ROW_TOKENS = 1_200, 60
+# Tokens of what is neither a row nor carried by the cursor, and what is left to rows however long the cursor is.
+_HEADER_TOKENS, _FEWEST_TOKENS = 70, 400
+
+_FILTERS = ("query", "search", "status", "since", "until")
+
+T = TypeVar("T", bound=Job | Execution | Task | Run)
+T_contra = TypeVar("T_contra", contravariant=True)
+P_co = TypeVar("P_co", bound="Page", covariant=True)
+
+
+class MakePage(Protocol[T_contra, P_co]):
+    """A page model that lacks only what every page has."""
+
+    def __call__(
+        self,
+        *,
+        source: str,
+        sample: bool | None,
+        notes: tuple[Note, ...] | None,
+        coverage: Coverage,
+        total: Total,
+        cursor: str | None,
+        window: Window | None,
+        sort: str,
+        filters: dict[str, str] | None,
+        items: tuple[T_contra, ...],
+    ) -> P_co:
+        """Return the page."""
+        ...
+
+
+class ListCall(ResumableCall):
+    """A list call of one source."""
+
+    def read_ask(self, words: Mapping[str, Status], sorts: Sequence[str]) -> Ask:
+        """Return what to ask the source for.
+
+        Args:
+            words: the upstream's statuses.
+            sorts: the fields it can sort by.
+
+        Raises:
+            BadArgument: an argument that the source cannot understand.
+        """
+        return Ask(
+            window=self.resolve_window(),
+            sort=read_sort(self.text("sort"), sorts, NEWEST_FIRST),
+            query=(self.text("query") or self.text("search") or "").strip() or None,
+            statuses=read_statuses(self.text("status"), words),
+        )
+
+    async def read_page(
+        self,
+        make: MakePage[T, P_co],
+        listing: Listing[T],
+        ask: Ask,
+        searched: Callable[[T], Sequence[str]],
+        *,
+        parent: Callable[[], Awaitable[object]] | None = None,
+        hidden: str | None = None,
+        most: int = SCANNED_AT_ONCE,
+    ) -> P_co:
+        """Walk a listing from where the call stands, and return the page.
+
+        Args:
+            make: makes the page.
+            listing: what to walk.
+            ask: its filters; each is applied again here, whatever the upstream did.
+            searched: the texts of an item in which `query` is looked for; none where only the
+                upstream can search.
+            parent: raises `UnknownName` where what the listing is of does not exist; it is called where nothing was
+                there to scan, since many upstreams list nothing for what does not exist.
+            hidden: a field that rows do not show.
+            most: items to scan at most.
+        """
+        limit = self.clamp("limit", DEFAULT_LIMIT, LARGEST_LIMIT)
+        matching = _Filter(ask, searched)
+        # Parts that come one after the other are not in the order of time that each of them is in.
+        mixed = ask.sort.key == "created_at" and listing.traits.order is None
+        how = Walk[T](
+            limit=limit,
+            keep=matching.keeps,
+            cost=lambda item: estimate(row_text(item)) + 1,
+            budget=Budget(items=most, tokens=self._row_tokens(limit)),
+            progress=partial(self._report_progress, None if mixed else ask.sort),
+            trail=self.cursor.trail,
+            who=f"source {self.source.name!r}",
+            restart=self.restart(),
+        )
+        walked = await walk(listing, how, self.cursor.spot)
+        drifted_before = self.cursor.drifted
+        self.advance(walked)
+        if parent is not None and not self.cursor.scanned:
+            await parent()
+        notes = [*self.notes, *walked.notes, *matching.write_notes()]
+        if drifted_before and walked.exact:
+            notes.append("the list changed during this walk, so rows may repeat or be missing")
+        if walked.spot is None and not self.cursor.matched:
+            notes.append(self._suggest_wider())
+        return make(
+            source=self.source.name,
+            sample=self.source.sample or None,
+            notes=tuple(notes) or None,
+            coverage=self._measure_coverage(walked, ask, mixed=mixed),
+            total=self._count_total(walked),
+            cursor=None if walked.spot is None else self.seal_cursor(walked.spot),
+            window=ask.window,
+            sort=f"task, then {ask.sort}" if mixed else str(ask.sort),
+            filters=self._describe_filters(),
+            items=tuple(one.model_copy(update={hidden: None}) if hidden else one for one in walked.items),
+        )
+
+    def _row_tokens(self, limit: int) -> int:
+        """Return the tokens that rows may take: what the answer may, without its header, cursor and notes."""
+        rest = _HEADER_TOKENS + estimate(self.seal_cursor(self.cursor.spot))
+        rest += sum(estimate(str(value)) for value in self.args.values())
+        return max(max(_PAGE_TOKENS, limit * _ROW_TOKENS) - rest, _FEWEST_TOKENS)
+
+    async def _report_progress(self, sort: Sort | None, walked: Walked[T]) -> None:
+        """Tell the client how far the walk has come; in time, where the whole walk is sorted by it."""
+        scanned, matched = self.cursor.scanned + walked.scanned, self.cursor.matched + walked.matched
+        parts = [f"{scanned:,} scanned", f"{matched:,} matched"]
+        reached = walked.last and walked.last.created_at
+        if reached and sort and sort.key == "created_at":
+            parts.append(f"{'back' if sort.descending else 'up'} to {reached:%Y-%m-%dT%H:%M:%SZ}")
+        await self.ctx.report_progress(walked.scanned, message=", ".join(parts))
+
+    def _measure_coverage(self, walked: Walked[T], ask: Ask, *, mixed: bool) -> Coverage:
+        """Return what the walk has covered so far."""
+        complete, back_to = walked.spot is None, None
+        if complete:
+            back_to = ask.window.since if ask.window else None
+        elif ask.sort == NEWEST_FIRST and not mixed and walked.last is not None:
+            back_to = walked.last.created_at
+        return Coverage(scanned=self.cursor.scanned, matched=self.cursor.matched, complete=complete, back_to=back_to)
+
+    def _count_total(self, walked: Walked[T]) -> Total:
+        """Return what is known of how many there are; a walk that ended has counted them."""
+        if self.cursor.drifted:
+            return Total(kind="unknown")
+        if walked.spot is None:
+            return Total(value=self.cursor.matched, kind="exact")
+        return walked.total if walked.total.value is not None else Total(value=self.cursor.matched, kind="at_least")
+
+    def _describe_filters(self) -> dict[str, str] | None:
+        return {
+            name: clean(str(self.args[name])) for name in ("status", "query", "search") if name in self.args
+        } or None
+
+    def _suggest_wider(self) -> Note:
+        """Return what to try next where nothing matched."""
+        dropped = next((name for name in _FILTERS if name in self.args), None)
+        if dropped is None:
+            return "there is nothing to list: it exists and is empty"
+        return Sentence("nothing matched; to widen: ", self.restart(**{dropped: None}))
+
+
+@dataclass
+class _Filter(Generic[T]):
+    """What an agent asked to keep, checked on each item.
+
+    Attributes:
+        strange: raw statuses that no document knows, of items that are not kept for them alone.
+    """
+
+    ask: Ask
+    searched: Callable[[T], Sequence[str]]
+    strange: Counter[str] = field(default_factory=Counter[str])
+
+    def keeps(self, item: T) -> bool:
+        """Return whether an item matches."""
+        statuses, window, query = self.ask.statuses, self.ask.window, (self.ask.query or "").lower()
+        if window is not None and not window.contains(item.created_at):
+            return False
+        if statuses is not None and not statuses.keeps(item):
+            if item.status == "unknown":
+                self.strange[getattr(item, "raw_status", None) or "none"] += 1
+            return False
+        texts = self.searched(item) if query else ()
+        return not texts or any(query in text.lower() for text in texts)
+
+    def write_notes(self) -> list[str]:
+        """Return a note where items were passed over whose status only their upstream understands."""
+        if not self.strange:
+            return []
+        count, words = sum(self.strange.values()), ", ".join(sorted(self.strange)[:3])
+        note = f"{count} scanned have a status not known here ({words}) and are not among these"
+        return [f"{note}; status=unknown lists them"]

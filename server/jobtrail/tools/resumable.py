@@ -1,0 +1,225 @@
+"""A tool call that a cursor can continue: from its arguments, or from the cursor that carries them."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from mcp.server.mcpserver import Context
+
+from jobtrail.cursor import Cursor, seal, unseal
+from jobtrail.errors import BadArgument, ExpiredCursor, MissingArgument, StrayCursor, UnknownName, shown
+from jobtrail.models import Call, Note
+from jobtrail.window import resolve
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from datetime import datetime
+    from typing import Self
+
+    from jobtrail.cursor import Args
+    from jobtrail.models import Window
+    from jobtrail.paging import Spot, Walked
+    from jobtrail.sources import Sources
+    from jobtrail.sources.base import Source
+    from jobtrail.window import Clock
+
+__all__ = ["LARGEST_LIMIT", "ResumableCall", "State", "require_argument"]
+
+LARGEST_LIMIT = 100
+_ALL = "*"
+"""In a cursor: every configured source."""
+
+
+@dataclass(frozen=True)
+class State:
+    """What lives as long as the server: the sources and the clock."""
+
+    sources: Sources
+    clock: Clock
+
+
+@dataclass(kw_only=True)
+class ResumableCall:
+    """A tool call that a cursor can continue.
+
+    Attributes:
+        sources: what it reads: one source, or every one.
+        now: when the call was made.
+        cursor: the arguments, where the walk stands, and what its pages came to, this call's included.
+        resumed: whether a cursor was given.
+        notes: what the agent must know of its arguments.
+    """
+
+    ctx: Context[State]
+    sources: Sequence[Source]
+    now: datetime
+    cursor: Cursor
+    resumed: bool
+    notes: list[Note] = field(default_factory=list[Note])
+
+    @classmethod
+    def open(
+        cls,
+        ctx: Context[State],
+        tool: str,
+        token: str | None,
+        source: str | None,
+        *,
+        needs: Literal["executions", "runs"] | None = None,
+        everywhere: bool = False,
+        **given: str | int | bool | None,
+    ) -> Self:
+        """Open a call from its arguments, or from its cursor alone.
+
+        Args:
+            ctx: the SDK's context.
+            tool: the name of the tool.
+            token: the cursor that the agent gave.
+            source: the source that it named.
+            needs: what a source must have to be taken when none is named.
+            everywhere: whether every source is read when none is named.
+            given: the other arguments.
+
+        Raises:
+            BadArgument: both a cursor and arguments.
+            CursorError: the cursor cannot be continued.
+            AgentError: the source does not exist or has no such list.
+        """
+        state = ctx.request_context.lifespan_context
+        now = state.clock.now().replace(microsecond=0)
+        args: Args = {name: value for name, value in given.items() if value is not None and value != ""}
+        if token is None:
+            every = everywhere and not source
+            sources = state.sources.all() if every else [state.sources.get(source, needs=needs)]
+            cursor = Cursor(tool, _ALL if every else sources[0].name, args=args)
+            return cls(ctx=ctx, sources=sources, now=now, cursor=cursor, resumed=False)
+        if named := [*args, *(["source"] if source else [])]:
+            raise BadArgument(
+                f"a cursor carries its own arguments, but {', '.join(named)} came with it; call ",
+                Call(tool, {"cursor": ...}),
+                " alone",
+            )
+        cursor = unseal(token, tool)
+        sources = _find_sources(cursor, state.sources, now, everywhere=everywhere)
+        return cls(ctx=ctx, sources=sources, now=now, cursor=cursor, resumed=True)
+
+    @property
+    def source(self) -> Source:
+        """The source that the call reads, or the first of them."""
+        return self.sources[0]
+
+    @property
+    def args(self) -> Args:
+        """The arguments, which the next cursor carries."""
+        return self.cursor.args
+
+    def text(self, name: str) -> str | None:
+        """Return a text argument."""
+        value = self.args.get(name)
+        return value if isinstance(value, str) else None
+
+    def clamp(self, name: str, default: int, most: int) -> int:
+        """Return a number from 1 to `most`; a note tells where that is not what was asked for."""
+        asked = self.args.get(name, default)
+        asked = asked if isinstance(asked, int) else default
+        number = max(1, min(asked, most))
+        if number != asked:
+            self.notes.append(f"{name} {shown(asked, 20)} was taken as {number}; it can be 1 to {most}")
+            self.args[name] = number
+        return number
+
+    def resolve_window(self, since: str | None = None) -> Window | None:
+        """Return the times asked for; the cursor carries them resolved, so that `24h` does not move with the pages.
+
+        Args:
+            since: where the window begins when the call does not say.
+
+        Raises:
+            BadArgument: a time that is none.
+        """
+        clock = self.ctx.request_context.lifespan_context.clock
+        window = resolve(self.text("since") or since, self.text("until"), clock, self.now)
+        for name, bound in (("since", window and window.since), ("until", window and window.until)):
+            if bound:
+                self.args[name] = bound.isoformat().replace("+00:00", "Z")
+        return window
+
+    def advance(self, walked: Walked[Any]) -> None:
+        """Count what one more part of the walk came to, and keep what the next call must remember of it."""
+        self.cursor = replace(
+            self.cursor,
+            scanned=self.cursor.scanned + walked.scanned,
+            matched=self.cursor.matched + walked.matched,
+            trail=walked.trail,
+            drifted=self.cursor.drifted or not walked.exact,
+        )
+
+    def restart(self, **changed: str | int | None) -> Call:
+        """Return the call that starts this walk again.
+
+        Args:
+            changed: arguments to give instead; None leaves one out.
+        """
+        args = {**self.args, **changed}
+        if self.cursor.source != _ALL:
+            args["source"] = self.cursor.source
+        return Call(self.cursor.tool, {name: value for name, value in args.items() if value is not None})
+
+    def seal_cursor(self, spot: Spot) -> str:
+        """Return the cursor that goes on from a spot."""
+        kept = spot.upstream == self.cursor.spot.upstream
+        minted = self.cursor.minted if kept else int(self.now.timestamp())
+        return seal(replace(self.cursor, spot=spot, minted=minted, fingerprint=_fingerprint(self.sources)))
+
+
+def _find_sources(cursor: Cursor, sources: Sources, now: datetime, *, everywhere: bool) -> Sequence[Source]:
+    """Return the sources that a cursor walks.
+
+    Raises:
+        StrayCursor: they are gone, or point elsewhere.
+        ExpiredCursor: the source no longer keeps the cursor.
+    """
+    every = everywhere and cursor.source == _ALL
+    again = ("; start again with ", Call(cursor.tool, cursor.args))
+    try:
+        found = sources.all() if every else [sources.get(cursor.source)]
+    except UnknownName:
+        raise StrayCursor(
+            f"this cursor walks source {shown(cursor.source)}, which is no longer configured "
+            f"(configured: {', '.join(sources.names)})",
+            *again,
+        ) from None
+    if cursor.fingerprint != _fingerprint(found):
+        raise StrayCursor(
+            "the configured sources are not those this cursor was made with"
+            if every
+            else f"source {cursor.source!r} points at another upstream than when this cursor was made",
+            *again,
+        )
+    life, age = found[0].cursor_life, int(now.timestamp()) - cursor.minted
+    if cursor.spot.upstream and life and age > life:
+        raise ExpiredCursor(
+            f"this cursor is {age // 3600} h old and its upstream keeps cursors for {life // 3600} h", *again
+        )
+    return found
+
+
+def _fingerprint(sources: Sequence[Source]) -> str:
+    """Return what changes when sources come, go or point elsewhere."""
+    if len(sources) == 1:
+        return sources[0].fingerprint
+    text = "\0".join(f"{one.name}={one.fingerprint}" for one in sources)
+    return hashlib.blake2b(text.encode(), digest_size=3).hexdigest()
+
+
+def require_argument(tool: str, name: str, value: str | None, then: Call) -> str:
+    """Return an argument that must be given.
+
+    Raises:
+        MissingArgument: it is absent; `then` is the call that shows its values.
+    """
+    if value is None or not value.strip():
+        raise MissingArgument(f"{tool} needs {name}; call ", then, " for its values", argument=name)
+    return value.strip()
