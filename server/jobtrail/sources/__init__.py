@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from jobtrail.errors import UnknownName, Unsupported, closest, shown
+from jobtrail.models import Call
 from jobtrail.sources.base import Source
 from jobtrail.window import Clock
 
@@ -52,8 +53,8 @@ class Sources:
             if needs is None or (source.batch if needs == "executions" else source.runs):
                 return source
         kinds = ", ".join(f"{one.name} ({one.kind})" for one in candidates[1:])
-        instead = "list_runs(task=…)" if needs == "executions" else "list_executions(job=…)"
-        raise Unsupported(f"no configured source has {needs}; configured: {kinds}. Call {instead} instead")
+        instead = Call("list_runs", {"task": ...}) if needs == "executions" else Call("list_executions", {"job": ...})
+        raise Unsupported(f"no configured source has {needs}; configured: {kinds}. Call ", instead, " instead")
 
     def all(self) -> list[Source]:
         """Return every configured source, in order."""

@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import UnknownName, shown
-from jobtrail.models import Job
+from jobtrail.models import Call, Job
 from jobtrail.paging import EVERYTHING, Chain, Walk, walk
 from jobtrail.sources.base import About, Ask, Sort, Source, unknown_name
 from jobtrail.sources.blaxel import Blaxel
@@ -102,6 +102,7 @@ class Embedded(Source):
         jobs = (await walk(self.jobs(Ask(sort=self.job_sort)), Walk[Job](limit=EVERYTHING))).items
         for job in jobs:
             if job.name == name:
-                call = f"list_executions(job={name!r})" if job.kind == "job" else f"list_runs(task={name!r})"
-                return UnknownName(f"{shown(name)} is a {_KINDS[job.kind]}; call {call}")
+                batch = job.kind == "job"
+                call = Call("list_executions", {"job": name}) if batch else Call("list_runs", {"task": name})
+                return UnknownName(f"{shown(name)} is a {_KINDS[job.kind]}; call ", call)
         return unknown_name(what, name, [job.name for job in jobs])
