@@ -12,6 +12,8 @@ from contextlib import contextmanager, suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from jobtrail.errors import SettingsError
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
     from pathlib import Path
@@ -38,7 +40,7 @@ _FOUND = (
 Row = sqlite3.Row
 
 
-class StoreError(Exception):
+class StoreError(SettingsError):
     """A store that cannot be opened, read or written."""
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from jobtrail.errors import SettingsError, clean
+from jobtrail.errors import clean
 from jobtrail.settings import BLAXEL_URL, RUNWISP_URL
 from jobtrail.sources import auth
 from jobtrail.sources.blaxel import Blaxel
@@ -75,7 +75,7 @@ def runwisp(one: SourceSettings, fingerprint: str, edge: Edge) -> RunWisp:
 
 def embedded(one: SourceSettings, fingerprint: str, edge: Edge) -> Embedded:
     """Open the embedded plane in-process, over the store, or over the sample while that is empty."""
-    from jobtrail.plane import LocalPlane, StoreError  # noqa: PLC0415 # only where nothing else is configured
+    from jobtrail.plane import LocalPlane  # noqa: PLC0415 # only where nothing else is configured
 
     plane = LocalPlane(edge.store, edge.clock.now)
 
@@ -83,10 +83,7 @@ def embedded(one: SourceSettings, fingerprint: str, edge: Edge) -> Embedded:
         """The way in; a store that cannot be opened is a matter of settings, not of an upstream."""
 
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-            try:
-                await plane.ready()
-            except StoreError as error:
-                raise SettingsError(str(error)) from None
+            await plane.ready()
             return await super().handle_async_request(request)
 
     inside = Inside(plane, raise_app_exceptions=False)
