@@ -33,7 +33,7 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 
-from jobtrail.errors import AgentError, BadArgument, InternalError, JobtrailError, Overdue, clean, closest, shown
+from jobtrail.errors import AgentError, BadArgument, JobtrailError, clean, closest, shown
 from jobtrail.icons import icon
 from jobtrail.render import render
 from jobtrail.resources import FORMATS, SCHEME, TEMPLATES, Address, read
@@ -41,6 +41,7 @@ from jobtrail.tools import State
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
+    from contextlib import AbstractAsyncContextManager
 
     from mcp.server.connection import Connection
     from mcp.server.mcpserver.tools import Tool
@@ -52,6 +53,7 @@ if TYPE_CHECKING:
     from jobtrail.models import Seen
     from jobtrail.resources import Watching
 
+    Lifespan = Callable[[MCPServer["Served"]], AbstractAsyncContextManager["Served"]]
     Ask = Callable[[str, Mapping[str, Any]], Awaitable[Seen]]
 
 __all__ = ["Endpoint", "Served"]
@@ -77,10 +79,11 @@ class Endpoint(MCPServer[Served]):
         bus: what carries changes to `subscriptions/listen` streams.
     """
 
-    def __init__(self, *, tools: list[Tool], sources: Sequence[str], **options: Any) -> None:
+    def __init__(self, *, tools: list[Tool], sources: Sequence[str], lifespan: Lifespan, **options: Any) -> None:
         self._jobs = [_jobs_of(name) for name in sources]
         self.bus = InMemorySubscriptionBus()
-        super().__init__(tools=tools, subscriptions=self.bus, **options)
+        self._lifespan = lifespan
+        super().__init__(tools=tools, subscriptions=self.bus, lifespan=lifespan, **options)
         self._listening = ListenHandler(self.bus)
         # What MCPServer has no decorator for, or a decorator that hands no context on.
         add = self._lowlevel_server.add_request_handler
@@ -110,8 +113,7 @@ class Endpoint(MCPServer[Served]):
         Args:
             tell: called with how far a call has come.
         """
-        assert self.settings.lifespan is not None  # noqa: S101 # app gives one
-        async with self.settings.lifespan(self) as served:
+        async with self._lifespan(self) as served:
             request = ServerRequestContext(
                 session=cast("ServerSession", _Listener(tell)),
                 lifespan_context=served,
@@ -134,10 +136,8 @@ class Endpoint(MCPServer[Served]):
         try:
             with anyio.fail_after(CALL_SECONDS):
                 return await self._tool_manager.call_tool(name, dict(arguments), context)
-        except TimeoutError:
-            raise _overdue() from None
-        except ToolError as error:
-            raise _foreseen(name, error.__cause__ or error) from None
+        except (ToolError, TimeoutError) as error:
+            raise _error_for(name, error.__cause__ or error) from None
 
     def _check(self, name: str, arguments: Mapping[str, Any]) -> None:
         """Refuse a misspelt argument, which the SDK would drop in silence."""
@@ -300,7 +300,7 @@ class _Listener:
         self.tell(message or "")
 
 
-def _foreseen(tool: str, error: BaseException) -> JobtrailError:
+def _error_for(tool: str, error: BaseException) -> JobtrailError:
     """Return the error that a caller is told of for what a tool raised."""
     match error:
         case JobtrailError():
@@ -308,16 +308,12 @@ def _foreseen(tool: str, error: BaseException) -> JobtrailError:
         case ValidationError():
             return BadArgument(_misfit(tool, error))
         case TimeoutError():
-            return _overdue()
+            return JobtrailError(
+                f"the answer took longer than {CALL_SECONDS:g} s and was given up; ask for less: a smaller "
+                "limit, a shorter window, or one job"
+            )
         case _:
-            return InternalError(_bug(tool, error))
-
-
-def _overdue() -> JobtrailError:
-    return Overdue(
-        f"the answer took longer than {CALL_SECONDS:g} s and was given up; ask for less: a smaller "
-        "limit, a shorter window, or one job"
-    )
+            return JobtrailError(_bug(tool, error))
 
 
 def _bug(tool: str, error: BaseException) -> str:

@@ -14,8 +14,6 @@
     │       ├── WrongCursor       minted by another tool or another version
     │       ├── ExpiredCursor     older than the upstream keeps it
     │       └── StrayCursor       its source is gone or points elsewhere now
-    ├── Overdue                   the answer took too long
-    ├── InternalError             a fault of Jobtrail
     └── UpstreamError             the job system or the way to it
         ├── Unreachable           no connection, a timeout, a dropped connection
         ├── Unauthorized          401 or 403
@@ -45,12 +43,10 @@ __all__ = [
     "BadArgument",
     "CursorError",
     "ExpiredCursor",
-    "InternalError",
     "JobtrailError",
     "MalformedCursor",
     "MissingArgument",
     "NotFound",
-    "Overdue",
     "RateLimited",
     "Rejected",
     "SettingsError",
@@ -72,9 +68,6 @@ __all__ = [
 
 class JobtrailError(Exception):
     """Base of every failure that Jobtrail foresees."""
-
-    def __init__(self, *parts: object) -> None:
-        super().__init__(*parts)
 
     def __str__(self) -> str:
         """Return the message as agents read it."""
@@ -131,14 +124,6 @@ class ExpiredCursor(CursorError):
 
 class StrayCursor(CursorError):
     """Its source is gone or points elsewhere now."""
-
-
-class Overdue(JobtrailError):
-    """The answer took too long."""
-
-
-class InternalError(JobtrailError):
-    """A fault of Jobtrail."""
 
 
 class UpstreamError(JobtrailError):

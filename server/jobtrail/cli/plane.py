@@ -6,8 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from jobtrail.cli.settings import load_settings
-from jobtrail.errors import SettingsError
-from jobtrail.plane import LocalPlane, Store, StoreError
+from jobtrail.plane import LocalPlane, Store
 from jobtrail.serving import Gate, HttpBind, run_app
 
 if TYPE_CHECKING:
@@ -20,10 +19,7 @@ def run(arguments: argparse.Namespace) -> int:
     bind = HttpBind.loopback_only(arguments.host, arguments.port, settings)
     store = None if arguments.sample else settings.store
     if store is not None and store.exists():
-        try:
-            Store(store).close()
-        except StoreError as error:
-            raise SettingsError(str(error)) from None
+        Store(store).close()
 
     def ready(url: str) -> None:
         what = "sample workspace" if store is None else f"store {store} (the sample workspace while it is empty)"

@@ -9,7 +9,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import SettingsError
-from jobtrail.plane import Store, StoreError, upkeep
+from jobtrail.plane import Store, upkeep
 from jobtrail.plane.recording import sweep
 from jobtrail.settings import store_path
 from jobtrail.times import NANOSECONDS, format_nanoseconds
@@ -32,15 +32,12 @@ def open_store(*, made: bool = False) -> Generator[Store]:
             f"there is no store at {path} yet; `jobtrail record` or `jobtrail import` makes it, "
             "and until then the embedded source shows its sample"
         )
+    store = Store(path)
     try:
-        store = Store(path)
-        try:
-            sweep(store)
-            yield store
-        finally:
-            store.close()
-    except StoreError as error:
-        raise SettingsError(str(error)) from None
+        sweep(store)
+        yield store
+    finally:
+        store.close()
 
 
 def print_info(arguments: argparse.Namespace) -> int:

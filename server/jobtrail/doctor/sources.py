@@ -90,13 +90,13 @@ class _Findings:
         except TimeoutError:
             self._unreached(f"no answer within {READ_SECONDS:g} s")
         except (Unreachable, SettingsError) as error:
-            self._unreached(_short(error, self.one))
+            self._unreached(_what(error))
         except Unauthorized as error:
             self._reached()
-            self.add("credentials", "failed", f"{_credentials(self.one)}: {_short(error, self.one)}", self._key_fix())
+            self.add("credentials", "failed", f"{_credentials(self.one)}: {_what(error)}", self._key_fix())
         except UpstreamError as error:
             self._reached()
-            self.add("jobs", "failed", _short(error, self.one), self._answer_fix())
+            self.add("jobs", "failed", _what(error), self._answer_fix())
         else:
             took = time.monotonic() - began
             self._reached()
@@ -218,9 +218,9 @@ class _Findings:
         except TimeoutError:
             why, fix = f"no answer within {READ_SECONDS:g} s", "ask it again later"
         except Unauthorized as error:
-            why, fix = _short(error, self.one), f"allow it what it may not read, or {self._key_fix()}"
+            why, fix = _what(error), f"allow it what it may not read, or {self._key_fix()}"
         except JobtrailError as error:
-            why, fix = _short(error, self.one), "ask it again later; see what it logs"
+            why, fix = _what(error), "ask it again later; see what it logs"
         else:
             return _Timed(value, time.monotonic() - began)
         self.add(check, "warning" if soft else "failed", why, fix, time.monotonic() - began)
@@ -258,10 +258,9 @@ def _lines(count: int) -> str:
     return "1 line" if count == 1 else f"{count:,} lines"
 
 
-def _short(error: JobtrailError, one: SourceSettings) -> str:
-    """Return an error without what is said beside it: whose it is, and which setting to check."""
-    text = str(error).removeprefix(f"source {one.name!r} ").replace(f" to {one.address}", "")
-    return clean(text.partition(". Check that it runs")[0].removesuffix(f"; check {one.origin}"), 300)
+def _what(error: JobtrailError) -> str:
+    """Return what went wrong; whose it is and which setting to check are said beside it."""
+    return clean(error.what if isinstance(error, UpstreamError) else str(error), 300)
 
 
 def _credentials(one: SourceSettings) -> str:

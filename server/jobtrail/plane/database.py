@@ -13,6 +13,8 @@ from functools import cache
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
+from jobtrail.errors import SettingsError
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator, Sequence
     from importlib.resources.abc import Traversable
@@ -34,7 +36,7 @@ _FOUND = (
 Row = sqlite3.Row
 
 
-class StoreError(Exception):
+class StoreError(SettingsError):
     """A store that cannot be opened, read or written."""
 
 

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
 from jobtrail.errors import UnknownName, Unsupported, closest, shown
+from jobtrail.models import Call
 from jobtrail.window import Clock
 
 if TYPE_CHECKING:
@@ -53,8 +54,8 @@ class Sources:
             if needs is None or (source.batch if needs == "executions" else source.runs):
                 return source
         kinds = ", ".join(f"{one.name} ({one.kind})" for one in candidates[1:])
-        instead = "list_runs(task=…)" if needs == "executions" else "list_executions(job=…)"
-        raise Unsupported(f"no configured source has {needs}; configured: {kinds}. Call {instead} instead")
+        instead = Call("list_runs", {"task": ...}) if needs == "executions" else Call("list_executions", {"job": ...})
+        raise Unsupported(f"no configured source has {needs}; configured: {kinds}. Call ", instead, " instead")
 
     def all(self) -> list[Source]:
         """Return every configured source, in order."""

@@ -90,7 +90,8 @@ class _Login(httpx2.Auth):
                 return
             if fresh:
                 # A log-in that helps nothing; more of them would only use up what the upstream allows.
-                self._refuse(Unauthorized(f"{self._who} refused a token it had just given (HTTP 401); {self._fix}"))
+                what = "refused a token it had just given (HTTP 401)"
+                self._refuse(Unauthorized(what, who=self._who, advice=f"; {self._fix}"))
                 return
             # The upstream forgot the token: a restart, or it ended early.
             if self._token == used:
@@ -103,7 +104,10 @@ class _Login(httpx2.Auth):
     def _raise_recent_refusal(self) -> None:
         """Refuse at once what was refused just now: RunWisp allows five log-in requests in five minutes."""
         if self._refusal and self.clock() < self._refusal[0]:
-            raise Unauthorized(str(self._refusal[1]))
+            raise self._refusal[1].with_traceback(None)
+
+    def _unreadable(self, what: str) -> UnreadableAnswer:
+        return UnreadableAnswer(what, who=self._who, advice=f"; {self._fix}")
 
     def log_in(self, request: httpx2.Request) -> Flow:
         """Yield the requests of a log-in and end it with `_keep`."""
@@ -122,7 +126,7 @@ class _Login(httpx2.Auth):
         except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
-            raise UnreadableAnswer(f"{self._who} answered its log-in with something other than JSON; {self._fix}")
+            raise self._unreadable("answered its log-in with something other than JSON")
         return body  # pyright: ignore[reportUnknownVariableType] # JSON objects have string keys
 
     async def _read(self, response: httpx2.Response) -> bytes:
@@ -137,14 +141,14 @@ class _Login(httpx2.Auth):
             raw += piece
             if len(raw) > _LARGEST_ANSWER:
                 await response.aclose()
-                raise UnreadableAnswer(f"{self._who} answered its log-in with far too much; {self._fix}")
+                raise self._unreadable("answered its log-in with far too much")
         response.stream = httpx2.ByteStream(bytes(raw))
         response.is_stream_consumed = response.is_closed = False
         return await response.aread()
 
     def _keep(self, token: object, seconds: float) -> None:
         if not isinstance(token, str) or not token or not (token.isascii() and token.isprintable()):
-            raise UnreadableAnswer(f"{self._who} answered its log-in without a token; {self._fix}")
+            raise self._unreadable("answered its log-in without a token")
         self._token = token
         self._until = self.clock() + max(seconds - _EARLY, 1.0)
 
@@ -202,7 +206,7 @@ class RunWispLogin(_Login):
         response = yield httpx2.Request("GET", f"{self._base}/api/auth/challenge", extensions=request.extensions)
         nonce = (await self._json(response)).get("nonce")
         if not isinstance(nonce, str) or not nonce.isascii():
-            raise UnreadableAnswer(f"{self._who} gave no challenge to log in with; {self._fix}")
+            raise self._unreadable("gave no challenge to log in with")
         proof = await anyio.to_thread.run_sync(self._proof, nonce)
         response = yield httpx2.Request(
             "POST",

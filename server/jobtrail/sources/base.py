@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from jobtrail.errors import UnknownName, Unsupported, closest, shown
+from jobtrail.models import Call
 from jobtrail.paging import NEWEST_FIRST, Sort
 from jobtrail.sources.asking import Ask, StatusFilter, read_sort, read_statuses
 
@@ -32,6 +33,8 @@ __all__ = [
     "read_statuses",
     "unknown_name",
 ]
+
+_RUNS_OF_A_TASK, _EXECUTIONS_OF_A_JOB = Call("list_runs", {"task": ...}), Call("list_executions", {"job": ...})
 
 
 @dataclass(frozen=True)
@@ -256,29 +259,31 @@ class Source:
             return self.need_batch().executions(job.name, ask)
         return await self.need_runs().list(job.name, ask)
 
-    def need_batch(self, instead: str = "list_runs(task=…)") -> BatchJobs:
+    def need_batch(self, instead: Call = _RUNS_OF_A_TASK) -> BatchJobs:
         """Return its batch jobs.
 
         Raises:
             Unsupported: it has none; `instead` is the call that fits it.
         """
         if self.batch is None:
-            raise Unsupported(f"source {self.name!r} ({self.kind}) has no executions; call {instead} on it")
+            raise Unsupported(f"source {self.name!r} ({self.kind}) has no executions; call ", instead, " on it")
         return self.batch
 
-    def need_runs(self, instead: str = "list_executions(job=…)") -> Runs:
+    def need_runs(self, instead: Call = _EXECUTIONS_OF_A_JOB) -> Runs:
         """Return its scheduled tasks.
 
         Raises:
             Unsupported: it has none; `instead` is the call that fits it.
         """
         if self.runs is None:
-            raise Unsupported(f"source {self.name!r} ({self.kind}) has no runs; call {instead} on it")
+            raise Unsupported(f"source {self.name!r} ({self.kind}) has no runs; call ", instead, " on it")
         return self.runs
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> UnknownName:
     """Return the error for a name that does not exist: it offers the closest ones, or says where to look."""
     near = closest(name, known)
-    hint = f"closest: {', '.join(near)}" if near else "nothing is named like it; call list_jobs() for what exists"
-    return UnknownName(f"{what}={shown(name)} does not exist; {hint}")
+    said = f"{what}={shown(name)} does not exist"
+    if near:
+        return UnknownName(f"{said}; closest: {', '.join(near)}")
+    return UnknownName(f"{said}; nothing is named like it; call ", Call("list_jobs"), " for what exists")

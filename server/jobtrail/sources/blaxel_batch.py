@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from jobtrail.errors import NotFound, UnknownName, shown
-from jobtrail.models import ENDED, Job
+from jobtrail.errors import NotFound, UnknownName, clean, shown
+from jobtrail.models import ENDED, Call, Job
 from jobtrail.paging import WithinWindow
 from jobtrail.sources.base import NEWEST_FIRST, Ask, BatchJobs, FullExecution
 from jobtrail.sources.blaxel_logs import Endpoint, Span, TaskLog
@@ -82,8 +82,9 @@ class BlaxelBatch(BatchJobs):
         except NotFound:
             await self.check_job(job)
             raise UnknownName(
-                f"execution={shown(execution)} does not exist in job {shown(job)}; "
-                f"call list_executions(job={shown(job)}) for those that do"
+                f"execution={shown(execution)} does not exist in job {shown(job)}; call ",
+                Call("list_executions", {"job": clean(job, 80)}),
+                " for those that do",
             ) from None
         full = parse(WireExecution, body, self._http.who).full(job)
         if full.execution.status in ENDED:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from jobtrail.errors import NotFound, StrayCursor, UnreadableAnswer, Unsupported
-from jobtrail.models import ENDED
+from jobtrail.models import ENDED, Call
 from jobtrail.sources.logs import Line, Lines
 from jobtrail.sources.wire import Items, Wire, moment, parse
 
@@ -175,8 +175,9 @@ class TaskLog:
             body = await self._http.get(_PATH, params)
         except NotFound:
             raise Unsupported(
-                f"{self._http.who} serves no logs where its vendor's command line reads them; call "
-                f"get_execution(job={self._job!r}, execution={self._execution!r}) for why tasks failed"
+                f"{self._http.who} serves no logs where its vendor's command line reads them; call ",
+                Call("get_execution", {"job": self._job, "execution": self._execution}),
+                " for why tasks failed",
             ) from None
         page = parse(_WireAnswer, {"jobs": body}, self._http.who).jobs.get(self._job, _WireLogs())
         if len(page.logs) > max(0, page.total - offset):

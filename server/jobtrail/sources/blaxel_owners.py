@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from jobtrail.errors import NotFound, UnknownName, Unreachable, shown
-from jobtrail.models import Job
+from jobtrail.models import Call, Job
 from jobtrail.paging import EVERYTHING, Walk, together, walk
 from jobtrail.sources.wire import name_in_path
 
@@ -58,12 +58,14 @@ class Owners:
         if bound.cancelled_caught or not whole:
             raise Unreachable(
                 f"not every job of source {self._source!r} could be asked for execution {shown(execution)}; "
-                "say whose it is: get_execution(job=…, execution=…)",
+                "say whose it is: ",
+                Call("get_execution", {"job": ..., "execution": ...}),
                 retryable=True,
             )
         raise UnknownName(
-            f"no batch job of source {self._source!r} has an execution {shown(execution)}, of {len(names):,}; "
-            "list_executions(job=…) shows those of a job"
+            f"no batch job of source {self._source!r} has an execution {shown(execution)}, of {len(names):,}; ",
+            Call("list_executions", {"job": ...}),
+            " shows those of a job",
         )
 
     async def _ask(self, execution: str, names: list[str]) -> dict[str, bool | None]:

@@ -120,16 +120,19 @@ class PagedEndpoint(Generic[T]):
         who = self.http.who
         if isinstance(body, list):
             raise UnreadableAnswer(
-                f"{who} answered a bare list where a page with data and meta was due, so a part cannot be told "
-                f"from the whole; what answers there does not know Blaxel-Version {VERSION}; {self.http.fix}"
+                "answered a bare list where a page with data and meta was due, so a part cannot be told "
+                f"from the whole; what answers there does not know Blaxel-Version {VERSION}",
+                who=who,
+                advice=f"; {self.http.fix}",
             )
         page = parse(WirePage, body, who)
         if "data" not in page.model_fields_set or (page.data is None and page.meta is None):
-            raise UnreadableAnswer(f"{who} answered a page without data and meta; {self.http.fix}")
+            raise UnreadableAnswer("answered a page without data and meta", who=who, advice=f"; {self.http.fix}")
         if page.silent and len(page.data or []) >= asked:
             raise UnreadableAnswer(
-                f"{who} answered a full page without meta.hasMore or meta.nextCursor, so whether there is more is "
-                f"unknown; {self.http.fix}"
+                "answered a full page without meta.hasMore or meta.nextCursor, so whether there is more is unknown",
+                who=who,
+                advice=f"; {self.http.fix}",
             )
         if page.more and not page.cursor:
             raise UnreadableAnswer(

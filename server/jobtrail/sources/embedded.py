@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from jobtrail.errors import SettingsError, UnknownName, shown
-from jobtrail.models import Job
+from jobtrail.errors import UnknownName, shown
+from jobtrail.models import Call, Job
 from jobtrail.paging import EVERYTHING, Chain, Walk, walk
 from jobtrail.sources.base import About, Ask, Sort, Source, unknown_name
 from jobtrail.sources.blaxel import VERSION_HEADER, Blaxel
@@ -109,25 +109,23 @@ class Embedded(Source):
         jobs = (await walk(self.jobs(Ask(sort=self.job_sort)), Walk[Job](limit=EVERYTHING))).items
         for job in jobs:
             if job.name == name:
-                call = f"list_executions(job={name!r})" if job.kind == "job" else f"list_runs(task={name!r})"
-                return UnknownName(f"{shown(name)} is a {_KINDS[job.kind]}; call {call}")
+                batch = job.kind == "job"
+                call = Call("list_executions", {"job": name}) if batch else Call("list_runs", {"task": name})
+                return UnknownName(f"{shown(name)} is a {_KINDS[job.kind]}; call ", call)
         return unknown_name(what, name, [job.name for job in jobs])
 
 
 def open_source(one: EmbeddedSettings, fingerprint: str, edge: Edge) -> Embedded:
     """Open the plane in-process, over the store, or over the sample while that is empty."""
-    from jobtrail.plane import LocalPlane, StoreError  # noqa: PLC0415 # only where this source is asked
+    from jobtrail.plane import LocalPlane  # noqa: PLC0415 # only where this source is asked
 
     plane = LocalPlane(edge.store, edge.clock.now)
 
     class Inside(httpx2.ASGITransport):
-        """The way in; a store that cannot be opened is a matter of settings, not of an upstream."""
+        """The way in, which opens the store first."""
 
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-            try:
-                await plane.ready()
-            except StoreError as error:
-                raise SettingsError(str(error)) from None
+            await plane.ready()
             return await super().handle_async_request(request)
 
     inside = Inside(plane, raise_app_exceptions=False)

@@ -133,9 +133,8 @@ class Http:
             ):
                 with attempt:
                     return await self._once(path, params)
-        raise Unreachable(
-            f"{self.who} did not answer within {self.limits.total:g} s; a retry may help", retryable=True
-        )
+        what = f"did not answer within {self.limits.total:g} s"
+        raise Unreachable(what, who=self.who, advice="; a retry may help", retryable=True)
 
     async def _once(self, path: str, params: Mapping[str, str | int] | None) -> bytes:
         import httpx2  # noqa: PLC0415 # see stamina
@@ -155,8 +154,9 @@ class Http:
             raise self._unreachable(error) from None
         if len(body) > self.limits.body:
             raise UnreadableAnswer(
-                f"{self.who} sent more than {self.limits.body // 1024 // 1024} MiB in one answer; "
-                "ask for less with a smaller limit or a narrower window"
+                f"sent more than {self.limits.body // 1024 // 1024} MiB in one answer",
+                who=self.who,
+                advice="; ask for less with a smaller limit or a narrower window",
             )
         return body
 
@@ -165,19 +165,22 @@ class Http:
             return json.loads(body, parse_int=_integer)
         except (ValueError, RecursionError):
             raise UnreadableAnswer(
-                f"{self.who} answered with JSON that does not parse; that is a fault of the upstream or of a "
-                "proxy before it, a retry may help"
+                "answered with JSON that does not parse",
+                who=self.who,
+                advice="; that is a fault of the upstream or of a proxy before it, a retry may help",
             ) from None
 
     def _check(self, response: httpx2.Response) -> None:
         """Refuse what is not JSON before reading it: RunWisp 1.x answers unknown paths with a web page."""
         if response.is_redirect:
-            raise Rejected(f"{self.who} redirects elsewhere (HTTP {response.status_code}); {self.fix}")
+            raise Rejected(f"redirects elsewhere (HTTP {response.status_code})", who=self.who, advice=f"; {self.fix}")
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             raise UnreadableAnswer(
-                f"{self.who} answered {clean(kind, 40) or 'no content type'!r} where JSON was due; its "
-                f"address may point at a web page or a proxy instead of the API; {self.fix}"
+                f"answered {clean(kind, 40) or 'no content type'!r} where JSON was due; its address may point at a "
+                "web page or a proxy instead of the API",
+                who=self.who,
+                advice=f"; {self.fix}",
             )
         self.sample = response.headers.get(SAMPLE_HEADER) == "sample"
 
@@ -202,22 +205,26 @@ class Http:
 
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
             return Unreachable(
-                f"{self.who} cannot be reached: no connection to {self.place or _where(self.client)}. "
-                f"Check that it runs; {self.fix}",
+                "cannot be reached: no connection",
+                who=self.who,
+                advice=f" to {self.place or _where(self.client)}. Check that it runs; {self.fix}",
                 retryable=True,
             )
         if isinstance(error, httpx2.TimeoutException):
             # Not retried: the next try would take as long again.
             return Unreachable(
-                f"{self.who} was reached but sent nothing for {self.limits.read:g} s; it is slow or hung, "
-                "ask again later or for a smaller window"
+                f"was reached but sent nothing for {self.limits.read:g} s",
+                who=self.who,
+                advice="; it is slow or hung, ask again later or for a smaller window",
             )
         if isinstance(error, httpx2.TransportError):
             return Unreachable(
-                f"{self.who} dropped the connection before its answer was complete; a retry may help",
+                "dropped the connection before its answer was complete",
+                who=self.who,
+                advice="; a retry may help",
                 retryable=True,
             )
-        return UnreadableAnswer(f"{self.who} sent an answer that HTTP cannot decode ({type(error).__name__})")
+        return UnreadableAnswer(f"sent an answer that HTTP cannot decode ({type(error).__name__})", who=self.who)
 
 
 def _integer(text: str) -> int:
@@ -257,19 +264,20 @@ def error_from(response: httpx2.Response, body: bytes, *, who: str, fix: str) ->
     reference = _reference(response)
     wait = _retry_after(response)
     if status in {401, 403}:
-        return Unauthorized(f"{who} refused the credentials (HTTP {status}{reference}); {fix}")
+        return Unauthorized(f"refused the credentials (HTTP {status}{reference})", who=who, advice=f"; {fix}")
     if status == 404:  # noqa: PLR2004 # HTTP's own number
-        return NotFound(f"{who} has nothing at this address (HTTP 404{reference}){said}; {fix}")
+        return NotFound(f"has nothing at this address (HTTP 404{reference}){said}", who=who, advice=f"; {fix}")
     if status == 429:  # noqa: PLR2004 # HTTP's own number
         pause = f"wait {wait:.0f} s" if wait is not None else "wait a little"
-        message = f"{who} limits its callers (HTTP 429{reference}); {pause} and make the same call again"
-        return RateLimited(message, retryable=True, retry_after=wait)
+        what, advice = f"limits its callers (HTTP 429{reference})", f"; {pause} and make the same call again"
+        return RateLimited(what, who=who, advice=advice, retryable=True, retry_after=wait)
     if status >= _SERVER_ERROR:
-        message = f"{who} failed (HTTP {status}{reference}){said}; that is the upstream's fault, a retry may help"
-        return UpstreamFault(message, retryable=True, retry_after=wait)
+        what, advice = f"failed (HTTP {status}{reference}){said}", "; that is the upstream's fault, a retry may help"
+        return UpstreamFault(what, who=who, advice=advice, retryable=True, retry_after=wait)
     return Rejected(
-        f"{who} refused the request (HTTP {status}{reference}){said}; the same call will be refused again, change "
-        "its arguments"
+        f"refused the request (HTTP {status}{reference}){said}",
+        who=who,
+        advice="; the same call will be refused again, change its arguments",
     )
 
 

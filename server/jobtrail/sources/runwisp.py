@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 import httpx2
 
 from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, UnreadableAnswer, clean
+from jobtrail.models import Call
 from jobtrail.paging import CountedPage, OffsetListing, Traits
 from jobtrail.sources.auth import Bearer, RunWispLogin
 from jobtrail.sources.base import About, Ask, Source, unknown_name
@@ -81,8 +82,9 @@ class RunWisp(Source):
         """List task definitions; the daemon sends all of them, so a page is cut here."""
         if ask.statuses:
             raise BadArgument(
-                f"source {self.name!r}: RunWisp tasks have no deployment status; leave status out, or call "
-                "list_runs(status=…) for how their runs ended"
+                f"source {self.name!r}: RunWisp tasks have no deployment status; leave status out, or call ",
+                Call("list_runs", {"status": ...}),
+                " for how their runs ended",
             )
 
         async def fetch_page(offset: int, size: int) -> CountedPage[Job]:

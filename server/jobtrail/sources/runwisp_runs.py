@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.errors import BadArgument, NotFound, StrayCursor, UnknownName, UnreadableAnswer, Unsupported, shown
+from jobtrail.models import Call
 from jobtrail.paging import (
     START,
     Batch,
@@ -121,7 +122,9 @@ class RunWispRuns(Runs):
             return parse(WireRun, await self._http.get(f"api/runs/{run}", final=_has_ended), self._http.who).run()
         except NotFound:
             raise UnknownName(
-                f"run={shown(run)} does not exist, or was pruned; call list_runs() for those that are kept"
+                f"run={shown(run)} does not exist, or was pruned; call ",
+                Call("list_runs"),
+                " for those that are kept",
             ) from None
         except UnreadableAnswer as error:
             self._daemon.forget_dialect()
@@ -145,12 +148,12 @@ class RunWispRuns(Runs):
 
         async def explain(error: UpstreamError) -> Exception:
             ended = (await self.get(run)).status
-            then = f"call get_run(run={run!r}) for how it ended ({ended})"
+            then = ("; call ", Call("get_run", {"run": run}), f" for how it ended ({ended})")
             if isinstance(error, NotFound):
-                return Unsupported(f"source {self._source!r} keeps no log of run {run}; {then}")
+                return Unsupported(f"source {self._source!r} keeps no log of run {run}", *then)
             self._daemon.forget_dialect()
             if not await self._daemon.modern():
-                return Unsupported(f"source {self._source!r} serves no logs: its RunWisp is older than 1.0; {then}")
+                return Unsupported(f"source {self._source!r} serves no logs: its RunWisp is older than 1.0", *then)
             return error
 
         return RunLog(self._http, f"api/runs/{run}/log", explain)
@@ -234,7 +237,7 @@ class _Failures:
 def _check_id(run: str) -> None:
     if not _ID.fullmatch(run):
         raise BadArgument(
-            f"run={shown(run)} is not a run id; ids are 26 letters and digits, call list_runs() for them"
+            f"run={shown(run)} is not a run id; ids are 26 letters and digits, call ", Call("list_runs"), " for them"
         )
 
 

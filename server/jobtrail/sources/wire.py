@@ -70,8 +70,9 @@ def parse(shape: type[W], body: Any, who: str) -> W:
         what = first["msg"].partition(" or instance of")[0]
         where = ".".join(str(part) for part in first["loc"]) or "the body"
         raise UnreadableAnswer(
-            f"{who} answered in a shape its documents do not describe: {clean(where, 80)} "
-            f"({clean(what, 80)}); that is a fault of the upstream, or it is something else: check its address"
+            f"answered in a shape its documents do not describe: {clean(where, 80)} ({clean(what, 80)})",
+            who=who,
+            advice="; that is a fault of the upstream, or it is something else: check its address",
         ) from None
 
 

@@ -75,10 +75,10 @@ async def _find_log(call: ResumableCall) -> Log:
         call.args["execution"] = await find_newest(call.source, call.text("job") or "")
     run, job, execution, task = (call.text(name) for name in _OF)
     if run and not (job or execution or task):
-        return await call.source.need_runs("read_log(job=…, execution=…)").log(run)
+        return await call.source.need_runs(Call("read_log", {"job": ..., "execution": ...})).log(run)
     if job and execution and not run:
         continuation = next((one for one in call.cursor.spot.detail[2:] if isinstance(one, str)), "")
-        batch = call.source.need_batch("read_log(run=…)")
+        batch = call.source.need_batch(Call("read_log", {"run": ...}))
         return await batch.log(job, execution, task, call.now, continuation)
     if run:
         raise BadArgument("read_log takes run, or job and execution, not both; leave one out")

@@ -67,7 +67,7 @@ async def get_run(ctx: Context[State], run: params.Run = None, source: params.So
     Examples: {"run": "01K9Z3V5Q8R2M4N6P7S9T0W1X2"}
     """
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="runs")
-    runs = chosen.need_runs("get_execution(job=…, execution=…)")
+    runs = chosen.need_runs(Call("get_execution", {"job": ..., "execution": ...}))
     one = await runs.get(require_argument("get_run", "run", run, Call("list_runs")))
     log, notes = await _read_tail(runs, one.id)
     return RunDetail(

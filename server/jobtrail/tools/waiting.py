@@ -94,9 +94,9 @@ def _choose_watched(source: Source, run: str | None, job: str | None, execution:
         raise BadArgument(f"wait_for was given {len(ids)} ids; it waits for 1 to {_MOST} at once")
 
     if run:
-        runs = source.need_runs("get_execution(job=…, execution=…)")
+        runs = source.need_runs(Call("get_execution", {"job": ..., "execution": ...}))
         return [Watched(one, partial(runs.get, one)) for one in ids]
-    batch = source.need_batch("get_run(run=…)")
+    batch = source.need_batch(Call("get_run", {"run": ...}))
     return [Watched(one, partial(_read_execution, batch, job or "", one)) for one in ids]
 
 
