@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from jobtrail.errors import JobtrailError
     from jobtrail.paging.listing import Batch, Listing
 
-__all__ = ["Budget", "Trail", "Walk", "Walked", "walk"]
-
 T = TypeVar("T")
 
 
