@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobtrail.cursor import Cursor, seal, unseal
 from jobtrail.errors import AgentError, UnknownName, Unsupported
 from jobtrail.models import ENDED, Window
 from jobtrail.paging import NEWEST_FIRST, START, Sort, Walk, walk
 from jobtrail.sources.base import Ask, StatusFilter
+from tests.rows import copied
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
@@ -208,8 +208,3 @@ async def rows(listing: Listing[Any], keep: Callable[[Any], bool] = lambda _one:
 def identity(one: Any) -> str:
     """Return what tells a row apart: an id, or else a name."""
     return getattr(one, "id", None) or one.name
-
-
-def copied(spot: Spot) -> Spot:
-    """Return a position as it comes back from an agent."""
-    return unseal(seal(Cursor("list_runs", "s", "f", 0, {}, 0, 0, spot)), "list_runs").spot

@@ -6,8 +6,6 @@ from typing import NamedTuple
 
 from jobtrail.errors import StrayCursor
 
-__all__ = ["Anchor", "Key", "compare_keys"]
-
 Key = int | str
 """What items are sorted by: a text, or a whole number such as a time in microseconds."""
 

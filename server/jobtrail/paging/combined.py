@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from jobtrail.models import Window
     from jobtrail.paging.listing import Listing
 
-__all__ = ["Chain", "Mapped", "WithinWindow"]
-
 
 class _Dated(Protocol):
     @property

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from jobtrail.paging.listing import Traits
 
-__all__ = ["CursorListing", "CursorPage"]
-
 T = TypeVar("T")
 
 

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from jobtrail.paging.listing import Batch
 
-__all__ = ["Dated", "Head", "headed"]
-
 
 class Dated(Protocol):
     """What can be merged: it has a time, and is told apart from others of its part."""

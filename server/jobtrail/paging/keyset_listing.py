@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
     from jobtrail.paging.listing import Traits
 
-__all__ = ["KeyRange", "KeysetListing"]
-
 _FILL = 0.9  # of an answer: items do not keep their distances, and a range that holds more than one is read again
 _MARK = 4  # characters
 _MOST_MARKS = 100

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from jobtrail.errors import JobtrailError
     from jobtrail.models import Total
 
-__all__ = ["EVERYTHING", "NEWEST_FIRST", "START", "Batch", "Listing", "Sort", "Spot", "Traits"]
-
 EVERYTHING = 1_000_000
 """A `want` that every listing clamps to its upstream's largest page."""
 

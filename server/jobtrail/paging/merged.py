@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
     from jobtrail.paging.listing import Listing, Spot
 
-__all__ = ["Merged"]
-
 _FILTERED_PAGE = 100
 """Rows to ask of a part whose every row matches: more than a call returns would be read in vain."""
 

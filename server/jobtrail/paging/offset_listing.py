@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from jobtrail.paging.listing import Traits
 
-__all__ = ["MOST_STEPS", "OVERLAP", "CountedPage", "OffsetListing"]
-
 MOST_STEPS = 50
 """Pages that are looked through at most for the last item consumed."""
 OVERLAP = 1

@@ -13,8 +13,6 @@ from jobtrail.paging.listing import START, Spot
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-__all__ = ["NEAREST", "Mark", "Page", "Place", "opened", "written"]
-
 NEAREST = -(10**18)
 """A depth before every time there is."""
 

@@ -13,8 +13,6 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping
     from contextlib import AbstractAsyncContextManager
 
-__all__ = ["AT_ONCE", "together"]
-
 AT_ONCE = 4
 """Requests that one source is sent at the same time at most."""
 

@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from jobtrail.models import Call
     from jobtrail.paging.listing import Batch, Listing
 
-__all__ = ["Budget", "Trail", "Walk", "Walked", "walk"]
-
 T = TypeVar("T")
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from jobtrail.settings.shapes import SourceSettings
     from jobtrail.settings.upstream import Upstream
 
-__all__ = ["is_file", "read_file", "sources_in"]
-
 
 def read_file(named: str | None) -> dict[str, Any]:
     """Return the file's table with its `path`; nothing where none is named and none is there.

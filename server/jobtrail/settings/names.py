@@ -10,8 +10,6 @@ from jobtrail.errors import SettingsError, shown
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
-__all__ = ["OWN_VARIABLES", "given_in"]
-
 OWN_VARIABLES = {
     "JOBTRAIL_CONFIG": "TOML file with several sources (default: jobtrail/config.toml where the platform keeps such)",
     "JOBTRAIL_SOURCE": "name of the default source (default: the first configured)",

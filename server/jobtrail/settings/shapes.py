@@ -15,19 +15,6 @@ from jobtrail.errors import SettingsError, shown
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = [
-    "Address",
-    "Password",
-    "Secret",
-    "Settings",
-    "SourceSettings",
-    "Text",
-    "address_text",
-    "check_zone",
-    "fits_a_header",
-    "validated",
-]
-
 
 def _blank_to_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
 
     from jobtrail.settings.shapes import SourceSettings
 
-__all__ = ["Upstream"]
-
 
 def _nothing(_given: Mapping[str, str], _home: Path) -> None:
     """Return no source: none is configured by the environment."""

@@ -20,8 +20,6 @@ if TYPE_CHECKING:
     from jobtrail.paging import Listing
     from jobtrail.sources.base import Source, StatusFilter
 
-__all__ = ["Attempt", "Field", "survey"]
-
 
 @dataclass(frozen=True)
 class Attempt:

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from jobtrail.models import Status, Window
 
-__all__ = ["Ask", "StatusFilter", "read_sort", "read_statuses"]
-
 
 class _HasStatus(Protocol):
     @property

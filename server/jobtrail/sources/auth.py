@@ -19,8 +19,6 @@ import httpx2
 from jobtrail.errors import Unauthorized, UnreadableAnswer
 from jobtrail.sources.http import error_from
 
-__all__ = ["Bearer", "BlaxelToken", "RunWispLogin"]
-
 _EARLY = 60.0
 _REFUSED = 401
 _REFUSED_SECONDS = 60.0

@@ -30,8 +30,6 @@ if TYPE_CHECKING:
     from jobtrail.sources.logs import Log
     from jobtrail.sources.opening import Edge
 
-__all__ = ["VERSION_HEADER", "Blaxel", "open_source"]
-
 VERSION_HEADER = {"Blaxel-Version": VERSION}
 _WORKSPACE_HEADER = "X-Blaxel-Workspace"
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from jobtrail.sources.http import Http
     from jobtrail.sources.logs import Log
 
-__all__ = ["BlaxelBatch"]
-
 _ENDED_TO_REMEMBER = 2_000
 
 

@@ -22,8 +22,6 @@ if TYPE_CHECKING:
     from jobtrail.models import Execution
     from jobtrail.sources.http import Http
 
-__all__ = ["Endpoint", "Span", "TaskLog"]
-
 _MOST = 1_000
 _PATH = "observability/logs"
 _WINDOW = timedelta(days=3)

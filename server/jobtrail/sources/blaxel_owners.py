@@ -16,8 +16,6 @@ if TYPE_CHECKING:
     from jobtrail.paging import Listing
     from jobtrail.sources.http import Http
 
-__all__ = ["Owners"]
-
 _SECONDS = 20.0
 _IN_A_GROUP = 40
 _AT_ONCE = 8

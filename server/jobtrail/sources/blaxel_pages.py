@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from jobtrail.sources.base import Ask
     from jobtrail.sources.http import Http
 
-__all__ = ["LARGEST", "LARGEST_OF_EXECUTIONS", "SHORTEST_QUERY", "VERSION", "PagedEndpoint", "query_of"]
-
 VERSION = "2026-04-28"
 """The first version of the API with cursors."""
 LARGEST = 200

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["DEFAULT_URL", "UPSTREAM", "BlaxelSettings"]
-
 DEFAULT_URL = "https://api.blaxel.ai/v0"
 _ORIGIN = "BL_API_KEY, BL_CLIENT_CREDENTIALS or `bl login`, and BL_WORKSPACE"
 

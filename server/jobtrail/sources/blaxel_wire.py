@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from jobtrail.models import Status
 
-__all__ = ["DEPLOYMENTS", "EXECUTION_WORDS", "TASK_WORDS", "WireExecution", "WireJob", "WirePage", "WireTask"]
-
 EXECUTION_WORDS: Mapping[str, Status] = {
     "queued": "queued",
     "pending": "queued",

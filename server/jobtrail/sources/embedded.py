@@ -27,8 +27,6 @@ if TYPE_CHECKING:
     from jobtrail.sources.http import Http
     from jobtrail.sources.opening import Edge
 
-__all__ = ["Embedded", "open_source"]
-
 # A reserved name (RFC 2606): it never leaves the process.
 _PLANE_URL = "http://plane.invalid"
 _KINDS = {"job": "batch job", "task": "scheduled task", "service": "service"}

@@ -6,8 +6,6 @@ from typing import ClassVar
 
 from jobtrail.settings import SourceSettings, Upstream
 
-__all__ = ["DEFAULT", "UPSTREAM", "EmbeddedSettings"]
-
 
 class EmbeddedSettings(SourceSettings):
     """The embedded plane as a source."""

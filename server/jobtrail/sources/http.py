@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
     from jobtrail.sources.memory import Memory
 
-__all__ = ["Http", "HttpLimits", "error_from"]
-
 SAMPLE_HEADER = "Jobtrail-Data"
 """The embedded plane says with this header that it serves its sample workspace."""
 

@@ -9,8 +9,6 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-__all__ = ["Line", "Lines", "Log"]
-
 
 @dataclass(frozen=True)
 class Line:

@@ -14,8 +14,6 @@ import anyio
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["Memory"]
-
 Key = tuple[str, tuple[tuple[str, str | int], ...]]
 
 _LARGEST_SHARE = 4

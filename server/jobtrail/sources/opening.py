@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from jobtrail.settings import SourceSettings
     from jobtrail.window import Clock
 
-__all__ = ["Edge", "open_http"]
-
 
 @dataclass(frozen=True)
 class Edge:

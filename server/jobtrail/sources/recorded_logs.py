@@ -9,8 +9,6 @@ from jobtrail.loglines import dropped_in
 if TYPE_CHECKING:
     from jobtrail.sources.logs import Lines, Log
 
-__all__ = ["RecordedLog"]
-
 
 class RecordedLog:
     """The log of an execution of the embedded store, or of one of its tasks."""

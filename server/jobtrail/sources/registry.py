@@ -13,8 +13,6 @@ if TYPE_CHECKING:
 
     from jobtrail.settings import Settings, Upstream
 
-__all__ = ["ENVIRONMENT", "UPSTREAMS", "load_settings"]
-
 UPSTREAMS: Mapping[str, Upstream] = {
     one.kind: one for one in (blaxel_settings.UPSTREAM, runwisp_settings.UPSTREAM, embedded_settings.UPSTREAM)
 }

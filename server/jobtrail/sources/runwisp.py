@@ -31,8 +31,6 @@ if TYPE_CHECKING:
     from jobtrail.sources.opening import Edge
     from jobtrail.sources.runwisp_settings import RunWispSettings
 
-__all__ = ["RunWisp", "open_source"]
-
 # A reserved name (RFC 2606): it never leaves the process.
 _SOCKET_URL = "http://runwisp.invalid"
 _EVERY_DEFINITION = 1_000_000

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from jobtrail.sources.http import Http
     from jobtrail.sources.runwisp_wire import WireRun, WireTaskDefinition
 
-__all__ = ["LARGEST", "Daemon", "RunsEndpoint"]
-
 LARGEST = 1_000
 """Rows that a page has at most (RunWisp, parameter limit)."""
 

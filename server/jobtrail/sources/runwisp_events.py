@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from jobtrail.sources.http import Http
 
-__all__ = ["follow_runs"]
-
 _LONGEST_LINE = 65_536
 # The daemon sends a sample of its load every five seconds, whatever else happens.
 _SILENCE = httpx2.Timeout(5.0, read=20.0)

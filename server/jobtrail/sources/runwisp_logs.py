@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from jobtrail.errors import UpstreamError
     from jobtrail.sources.http import Http
 
-__all__ = ["RunLog", "WireLog"]
-
 _LONGEST_LINE = 400
 _MOST = 5_000
 

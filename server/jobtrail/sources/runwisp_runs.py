@@ -36,8 +36,6 @@ if TYPE_CHECKING:
     from jobtrail.paging import Listing
     from jobtrail.sources.runwisp_daemon import Daemon
 
-__all__ = ["RunWispRuns"]
-
 _ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _SORTS_1 = {
     "created_at": "createdAt",

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["DEFAULT_URL", "UPSTREAM", "RunWispSettings"]
-
 DEFAULT_URL = "http://127.0.0.1:9477"
 
 

@@ -18,8 +18,6 @@ if TYPE_CHECKING:
 
     from jobtrail.models import Status
 
-__all__ = ["RUN_WORDS", "RUN_WORDS_1", "WireDaemon", "WireRun", "WireRuns", "WireTaskDefinition", "WireTasks"]
-
 RUN_WORDS_1: Mapping[str, Status] = {
     "pending": "queued",
     "running": "running",

@@ -16,20 +16,6 @@ if TYPE_CHECKING:
 
     from jobtrail.models import Status
 
-__all__ = [
-    "Items",
-    "OrEmpty",
-    "Wire",
-    "from_nanoseconds",
-    "line",
-    "moment",
-    "name_in_path",
-    "nanoseconds",
-    "parse",
-    "seconds",
-    "word",
-]
-
 _LONGEST_NAME = 200
 _FIRST_YEAR = 1971
 
