@@ -238,8 +238,9 @@ class Agent:
         rows = upstream.rows
         newest = max((row.minute for row in rows), default=0)
         for place in change.goes:
-            if place < len(rows) and self.may_go(upstream, rows[place]):
-                self.throughout.discard(rows.pop(place))
+            if rows and self.may_go(upstream, row := rows[place % len(rows)]):
+                rows.remove(row)
+                self.throughout.discard(row)
         for number in range(change.comes):
             row = Row(len(self.known) + 100_000, newest + number)
             self.known[row.id] = row
@@ -247,7 +248,7 @@ class Agent:
 
     def may_go(self, upstream: Rows, row: Row) -> bool:
         """Return whether a row may go: among others of its time, only that of one list of runs can be followed."""
-        alone = upstream.kind == "runwisp" and len(self.upstreams) == 1
+        alone = upstream.kind != "blaxel" and len(self.upstreams) == 1
         return alone or [one.minute for one in upstream.rows].count(row.minute) == 1
 
     def check(self, walked: Walked[Execution | Run]) -> None:

@@ -23,37 +23,38 @@ GAPS = st.one_of(
 SORTS = st.builds(Sort, st.just("created_at"), st.booleans())
 WINDOWS = st.builds(window, st.integers(1, 60), st.one_of(st.none(), st.integers(30, 150)))
 # RunWisp cannot search for an underscore: with one, the walk filters and reads large pages, without, small ones.
-ASKS = st.builds(Ask, sort=SORTS, query=st.sampled_from([None, "_"]), window=st.one_of(st.none(), WINDOWS))
-FAULTS = st.one_of(st.just(frozenset[int]()), st.frozensets(st.integers(1, 60), max_size=12))
+ASKS = st.builds(Ask, sort=SORTS, query=st.sampled_from([None, "_"]), window=st.one_of(st.none(), st.none(), WINDOWS))
+FAULTS = st.frozensets(st.integers(1, 60), max_size=12)
 BUDGETS = st.builds(
     Budget,
     items=st.one_of(st.integers(1, 6), st.integers(1, 300)),
     tokens=st.one_of(st.integers(1, 60), st.just(2_000)),
 )
 CHANGES = st.lists(
-    st.builds(Change, st.integers(0, 15), st.lists(st.integers(0, 100), max_size=3).map(tuple)), max_size=6
+    st.builds(Change, st.integers(0, 9), st.lists(st.integers(0, 100), max_size=4).map(tuple)), min_size=1, max_size=8
 )
 
 
 @st.composite
 def agents(draw: st.DrawFn) -> Agent:
     """Return an agent before one to four upstreams, each of some kind, whose rows have numbers of their own."""
+    failing = draw(st.booleans())
     upstreams = [
         Rows(
             draw(st.sampled_from(KINDS)),
-            [replace(row, number=row.number + 1_000 * place) for row in rows_of(gaps)],
+            [replace(row, number=row.number + 1_000 * place) for row in rows_of(draw(GAPS))],
             draw(st.integers(2, 20)),
-            draw(FAULTS),
+            draw(FAULTS) if failing else frozenset(),
         )
-        for place, gaps in enumerate(draw(st.lists(GAPS, min_size=1, max_size=4)))
+        for place in range(draw(st.sampled_from([1, 1, 1, 2, 4])))
     ]
     return Agent(
         upstreams,
         draw(ASKS),
-        matching=draw(st.frozensets(st.integers(0, 6))),
-        limit=draw(st.one_of(st.integers(1, 25), st.just(500))),
+        matching=draw(st.one_of(st.just(frozenset(range(7))), st.frozensets(st.integers(0, 6)))),
+        limit=draw(st.one_of(st.integers(1, 9), st.integers(10, 25), st.just(500))),
         budget=draw(BUDGETS),
-        changes=draw(st.one_of(st.just(list[Change]()), CHANGES)),
+        changes=draw(CHANGES) if draw(st.booleans()) else [],
         chained=draw(st.booleans()),
     )
 
