@@ -34,8 +34,8 @@ NAMING_ALLOWED = {
     "plane": "it serves the documents of both",
     "importing": "it reads the shapes of both",
     "cursor.py": "its dictionary shortens the names that sources have by default",
-    "cli/serving.py": "`jobtrail plane` says how to point a client of either API at it",
-    "cli/store.py": "`jobtrail import` reads RunWisp's database",
+    "cli/plane.py": "`jobtrail plane` says how to point a client of either API at it",
+    "cli/arguments.py": "`jobtrail import` reads RunWisp's database",
 }
 """Where a kind of upstream may be named outside `sources/`, and why."""
 

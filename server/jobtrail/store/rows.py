@@ -106,7 +106,7 @@ class Run:
 
     Attributes:
         status: pending, running or ended.
-        end_reason: how it ended, in the words of either dialect of RunWisp.
+        end_reason: how it ended, in the words of either dialect.
         body: what else is known of it (`triggered_by`, `retry_attempt`, …).
     """
 
