@@ -25,7 +25,7 @@ import anyio
 import httpx2
 
 from jobtrail.plane import Store, build_plane
-from jobtrail.plane.upkeep import info, prune
+from jobtrail.store.maintenance import info, prune
 from jobtrail.store.rows import Definition, Execution, Job, Run, Task
 
 if TYPE_CHECKING:

@@ -22,9 +22,9 @@ from jobtrail.doctor import sources as looked
 from jobtrail.doctor.machine import examine_store
 from jobtrail.errors import SettingsError
 from jobtrail.plane import Store
-from jobtrail.plane.recording import Opening, Recording
-from jobtrail.plane.signs import Sign
 from jobtrail.sources.registry import load_settings
+from jobtrail.store.liveness import Sign
+from jobtrail.store.recording import Opening, Recording
 from tests.plane.stocks import execution, job
 from tests.terminal import Terminal, plain
 from tests.test_cli import jobtrail, refused

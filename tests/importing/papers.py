@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from jobtrail.plane import Store
-    from jobtrail.plane.imports import Outcome
+    from jobtrail.store.imports import Outcome
 
 __all__ = [
     "ULID",

@@ -7,7 +7,7 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from jobtrail.importing import import_files
-from jobtrail.plane.imports import Outcome
+from jobtrail.store.imports import Outcome
 from tests.importing.papers import answers
 from tests.plane.daemon_files import RUNS_1, A, B, C, database
 

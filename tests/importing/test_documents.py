@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobtrail.plane.imports import Outcome
+from jobtrail.store.imports import Outcome
 from tests.importing.papers import (
     ULID,
     answers,

@@ -13,7 +13,7 @@ import pytest
 
 from jobtrail.importing import FileSummary, Progress, files, import_files
 from jobtrail.importing import run as reading
-from jobtrail.plane.imports import Outcome
+from jobtrail.store.imports import Outcome
 from tests.importing.papers import answers, condition, execution, job, lines_of, run, seed_run, task
 
 if TYPE_CHECKING:

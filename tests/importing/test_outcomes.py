@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobtrail.plane import Store
-from jobtrail.plane.imports import Outcome
-from jobtrail.plane.recording import Opening, Recording
-from jobtrail.plane.signs import Sign
+from jobtrail.store.imports import Outcome
+from jobtrail.store.liveness import Sign
+from jobtrail.store.recording import Opening, Recording
 from jobtrail.store.rows import Execution, Task
 from tests.importing.papers import (
     ULID,

@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from jobtrail.importing import import_files
 from jobtrail.plane import Store
-from jobtrail.plane.imports import Outcome
 from jobtrail.sources.blaxel_wire import WireExecution, WireJob
 from jobtrail.sources.runwisp_wire import WireRun, WireTaskDefinition
+from jobtrail.store.imports import Outcome
 from jobtrail.times import format_nanoseconds
 from tests.importing.papers import ULID, answers, bring, everything, run, seed_run
 from tests.plane.stocks import client_of, walk

@@ -13,8 +13,8 @@ import pytest
 
 from jobtrail.importing import import_files
 from jobtrail.plane import Store
-from jobtrail.plane.imports import Outcome
 from jobtrail.sources.runwisp_wire import WireRun, WireTaskDefinition
+from jobtrail.store.imports import Outcome
 from tests.importing.papers import answers
 
 if TYPE_CHECKING:

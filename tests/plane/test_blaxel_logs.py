@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 import pytest
 
 from jobtrail.plane import Store
-from jobtrail.plane.output import OutputQuery, select_output
+from jobtrail.store.output import OutputQuery, select_output
 from jobtrail.store.rows import Line
 from tests.plane.stocks import Counting, client_of, execution, job, nanos, refused, task
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobtrail.plane import build_plane
-from jobtrail.plane.store import Query
+from jobtrail.store.store import Query
 from tests.plane.serving import serving
 from tests.plane.stocks import Hand
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobtrail.plane import Store, StoreError
-from jobtrail.plane.checkup import check_up
-from jobtrail.plane.database import list_migrations
+from jobtrail.store.database import list_migrations
+from jobtrail.store.integrity import check_up
 from tests.plane.stocks import execution, job
 
 if TYPE_CHECKING:

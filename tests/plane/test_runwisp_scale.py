@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobtrail.plane import Store
-from jobtrail.plane.runs import RunQuery, select_runs
 from jobtrail.store.rows import Run
+from jobtrail.store.runs import RunQuery, select_runs
 from tests.plane.runwisp_stock import RUNS, ulid
 from tests.plane.stocks import Counting
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from jobtrail.plane.store import Row
+    from jobtrail.store.store import Row
 
 MANY, FEW = 20_000, 100
 

@@ -15,8 +15,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobtrail.plane import LocalPlane, Store, fill
-from jobtrail.plane.runs import RunQuery, select_runs
-from jobtrail.plane.store import Query
+from jobtrail.store.runs import RunQuery, select_runs
+from jobtrail.store.store import Query
 from jobtrail.times import to_nanoseconds
 from tests.plane.stocks import PAGED
 

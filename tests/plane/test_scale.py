@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from jobtrail.plane.store import Query
 from jobtrail.store.rows import Run
+from jobtrail.store.store import Query
 from tests.plane.stocks import EXECUTIONS, Counting, at, client_of, execution, job, nanos, task
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from jobtrail.plane.store import Key, Row
+    from jobtrail.store.store import Key, Row
 
 SORTS = ("createdAt:desc", "createdAt:asc", "name:asc", "name:desc")
 ROOT = Path(__file__).parents[2]

@@ -15,17 +15,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtrail.plane import Store
-from jobtrail.plane.recording import Opening, Recording, failed_condition
-from jobtrail.plane.runs import RunQuery, select_runs
-from jobtrail.plane.store import Query
+from jobtrail.store.recording import Opening, Recording, failed_condition
 from jobtrail.store.rows import Definition, Record, Run, Stats
+from jobtrail.store.runs import RunQuery, select_runs
+from jobtrail.store.store import Query
 from tests.plane.stocks import changed, execution, job, nanos, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
 
-    from jobtrail.plane.store import Row
+    from jobtrail.store.store import Row
 
 EVERYTHING = Query("createdAt", descending=False, limit=-1)
 COUNTS = {"success": "succeeded", "failure": "failed", "running": "running", "cancelled": "cancelled"}

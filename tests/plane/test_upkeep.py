@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobtrail.plane import Store, StoreError
-from jobtrail.plane.upkeep import Info, Pruned, info, prune, prune_by_steps
+from jobtrail.store.maintenance import Info, Pruned, info, prune, prune_by_steps
 from jobtrail.store.rows import Line, Record, Run, Task
 from tests.plane.stocks import Counting, execution, job, nanos, task
 
@@ -231,7 +231,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 from jobtrail.plane import Store
-from jobtrail.plane.upkeep import prune_by_steps
+from jobtrail.store.maintenance import prune_by_steps
 
 class Killed(Store):
     steps = 0

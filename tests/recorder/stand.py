@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.plane import Store
-from jobtrail.plane.store import Query
+from jobtrail.store.store import Query
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from jobtrail.plane import LocalPlane, Store
-from jobtrail.plane.recording import sweep
+from jobtrail.store.recording import sweep
 from tests.plane.stocks import PAGED
 from tests.recorder.stand import SECONDS
 

@@ -12,9 +12,9 @@ import anyio
 
 from jobtrail.cli.output import LineWatcher, Watcher
 from jobtrail.errors import SettingsError
-from jobtrail.plane.recording import CannotJoin
 from jobtrail.recorder import Order, record
 from jobtrail.settings import store_path
+from jobtrail.store.recording import CannotJoin
 
 if TYPE_CHECKING:
     import argparse

@@ -9,9 +9,10 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import SettingsError
-from jobtrail.plane import Store, upkeep
-from jobtrail.plane.recording import sweep
+from jobtrail.plane import Store
 from jobtrail.settings import store_path
+from jobtrail.store import maintenance as upkeep
+from jobtrail.store.recording import sweep
 from jobtrail.times import NANOSECONDS, format_nanoseconds
 
 if TYPE_CHECKING:

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from jobtrail.doctor.report import Verdict
-    from jobtrail.plane.checkup import Checkup
     from jobtrail.settings import Settings
+    from jobtrail.store.integrity import Checkup
 
 __all__ = ["examine_settings", "examine_store"]
 
@@ -98,8 +98,8 @@ def examine_store(environ: Mapping[str, str]) -> Iterator[Check]:
     except (SettingsError, OSError) as error:
         yield _of_store("file", "failed", clean(str(error)), "set JOBTRAIL_STORE to a file of your own")
         return
-    from jobtrail.plane.checkup import check_up  # noqa: PLC0415 # only where there is a store
-    from jobtrail.plane.database import StoreError  # noqa: PLC0415 # likewise
+    from jobtrail.store.database import StoreError  # noqa: PLC0415 # likewise
+    from jobtrail.store.integrity import check_up  # noqa: PLC0415 # only where there is a store
 
     try:
         found = check_up(path, CHECK_SECONDS)

@@ -14,8 +14,8 @@ from jobtrail.importing.items import PageCounts, parse_line, read_document, spli
 from jobtrail.importing.runwisp import read_registration, read_run
 from jobtrail.importing.snapshot import ExecutionSnapshot, RunSnapshot
 from jobtrail.importing.stage import Stage
-from jobtrail.plane.imports import Outcome, Unfit, open_import
 from jobtrail.plane.runwisp_db import ForeignDatabase, FoundTask, is_database, log_tail, read_database
+from jobtrail.store.imports import Outcome, Unfit, open_import
 from jobtrail.store.rows import Definition, Job, Line
 
 if TYPE_CHECKING:
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobtrail.importing.snapshot import Snapshot
-    from jobtrail.plane.imports import Import
-    from jobtrail.plane.store import Store
+    from jobtrail.store.imports import Import
+    from jobtrail.store.store import Store
 
 __all__ = ["FileSummary", "Progress", "import_files"]
 

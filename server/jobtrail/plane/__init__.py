@@ -2,7 +2,7 @@
 
 from jobtrail.plane.app import build_plane
 from jobtrail.plane.local import LocalPlane
-from jobtrail.plane.sample import fill
-from jobtrail.plane.store import Store, StoreError
+from jobtrail.sample.fill import fill
+from jobtrail.store.store import Store, StoreError
 
 __all__ = ["LocalPlane", "Store", "StoreError", "build_plane", "fill"]

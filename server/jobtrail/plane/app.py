@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-    from jobtrail.plane.store import Store
+    from jobtrail.store.store import Store
 
 __all__ = ["build_plane", "utc_now"]
 

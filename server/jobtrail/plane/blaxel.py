@@ -18,7 +18,7 @@ from jobtrail.plane.blaxel_asked import check_flag, read_list, read_whole
 from jobtrail.plane.blaxel_logs import read_logs, wire_logs
 from jobtrail.plane.blaxel_wire import wire_execution, wire_job, wire_task
 from jobtrail.plane.cursors import open_cursor, seal_cursor
-from jobtrail.plane.store import Query
+from jobtrail.store.store import Query
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from jobtrail.plane.access import Caller
     from jobtrail.plane.blaxel_asked import ListQuery
-    from jobtrail.plane.store import Key, Row, Store
+    from jobtrail.store.store import Key, Row, Store
 
 __all__ = ["Blaxel"]
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobtrail.plane.answers import Refusal
-from jobtrail.plane.store import Query
+from jobtrail.store.store import Query
 from jobtrail.times import parse_nanoseconds
 
 if TYPE_CHECKING:

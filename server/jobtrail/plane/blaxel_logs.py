@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from jobtrail.plane.answers import Refusal
 from jobtrail.plane.blaxel_asked import read_instant, read_whole, read_words
-from jobtrail.plane.output import OutputQuery, select_output
+from jobtrail.store.output import OutputQuery, select_output
 from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from jobtrail.plane.store import Row, Store
+    from jobtrail.store.store import Row, Store
 
 __all__ = ["read_logs", "wire_logs"]
 

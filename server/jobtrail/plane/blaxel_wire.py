@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
-    from jobtrail.plane.store import Row
+    from jobtrail.store.store import Row
 
 __all__ = ["wire_execution", "wire_job", "wire_task"]
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from jobtrail.plane.answers import Refusal
 
 if TYPE_CHECKING:
-    from jobtrail.plane.store import Key
+    from jobtrail.store.store import Key
 
 __all__ = ["open_cursor", "seal_cursor"]
 

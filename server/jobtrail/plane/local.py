@@ -10,9 +10,9 @@ import anyio.to_thread
 from starlette.responses import JSONResponse
 
 from jobtrail.plane.app import build_plane, utc_now
-from jobtrail.plane.recording import sweep
-from jobtrail.plane.sample import fill
-from jobtrail.plane.store import Store, StoreError
+from jobtrail.sample.fill import fill
+from jobtrail.store.recording import sweep
+from jobtrail.store.store import Store, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,15 +11,15 @@ from starlette.routing import Route
 
 from jobtrail.plane.answers import Answer, Refusal
 from jobtrail.plane.openapi import schema_url
-from jobtrail.plane.runs import select_log, select_runs
 from jobtrail.plane.runwisp_asked import read_runs_query, read_seed_query, read_task_name, read_whole
 from jobtrail.plane.runwisp_wire import log_line, wire_definition, wire_run, wire_seed_run
+from jobtrail.store.runs import select_log, select_runs
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from jobtrail.plane.store import Row, Store
+    from jobtrail.store.store import Row, Store
 
 __all__ = ["RunWisp"]
 

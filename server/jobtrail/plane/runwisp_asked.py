@@ -10,14 +10,14 @@ import re
 from typing import TYPE_CHECKING
 
 from jobtrail.plane.answers import Refusal
-from jobtrail.plane.runs import RunQuery
 from jobtrail.plane.runwisp_wire import seed_statuses
+from jobtrail.store.runs import RunQuery
 from jobtrail.times import parse_nanoseconds
 
 if TYPE_CHECKING:
     from starlette.requests import Request
 
-    from jobtrail.plane.runs import RunSort
+    from jobtrail.store.runs import RunSort
 
 __all__ = ["read_runs_query", "read_seed_query", "read_task_name", "read_whole"]
 

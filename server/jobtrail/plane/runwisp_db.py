@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from jobtrail.plane.database import APPLICATION_ID
+from jobtrail.store.database import APPLICATION_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
-    from jobtrail.plane.store import Row
+    from jobtrail.store.store import Row
 
 __all__ = ["log_line", "seed_statuses", "wire_definition", "wire_run", "wire_seed_run"]
 

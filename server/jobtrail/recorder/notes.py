@@ -14,19 +14,19 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
-from jobtrail.plane.recording import CannotJoin, Opening, Recording
-from jobtrail.plane.signs import Sign
-from jobtrail.plane.store import Store, StoreError
+from jobtrail.store.liveness import Sign
+from jobtrail.store.recording import CannotJoin, Opening, Recording
 from jobtrail.store.rows import Line
+from jobtrail.store.store import Store, StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from contextlib import ExitStack
     from pathlib import Path
 
-    from jobtrail.plane.recording import Ending
     from jobtrail.recorder.orders import Order, Piece
     from jobtrail.recorder.tail import Tail
+    from jobtrail.store.recording import Ending
 
 __all__ = ["Notes"]
 

@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from jobtrail.plane.recording import failed_condition
 from jobtrail.recorder.child import Attempt, Ended, Stop, run_child
 from jobtrail.recorder.notes import Notes
 from jobtrail.recorder.orders import Order, Outcome, Piece
 from jobtrail.recorder.secrets import Mask
 from jobtrail.recorder.tail import Tail
+from jobtrail.store.recording import failed_condition
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -24,8 +24,8 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskStatus
 
-    from jobtrail.plane.recording import Ending
     from jobtrail.recorder.tail import Stream
+    from jobtrail.store.recording import Ending
 
 __all__ = ["Watcher", "record"]
 

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from collections.abc import Collection
 
-    from jobtrail.plane.database import Row
-    from jobtrail.plane.store import Store
+    from jobtrail.store.database import Row
+    from jobtrail.store.store import Store
 
 __all__ = ["RunQuery", "RunSort", "select_log", "select_runs"]
 

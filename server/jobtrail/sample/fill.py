@@ -12,9 +12,9 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jobtrail.plane.sample_data import BATCH_JOBS, MINUTE
-from jobtrail.plane.sample_runs import list_scheduled
-from jobtrail.plane.sample_schedule import EPOCH, SECOND, chance_of, schedule
+from jobtrail.sample.data import BATCH_JOBS, MINUTE
+from jobtrail.sample.runs import list_scheduled
+from jobtrail.sample.schedule import EPOCH, SECOND, chance_of, schedule
 from jobtrail.store.rows import Execution, Job, Line, Task
 from jobtrail.times import to_nanoseconds
 
@@ -22,9 +22,9 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterator, Sequence
 
-    from jobtrail.plane.sample_data import BatchJob, Cause
-    from jobtrail.plane.store import Store
+    from jobtrail.sample.data import BatchJob, Cause
     from jobtrail.store.rows import Record
+    from jobtrail.store.store import Store
 
 __all__ = ["fill"]
 

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jobtrail.plane.database import Database, Row
+    from jobtrail.store.database import Database, Row
 
 __all__ = ["OutputQuery", "select_output"]
 

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Generator, Mapping, Sequence
 
-    from jobtrail.plane.store import Row, Store
     from jobtrail.store.rows import Execution, Line, Record, Run, Task
+    from jobtrail.store.store import Row, Store
 
 __all__ = ["Import", "Outcome", "Unfit", "open_import"]
 

@@ -8,8 +8,8 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobtrail.plane.database import StoreError, list_migrations, read_version
-from jobtrail.plane.signs import vanished
+from jobtrail.store.database import StoreError, list_migrations, read_version
+from jobtrail.store.liveness import vanished
 
 if TYPE_CHECKING:
     from pathlib import Path

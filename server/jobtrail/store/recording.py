@@ -12,15 +12,15 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
-from jobtrail.plane.signs import forget, vanished
+from jobtrail.store.liveness import forget, vanished
 from jobtrail.store.rows import Execution, Job, Task, write_rows
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
 
-    from jobtrail.plane.store import Store
     from jobtrail.store.rows import Line
+    from jobtrail.store.store import Store
 
 __all__ = ["VANISHED", "CannotJoin", "Ending", "Opening", "Recording", "failed_condition", "sweep"]
 

@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.plane.sample_data import DAY, HOUR
-from jobtrail.plane.sample_schedule import EPOCH, SECOND, chance_of, schedule
-from jobtrail.plane.sample_tasks import SCHEDULED
+from jobtrail.sample.data import DAY, HOUR
+from jobtrail.sample.schedule import EPOCH, SECOND, chance_of, schedule
+from jobtrail.sample.tasks import SCHEDULED
 from jobtrail.store.rows import Definition, Line, Run
 from jobtrail.times import to_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobtrail.plane.sample_tasks import Printed, Scheduled
+    from jobtrail.sample.tasks import Printed, Scheduled
 
 __all__ = ["list_scheduled"]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from jobtrail.plane.sample_data import DAY, HOUR, MINUTE
-from jobtrail.plane.sample_schedule import SECOND
+from jobtrail.sample.data import DAY, HOUR, MINUTE
+from jobtrail.sample.schedule import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

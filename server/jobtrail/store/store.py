@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from jobtrail.plane.database import Database, Row, StoreError
+from jobtrail.store.database import Database, Row, StoreError
 from jobtrail.store.rows import write_rows
 
 if TYPE_CHECKING:

@@ -13,13 +13,13 @@ from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
-from jobtrail.plane.database import StoreError
+from jobtrail.store.database import StoreError
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
-    from jobtrail.plane.store import Store
+    from jobtrail.store.store import Store
 
 __all__ = ["Info", "Pruned", "info", "prune", "prune_by_steps"]
 

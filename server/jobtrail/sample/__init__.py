@@ -1,0 +1,1 @@
+"""The sample workspace, as rows: a function of absolute time."""
