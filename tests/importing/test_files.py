@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobtrail.importing import FileSummary, Progress, files, import_files
-from jobtrail.importing import run as reading
+from jobtrail.importing import importer as reading
 from jobtrail.store.imports import Outcome
 from tests.importing.papers import answers, condition, execution, job, lines_of, run, seed_run, task
 

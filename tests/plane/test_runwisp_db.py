@@ -8,9 +8,16 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobtrail.importing.runwisp import read_run
+from jobtrail.importing.runwisp_database import (
+    ForeignDatabase,
+    FoundRun,
+    FoundTask,
+    is_database,
+    log_tail,
+    read_database,
+)
+from jobtrail.importing.runwisp_documents import read_run
 from jobtrail.plane import Store
-from jobtrail.plane.runwisp_db import ForeignDatabase, FoundRun, FoundTask, is_database, log_tail, read_database
 from jobtrail.times import format_optional_nanoseconds
 from tests.plane.daemon_files import RUNS_0, RUNS_1, A, B, C, database, insert
 

@@ -1,7 +1,7 @@
 """The embedded control plane: the documented APIs over SQLite; it knows nothing of MCP."""
 
 from jobtrail.plane.app import build_plane
-from jobtrail.plane.local import LocalPlane
+from jobtrail.plane.in_process import LocalPlane
 from jobtrail.sample.fill import fill
 from jobtrail.store.store import Store, StoreError
 

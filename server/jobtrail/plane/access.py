@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.plane.answers import Answer, Refusal
+from jobtrail.plane.responses import Answer, Refusal
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 
-from jobtrail.plane.answers import Refusal
-from jobtrail.plane.blaxel import Blaxel
+from jobtrail.plane.blaxel.routes import Blaxel
 from jobtrail.plane.openapi import Published, schema_url
-from jobtrail.plane.runwisp import RunWisp
+from jobtrail.plane.responses import Refusal
+from jobtrail.plane.runwisp.routes import RunWisp
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from jobtrail.plane.answers import Answer, Refusal
+from jobtrail.plane.responses import Answer, Refusal
 
 if TYPE_CHECKING:
     from starlette.requests import Request

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from jobtrail.importing.fields import (
+from jobtrail.importing.snapshot import ExecutionSnapshot
+from jobtrail.importing.validation import (
     Count,
     Document,
     Label,
@@ -23,7 +24,6 @@ from jobtrail.importing.fields import (
     one_of,
     refuse,
 )
-from jobtrail.importing.snapshot import ExecutionSnapshot
 from jobtrail.store.rows import Execution, Job, Task
 from jobtrail.times import format_nanoseconds
 

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobtrail.plane.answers import Refusal
+from jobtrail.plane.responses import Refusal
 from jobtrail.store.store import Query
 from jobtrail.times import parse_nanoseconds
 

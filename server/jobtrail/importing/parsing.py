@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.errors import clean, shown
-from jobtrail.importing.blaxel import TASK_WORDS, read_execution, read_job
-from jobtrail.importing.fields import Refused, as_object
-from jobtrail.importing.runwisp import read_definition, read_run
+from jobtrail.importing.blaxel_documents import TASK_WORDS, read_execution, read_job
+from jobtrail.importing.runwisp_documents import read_definition, read_run
+from jobtrail.importing.validation import Refused, as_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.plane.answers import Refusal
-from jobtrail.plane.blaxel_asked import read_instant, read_whole, read_words
+from jobtrail.plane.blaxel.list_query import read_instant, read_whole, read_words
+from jobtrail.plane.responses import Refusal
 from jobtrail.store.output import OutputQuery, select_output
 from jobtrail.times import format_optional_nanoseconds
 

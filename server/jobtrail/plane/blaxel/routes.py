@@ -13,11 +13,11 @@ from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
 from jobtrail.plane.access import FIRST_PAGED, Access
-from jobtrail.plane.answers import Answer, Refusal, json_bytes
-from jobtrail.plane.blaxel_asked import check_flag, read_list, read_whole
-from jobtrail.plane.blaxel_logs import read_logs, wire_logs
-from jobtrail.plane.blaxel_wire import wire_execution, wire_job, wire_task
-from jobtrail.plane.cursors import open_cursor, seal_cursor
+from jobtrail.plane.blaxel.list_query import check_flag, read_list, read_whole
+from jobtrail.plane.blaxel.log_endpoint import read_logs, wire_logs
+from jobtrail.plane.blaxel.page_cursors import open_cursor, seal_cursor
+from jobtrail.plane.blaxel.serializers import wire_execution, wire_job, wire_task
+from jobtrail.plane.responses import Answer, Refusal, json_bytes
 from jobtrail.store.store import Query
 
 if TYPE_CHECKING:
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from starlette.responses import Response
 
     from jobtrail.plane.access import Caller
-    from jobtrail.plane.blaxel_asked import ListQuery
+    from jobtrail.plane.blaxel.list_query import ListQuery
     from jobtrail.store.store import Key, Row, Store
 
 __all__ = ["Blaxel"]

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, AliasChoices, Field, model_validator
 from pydantic.alias_generators import to_snake
 
-from jobtrail.importing.fields import (
+from jobtrail.importing.snapshot import RunSnapshot
+from jobtrail.importing.validation import (
     Count,
     Document,
     OptionalTime,
@@ -26,7 +27,6 @@ from jobtrail.importing.fields import (
     one_of,
     refuse,
 )
-from jobtrail.importing.snapshot import RunSnapshot
 from jobtrail.store.rows import Definition, Run
 from jobtrail.times import format_optional_nanoseconds
 

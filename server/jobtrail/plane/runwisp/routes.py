@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from jobtrail.plane.answers import Answer, Refusal
 from jobtrail.plane.openapi import schema_url
-from jobtrail.plane.runwisp_asked import read_runs_query, read_seed_query, read_task_name, read_whole
-from jobtrail.plane.runwisp_wire import log_line, wire_definition, wire_run, wire_seed_run
+from jobtrail.plane.responses import Answer, Refusal
+from jobtrail.plane.runwisp.run_query import read_runs_query, read_seed_query, read_task_name, read_whole
+from jobtrail.plane.runwisp.serializers import log_line, wire_definition, wire_run, wire_seed_run
 from jobtrail.store.runs import select_log, select_runs
 
 if TYPE_CHECKING:

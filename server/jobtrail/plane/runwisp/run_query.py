@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from jobtrail.plane.answers import Refusal
-from jobtrail.plane.runwisp_wire import seed_statuses
+from jobtrail.plane.responses import Refusal
+from jobtrail.plane.runwisp.serializers import seed_statuses
 from jobtrail.store.runs import RunQuery
 from jobtrail.times import parse_nanoseconds
 

@@ -13,7 +13,7 @@ import hmac
 import json
 from typing import TYPE_CHECKING
 
-from jobtrail.plane.answers import Refusal
+from jobtrail.plane.responses import Refusal
 
 if TYPE_CHECKING:
     from jobtrail.store.store import Key

@@ -8,13 +8,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
 from jobtrail.errors import clean
-from jobtrail.importing.fields import Refused
 from jobtrail.importing.files import LONGEST_LINE, STDIN, BrokenFile, open_file, peek_start, read_lines
-from jobtrail.importing.items import PageCounts, parse_line, read_document, split_page
-from jobtrail.importing.runwisp import read_registration, read_run
+from jobtrail.importing.parsing import PageCounts, parse_line, read_document, split_page
+from jobtrail.importing.runwisp_database import ForeignDatabase, FoundTask, is_database, log_tail, read_database
+from jobtrail.importing.runwisp_documents import read_registration, read_run
 from jobtrail.importing.snapshot import ExecutionSnapshot, RunSnapshot
-from jobtrail.importing.stage import Stage
-from jobtrail.plane.runwisp_db import ForeignDatabase, FoundTask, is_database, log_tail, read_database
+from jobtrail.importing.staging import Stage
+from jobtrail.importing.validation import Refused
 from jobtrail.store.imports import Outcome, Unfit, open_import
 from jobtrail.store.rows import Definition, Job, Line
 
