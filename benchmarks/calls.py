@@ -19,7 +19,7 @@ from mcp.server import MCPServer
 
 from jobtrail.app import build_server
 from jobtrail.settings import Settings
-from jobtrail.sources.runwisp_settings import RunWispSettings
+from jobtrail.sources.runwisp.registration import RunWispSettings
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -35,9 +35,9 @@ from mcp.types import TextResourceContents
 
 from jobtrail.app import build_server
 from jobtrail.settings import Settings, SourceSettings
-from jobtrail.sources.blaxel_settings import BlaxelSettings
-from jobtrail.sources.embedded_settings import EmbeddedSettings
-from jobtrail.sources.runwisp_settings import RunWispSettings
+from jobtrail.sources.blaxel.registration import BlaxelSettings
+from jobtrail.sources.embedded.registration import EmbeddedSettings
+from jobtrail.sources.runwisp.registration import RunWispSettings
 from tests.sample import NOW, FixedClock, sample_client, text_of
 
 if TYPE_CHECKING:

@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx2
 
-from jobtrail.cursor import Cursor, seal, unseal
 from jobtrail.errors import UpstreamError
 from jobtrail.models import Window
 from jobtrail.paging import START, Chain, Merged, Trail, Walk, walk
-from jobtrail.sources.blaxel import Blaxel
+from jobtrail.paging.cursor import Cursor, seal, unseal
+from jobtrail.sources.blaxel.source import Blaxel
 from jobtrail.sources.http import Http, HttpLimits
-from jobtrail.sources.runwisp import RunWisp
-from jobtrail.sources.wire import nanoseconds
+from jobtrail.sources.responses import nanoseconds
+from jobtrail.sources.runwisp.source import RunWisp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable

@@ -12,7 +12,7 @@ from mcp.types import TextContent
 
 from jobtrail.app import build_server
 from jobtrail.settings import Settings
-from jobtrail.sources.embedded_settings import EmbeddedSettings
+from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.window import Clock
 
 if TYPE_CHECKING:

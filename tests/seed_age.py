@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 from jobtrail.app import build_server
 from jobtrail.plane import build_plane
 from jobtrail.settings import Settings
-from jobtrail.sources.runwisp_settings import RunWispSettings
+from jobtrail.sources.runwisp.registration import RunWispSettings
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send

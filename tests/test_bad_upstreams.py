@@ -12,8 +12,8 @@ import anyio
 import httpx2
 import pytest
 
-from jobtrail.cursor import unseal
-from jobtrail.sources import opening
+from jobtrail.paging.cursor import unseal
+from jobtrail.sources import factory as opening
 from jobtrail.sources.http import HttpLimits
 from tests.sample import answer, text_of
 from tests.upstreams import (

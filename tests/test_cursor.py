@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobtrail.cursor import Cursor, seal, unseal
 from jobtrail.errors import CursorError, MalformedCursor, WrongCursor
 from jobtrail.paging import Spot, Trail
+from jobtrail.paging.cursor import Cursor, seal, unseal
 
 TEXT = st.text(max_size=40)
 COUNT = st.integers(min_value=0, max_value=10**19)

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtrail.errors import UnreadableAnswer, UpstreamFault
-from jobtrail.loglines import LONGEST, Row, Rows, excerpt, tidy
-from jobtrail.logsearch import compile_search
-from jobtrail.logwalk import Bounds, Gathered, gather
-from jobtrail.sources.logs import Line, Lines
+from jobtrail.logs.lines import LONGEST, Row, Rows, excerpt, tidy
+from jobtrail.logs.log import Line, Lines
+from jobtrail.logs.search import compile_search
+from jobtrail.logs.walk import Bounds, Gathered, gather
 from jobtrail.tokens import estimate
 from tests.upstreams import is_plain
 

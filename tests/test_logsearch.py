@@ -10,8 +10,8 @@ import anyio
 import pytest
 
 from jobtrail.errors import BadArgument
-from jobtrail.loglines import LONGEST
-from jobtrail.logsearch import compile_search
+from jobtrail.logs.lines import LONGEST
+from jobtrail.logs.search import compile_search
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

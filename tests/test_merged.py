@@ -12,7 +12,6 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jobtrail.cursor import Cursor, seal
 from jobtrail.errors import (
     CursorError,
     ExpiredCursor,
@@ -23,6 +22,7 @@ from jobtrail.errors import (
 )
 from jobtrail.models import Total
 from jobtrail.paging import AT_ONCE, NEWEST_FIRST, START, Batch, Budget, Merged, Spot, Traits, Walk, walk
+from jobtrail.paging.cursor import Cursor, seal
 from tests.rows import BEGIN, copied
 
 if TYPE_CHECKING:

@@ -17,8 +17,8 @@ import anyio
 from jobtrail.errors import JobtrailError
 from jobtrail.models import Execution, Job, Run, Task, Window
 from jobtrail.paging import Budget, Walk, together, walk
-from jobtrail.sources.across import Attempt, survey
 from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.sources.federation import Attempt, survey
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -17,10 +17,10 @@ from mcp import Client
 from jobtrail.app import build_server
 from jobtrail.plane import Store, build_plane, fill
 from jobtrail.settings import Settings
-from jobtrail.sources.blaxel_settings import BlaxelSettings
-from jobtrail.sources.embedded_settings import EmbeddedSettings
+from jobtrail.sources.blaxel.registration import BlaxelSettings
+from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.sources.http import HttpLimits
-from jobtrail.sources.runwisp_settings import RunWispSettings
+from jobtrail.sources.runwisp.registration import RunWispSettings
 from jobtrail.window import Clock
 from tests.agents.edge import Edge, counted
 from tests.agents.truth import Rows

@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 
 from jobtrail.plane import Store
 from jobtrail.settings import Settings
-from jobtrail.sources.embedded_settings import EmbeddedSettings
+from jobtrail.sources.embedded.registration import EmbeddedSettings
 from tests.board.answers import rows, whole
 from tests.board.browser import bundle
 from tests.board.conftest import Hosted

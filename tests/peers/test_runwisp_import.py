@@ -13,7 +13,7 @@ import pytest
 
 from jobtrail.importing import import_files
 from jobtrail.plane import Store
-from jobtrail.sources.runwisp_wire import WireRun, WireTaskDefinition
+from jobtrail.sources.runwisp.response_models import WireRun, WireTaskDefinition
 from jobtrail.store.imports import Outcome
 from tests.importing.papers import answers
 

@@ -8,7 +8,7 @@ import pytest
 
 from jobtrail.settings import Settings
 from jobtrail.sources import open_sources
-from jobtrail.sources.runwisp_settings import RunWispSettings
+from jobtrail.sources.runwisp.registration import RunWispSettings
 from tests.sources.kit import check_source
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from mcp import Client
 from jobtrail.app import build_server
 from jobtrail.plane import Store, build_plane
 from jobtrail.settings import Settings
-from jobtrail.sources.runwisp_settings import RunWispSettings
+from jobtrail.sources.runwisp.registration import RunWispSettings
 from jobtrail.store.maintenance import prune
 from jobtrail.store.rows import Definition, Run
 from tests.plane.stocks import EXECUTIONS, TASKS, changed, client_of, execution, job, name_of, nanos, task, walk

@@ -15,7 +15,7 @@ from jobtrail.app import build_server
 from jobtrail.plane import Store
 from jobtrail.resources import TEMPLATES, Address
 from jobtrail.settings import Settings
-from jobtrail.sources.embedded_settings import EmbeddedSettings
+from jobtrail.sources.embedded.registration import EmbeddedSettings
 from tests.plane.stocks import at, job
 from tests.sample import FixedClock, answer, sample_client
 from tests.upstreams import Upstream, client_of, execution_of, page, task_of

@@ -21,7 +21,7 @@ from jobtrail.plane import Store
 from jobtrail.resources import Watching
 from jobtrail.settings import Settings
 from jobtrail.sources import open_sources
-from jobtrail.sources.embedded_settings import EmbeddedSettings
+from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store.rows import Execution, Job
 from tests.test_serving import ENV, JOBTRAIL, serving
 from tests.upstreams import Upstream, settings_of

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from datetime import datetime
 
+    from jobtrail.logs.log import Log
     from jobtrail.paging import Listing, Spot
     from jobtrail.sources.base import Source
-    from jobtrail.sources.logs import Log
 
 __all__ = ["check_source"]
 

@@ -16,7 +16,7 @@ from mcp import Client
 from jobtrail.app import build_server
 from jobtrail.plane import Store, build_plane
 from jobtrail.settings import Settings
-from jobtrail.sources.blaxel_settings import BlaxelSettings
+from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.store.rows import Execution, Job
 from jobtrail.times import NANOSECONDS, to_nanoseconds
 from tests.sample import FixedClock, answer, text_of

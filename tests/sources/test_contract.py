@@ -13,10 +13,10 @@ import pytest
 from jobtrail.plane import LocalPlane
 from jobtrail.settings import Settings, SourceSettings
 from jobtrail.sources import open_sources
-from jobtrail.sources.blaxel_settings import BlaxelSettings
-from jobtrail.sources.embedded_settings import EmbeddedSettings
+from jobtrail.sources.blaxel.registration import BlaxelSettings
+from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.sources.registry import UPSTREAMS
-from jobtrail.sources.runwisp_settings import RunWispSettings
+from jobtrail.sources.runwisp.registration import RunWispSettings
 from tests.sample import NOW, FixedClock
 from tests.seed_age import SeedAge
 from tests.sources.kit import check_source
@@ -33,7 +33,7 @@ NAMING_ALLOWED = {
     "sources": "each upstream is here",
     "plane": "it serves the documents of both",
     "importing": "it reads the shapes of both",
-    "cursor.py": "its dictionary shortens the names that sources have by default",
+    "paging/cursor.py": "its dictionary shortens the names that sources have by default",
     "cli/plane.py": "`jobtrail plane` says how to point a client of either API at it",
     "cli/arguments.py": "`jobtrail import` reads RunWisp's database",
 }

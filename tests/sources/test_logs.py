@@ -15,15 +15,15 @@ import pytest
 from jobtrail.errors import StrayCursor, UnknownName, UnreadableAnswer, Unsupported, UpstreamError
 from jobtrail.settings import Settings, SourceSettings
 from jobtrail.sources import open_sources
-from jobtrail.sources.blaxel_settings import BlaxelSettings
-from jobtrail.sources.runwisp_settings import RunWispSettings
+from jobtrail.sources.blaxel.registration import BlaxelSettings
+from jobtrail.sources.runwisp.registration import RunWispSettings
 from tests.upstreams import run_id, run_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
 
+    from jobtrail.logs.log import Lines
     from jobtrail.sources.base import Source
-    from jobtrail.sources.logs import Lines
 
 pytestmark = pytest.mark.anyio
 

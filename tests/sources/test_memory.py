@@ -17,9 +17,9 @@ from mcp import Client
 from jobtrail.app import build_server
 from jobtrail.plane import Store, build_plane
 from jobtrail.settings import Settings
-from jobtrail.sources.blaxel_settings import BlaxelSettings
-from jobtrail.sources.memory import Memory
-from jobtrail.sources.runwisp_settings import RunWispSettings
+from jobtrail.sources.blaxel.registration import BlaxelSettings
+from jobtrail.sources.cache import Memory
+from jobtrail.sources.runwisp.registration import RunWispSettings
 from tests.plane.stocks import changed, execution, job, task
 from tests.sample import answer, follow
 

@@ -15,7 +15,7 @@ from mcp import Client
 
 from jobtrail.app import build_server
 from jobtrail.settings import Settings
-from jobtrail.sources.runwisp_settings import RunWispSettings
+from jobtrail.sources.runwisp.registration import RunWispSettings
 from tests.sample import FixedClock, answer, text_of
 
 START = datetime(2026, 11, 1, tzinfo=UTC)

@@ -14,8 +14,8 @@ from mcp import Client
 from jobtrail.app import build_server
 from jobtrail.plane import Store, build_plane
 from jobtrail.settings import Settings
-from jobtrail.sources.blaxel_settings import BlaxelSettings
-from jobtrail.sources.runwisp_settings import RunWispSettings
+from jobtrail.sources.blaxel.registration import BlaxelSettings
+from jobtrail.sources.runwisp.registration import RunWispSettings
 from jobtrail.store.rows import Definition, Run
 from jobtrail.tools import failures
 from tests.plane.stocks import at, changed, execution, job, nanos, task

@@ -14,7 +14,7 @@ from mcp import Client
 from jobtrail.app import build_server
 from jobtrail.plane import Store, build_plane
 from jobtrail.settings import Settings
-from jobtrail.sources.blaxel_settings import BlaxelSettings
+from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.store.rows import Execution, Record
 from jobtrail.times import NANOSECONDS, to_nanoseconds
 from jobtrail.tools import trends

@@ -12,12 +12,12 @@ from inline_snapshot import snapshot
 from mcp import Client
 
 from jobtrail.app import build_server
-from jobtrail.cursor import Cursor, seal, unseal
-from jobtrail.loglines import not_kept
+from jobtrail.logs.lines import not_kept
 from jobtrail.paging import Spot
+from jobtrail.paging.cursor import Cursor, seal, unseal
 from jobtrail.plane import Store
 from jobtrail.settings import Settings
-from jobtrail.sources.embedded_settings import EmbeddedSettings
+from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store.rows import Line, Run
 from tests.plane.stocks import at, execution, job, nanos, task
 from tests.sample import FixedClock, answer, text_of

@@ -19,7 +19,7 @@ from jobtrail.errors import RateLimited, Unauthorized, UnknownName, Unreachable,
 from jobtrail.models import Execution, Run, Stats
 from jobtrail.plane import Store
 from jobtrail.settings import Settings
-from jobtrail.sources.embedded_settings import EmbeddedSettings
+from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.tools.waiting import Pace, Waiting, Watched
 from tests.plane.stocks import at, changed, execution, job, task
 from tests.sample import FixedClock, answer, text_of

@@ -17,11 +17,11 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from jobtrail.doctor.report import Verdict
+    from jobtrail.logs.log import Lines
     from jobtrail.models import Execution, Job, Run, Task
     from jobtrail.paging import Listing
     from jobtrail.settings import SourceSettings
     from jobtrail.sources.base import BatchJobs, Runs, Source, Workspace
-    from jobtrail.sources.logs import Lines
     from jobtrail.window import Clock
 
 __all__ = ["examine_source"]

@@ -1,12 +1,12 @@
 """Paging: listings, how they combine, and the one walker over them; nothing here knows an upstream."""
 
 from jobtrail.paging.combined import Chain, Mapped, WithinWindow
+from jobtrail.paging.concurrency import AT_ONCE, together
 from jobtrail.paging.cursor_listing import CursorListing, CursorPage
 from jobtrail.paging.keyset_listing import KeyRange, KeysetListing
 from jobtrail.paging.listing import EVERYTHING, NEWEST_FIRST, START, Batch, Listing, Sort, Spot, Traits
 from jobtrail.paging.merged import Merged
 from jobtrail.paging.offset_listing import CountedPage, OffsetListing
-from jobtrail.paging.together import AT_ONCE, together
 from jobtrail.paging.walker import Budget, Trail, Walk, Walked, walk
 
 __all__ = [

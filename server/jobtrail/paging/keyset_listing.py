@@ -17,9 +17,9 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from jobtrail.errors import JobtrailError, StrayCursor, UnreadableAnswer
 from jobtrail.models import Total
+from jobtrail.paging.concurrency import AT_ONCE, together
 from jobtrail.paging.listing import Batch, Spot
 from jobtrail.paging.offset_listing import MOST_STEPS, OVERLAP, CountedPage
-from jobtrail.paging.together import AT_ONCE, together
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

@@ -31,10 +31,10 @@ from jobtrail.errors import (
     UnreadableAnswer,
 )
 from jobtrail.models import Total
-from jobtrail.paging.heads import Dated, Head, headed
+from jobtrail.paging.concurrency import AT_ONCE, together
 from jobtrail.paging.listing import Batch, Sort, Traits
-from jobtrail.paging.place import Mark, Page, Place, opened, written
-from jobtrail.paging.together import AT_ONCE, together
+from jobtrail.paging.merge_heads import Dated, Head, headed
+from jobtrail.paging.merge_position import Mark, Page, Place, opened, written
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping

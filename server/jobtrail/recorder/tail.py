@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Literal
 
-from jobtrail.loglines import not_kept
+from jobtrail.logs.lines import not_kept
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -94,7 +94,7 @@ def _open(
     one: SourceSettings, *, transport: httpx2.AsyncBaseTransport | None, clock: Clock, store: Path | None
 ) -> Source:
     # Imported here so that a server answers `initialize` before it loads its HTTP stack.
-    from jobtrail.sources.opening import Edge  # noqa: PLC0415
+    from jobtrail.sources.factory import Edge  # noqa: PLC0415
     from jobtrail.sources.registry import UPSTREAMS  # noqa: PLC0415
 
     module, _, function = UPSTREAMS[one.kind].opener.partition(":")

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Protocol
 from jobtrail.errors import UnknownName, Unsupported, closest, shown
 from jobtrail.models import Call
 from jobtrail.paging import NEWEST_FIRST, Sort
-from jobtrail.sources.asking import Ask, StatusFilter, read_sort, read_statuses
+from jobtrail.sources.query import Ask, StatusFilter, read_sort, read_statuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from jobtrail.logs.log import Log
     from jobtrail.models import Execution, Job, JobDetail, LogTail, Run, Status, Task
     from jobtrail.paging import Listing
-    from jobtrail.sources.logs import Log
 
 __all__ = [
     "NEWEST_FIRST",

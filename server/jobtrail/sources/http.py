@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from jobtrail.sources.memory import Memory
+    from jobtrail.sources.cache import Memory
 
 SAMPLE_HEADER = "Jobtrail-Data"
 """The embedded plane says with this header that it serves its sample workspace."""

@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobtrail.settings import OWN_VARIABLES, load
-from jobtrail.sources import blaxel_settings, embedded_settings, runwisp_settings
+from jobtrail.sources.blaxel import registration as blaxel_settings
+from jobtrail.sources.embedded import registration as embedded_settings
+from jobtrail.sources.runwisp import registration as runwisp_settings
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

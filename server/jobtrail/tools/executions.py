@@ -13,7 +13,7 @@ from jobtrail.errors import UnknownName, clean, shown
 from jobtrail.models import Call, Coverage, Execution, ExecutionDetail, ExecutionPage, Note, Stats, Task, TaskPage
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
-from jobtrail.sources.wire import seconds
+from jobtrail.sources.responses import seconds
 from jobtrail.tools import params
 from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall
 from jobtrail.tools.resumable import LARGEST_LIMIT, State, require_argument

@@ -13,8 +13,8 @@ from jobtrail.diagnosis import BAD, signature
 from jobtrail.errors import clean
 from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence, Window
 from jobtrail.paging import AT_ONCE, Budget, Walk, together, walk
-from jobtrail.sources.across import Attempt, survey
 from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.sources.federation import Attempt, survey
 from jobtrail.tools import params
 from jobtrail.tools.executions import read_tasks
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, State
@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobtrail.paging import Walked
-    from jobtrail.sources.across import Field
     from jobtrail.sources.base import Source
+    from jobtrail.sources.federation import Field
 
 __all__ = ["find_failures"]
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Literal
 from mcp.server.mcpserver import Context
 
 from jobtrail.errors import BadArgument, MissingArgument, StrayCursor, UnknownName, shown
-from jobtrail.loglines import Row
-from jobtrail.logsearch import compile_search
-from jobtrail.logwalk import Bounds, gather
+from jobtrail.logs.lines import Row
+from jobtrail.logs.search import compile_search
+from jobtrail.logs.walk import Bounds, gather
 from jobtrail.models import Call, LogLine, LogPage, Note, Task
 from jobtrail.paging import Spot, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
@@ -22,9 +22,9 @@ from jobtrail.tools.resumable import ResumableCall, State
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from jobtrail.logsearch import Find
-    from jobtrail.logwalk import Gathered
-    from jobtrail.sources.logs import Log
+    from jobtrail.logs.log import Log
+    from jobtrail.logs.search import Find
+    from jobtrail.logs.walk import Gathered
 
 __all__ = ["read_log"]
 

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.cursor import Cursor, seal, unseal
 from jobtrail.errors import BadArgument, ExpiredCursor, MissingArgument, StrayCursor, UnknownName, shown
 from jobtrail.models import Call, Note
+from jobtrail.paging.cursor import Cursor, seal, unseal
 from jobtrail.window import resolve
 
 if TYPE_CHECKING:
@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from datetime import datetime
     from typing import Self
 
-    from jobtrail.cursor import Args
     from jobtrail.models import Window
     from jobtrail.paging import Spot, Walked
+    from jobtrail.paging.cursor import Args
     from jobtrail.sources import Sources
     from jobtrail.sources.base import Source
     from jobtrail.window import Clock

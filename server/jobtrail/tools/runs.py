@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context
 from jobtrail.diagnosis import BAD
 from jobtrail.errors import UpstreamError
 from jobtrail.models import Call, LogTail, Run, RunDetail, RunPage
-from jobtrail.sources.wire import seconds
+from jobtrail.sources.responses import seconds
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
 from jobtrail.tools.resumable import State, require_argument

@@ -13,19 +13,19 @@ from jobtrail.errors import UnknownName, shown
 from jobtrail.models import Call, Job
 from jobtrail.paging import EVERYTHING, Chain, Walk, walk
 from jobtrail.sources.base import About, Ask, Sort, Source, unknown_name
-from jobtrail.sources.blaxel import VERSION_HEADER, Blaxel
-from jobtrail.sources.opening import open_http
-from jobtrail.sources.recorded_logs import RecordedLog
-from jobtrail.sources.runwisp import RunWisp
+from jobtrail.sources.blaxel.source import VERSION_HEADER, Blaxel
+from jobtrail.sources.embedded.recorded_log import RecordedLog
+from jobtrail.sources.factory import open_http
+from jobtrail.sources.runwisp.source import RunWisp
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from jobtrail.models import JobDetail
     from jobtrail.paging import Listing
-    from jobtrail.sources.embedded_settings import EmbeddedSettings
+    from jobtrail.sources.embedded.registration import EmbeddedSettings
+    from jobtrail.sources.factory import Edge
     from jobtrail.sources.http import Http
-    from jobtrail.sources.opening import Edge
 
 # A reserved name (RFC 2606): it never leaves the process.
 _PLANE_URL = "http://plane.invalid"

@@ -8,20 +8,20 @@ from jobtrail.errors import NotFound, UnknownName, clean, shown
 from jobtrail.models import ENDED, Call, Job
 from jobtrail.paging import WithinWindow
 from jobtrail.sources.base import NEWEST_FIRST, Ask, BatchJobs, FullExecution
-from jobtrail.sources.blaxel_logs import Endpoint, Span, TaskLog
-from jobtrail.sources.blaxel_owners import Owners
-from jobtrail.sources.blaxel_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, query_of
-from jobtrail.sources.blaxel_wire import EXECUTION_WORDS, TASK_WORDS, WireExecution, WireTask
-from jobtrail.sources.wire import name_in_path, parse
+from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, query_of
+from jobtrail.sources.blaxel.execution_owners import Owners
+from jobtrail.sources.blaxel.log_reader import Endpoint, Span, TaskLog
+from jobtrail.sources.blaxel.response_models import EXECUTION_WORDS, TASK_WORDS, WireExecution, WireTask
+from jobtrail.sources.responses import name_in_path, parse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
+    from jobtrail.logs.log import Log
     from jobtrail.models import Execution, Task
     from jobtrail.paging import Listing
     from jobtrail.sources.http import Http
-    from jobtrail.sources.logs import Log
 
 _ENDED_TO_REMEMBER = 2_000
 

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from jobtrail.errors import NotFound, StrayCursor, UnreadableAnswer, Unsupported
+from jobtrail.logs.log import Line, Lines
 from jobtrail.models import ENDED, Call
-from jobtrail.sources.logs import Line, Lines
-from jobtrail.sources.wire import Items, Wire, moment, parse
+from jobtrail.sources.responses import Items, Wire, moment, parse
 
 if TYPE_CHECKING:
     from jobtrail.models import Execution

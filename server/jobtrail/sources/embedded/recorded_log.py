@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobtrail.loglines import dropped_in
+from jobtrail.logs.lines import dropped_in
 
 if TYPE_CHECKING:
-    from jobtrail.sources.logs import Lines, Log
+    from jobtrail.logs.log import Lines, Log
 
 
 class RecordedLog:

@@ -123,7 +123,7 @@ def _read_login(path: Path, workspace: str | None) -> dict[str, Any]:
 
 UPSTREAM = Upstream(
     settings=BlaxelSettings,
-    opener="jobtrail.sources.blaxel:open_source",
+    opener="jobtrail.sources.blaxel.source:open_source",
     label="blaxel",
     offers=frozenset({"executions"}),
     variables={

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING
 import anyio
 
 from jobtrail.errors import UnreadableAnswer, UpstreamError
-from jobtrail.loglines import Row, Rows, tidy
+from jobtrail.logs.lines import Row, Rows, tidy
 from jobtrail.models import Note, Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from jobtrail.logsearch import Find
-    from jobtrail.sources.logs import Line, Lines, Log
+    from jobtrail.logs.log import Line, Lines, Log
+    from jobtrail.logs.search import Find
 
 __all__ = ["Bounds", "Gathered", "gather"]
 

@@ -13,7 +13,7 @@ from jobtrail.tokens import estimate
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from jobtrail.sources.logs import Line
+    from jobtrail.logs.log import Line
 
 __all__ = ["LONGEST", "Row", "Rows", "Where", "dropped_in", "excerpt", "not_kept", "tidy"]
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
 from jobtrail.errors import BadArgument, ExpiredCursor, NotFound, Rejected, UnreadableAnswer
 from jobtrail.paging import CursorListing, CursorPage, Traits
-from jobtrail.sources.blaxel_wire import WirePage
-from jobtrail.sources.wire import parse
+from jobtrail.sources.blaxel.response_models import WirePage
+from jobtrail.sources.responses import parse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection

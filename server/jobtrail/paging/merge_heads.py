@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from jobtrail.paging.place import NEAREST, Mark, Page
+from jobtrail.paging.merge_position import NEAREST, Mark, Page
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

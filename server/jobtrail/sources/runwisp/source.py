@@ -15,21 +15,21 @@ from jobtrail.models import Call
 from jobtrail.paging import CountedPage, OffsetListing, Traits
 from jobtrail.sources.auth import Bearer, RunWispLogin
 from jobtrail.sources.base import About, Ask, Source, unknown_name
-from jobtrail.sources.opening import open_http
-from jobtrail.sources.runwisp_daemon import Daemon
-from jobtrail.sources.runwisp_runs import RunWispRuns
-from jobtrail.sources.runwisp_settings import DEFAULT_URL
-from jobtrail.sources.runwisp_wire import WireDaemon
-from jobtrail.sources.wire import parse
+from jobtrail.sources.factory import open_http
+from jobtrail.sources.responses import parse
+from jobtrail.sources.runwisp.daemon import Daemon
+from jobtrail.sources.runwisp.registration import DEFAULT_URL
+from jobtrail.sources.runwisp.response_models import WireDaemon
+from jobtrail.sources.runwisp.run_listings import RunWispRuns
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from jobtrail.models import Job, JobDetail
     from jobtrail.paging import Listing
+    from jobtrail.sources.factory import Edge
     from jobtrail.sources.http import Http
-    from jobtrail.sources.opening import Edge
-    from jobtrail.sources.runwisp_settings import RunWispSettings
+    from jobtrail.sources.runwisp.registration import RunWispSettings
 
 # A reserved name (RFC 2606): it never leaves the process.
 _SOCKET_URL = "http://runwisp.invalid"

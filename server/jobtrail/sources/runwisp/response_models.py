@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import AliasChoices, Field
 
 from jobtrail.models import Job, JobDetail, Run
-from jobtrail.sources.wire import OrEmpty, Wire, line, moment, seconds, word
+from jobtrail.sources.responses import OrEmpty, Wire, line, moment, seconds, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

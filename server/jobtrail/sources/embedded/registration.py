@@ -18,7 +18,7 @@ DEFAULT = EmbeddedSettings(name="embedded", origin="the default")
 
 UPSTREAM = Upstream(
     settings=EmbeddedSettings,
-    opener="jobtrail.sources.embedded:open_source",
+    opener="jobtrail.sources.embedded.source:open_source",
     label="sample data or what is recorded here",
     offers=frozenset({"executions", "runs"}),
 )

@@ -22,11 +22,11 @@ from jobtrail.paging import (
     WithinWindow,
 )
 from jobtrail.sources.base import NEWEST_FIRST, Ask, Runs, Sort
-from jobtrail.sources.runwisp_daemon import LARGEST, RunsEndpoint
-from jobtrail.sources.runwisp_events import follow_runs
-from jobtrail.sources.runwisp_logs import RunLog, WireLog
-from jobtrail.sources.runwisp_wire import RUN_WORDS, RUN_WORDS_1, WireRun
-from jobtrail.sources.wire import from_nanoseconds, name_in_path, nanoseconds, parse
+from jobtrail.sources.responses import from_nanoseconds, name_in_path, nanoseconds, parse
+from jobtrail.sources.runwisp.daemon import LARGEST, RunsEndpoint
+from jobtrail.sources.runwisp.event_stream import follow_runs
+from jobtrail.sources.runwisp.log_pages import RunLog, WireLog
+from jobtrail.sources.runwisp.response_models import RUN_WORDS, RUN_WORDS_1, WireRun
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from jobtrail.errors import UpstreamError
     from jobtrail.models import LogTail, Run
     from jobtrail.paging import Listing
-    from jobtrail.sources.runwisp_daemon import Daemon
+    from jobtrail.sources.runwisp.daemon import Daemon
 
 _ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _SORTS_1 = {

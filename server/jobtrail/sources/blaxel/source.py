@@ -11,24 +11,24 @@ from typing import TYPE_CHECKING
 from jobtrail.errors import NotFound, UnknownName
 from jobtrail.sources.auth import Bearer, BlaxelToken
 from jobtrail.sources.base import NEWEST_FIRST, About, Ask, Source, Workspace, unknown_name
-from jobtrail.sources.blaxel_batch import BlaxelBatch
-from jobtrail.sources.blaxel_pages import LARGEST, SHORTEST_QUERY, VERSION, PagedEndpoint, query_of
-from jobtrail.sources.blaxel_settings import DEFAULT_URL
-from jobtrail.sources.blaxel_wire import DEPLOYMENTS, WireJob, WirePage
-from jobtrail.sources.opening import open_http
-from jobtrail.sources.wire import name_in_path, parse
+from jobtrail.sources.blaxel.batch_jobs import BlaxelBatch
+from jobtrail.sources.blaxel.endpoint_pages import LARGEST, SHORTEST_QUERY, VERSION, PagedEndpoint, query_of
+from jobtrail.sources.blaxel.registration import DEFAULT_URL
+from jobtrail.sources.blaxel.response_models import DEPLOYMENTS, WireJob, WirePage
+from jobtrail.sources.factory import open_http
+from jobtrail.sources.responses import name_in_path, parse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     import httpx2
 
+    from jobtrail.logs.log import Log
     from jobtrail.models import Job, JobDetail
     from jobtrail.paging import Listing
-    from jobtrail.sources.blaxel_settings import BlaxelSettings
+    from jobtrail.sources.blaxel.registration import BlaxelSettings
+    from jobtrail.sources.factory import Edge
     from jobtrail.sources.http import Http
-    from jobtrail.sources.logs import Log
-    from jobtrail.sources.opening import Edge
 
 VERSION_HEADER = {"Blaxel-Version": VERSION}
 _WORKSPACE_HEADER = "X-Blaxel-Workspace"

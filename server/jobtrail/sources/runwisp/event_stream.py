@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from jobtrail.sources.wire import Wire
+from jobtrail.sources.responses import Wire
 
 if TYPE_CHECKING:
     from collections.abc import Callable

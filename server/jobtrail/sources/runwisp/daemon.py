@@ -12,14 +12,14 @@ import anyio
 
 from jobtrail.errors import NotFound, Rejected, UnreadableAnswer
 from jobtrail.paging import AT_ONCE, CountedPage
-from jobtrail.sources.runwisp_wire import WireRuns, WireTasks
-from jobtrail.sources.wire import parse
+from jobtrail.sources.responses import parse
+from jobtrail.sources.runwisp.response_models import WireRuns, WireTasks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from jobtrail.sources.http import Http
-    from jobtrail.sources.runwisp_wire import WireRun, WireTaskDefinition
+    from jobtrail.sources.runwisp.response_models import WireRun, WireTaskDefinition
 
 LARGEST = 1_000
 """Rows that a page has at most (RunWisp, parameter limit)."""

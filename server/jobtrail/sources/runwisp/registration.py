@@ -55,7 +55,7 @@ def _from_environment(given: Mapping[str, str], _home: Path) -> RunWispSettings 
 
 UPSTREAM = Upstream(
     settings=RunWispSettings,
-    opener="jobtrail.sources.runwisp:open_source",
+    opener="jobtrail.sources.runwisp.source:open_source",
     label="runwisp",
     offers=frozenset({"runs"}),
     variables={

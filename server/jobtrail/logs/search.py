@@ -20,7 +20,7 @@ from jobtrail.errors import BadArgument, clean, shown
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from jobtrail.loglines import Where
+    from jobtrail.logs.lines import Where
 
     Find = Callable[[Sequence[str]], Awaitable[Sequence[Where | None]]]
     Search = Callable[[str], Where | None]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
+from jobtrail.sources.cache import Memory
 from jobtrail.sources.http import Http, HttpLimits
-from jobtrail.sources.memory import Memory
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -10,7 +10,7 @@ import anyio
 from jobtrail.errors import NotFound, UnknownName, Unreachable, shown
 from jobtrail.models import Call, Job
 from jobtrail.paging import EVERYTHING, Walk, together, walk
-from jobtrail.sources.wire import name_in_path
+from jobtrail.sources.responses import name_in_path
 
 if TYPE_CHECKING:
     from jobtrail.paging import Listing

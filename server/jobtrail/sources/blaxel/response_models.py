@@ -12,7 +12,7 @@ from pydantic import Field
 
 from jobtrail.models import Execution, Job, JobDetail, Stats, Task, Total
 from jobtrail.sources.base import FullExecution
-from jobtrail.sources.wire import Items, OrEmpty, Wire, line, moment, seconds, word
+from jobtrail.sources.responses import Items, OrEmpty, Wire, line, moment, seconds, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 from pydantic import Field
 
 from jobtrail.errors import NotFound, UnreadableAnswer
+from jobtrail.logs.log import Line, Lines
 from jobtrail.models import LogTail
-from jobtrail.sources.logs import Line, Lines
-from jobtrail.sources.wire import Wire, line, parse
+from jobtrail.sources.responses import Wire, line, parse
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

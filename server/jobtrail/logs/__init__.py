@@ -1,0 +1,1 @@
+"""Logs: what one is, its lines, searching them, walking both ways."""
