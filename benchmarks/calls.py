@@ -17,7 +17,7 @@ import httpx2
 from mcp import Client
 from mcp.server import MCPServer
 
-from jobtrail.app import build_server
+from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.runwisp.registration import RunWispSettings
 

@@ -33,7 +33,7 @@ import httpx2
 from mcp import Client
 from mcp.types import TextResourceContents
 
-from jobtrail.app import build_server
+from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings, SourceSettings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.embedded.registration import EmbeddedSettings

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from mcp import Client
 from mcp.types import TextContent
 
-from jobtrail.app import build_server
+from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.window import Clock

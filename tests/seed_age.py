@@ -9,8 +9,8 @@ import httpx2
 from mcp import Client
 from starlette.responses import HTMLResponse
 
-from jobtrail.app import build_server
 from jobtrail.plane import build_plane
+from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.runwisp.registration import RunWispSettings
 

@@ -16,9 +16,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp import Client
 
-from jobtrail.app import build_server
 from jobtrail.paging import Spot, Trail
 from jobtrail.paging.cursor import Cursor, seal, unseal
+from jobtrail.protocol.app import build_server
 from jobtrail.sources import fingerprint
 from jobtrail.tools import TOOLS
 from tests.sample import answer, text_of

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
+from jobtrail.analysis.diagnosis import signature
 from jobtrail.cli import main
-from jobtrail.cli.calls import list_examples, to_command, with_commands
+from jobtrail.cli.all_pages import MOST_ROWS, Pages, merged
+from jobtrail.cli.command_lines import list_examples, to_command, with_commands
 from jobtrail.cli.tables import lay_out
-from jobtrail.cli.walking import MOST_ROWS, Pages, merged
-from jobtrail.diagnosis import signature
 from jobtrail.models import (
     Call,
     Coverage,

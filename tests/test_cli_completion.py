@@ -15,10 +15,10 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from jobtrail.app import build_server
-from jobtrail.cli.completing import ARGUMENTS
+from jobtrail.cli.shell_completion import ARGUMENTS
 from jobtrail.models import STATUSES
 from jobtrail.plane import Store
+from jobtrail.protocol.app import build_server
 from tests.plane.stocks import execution, job
 from tests.sample import SAMPLE
 from tests.terminal import Terminal

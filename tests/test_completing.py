@@ -9,9 +9,9 @@ import httpx2
 import pytest
 from mcp.types import PromptReference, ResourceTemplateReference
 
-from jobtrail.completing import Completing
-from jobtrail.prompts import load_prompts
-from jobtrail.resources import TEMPLATES
+from jobtrail.protocol.completion import Completing
+from jobtrail.protocol.prompts import load_prompts
+from jobtrail.protocol.resources import TEMPLATES
 from jobtrail.sources import open_sources
 from jobtrail.window import Clock
 from tests.plane.stocks import job

@@ -13,7 +13,7 @@ import pytest
 from mcp.shared.exceptions import MCPError
 
 from jobtrail.cli import main
-from jobtrail.prompts import load_prompts
+from jobtrail.protocol.prompts import load_prompts
 from jobtrail.sources.registry import ENVIRONMENT, load_settings
 from jobtrail.tools import TOOLS
 from tests.documents import PAGES, ROOT, arguments_of, examples, shown

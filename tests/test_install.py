@@ -15,9 +15,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobtrail.clients import CLIENTS, Command, Host, Order, Scope, config_path, install, own_command, undo, wanted
-from jobtrail.clients.entries import put, take
 from jobtrail.clients.files import back_up, look, write
 from jobtrail.clients.jsonc import JsoncError, parse
+from jobtrail.clients.server_entry import put, take
 from jobtrail.errors import SettingsError
 from jobtrail.sources.registry import ENVIRONMENT
 from tests.test_cli import SECRET, jobtrail, refused

@@ -25,7 +25,7 @@ from mcp.client.streamable_http import streamable_http_client
 from pydantic import SecretStr
 
 from jobtrail.errors import SettingsError
-from jobtrail.prompts import load_prompts
+from jobtrail.protocol.prompts import load_prompts
 from jobtrail.serving import HttpBind
 from jobtrail.tools import TOOLS
 from tests.sample import SAMPLE, answer, text_of

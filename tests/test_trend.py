@@ -13,8 +13,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobtrail.analysis.trend import bucketed, edges, fitting, period, sparkline, streak, trend
 from jobtrail.models import STATUSES
-from jobtrail.trend import bucketed, edges, fitting, period, sparkline, streak, trend
 
 if TYPE_CHECKING:
     from jobtrail.models import Period, Status

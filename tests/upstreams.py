@@ -18,7 +18,7 @@ import httpx2
 from anyio.abc import SocketStream
 from mcp import Client
 
-from jobtrail.app import build_server
+from jobtrail.protocol.app import build_server
 from jobtrail.sources.registry import load_settings
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import httpx2
 import stamina
 from mcp import Client
 
-from jobtrail.app import build_server
 from jobtrail.plane import Store, build_plane, fill
+from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.embedded.registration import EmbeddedSettings

@@ -11,7 +11,7 @@ import uvicorn
 from starlette.responses import HTMLResponse, Response
 from starlette.routing import Route
 
-from jobtrail.app import build_server
+from jobtrail.protocol.app import build_server
 from tests.board.browser import HOST
 from tests.sample import SAMPLE, FixedClock
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import jobtrail
-from jobtrail.prompts import load_prompts
+from jobtrail.protocol.prompts import load_prompts
 from jobtrail.sources.registry import ENVIRONMENT
 from jobtrail.tools import TOOLS
 from tests.peers.conformance import tables

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobtrail.plane import LocalPlane
-from jobtrail.prompts import load_prompts
+from jobtrail.protocol.prompts import load_prompts
 from jobtrail.tools import TOOLS
 from tests.distribution.host import Installed, pack
 from tests.distribution.listing import ROOT

@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 from mcp import Client
 
-from jobtrail.app import build_server
-from jobtrail.resources import Address
+from jobtrail.protocol.app import build_server
+from jobtrail.protocol.resources import Address
 from tests.sample import SAMPLE, answer
 
 if TYPE_CHECKING:

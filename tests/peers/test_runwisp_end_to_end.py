@@ -13,7 +13,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import TextContent
 
-from jobtrail.app import build_server
+from jobtrail.protocol.app import build_server
 from jobtrail.sources.registry import load_settings
 from tests.peers.runwisp_daemon import RunRow, insert_runs, read_runs, stored_time, ulid
 

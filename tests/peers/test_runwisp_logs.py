@@ -10,7 +10,7 @@ import anyio
 import pytest
 from mcp import Client
 
-from jobtrail.app import build_server
+from jobtrail.protocol.app import build_server
 from jobtrail.sources import open_sources
 from jobtrail.sources.registry import load_settings
 from jobtrail.tools.waiting import Pace, Waiting, Watched

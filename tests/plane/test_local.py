@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 from mcp import Client
 
-from jobtrail.app import build_server
+from jobtrail.protocol.app import build_server
 
 pytestmark = pytest.mark.anyio
 

@@ -11,9 +11,9 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp.types import TextResourceContents
 
-from jobtrail.app import build_server
 from jobtrail.plane import Store
-from jobtrail.resources import TEMPLATES, Address
+from jobtrail.protocol.app import build_server
+from jobtrail.protocol.resources import TEMPLATES, Address
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from tests.plane.stocks import at, job

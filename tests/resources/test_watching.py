@@ -16,9 +16,9 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import ResourceUpdated
 from mcp.types import ResourceUpdatedNotification
 
-from jobtrail.app import build_server
 from jobtrail.plane import Store
-from jobtrail.resources import Watching
+from jobtrail.protocol.app import build_server
+from jobtrail.protocol.resources import Watching
 from jobtrail.settings import Settings
 from jobtrail.sources import open_sources
 from jobtrail.sources.embedded.registration import EmbeddedSettings
@@ -143,8 +143,8 @@ class Watched:
     """The upstream's side of a server that watches things."""
 
     def __init__(self, group: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr("jobtrail.resources.watching._SOONEST_S", 0.01)
-        monkeypatch.setattr("jobtrail.resources.watching._LATEST_S", 0.02)
+        monkeypatch.setattr("jobtrail.protocol.resources.watching._SOONEST_S", 0.01)
+        monkeypatch.setattr("jobtrail.protocol.resources.watching._LATEST_S", 0.02)
         self.upstream = Upstream()
         self.told: list[str] = []
         self.watching = Watching(open_sources(settings_of(folder), self.upstream), group, self.tell)

@@ -14,8 +14,8 @@ import httpx2
 import pytest
 from mcp import Client
 
-from jobtrail.app import build_server
 from jobtrail.errors import RateLimited, Unauthorized, UnreadableAnswer, UpstreamError
+from jobtrail.protocol.app import build_server
 from jobtrail.sources.auth import BlaxelToken, RunWispLogin
 from jobtrail.sources.http import Http
 from jobtrail.sources.registry import load_settings

@@ -14,8 +14,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp import Client
 
-from jobtrail.app import build_server
 from jobtrail.plane import Store, build_plane
+from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.cache import Memory

@@ -13,7 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp import Client
 
-from jobtrail.app import build_server
+from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.runwisp.registration import RunWispSettings
 from tests.sample import FixedClock, answer, text_of

@@ -11,8 +11,8 @@ import tiktoken
 from inline_snapshot import snapshot
 from mcp import Client
 
-from jobtrail.app import build_server
 from jobtrail.plane import Store, build_plane
+from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.runwisp.registration import RunWispSettings

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from mcp import Client
 
-from jobtrail.app import build_server
 from jobtrail.plane import Store
+from jobtrail.protocol.app import build_server
 from tests.plane.stocks import changed, execution, job, task
 from tests.sample import answer, sample_client, text_of
 from tests.sources.test_memory import TWO, Upstream

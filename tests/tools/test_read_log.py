@@ -11,11 +11,11 @@ import tiktoken
 from inline_snapshot import snapshot
 from mcp import Client
 
-from jobtrail.app import build_server
 from jobtrail.logs.lines import not_kept
 from jobtrail.paging import Spot
 from jobtrail.paging.cursor import Cursor, seal, unseal
 from jobtrail.plane import Store
+from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store.rows import Line, Run

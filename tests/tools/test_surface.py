@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import tiktoken
 
-from jobtrail.app import build_server
+from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.registry import UPSTREAMS
 from jobtrail.tools import TOOLS

@@ -14,10 +14,10 @@ import tiktoken
 from inline_snapshot import snapshot
 from mcp import Client
 
-from jobtrail.app import build_server
 from jobtrail.errors import RateLimited, Unauthorized, UnknownName, Unreachable, UpstreamFault
 from jobtrail.models import Execution, Run, Stats
 from jobtrail.plane import Store
+from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.tools.waiting import Pace, Waiting, Watched

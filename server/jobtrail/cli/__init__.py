@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     end = given.index("--") if "--" in given else len(given)
     parser = build_parser()
     if "_ARGCOMPLETE" in os.environ:
-        _load("jobtrail.cli.completing:complete")(parser)
+        _load("jobtrail.cli.shell_completion:complete")(parser)
     arguments = parser.parse_all(given[:end], passes_on=end + 1 < len(given))
     arguments.command = given[end + 1 :]
     try:

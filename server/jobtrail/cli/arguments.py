@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jobtrail import __version__
 from jobtrail.cli import options
-from jobtrail.cli.parsing import Parser
+from jobtrail.cli.parser import Parser
 
 if TYPE_CHECKING:
     import argparse
@@ -82,7 +82,7 @@ def build_parser() -> Parser:
         epilog=_EPILOG,
     )
     parser.add_argument("--version", action="version", version=f"jobtrail {__version__}")
-    parser.set_defaults(run="jobtrail.cli.serving:run", transport="stdio", host="127.0.0.1", port=8080)
+    parser.set_defaults(run="jobtrail.cli.serve:run", transport="stdio", host="127.0.0.1", port=8080)
     commands = parser.add_subparsers(title="commands", metavar="COMMAND")
     for add in (
         _add_serve, _add_install, _add_doctor, _add_tour, _add_ask, _add_board,
@@ -99,7 +99,7 @@ def _add_serve(commands: Commands) -> None:
     parser.add_argument("--transport", choices=("stdio", "sse", "http"), default="stdio")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
     parser.add_argument("--port", type=options.port, default=8080, help="port to listen on (default %(default)s)")
-    parser.set_defaults(run="jobtrail.cli.serving:run")
+    parser.set_defaults(run="jobtrail.cli.serve:run")
 
 
 def _add_install(commands: Commands) -> None:
@@ -129,7 +129,7 @@ def _add_install(commands: Commands) -> None:
     parser.add_argument("--print", dest="shown", action="store_true", help="only show what would be written")
     parser.add_argument("--undo", action="store_true", help="take it out again")
     parser.add_argument("--force", action="store_true", help="replace another server of that name")
-    parser.set_defaults(run="jobtrail.cli.installing:run")
+    parser.set_defaults(run="jobtrail.cli.install:run")
 
 
 def _add_doctor(commands: Commands) -> None:
@@ -141,7 +141,7 @@ def _add_doctor(commands: Commands) -> None:
     parser.add_argument("--source", metavar="NAME", help="check this source alone")
     parser.add_argument("--json", action="store_true", help="print the checks as JSON")
     _add_colour(parser)
-    parser.set_defaults(run="jobtrail.cli.doctoring:run")
+    parser.set_defaults(run="jobtrail.cli.doctor:run")
 
 
 def _add_tour(commands: Commands) -> None:
@@ -166,7 +166,7 @@ def _add_ask(commands: Commands) -> None:
     parser.add_argument("--json", action="store_true", help="print the structured answer as JSON")
     _add_colour(parser)
     parser.mixed = True
-    parser.set_defaults(run="jobtrail.cli.asking:run")
+    parser.set_defaults(run="jobtrail.cli.ask:run")
 
 
 def _add_board(commands: Commands) -> None:
@@ -202,7 +202,7 @@ def _add_record(commands: Commands) -> None:
     add("--label", type=options.label, action="append", default=[], metavar="k=v", help="label the job; repeatable")
     add("--from", dest="inputs", metavar="FILE", help="a task for each line, in place of {}; - for standard input")
     add("--parallel", type=options.whole(1, 1000), default=1, metavar="N", help="tasks at a time, with --from")
-    parser.set_defaults(run="jobtrail.cli.recording:run", takes_command=True)
+    parser.set_defaults(run="jobtrail.cli.record:run", takes_command=True)
 
 
 def _add_import(commands: Commands) -> None:
@@ -220,7 +220,7 @@ def _add_import(commands: Commands) -> None:
     parser.add_argument(
         "--skip-refused", action="store_true", help="import the rest of a file in which lines are refused"
     )
-    parser.set_defaults(run="jobtrail.cli.importing:run")
+    parser.set_defaults(run="jobtrail.cli.import_files:run")
 
 
 def _add_store(commands: Commands) -> None:
@@ -256,7 +256,7 @@ def _add_completion(commands: Commands) -> None:
         epilog=_COMPLETION_EPILOG,
     )
     parser.add_argument("shell", choices=("bash", "zsh", "fish"), metavar="SHELL", help="bash, zsh or fish")
-    parser.set_defaults(run="jobtrail.cli.completing:run")
+    parser.set_defaults(run="jobtrail.cli.shell_completion:run")
 
 
 def _add_colour(parser: Parser) -> None:

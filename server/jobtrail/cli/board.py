@@ -17,11 +17,11 @@ from urllib.parse import urlencode
 from mcp import Client, MCPError
 
 from jobtrail import __version__
-from jobtrail.app import build_server
 from jobtrail.board import board_page
 from jobtrail.board.page import page_app
 from jobtrail.cli.settings import load_settings
 from jobtrail.errors import SettingsError
+from jobtrail.protocol.app import build_server
 from jobtrail.serving import Gate, HttpBind, is_loopback, run_app
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from jobtrail.completing import Completing
+from jobtrail.protocol.completion import Completing
 from jobtrail.sources import open_sources
 from jobtrail.window import Clock
 

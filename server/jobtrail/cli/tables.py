@@ -13,7 +13,7 @@ from rich.cells import cell_len
 from rich.table import Table
 from rich.text import Text
 
-from jobtrail.cli.calls import with_commands
+from jobtrail.cli.command_lines import with_commands
 from jobtrail.models import Call
 from jobtrail.rendering import blocks
 

@@ -1,8 +1,8 @@
 """Clients on this machine: where their configuration lies, what it says of Jobtrail, and how to write it."""
 
-from jobtrail.clients.command import Command, own_command
 from jobtrail.clients.installing import Done, Order, install, undo, wanted
-from jobtrail.clients.places import CLIENTS, Client, Host, Scope, config_path, existing_configs
+from jobtrail.clients.known import CLIENTS, Client, Host, Scope, config_path, existing_configs
+from jobtrail.clients.own_command import Command, own_command
 
 __all__ = [
     "CLIENTS", "Client", "Command", "Done", "Host", "Order", "Scope",

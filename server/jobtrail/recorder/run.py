@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from jobtrail.recorder.child import Attempt, Ended, Stop, run_child
-from jobtrail.recorder.notes import Notes
-from jobtrail.recorder.orders import Order, Outcome, Piece
+from jobtrail.recorder.plan import Order, Outcome, Piece
+from jobtrail.recorder.process import Attempt, Ended, Stop, run_child
+from jobtrail.recorder.reporter import Notes
 from jobtrail.recorder.secrets import Mask
 from jobtrail.recorder.tail import Tail
 from jobtrail.store.recording import failed_condition

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.diagnosis import BAD, group_failures, slowest
+from jobtrail.analysis.diagnosis import BAD, group_failures, slowest
 from jobtrail.errors import UnknownName, clean, shown
 from jobtrail.models import Call, Coverage, Execution, ExecutionDetail, ExecutionPage, Note, Stats, Task, TaskPage
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk

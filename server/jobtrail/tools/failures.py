@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 from mcp.server.mcpserver import Context
 
-from jobtrail.diagnosis import BAD, signature
+from jobtrail.analysis.diagnosis import BAD, signature
 from jobtrail.errors import clean
 from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence, Window
 from jobtrail.paging import AT_ONCE, Budget, Walk, together, walk

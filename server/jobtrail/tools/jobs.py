@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.diagnosis import record
+from jobtrail.analysis.diagnosis import record
 from jobtrail.errors import BadArgument, closest, shown
 from jobtrail.models import Call, Execution, Job, JobDetail, JobPage, Run
 from jobtrail.paging import Walk, walk

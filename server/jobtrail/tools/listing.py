@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from jobtrail.errors import clean
 from jobtrail.models import Coverage, Execution, Job, Note, Run, Sentence, Task, Total
 from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
-from jobtrail.render import row_text
+from jobtrail.rendering.pages import row_text
 from jobtrail.sources.base import Ask, read_sort, read_statuses
 from jobtrail.tokens import estimate
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.diagnosis import BAD
+from jobtrail.analysis.diagnosis import BAD
 from jobtrail.errors import UpstreamError
 from jobtrail.models import Call, LogTail, Run, RunDetail, RunPage
 from jobtrail.sources.responses import seconds

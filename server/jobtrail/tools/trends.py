@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.diagnosis import BAD
+from jobtrail.analysis.diagnosis import BAD
+from jobtrail.analysis.trend import bucketed, edges, fitting, period, sparkline, streak, trend
 from jobtrail.errors import BadArgument, shown
 from jobtrail.models import Call, Coverage, Execution, History, Run, Window
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
@@ -16,7 +17,6 @@ from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.times import parse_duration
 from jobtrail.tools import params
 from jobtrail.tools.resumable import State, require_argument
-from jobtrail.trend import bucketed, edges, fitting, period, sparkline, streak, trend
 from jobtrail.window import resolve
 
 if TYPE_CHECKING:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 from mcp.server.mcpserver import Context
 
-from jobtrail.diagnosis import BAD
+from jobtrail.analysis.diagnosis import BAD
 from jobtrail.errors import (
     AgentError,
     BadArgument,

@@ -18,7 +18,7 @@ import anyio
 from jobtrail.errors import AgentError, BadArgument, JobtrailError
 from jobtrail.models import Execution, Job, Run
 from jobtrail.paging import Walk, walk
-from jobtrail.resources.addresses import Address
+from jobtrail.protocol.resources.addresses import Address
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.vocabulary import ENDED
 

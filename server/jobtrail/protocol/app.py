@@ -16,12 +16,12 @@ from mcp.types import ToolAnnotations
 
 from jobtrail import __version__
 from jobtrail.board import BOARD_URI, board_html
-from jobtrail.completing import Completing
-from jobtrail.endpoint import Endpoint, Served
-from jobtrail.icons import icon
-from jobtrail.instructions import instructions
-from jobtrail.prompts import add_prompts
-from jobtrail.resources import Watching
+from jobtrail.protocol.completion import Completing
+from jobtrail.protocol.endpoint import Endpoint, Served
+from jobtrail.protocol.icons import icon
+from jobtrail.protocol.instructions import instructions
+from jobtrail.protocol.prompts import add_prompts
+from jobtrail.protocol.resources import Watching
 from jobtrail.sources import open_sources
 from jobtrail.tools import TOOLS, ToolSpec
 from jobtrail.window import Clock

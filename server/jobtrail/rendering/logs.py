@@ -9,8 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import clean
-from jobtrail.render_parts import count_text, cursor_line, duration, next_lines, note_lines, of_source, stamp, table
 from jobtrail.rendering.blocks import Header, LogLines
+from jobtrail.rendering.parts import (
+    count_text,
+    cursor_line,
+    duration,
+    next_lines,
+    note_lines,
+    of_source,
+    stamp,
+    table,
+)
 
 if TYPE_CHECKING:
     from jobtrail.models import Awaited, LogLine, LogPage, Waited

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from jobtrail.recorder.orders import Order, Piece
+    from jobtrail.recorder.plan import Order, Piece
     from jobtrail.recorder.tail import Tail
     from jobtrail.store.recording import Ending
 

@@ -28,10 +28,11 @@ from jobtrail.models import (
     TaskPage,
     Waited,
 )
-from jobtrail.render_failures import render_failures
-from jobtrail.render_history import render_history
-from jobtrail.render_logs import render_log, render_waited
-from jobtrail.render_parts import (
+from jobtrail.rendering.blocks import Header, Line, LogLines, Table, to_text
+from jobtrail.rendering.failures import render_failures
+from jobtrail.rendering.history import render_history
+from jobtrail.rendering.logs import render_log, render_waited
+from jobtrail.rendering.parts import (
     count_text,
     cursor_line,
     duration,
@@ -43,7 +44,6 @@ from jobtrail.render_parts import (
     table,
     window_text,
 )
-from jobtrail.rendering.blocks import Header, Line, LogLines, Table, to_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence

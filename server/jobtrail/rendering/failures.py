@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobtrail.models import Sentence
-from jobtrail.render_parts import cursor_line, note_lines, stamp, table, window_text
 from jobtrail.rendering.blocks import Header, Line
+from jobtrail.rendering.parts import cursor_line, note_lines, stamp, table, window_text
 
 if TYPE_CHECKING:
     from jobtrail.models import FailureCause, Failures

@@ -6,7 +6,7 @@ import json
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import BadArgument, shown
-from jobtrail.render import render
+from jobtrail.rendering.pages import render
 from jobtrail.tools.executions import get_execution
 from jobtrail.tools.jobs import get_job, list_jobs
 from jobtrail.tools.resumable import LARGEST_LIMIT
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import Context
 
     from jobtrail.models import ExecutionDetail, JobDetail, JobPage, RunDetail
-    from jobtrail.resources.addresses import Address
+    from jobtrail.protocol.resources.addresses import Address
     from jobtrail.tools import State
 
 

@@ -9,16 +9,16 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from jobtrail.app import build_server
 from jobtrail.cli import options
-from jobtrail.cli.calls import complete_call, list_examples, to_command, with_commands
+from jobtrail.cli.all_pages import MOST_ROWS, Pages, follow, merged, watching
 from jobtrail.cli.colours import console, for_people
+from jobtrail.cli.command_lines import complete_call, list_examples, to_command, with_commands
 from jobtrail.cli.settings import load_settings
 from jobtrail.cli.tables import lay_out
-from jobtrail.cli.walking import MOST_ROWS, Pages, follow, merged, watching
 from jobtrail.errors import JobtrailError, MissingArgument, SettingsError, closest, shown
 from jobtrail.models import Call, Sentence
-from jobtrail.render import render, to_blocks
+from jobtrail.protocol.app import build_server
+from jobtrail.rendering.pages import render, to_blocks
 from jobtrail.tools.resumable import LARGEST_LIMIT
 
 if TYPE_CHECKING:
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from mcp.types import Tool
 
     from jobtrail.cli.colours import Colour
-    from jobtrail.endpoint import Endpoint
     from jobtrail.models import Seen
+    from jobtrail.protocol.endpoint import Endpoint
 
 _STOPPED = 130
 

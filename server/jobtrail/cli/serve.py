@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from jobtrail.app import build_server
 from jobtrail.cli.settings import load_settings
+from jobtrail.protocol.app import build_server
 from jobtrail.protocol.transports import http_app, serve_stdio
 from jobtrail.serving import HttpBind, run_app
 

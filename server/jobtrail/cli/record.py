@@ -99,7 +99,7 @@ def _watching(order: Order) -> Generator[Watcher]:
     elif not sys.stderr.isatty():
         yield LineWatcher()
     else:
-        from jobtrail.cli.bar import watching  # noqa: PLC0415 # rich delays a command by 60 ms
+        from jobtrail.cli.progress_bar import watching  # noqa: PLC0415 # rich delays a command by 60 ms
 
         with watching(len(order.inputs)) as watcher:
             yield watcher

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Iterable, Mapping
 
-    from jobtrail.cli.parsing import Parser
+    from jobtrail.cli.parser import Parser
 
 SECONDS = 0.6
 """For which a shell waits for sources."""

@@ -6,8 +6,8 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from jobtrail.analysis.diagnosis import signature
 from jobtrail.cli.colours import console
-from jobtrail.diagnosis import signature
 from jobtrail.models import FailureCause, Failures, Note, Page
 
 if TYPE_CHECKING:

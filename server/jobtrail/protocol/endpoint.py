@@ -34,9 +34,9 @@ from mcp.types import (
 from pydantic import ValidationError
 
 from jobtrail.errors import AgentError, BadArgument, JobtrailError, clean, closest, shown
-from jobtrail.icons import icon
-from jobtrail.render import render
-from jobtrail.resources import FORMATS, SCHEME, TEMPLATES, Address, read
+from jobtrail.protocol.icons import icon
+from jobtrail.protocol.resources import FORMATS, SCHEME, TEMPLATES, Address, read
+from jobtrail.rendering.pages import render
 from jobtrail.tools import State
 
 if TYPE_CHECKING:
@@ -49,9 +49,9 @@ if TYPE_CHECKING:
     from mcp.types import GetPromptResult, InputRequiredResult, SubscriptionsListenResult
     from pydantic.networks import AnyUrl
 
-    from jobtrail.completing import Completing
     from jobtrail.models import Seen
-    from jobtrail.resources import Watching
+    from jobtrail.protocol.completion import Completing
+    from jobtrail.protocol.resources import Watching
 
     Lifespan = Callable[[MCPServer["Served"]], AbstractAsyncContextManager["Served"]]
     Ask = Callable[[str, Mapping[str, Any]], Awaitable[Seen]]
