@@ -38,7 +38,7 @@ from jobtrail.settings import Settings, SourceSettings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.sources.runwisp.registration import RunWispSettings
-from tests.sample import NOW, FixedClock, sample_client, text_of
+from tests.sample_client import NOW, FixedClock, sample_client, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

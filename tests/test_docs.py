@@ -17,7 +17,7 @@ from jobtrail.protocol.prompts import load_prompts
 from jobtrail.sources.registry import ENVIRONMENT, load_settings
 from jobtrail.tools import TOOLS
 from tests.documents import PAGES, ROOT, arguments_of, examples, shown
-from tests.sample import sample_client
+from tests.sample_client import sample_client
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import tiktoken
 
 from tests.agents.reader import Answer
-from tests.sample import text_of
+from tests.sample_client import text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable

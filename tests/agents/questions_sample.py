@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from tests.agents.asking import Question
 from tests.agents.reader import seconds
 from tests.agents.truth import BAD, WELL, last_reason, newest, stamp
-from tests.sample import NOW
+from tests.sample_client import NOW
 
 if TYPE_CHECKING:
     from tests.agents.agent import Agent, Program

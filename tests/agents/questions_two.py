@@ -9,7 +9,7 @@ from tests.agents.asking import Question
 from tests.agents.edge import broken, down, dropped, limited, slow
 from tests.agents.reader import Call
 from tests.agents.truth import BAD, WELL, nanos, newest, share, stamp
-from tests.sample import NOW
+from tests.sample_client import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -24,9 +24,9 @@ from jobtrail.sources.runwisp.registration import RunWispSettings
 from jobtrail.window import Clock
 from tests.agents.edge import Edge, counted
 from tests.agents.truth import Rows
-from tests.plane.stocks import Hand
-from tests.recorder.stand import Stand
-from tests.sample import NOW
+from tests.plane.records import Hand
+from tests.recorder.recording import Stand
+from tests.sample_client import NOW
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Sequence

@@ -13,7 +13,7 @@ from starlette.routing import Route
 
 from jobtrail.protocol.app import build_server
 from tests.board.browser import HOST
-from tests.sample import SAMPLE, FixedClock
+from tests.sample_client import SAMPLE, FixedClock
 
 if TYPE_CHECKING:
     from collections.abc import Generator

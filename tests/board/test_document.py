@@ -14,7 +14,7 @@ import pytest
 from jobtrail import board
 from jobtrail.board import BOARD_URI, board_html, board_page
 from jobtrail.vocabulary import STATUSES
-from tests.sample import sample_client
+from tests.sample_client import sample_client
 
 FOLDER = Path(board.__file__).parent
 PARTS = {path.name: path.read_text(encoding="utf-8") for path in FOLDER.iterdir() if path.suffix in {".js", ".css"}}

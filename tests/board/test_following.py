@@ -15,7 +15,7 @@ from tests.board.answers import rows, whole
 from tests.board.browser import bundle
 from tests.board.conftest import Hosted
 from tests.board.serving import host_pages
-from tests.plane.stocks import changed, execution, job, task
+from tests.plane.records import changed, execution, job, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

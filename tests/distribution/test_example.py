@@ -17,7 +17,7 @@ from jobtrail.plane import LocalPlane
 from jobtrail.sources.registry import ENVIRONMENT
 from tests.distribution.listing import ROOT, read
 from tests.plane.serving import serving
-from tests.sample import answer
+from tests.sample_client import answer
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,7 @@ import pytest
 
 from jobtrail.sources.registry import ENVIRONMENT
 from tests.distribution.listing import MANIFEST, ROOT, listed_in_manifest, read
-from tests.sample import sample_client
+from tests.sample_client import sample_client
 
 if TYPE_CHECKING:
     from tests.peers.npm import Npm

@@ -15,9 +15,9 @@ import pytest
 
 from jobtrail.importing import import_files
 from jobtrail.plane import Store
-from tests.importing.papers import execution, lines_of, run, task
-from tests.plane.stocks import execution as recorded
-from tests.plane.stocks import task as recorded_task
+from tests.importing.documents import execution, lines_of, run, task
+from tests.plane.records import execution as recorded
+from tests.plane.records import task as recorded_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from jobtrail.importing import import_files
 from jobtrail.store.imports import Outcome
-from tests.importing.papers import answers
-from tests.plane.daemon_files import RUNS_1, A, B, C, database
+from tests.importing.daemon_files import RUNS_1, A, B, C, database
+from tests.importing.documents import answers
 
 if TYPE_CHECKING:
     from pathlib import Path

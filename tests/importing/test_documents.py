@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobtrail.store.imports import Outcome
-from tests.importing.papers import (
+from tests.importing.documents import (
     ULID,
     answers,
     bring,

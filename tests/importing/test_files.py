@@ -14,7 +14,7 @@ import pytest
 from jobtrail.importing import FileSummary, Progress, files, import_files
 from jobtrail.importing import importer as reading
 from jobtrail.store.imports import Outcome
-from tests.importing.papers import answers, condition, execution, job, lines_of, run, seed_run, task
+from tests.importing.documents import answers, condition, execution, job, lines_of, run, seed_run, task
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

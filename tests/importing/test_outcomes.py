@@ -13,7 +13,7 @@ from jobtrail.store.imports import Outcome
 from jobtrail.store.liveness import Sign
 from jobtrail.store.recording import Opening, Recording
 from jobtrail.store.rows import Execution, Task
-from tests.importing.papers import (
+from tests.importing.documents import (
     ULID,
     answers,
     bring,

@@ -19,8 +19,8 @@ from jobtrail.sources.blaxel.response_models import WireExecution, WireJob
 from jobtrail.sources.runwisp.response_models import WireRun, WireTaskDefinition
 from jobtrail.store.imports import Outcome
 from jobtrail.times import format_nanoseconds
-from tests.importing.papers import ULID, answers, bring, everything, run, seed_run
-from tests.plane.stocks import client_of, walk
+from tests.importing.documents import ULID, answers, bring, everything, run, seed_run
+from tests.plane.records import client_of, walk
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -18,7 +18,7 @@ from mcp import Client
 
 from jobtrail.protocol.app import build_server
 from jobtrail.protocol.resources import Address
-from tests.sample import SAMPLE, answer
+from tests.sample_client import SAMPLE, answer
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -11,7 +11,7 @@ import pytest
 
 from jobtrail.times import format_nanoseconds
 from tests.peers.runwisp_daemon import Daemon, RunRow, insert_runs
-from tests.plane.runwisp_stock import PRINTED, RUNS, ulid
+from tests.plane.runwisp_records import PRINTED, RUNS, ulid
 from tests.plane.runwisp_table import TABLE, Case
 
 if TYPE_CHECKING:

@@ -15,7 +15,7 @@ from jobtrail.importing import import_files
 from jobtrail.plane import Store
 from jobtrail.sources.runwisp.response_models import WireRun, WireTaskDefinition
 from jobtrail.store.imports import Outcome
-from tests.importing.papers import answers
+from tests.importing.documents import answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,8 +15,8 @@ from jobtrail.sources import open_sources
 from jobtrail.sources.registry import load_settings
 from jobtrail.tools.waiting import Pace, Waiting, Watched
 from tests.peers.runwisp_daemon import Daemon, RunRow, insert_runs, ulid
-from tests.plane.stocks import START
-from tests.sample import answer, text_of
+from tests.plane.records import START
+from tests.sample_client import answer, text_of
 from tests.upstreams import is_plain
 
 if TYPE_CHECKING:

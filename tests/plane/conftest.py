@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobtrail.plane import Store, fill
-from tests.plane.stocks import stocked
-from tests.sample import NOW
+from tests.plane.records import stocked
+from tests.sample_client import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

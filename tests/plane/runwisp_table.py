@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.plane.runwisp_stock import DEFINITION, FAILURES, PRINTED, WORDED, took, ulid
+from tests.plane.runwisp_records import DEFINITION, FAILURES, PRINTED, WORDED, took, ulid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

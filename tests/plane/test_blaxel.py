@@ -6,7 +6,7 @@ import pytest
 
 from jobtrail.plane import Store
 from jobtrail.store.rows import Stats
-from tests.plane.stocks import (
+from tests.plane.records import (
     EXECUTIONS,
     TASKS,
     client_of,

@@ -12,7 +12,7 @@ import pytest
 
 from jobtrail.plane import Store, build_plane
 from jobtrail.store.rows import Job
-from tests.plane.stocks import (
+from tests.plane.records import (
     EXECUTIONS,
     PAGED,
     START,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.plane.full import CONDITION, FULL_JOB, FULL_SPEC, full
-from tests.plane.stocks import EXECUTIONS, client_of, walk
+from tests.plane.full_store import CONDITION, FULL_JOB, FULL_SPEC, full
+from tests.plane.records import EXECUTIONS, client_of, walk
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobtrail.plane import Store, build_plane
-from tests.plane.stocks import EXECUTIONS, PAGED, changed, client_of, execution, job, task
+from tests.plane.records import EXECUTIONS, PAGED, changed, client_of, execution, job, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

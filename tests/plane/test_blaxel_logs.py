@@ -9,7 +9,7 @@ import pytest
 from jobtrail.plane import Store
 from jobtrail.store.output import OutputQuery, select_output
 from jobtrail.store.rows import Line
-from tests.plane.stocks import Counting, client_of, execution, job, nanos, refused, task
+from tests.plane.records import Counting, client_of, execution, job, nanos, refused, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.plane.stocks import EXECUTIONS, TASKS, client_of, name_of, names_in, refused
+from tests.plane.records import EXECUTIONS, TASKS, client_of, name_of, names_in, refused
 
 if TYPE_CHECKING:
     from jobtrail.plane import Store

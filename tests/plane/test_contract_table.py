@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from jobtrail.plane import Store
-from tests.plane.stocks import client_of
+from tests.plane.records import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,8 +14,8 @@ import pytest
 
 from jobtrail.plane import build_plane
 from jobtrail.store.store import Query
+from tests.plane.records import Hand
 from tests.plane.serving import serving
-from tests.plane.stocks import Hand
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator

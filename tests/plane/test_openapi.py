@@ -11,8 +11,8 @@ import schemathesis
 from schemathesis.specs.openapi.checks import negative_data_rejection  # pyright: ignore[reportUnknownVariableType] # its annotation
 
 from jobtrail.plane import Store, build_plane
-from tests.plane.full import RUN, full
-from tests.plane.stocks import Hand
+from tests.plane.full_store import RUN, full
+from tests.plane.records import Hand
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

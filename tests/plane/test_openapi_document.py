@@ -12,9 +12,9 @@ from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 
 from jobtrail.plane import Store, build_plane
-from tests.plane.full import RUN, full
-from tests.plane.stocks import client_of
-from tests.test_startup import loaded, packages
+from tests.plane.full_store import RUN, full
+from tests.plane.records import client_of
+from tests.protocol.test_startup import loaded, packages
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

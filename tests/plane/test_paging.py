@@ -20,8 +20,8 @@ from jobtrail.settings import Settings
 from jobtrail.sources.runwisp.registration import RunWispSettings
 from jobtrail.store.maintenance import prune
 from jobtrail.store.rows import Definition, Run
-from tests.plane.stocks import EXECUTIONS, TASKS, changed, client_of, execution, job, name_of, nanos, task, walk
-from tests.sample import answer
+from tests.plane.records import EXECUTIONS, TASKS, changed, client_of, execution, job, name_of, nanos, task, walk
+from tests.sample_client import answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

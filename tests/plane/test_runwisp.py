@@ -9,9 +9,9 @@ import pytest
 
 from jobtrail.plane import Store
 from jobtrail.store.rows import Definition, Line, Run
-from tests.plane.runwisp_stock import WORDED, stocked_runs, ulid
+from tests.plane.records import client_of
+from tests.plane.runwisp_records import WORDED, stocked_runs, ulid
 from tests.plane.runwisp_table import ALL, ORDERS, TABLE, Case, numbers_in, sort_worded
-from tests.plane.stocks import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

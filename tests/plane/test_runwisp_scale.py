@@ -10,8 +10,8 @@ import pytest
 from jobtrail.plane import Store
 from jobtrail.store.rows import Run
 from jobtrail.store.runs import RunQuery, select_runs
-from tests.plane.runwisp_stock import RUNS, ulid
-from tests.plane.stocks import Counting
+from tests.plane.records import Counting
+from tests.plane.runwisp_records import RUNS, ulid
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sample import answer, follow, text_of
+from tests.sample_client import answer, follow, text_of
 from tests.seed_age import client_of_seed_age
 
 if TYPE_CHECKING:

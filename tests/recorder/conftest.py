@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.recorder.stand import Stand
+from tests.recorder.recording import Stand
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.recorder.stand import Stand
+    from tests.recorder.recording import Stand
 
 
 def lines_file(tmp_path: Path, *lines: str) -> str:

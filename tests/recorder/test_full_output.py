@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 if TYPE_CHECKING:
-    from tests.recorder.stand import Stand
+    from tests.recorder.recording import Stand
 
 FULL = Path("/dev/full")
 SCRIPT = "for i in 1 2 3; do echo line $i; sleep 0.05; done; echo last; exit 3"

@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobtrail.plane import Store
-from tests.recorder.stand import SECONDS
+from tests.recorder.recording import SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.recorder.stand import Stand
+    from tests.recorder.recording import Stand
 
 PYTHON = sys.executable
 

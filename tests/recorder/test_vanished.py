@@ -12,13 +12,13 @@ import pytest
 
 from jobtrail.plane import LocalPlane, Store
 from jobtrail.store.recording import sweep
-from tests.plane.stocks import PAGED
-from tests.recorder.stand import SECONDS
+from tests.plane.records import PAGED
+from tests.recorder.recording import SECONDS
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.recorder.stand import Stand
+    from tests.recorder.recording import Stand
 
 READY_AND_WAITING = ("sh", "-c", "echo ready; exec sleep 600")
 RECORDERS, KILLED = 50, range(0, 50, 5)

@@ -13,7 +13,7 @@ from jobtrail.errors import AgentError, UnknownName, Unsupported
 from jobtrail.models import ENDED, Window
 from jobtrail.paging import NEWEST_FIRST, START, Sort, Walk, walk
 from jobtrail.sources.base import Ask, StatusFilter
-from tests.rows import copied
+from tests.paging.changing_lists import copied
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence

@@ -19,7 +19,7 @@ from jobtrail.protocol.app import build_server
 from jobtrail.sources.auth import BlaxelToken, RunWispLogin
 from jobtrail.sources.http import Http
 from jobtrail.sources.registry import load_settings
-from tests.sample import text_of
+from tests.sample_client import text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator

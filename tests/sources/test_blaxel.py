@@ -19,7 +19,7 @@ from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.store.rows import Execution, Job
 from jobtrail.times import NANOSECONDS, to_nanoseconds
-from tests.sample import FixedClock, answer, text_of
+from tests.sample_client import FixedClock, answer, text_of
 
 JSON = {"content-type": "application/json"}
 START = datetime(2026, 11, 1, tzinfo=UTC)

@@ -17,7 +17,7 @@ from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.sources.registry import UPSTREAMS
 from jobtrail.sources.runwisp.registration import RunWispSettings
-from tests.sample import NOW, FixedClock
+from tests.sample_client import NOW, FixedClock
 from tests.seed_age import SeedAge
 from tests.sources.kit import check_source
 

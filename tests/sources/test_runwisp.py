@@ -16,7 +16,7 @@ from mcp import Client
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.runwisp.registration import RunWispSettings
-from tests.sample import FixedClock, answer, text_of
+from tests.sample_client import FixedClock, answer, text_of
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 RUNWISP = Settings(sources=(RunWispSettings(name="runwisp"),), default="runwisp")

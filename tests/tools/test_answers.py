@@ -9,7 +9,7 @@ import pytest
 import tiktoken
 from inline_snapshot import snapshot
 
-from tests.sample import answer, follow, sample_client, text_of
+from tests.sample_client import answer, follow, sample_client, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

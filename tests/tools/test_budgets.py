@@ -10,7 +10,7 @@ import pytest
 import tiktoken
 
 from jobtrail.tokens import estimate
-from tests.sample import answer, sample_client
+from tests.sample_client import answer, sample_client
 from tests.upstreams import Upstream, client_of, execution_of, run_of, task_of
 
 if TYPE_CHECKING:

@@ -18,8 +18,8 @@ from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.runwisp.registration import RunWispSettings
 from jobtrail.store.rows import Definition, Run
 from jobtrail.tools import failures
-from tests.plane.stocks import at, changed, execution, job, nanos, task
-from tests.sample import FixedClock, answer, follow, sample_client, text_of
+from tests.plane.records import at, changed, execution, job, nanos, task
+from tests.sample_client import FixedClock, answer, follow, sample_client, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator

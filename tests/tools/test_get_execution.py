@@ -10,9 +10,9 @@ from mcp import Client
 
 from jobtrail.plane import Store
 from jobtrail.protocol.app import build_server
-from tests.plane.stocks import changed, execution, job, task
-from tests.sample import answer, sample_client, text_of
-from tests.sources.test_memory import TWO, Upstream
+from tests.plane.records import changed, execution, job, task
+from tests.sample_client import answer, sample_client, text_of
+from tests.sources.test_cache import TWO, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

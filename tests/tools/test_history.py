@@ -18,8 +18,8 @@ from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.store.rows import Execution, Record
 from jobtrail.times import NANOSECONDS, to_nanoseconds
 from jobtrail.tools import trends
-from tests.plane.stocks import job
-from tests.sample import NOW, FixedClock, answer, sample_client, text_of
+from tests.plane.records import job
+from tests.sample_client import NOW, FixedClock, answer, sample_client, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator

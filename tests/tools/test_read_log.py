@@ -19,8 +19,8 @@ from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store.rows import Line, Run
-from tests.plane.stocks import at, execution, job, nanos, task
-from tests.sample import FixedClock, answer, text_of
+from tests.plane.records import at, execution, job, nanos, task
+from tests.sample_client import FixedClock, answer, text_of
 from tests.upstreams import RUNWISP_HOST, Upstream, client_of, is_plain, json_of, run_id
 
 if TYPE_CHECKING:

@@ -14,7 +14,7 @@ from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.registry import UPSTREAMS
 from jobtrail.tools import TOOLS
-from tests.sample import SAMPLE, sample_client
+from tests.sample_client import SAMPLE, sample_client
 
 if TYPE_CHECKING:
     from mcp.types import Tool

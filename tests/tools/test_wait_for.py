@@ -21,8 +21,8 @@ from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.tools.waiting import Pace, Waiting, Watched
-from tests.plane.stocks import at, changed, execution, job, task
-from tests.sample import FixedClock, answer, text_of
+from tests.plane.records import at, changed, execution, job, task
+from tests.sample_client import FixedClock, answer, text_of
 from tests.upstreams import Upstream, client_of, execution_of
 
 if TYPE_CHECKING:

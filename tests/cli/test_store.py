@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobtrail.plane import Store
-from tests.plane.stocks import execution, job
-from tests.test_cli import jobtrail, refused
+from tests.cli.test_commands import jobtrail, refused
+from tests.plane.records import execution, job
 
 if TYPE_CHECKING:
     from pathlib import Path

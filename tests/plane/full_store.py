@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobtrail.plane import Store
 from jobtrail.store.rows import Definition, Job, Line, Run
-from tests.plane.stocks import changed, execution, job, nanos, task
+from tests.plane.records import changed, execution, job, nanos, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -13,7 +13,7 @@ import httpx2
 import pytest
 from mcp import Client, StdioServerParameters
 
-from tests.sample import answer, follow, text_of
+from tests.sample_client import answer, follow, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator

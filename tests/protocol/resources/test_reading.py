@@ -16,8 +16,8 @@ from jobtrail.protocol.app import build_server
 from jobtrail.protocol.resources import TEMPLATES, Address
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
-from tests.plane.stocks import at, job
-from tests.sample import FixedClock, answer, sample_client
+from tests.plane.records import at, job
+from tests.sample_client import FixedClock, answer, sample_client
 from tests.upstreams import Upstream, client_of, execution_of, page, task_of
 
 if TYPE_CHECKING:

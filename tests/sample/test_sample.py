@@ -18,7 +18,7 @@ from jobtrail.plane import LocalPlane, Store, fill
 from jobtrail.store.runs import RunQuery, select_runs
 from jobtrail.store.store import Query
 from jobtrail.times import to_nanoseconds
-from tests.plane.stocks import PAGED
+from tests.plane.records import PAGED
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -17,7 +17,7 @@ import pytest
 
 from jobtrail.store.rows import Run
 from jobtrail.store.store import Query
-from tests.plane.stocks import EXECUTIONS, Counting, at, client_of, execution, job, nanos, task
+from tests.plane.records import EXECUTIONS, Counting, at, client_of, execution, job, nanos, task
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator

@@ -19,7 +19,7 @@ from jobtrail.store.recording import Opening, Recording, failed_condition
 from jobtrail.store.rows import Definition, Record, Run, Stats
 from jobtrail.store.runs import RunQuery, select_runs
 from jobtrail.store.store import Query
-from tests.plane.stocks import changed, execution, job, nanos, task
+from tests.plane.records import changed, execution, job, nanos, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

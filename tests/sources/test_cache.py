@@ -20,8 +20,8 @@ from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.cache import Memory
 from jobtrail.sources.runwisp.registration import RunWispSettings
-from tests.plane.stocks import changed, execution, job, task
-from tests.sample import answer, follow
+from tests.plane.records import changed, execution, job, task
+from tests.sample_client import answer, follow
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from jobtrail.models import Execution
 from jobtrail.paging import Budget, Merged, Walk, walk
 from jobtrail.sources import open_sources
 from jobtrail.sources.base import NEWEST_FIRST, Ask
-from tests.rows import Rows, listing_of, rows_of
+from tests.paging.changing_lists import Rows, listing_of, rows_of
 from tests.upstreams import client_of, listening, settings_of
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from jobtrail.errors import (
 from jobtrail.models import Total
 from jobtrail.paging import AT_ONCE, NEWEST_FIRST, START, Batch, Budget, Merged, Spot, Traits, Walk, walk
 from jobtrail.paging.cursor import Cursor, seal
-from tests.rows import BEGIN, copied
+from tests.paging.changing_lists import BEGIN, copied
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

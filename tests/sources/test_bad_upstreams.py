@@ -15,7 +15,7 @@ import pytest
 from jobtrail.paging.cursor import unseal
 from jobtrail.sources import factory as opening
 from jobtrail.sources.http import HttpLimits
-from tests.sample import answer, text_of
+from tests.sample_client import answer, text_of
 from tests.upstreams import (
     BLAXEL_HOST,
     GOOD,

@@ -19,7 +19,7 @@ from jobtrail.importing.runwisp_database import (
 from jobtrail.importing.runwisp_documents import read_run
 from jobtrail.plane import Store
 from jobtrail.times import format_optional_nanoseconds
-from tests.plane.daemon_files import RUNS_0, RUNS_1, A, B, C, database, insert
+from tests.importing.daemon_files import RUNS_0, RUNS_1, A, B, C, database, insert
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -20,7 +20,7 @@ from jobtrail.clients.jsonc import JsoncError, parse
 from jobtrail.clients.server_entry import put, take
 from jobtrail.errors import SettingsError
 from jobtrail.sources.registry import ENVIRONMENT
-from tests.test_cli import SECRET, jobtrail, refused
+from tests.cli.test_commands import SECRET, jobtrail, refused
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

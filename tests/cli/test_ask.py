@@ -35,9 +35,9 @@ from jobtrail.models import (
 from jobtrail.plane import Store
 from jobtrail.rendering.blocks import Table
 from jobtrail.tools import TOOLS
-from tests.plane.stocks import at, execution, job
-from tests.terminal import ANSI, Terminal, plain
-from tests.test_cli import jobtrail, refused
+from tests.cli.terminal import ANSI, Terminal, plain
+from tests.cli.test_commands import jobtrail, refused
+from tests.plane.records import at, execution, job
 
 if TYPE_CHECKING:
     from pathlib import Path

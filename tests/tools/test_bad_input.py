@@ -21,7 +21,7 @@ from jobtrail.paging.cursor import Cursor, seal, unseal
 from jobtrail.protocol.app import build_server
 from jobtrail.sources import fingerprint
 from jobtrail.tools import TOOLS
-from tests.sample import answer, text_of
+from tests.sample_client import answer, text_of
 from tests.upstreams import (
     GOOD,
     SECRETS,

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobtrail import __version__
-from tests.terminal import Terminal
+from tests.cli.terminal import Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -15,7 +15,7 @@ import pytest
 from jobtrail.plane import Store, StoreError
 from jobtrail.store.database import list_migrations
 from jobtrail.store.integrity import check_up
-from tests.plane.stocks import execution, job
+from tests.plane.records import execution, job
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 from jobtrail.plane import Store, StoreError
 from jobtrail.store.maintenance import Info, Pruned, info, prune, prune_by_steps
 from jobtrail.store.rows import Line, Record, Run, Task
-from tests.plane.stocks import Counting, execution, job, nanos, task
+from tests.plane.records import Counting, execution, job, nanos, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator

@@ -28,7 +28,7 @@ from jobtrail.errors import SettingsError
 from jobtrail.protocol.prompts import load_prompts
 from jobtrail.serving import HttpBind
 from jobtrail.tools import TOOLS
-from tests.sample import SAMPLE, answer, text_of
+from tests.sample_client import SAMPLE, answer, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Iterator

@@ -19,10 +19,10 @@ from jobtrail.cli.shell_completion import ARGUMENTS
 from jobtrail.models import STATUSES
 from jobtrail.plane import Store
 from jobtrail.protocol.app import build_server
-from tests.plane.stocks import execution, job
-from tests.sample import SAMPLE
-from tests.terminal import Terminal
-from tests.test_cli import jobtrail
+from tests.cli.terminal import Terminal
+from tests.cli.test_commands import jobtrail
+from tests.plane.records import execution, job
+from tests.sample_client import SAMPLE
 from tests.upstreams import accept_and_hang, listening
 
 if TYPE_CHECKING:

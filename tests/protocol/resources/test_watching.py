@@ -23,7 +23,7 @@ from jobtrail.settings import Settings
 from jobtrail.sources import open_sources
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store.rows import Execution, Job
-from tests.test_serving import ENV, JOBTRAIL, serving
+from tests.protocol.test_transports import ENV, JOBTRAIL, serving
 from tests.upstreams import Upstream, settings_of
 
 if TYPE_CHECKING:

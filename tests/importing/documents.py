@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from jobtrail.importing import import_files
-from tests.plane.stocks import client_of
+from tests.plane.records import client_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -25,9 +25,9 @@ from jobtrail.plane import Store
 from jobtrail.sources.registry import load_settings
 from jobtrail.store.liveness import Sign
 from jobtrail.store.recording import Opening, Recording
-from tests.plane.stocks import execution, job
-from tests.terminal import Terminal, plain
-from tests.test_cli import jobtrail, refused
+from tests.cli.terminal import Terminal, plain
+from tests.cli.test_commands import jobtrail, refused
+from tests.plane.records import execution, job
 from tests.upstreams import (
     BLAXEL_HOST,
     ENVIRON,

@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from jobtrail.paging import Budget
 from jobtrail.sources.base import Ask, Sort
-from tests.rows import KINDS, Agent, Change, Rows, rows_of, window
+from tests.paging.changing_lists import KINDS, Agent, Change, Rows, rows_of, window
 
 if TYPE_CHECKING:
-    from tests.rows import Row
+    from tests.paging.changing_lists import Row
 
 GAPS = st.one_of(
     st.lists(st.integers(0, 3), max_size=40),

@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from jobtrail.plane import LocalPlane, Store
-from tests.plane.stocks import PAGED, execution, job, names_in
-from tests.sample import SAMPLE, answer, text_of
+from tests.plane.records import PAGED, execution, job, names_in
+from tests.sample_client import SAMPLE, answer, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator

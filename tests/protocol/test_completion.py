@@ -14,9 +14,9 @@ from jobtrail.protocol.prompts import load_prompts
 from jobtrail.protocol.resources import TEMPLATES
 from jobtrail.sources import open_sources
 from jobtrail.window import Clock
-from tests.plane.stocks import job
-from tests.resources.test_reading import stocked
-from tests.sample import sample_client
+from tests.plane.records import job
+from tests.protocol.resources.test_reading import stocked
+from tests.sample_client import sample_client
 from tests.upstreams import Upstream, accept_and_hang, client_of, listening, page, run_id, settings_of
 
 if TYPE_CHECKING:
