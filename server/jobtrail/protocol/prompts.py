@@ -74,7 +74,7 @@ def load_prompts() -> list[PromptFile]:
 def _folder() -> Traversable:
     """Return the wheel's copy, or the repository's folder for an editable install."""
     packaged = files("jobtrail") / "_prompts"
-    return packaged if packaged.is_dir() else Path(__file__).parents[2] / "prompts"
+    return packaged if packaged.is_dir() else Path(__file__).parents[3] / "prompts"
 
 
 def _read(path: Traversable) -> PromptFile:
