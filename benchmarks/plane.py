@@ -24,7 +24,8 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import httpx2
 
-from jobtrail.plane import Store, build_plane
+from jobtrail.plane import build_plane
+from jobtrail.store import Store
 from jobtrail.store.maintenance import info, prune
 from jobtrail.store.rows import Definition, Execution, Job, Run, Task
 

@@ -17,7 +17,7 @@ from jobtrail.sources.runwisp.registration import RunWispSettings
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from jobtrail.plane import Store
+    from jobtrail.store import Store
 
 __all__ = ["SeedAge", "client_of_seed_age"]
 

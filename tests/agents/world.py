@@ -14,13 +14,15 @@ import httpx2
 import stamina
 from mcp import Client
 
-from jobtrail.plane import Store, build_plane, fill
+from jobtrail.plane import build_plane
 from jobtrail.protocol.app import build_server
+from jobtrail.sample.fill import fill
 from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.sources.http import HttpLimits
 from jobtrail.sources.runwisp.registration import RunWispSettings
+from jobtrail.store import Store
 from jobtrail.window import Clock
 from tests.agents.edge import Edge, counted
 from tests.agents.truth import Rows

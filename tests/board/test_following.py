@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import pytest
 from playwright.sync_api import expect
 
-from jobtrail.plane import Store
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
+from jobtrail.store import Store
 from tests.board.answers import rows, whole
 from tests.board.browser import bundle
 from tests.board.conftest import Hosted

@@ -32,8 +32,8 @@ from jobtrail.models import (
     Total,
     Window,
 )
-from jobtrail.plane import Store
 from jobtrail.rendering.blocks import Table
+from jobtrail.store import Store
 from jobtrail.tools import TOOLS
 from tests.cli.terminal import ANSI, Terminal, plain
 from tests.cli.test_commands import jobtrail, refused

@@ -17,8 +17,8 @@ import pytest
 
 from jobtrail.cli.shell_completion import ARGUMENTS
 from jobtrail.models import STATUSES
-from jobtrail.plane import Store
 from jobtrail.protocol.app import build_server
+from jobtrail.store import Store
 from tests.cli.terminal import Terminal
 from tests.cli.test_commands import jobtrail
 from tests.plane.records import execution, job

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from tests.cli.test_commands import jobtrail, refused
 from tests.plane.records import execution, job
 

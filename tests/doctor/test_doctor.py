@@ -21,8 +21,8 @@ from jobtrail.doctor import Check, examine
 from jobtrail.doctor import sources as looked
 from jobtrail.doctor.machine import examine_store
 from jobtrail.errors import SettingsError
-from jobtrail.plane import Store
 from jobtrail.sources.registry import load_settings
+from jobtrail.store import Store
 from jobtrail.store.liveness import Sign
 from jobtrail.store.recording import Opening, Recording
 from tests.cli.terminal import Terminal, plain

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from tests.plane.conftest import sample
 
 if TYPE_CHECKING:

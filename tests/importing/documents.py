@@ -16,7 +16,7 @@ from tests.plane.records import client_of
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from jobtrail.plane import Store
+    from jobtrail.store import Store
     from jobtrail.store.imports import Outcome
 
 __all__ = [

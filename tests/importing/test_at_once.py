@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobtrail.importing import import_files
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from tests.importing.documents import execution, lines_of, run, task
 from tests.plane.records import execution as recorded
 from tests.plane.records import task as recorded_task
@@ -30,7 +30,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from jobtrail.importing import import_files
-from jobtrail.plane import Store
+from jobtrail.store import Store
 
 def step(progress):
     print(progress.doing, progress.done, flush=True)

@@ -14,7 +14,7 @@ from tests.importing.documents import answers
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from jobtrail.plane import Store
+    from jobtrail.store import Store
 
 
 def imported(store: Store, path: Path, *, skip_refused: bool = False) -> list[str]:

@@ -23,7 +23,7 @@ from tests.importing.documents import (
 )  # fmt: skip
 
 if TYPE_CHECKING:
-    from jobtrail.plane import Store
+    from jobtrail.store import Store
 
 NEW = Outcome.NEW
 TIME = "is no time; give RFC 3339, such as 2026-11-01T09:30:00Z"

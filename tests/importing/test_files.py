@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobtrail.importing import FileSummary, Progress, files, import_files
-from jobtrail.importing import importer as reading
 from jobtrail.store.imports import Outcome
 from tests.importing.documents import answers, condition, execution, job, lines_of, run, seed_run, task
 
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from jobtrail.plane import Store
+    from jobtrail.store import Store
 
 NEW = Outcome.NEW
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from jobtrail.store.imports import Outcome
 from jobtrail.store.liveness import Sign
 from jobtrail.store.recording import Opening, Recording

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobtrail.importing import import_files
-from jobtrail.plane import Store
 from jobtrail.sources.blaxel.response_models import WireExecution, WireJob
 from jobtrail.sources.runwisp.response_models import WireRun, WireTaskDefinition
+from jobtrail.store import Store
 from jobtrail.store.imports import Outcome
 from jobtrail.times import format_nanoseconds
 from tests.importing.documents import ULID, answers, bring, everything, run, seed_run

@@ -17,7 +17,7 @@ from jobtrail.importing.runwisp_database import (
     read_database,
 )
 from jobtrail.importing.runwisp_documents import read_run
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from jobtrail.times import format_optional_nanoseconds
 from tests.importing.daemon_files import RUNS_0, RUNS_1, A, B, C, database, insert
 

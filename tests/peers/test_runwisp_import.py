@@ -12,8 +12,8 @@ import httpx2
 import pytest
 
 from jobtrail.importing import import_files
-from jobtrail.plane import Store
 from jobtrail.sources.runwisp.response_models import WireRun, WireTaskDefinition
+from jobtrail.store import Store
 from jobtrail.store.imports import Outcome
 from tests.importing.documents import answers
 

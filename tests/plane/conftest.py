@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobtrail.plane import Store, fill
+from jobtrail.sample.fill import fill
+from jobtrail.store import Store
 from tests.plane.records import stocked
 from tests.sample_client import NOW
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from jobtrail.store.rows import Definition, Job, Line, Run
 from tests.plane.records import changed, execution, job, nanos, task
 

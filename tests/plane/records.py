@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import httpx2
 
-from jobtrail.plane import Store, build_plane
+from jobtrail.plane import build_plane
+from jobtrail.store import Store
 from jobtrail.store.rows import Execution, Job, Task
 from jobtrail.times import to_nanoseconds
 

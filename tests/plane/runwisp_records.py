@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Literal
 
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from jobtrail.store.rows import Definition, Line, Run
 
 __all__ = ["DEFINITION", "FAILURES", "PRINTED", "RUNS", "WORDED", "stocked_runs", "took", "ulid"]

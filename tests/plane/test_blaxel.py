@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from jobtrail.store.rows import Stats
 from tests.plane.records import (
     EXECUTIONS,

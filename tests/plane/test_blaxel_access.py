@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from jobtrail.plane import Store, build_plane
+from jobtrail.plane import build_plane
+from jobtrail.store import Store
 from jobtrail.store.rows import Job
 from tests.plane.records import (
     EXECUTIONS,

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from tests.plane.records import EXECUTIONS, START, TASKS, Hand, client_of, execution, job, names_in, refused
 
 pytestmark = pytest.mark.anyio

@@ -12,7 +12,7 @@ from tests.plane.records import EXECUTIONS, client_of, walk
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobtrail.plane import Store
+    from jobtrail.store import Store
 
 pytestmark = pytest.mark.anyio
 

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobtrail.plane import Store, build_plane
+from jobtrail.plane import build_plane
+from jobtrail.store import Store
 from tests.plane.records import EXECUTIONS, PAGED, changed, client_of, execution, job, task
 
 if TYPE_CHECKING:

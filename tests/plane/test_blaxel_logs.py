@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import pytest
 
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from jobtrail.store.output import OutputQuery, select_output
 from jobtrail.store.rows import Line
 from tests.plane.records import Counting, client_of, execution, job, nanos, refused, task

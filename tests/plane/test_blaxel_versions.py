@@ -9,7 +9,7 @@ import pytest
 from tests.plane.records import EXECUTIONS, TASKS, client_of, name_of, names_in, refused
 
 if TYPE_CHECKING:
-    from jobtrail.plane import Store
+    from jobtrail.store import Store
 
 pytestmark = pytest.mark.anyio
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import pytest
 
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from tests.plane.records import client_of
 
 if TYPE_CHECKING:

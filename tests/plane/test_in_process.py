@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from jobtrail.plane import LocalPlane, Store
+from jobtrail.plane import LocalPlane
+from jobtrail.store import Store
 from tests.plane.records import PAGED, execution, job, names_in
 from tests.sample_client import SAMPLE, answer, text_of
 

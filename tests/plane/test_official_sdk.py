@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from jobtrail.plane import Store
+    from jobtrail.store import Store
 
 pytestmark = pytest.mark.anyio
 

@@ -10,7 +10,8 @@ import pytest
 import schemathesis
 from schemathesis.specs.openapi.checks import negative_data_rejection  # pyright: ignore[reportUnknownVariableType] # its annotation
 
-from jobtrail.plane import Store, build_plane
+from jobtrail.plane import build_plane
+from jobtrail.store import Store
 from tests.plane.full_store import RUN, full
 from tests.plane.records import Hand
 

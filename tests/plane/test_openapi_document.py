@@ -11,7 +11,8 @@ import schemathesis
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 
-from jobtrail.plane import Store, build_plane
+from jobtrail.plane import build_plane
+from jobtrail.store import Store
 from tests.plane.full_store import RUN, full
 from tests.plane.records import client_of
 from tests.protocol.test_startup import loaded, packages
@@ -217,5 +218,5 @@ async def test_the_schemas_that_runwisps_answers_name_are_served(store: Store) -
 
 
 def test_the_document_is_not_read_before_it_is_asked_for() -> None:
-    made = "from jobtrail.plane import Store, build_plane; build_plane(Store(None))"
+    made = "from jobtrail.plane import build_plane; from jobtrail.store import Store; build_plane(Store(None))"
     assert "yaml" not in packages(loaded(made))

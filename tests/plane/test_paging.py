@@ -14,10 +14,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp import Client
 
-from jobtrail.plane import Store, build_plane
+from jobtrail.plane import build_plane
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.runwisp.registration import RunWispSettings
+from jobtrail.store import Store
 from jobtrail.store.maintenance import prune
 from jobtrail.store.rows import Definition, Run
 from tests.plane.records import EXECUTIONS, TASKS, changed, client_of, execution, job, name_of, nanos, task, walk

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from jobtrail.store.rows import Definition, Line, Run
 from tests.plane.records import client_of
 from tests.plane.runwisp_records import WORDED, stocked_runs, ulid

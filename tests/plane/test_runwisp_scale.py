@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from jobtrail.store.rows import Run
 from jobtrail.store.runs import RunQuery, select_runs
 from tests.plane.records import Counting

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
     from mcp import Client
 
-    from jobtrail.plane import Store
+    from jobtrail.store import Store
     from tests.seed_age import SeedAge
 
 pytestmark = pytest.mark.anyio

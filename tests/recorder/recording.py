@@ -9,7 +9,7 @@ import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from jobtrail.store.store import Query
 
 if TYPE_CHECKING:

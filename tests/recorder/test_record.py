@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from tests.recorder.recording import SECONDS
 
 if TYPE_CHECKING:

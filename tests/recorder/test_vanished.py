@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from jobtrail.plane import LocalPlane, Store
+from jobtrail.plane import LocalPlane
+from jobtrail.store import Store
 from jobtrail.store.recording import sweep
 from tests.plane.records import PAGED
 from tests.recorder.recording import SECONDS

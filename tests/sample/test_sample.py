@@ -14,7 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobtrail.plane import LocalPlane, Store, fill
+from jobtrail.plane import LocalPlane
+from jobtrail.sample.fill import fill
+from jobtrail.store import Store
 from jobtrail.store.runs import RunQuery, select_runs
 from jobtrail.store.store import Query
 from jobtrail.times import to_nanoseconds

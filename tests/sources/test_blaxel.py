@@ -13,10 +13,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp import Client
 
-from jobtrail.plane import Store, build_plane
+from jobtrail.plane import build_plane
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
+from jobtrail.store import Store
 from jobtrail.store.rows import Execution, Job
 from jobtrail.times import NANOSECONDS, to_nanoseconds
 from tests.sample_client import FixedClock, answer, text_of

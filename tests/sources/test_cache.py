@@ -14,12 +14,13 @@ from hypothesis import given
 from hypothesis import strategies as st
 from mcp import Client
 
-from jobtrail.plane import Store, build_plane
+from jobtrail.plane import build_plane
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.cache import Memory
 from jobtrail.sources.runwisp.registration import RunWispSettings
+from jobtrail.store import Store
 from tests.plane.records import changed, execution, job, task
 from tests.sample_client import answer, follow
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobtrail.plane import Store, StoreError
+from jobtrail.store import Store, StoreError
 from jobtrail.store.database import list_migrations
 from jobtrail.store.integrity import check_up
 from tests.plane.records import execution, job

@@ -16,7 +16,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobtrail.plane import Store, StoreError
+from jobtrail.store import Store, StoreError
 from jobtrail.store.maintenance import Info, Pruned, info, prune, prune_by_steps
 from jobtrail.store.rows import Line, Record, Run, Task
 from tests.plane.records import Counting, execution, job, nanos, task
@@ -230,7 +230,7 @@ def test_the_file_gets_smaller_and_the_write_ahead_log_empty(tmp_path: Path) -> 
 KILLED = """
 import os, signal, sys
 from pathlib import Path
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from jobtrail.store.maintenance import prune_by_steps
 
 class Killed(Store):

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobtrail.plane import Store
+from jobtrail.store import Store
 from jobtrail.store.recording import Opening, Recording, failed_condition
 from jobtrail.store.rows import Definition, Record, Run, Stats
 from jobtrail.store.runs import RunQuery, select_runs

@@ -11,11 +11,12 @@ import tiktoken
 from inline_snapshot import snapshot
 from mcp import Client
 
-from jobtrail.plane import Store, build_plane
+from jobtrail.plane import build_plane
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.runwisp.registration import RunWispSettings
+from jobtrail.store import Store
 from jobtrail.store.rows import Definition, Run
 from jobtrail.tools import failures
 from tests.plane.records import at, changed, execution, job, nanos, task

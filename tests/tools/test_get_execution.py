@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import pytest
 from mcp import Client
 
-from jobtrail.plane import Store
 from jobtrail.protocol.app import build_server
+from jobtrail.store import Store
 from tests.plane.records import changed, execution, job, task
 from tests.sample_client import answer, sample_client, text_of
 from tests.sources.test_cache import TWO, Upstream

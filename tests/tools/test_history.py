@@ -11,10 +11,11 @@ import tiktoken
 from inline_snapshot import snapshot
 from mcp import Client
 
-from jobtrail.plane import Store, build_plane
+from jobtrail.plane import build_plane
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
+from jobtrail.store import Store
 from jobtrail.store.rows import Execution, Record
 from jobtrail.times import NANOSECONDS, to_nanoseconds
 from jobtrail.tools import trends

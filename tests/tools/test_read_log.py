@@ -14,10 +14,10 @@ from mcp import Client
 from jobtrail.logs.lines import not_kept
 from jobtrail.paging import Spot
 from jobtrail.paging.cursor import Cursor, seal, unseal
-from jobtrail.plane import Store
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
+from jobtrail.store import Store
 from jobtrail.store.rows import Line, Run
 from tests.plane.records import at, execution, job, nanos, task
 from tests.sample_client import FixedClock, answer, text_of

@@ -16,10 +16,10 @@ from mcp import Client
 
 from jobtrail.errors import RateLimited, Unauthorized, UnknownName, Unreachable, UpstreamFault
 from jobtrail.models import Execution, Run, Stats
-from jobtrail.plane import Store
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
+from jobtrail.store import Store
 from jobtrail.tools.waiting import Pace, Waiting, Watched
 from tests.plane.records import at, changed, execution, job, task
 from tests.sample_client import FixedClock, answer, text_of

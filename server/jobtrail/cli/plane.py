@@ -6,8 +6,9 @@ import sys
 from typing import TYPE_CHECKING
 
 from jobtrail.cli.settings import load_settings
-from jobtrail.plane import LocalPlane, Store
+from jobtrail.plane import LocalPlane
 from jobtrail.serving import Gate, HttpBind, run_app
+from jobtrail.store import Store
 
 if TYPE_CHECKING:
     import argparse

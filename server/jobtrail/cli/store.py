@@ -9,9 +9,8 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import SettingsError
-from jobtrail.plane import Store
 from jobtrail.settings import store_path
-from jobtrail.store import maintenance as upkeep
+from jobtrail.store import Store, maintenance
 from jobtrail.store.recording import sweep
 from jobtrail.times import NANOSECONDS, format_nanoseconds
 
@@ -44,7 +43,7 @@ def open_store(*, made: bool = False) -> Generator[Store]:
 def print_info(arguments: argparse.Namespace) -> int:
     """Print where the store is and what it holds."""
     with open_store() as store:
-        found = upkeep.info(store)
+        found = maintenance.info(store)
     if arguments.json:
         fields = {
             **asdict(found),
@@ -58,7 +57,7 @@ def print_info(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _told(found: upkeep.Info) -> str:
+def _told(found: maintenance.Info) -> str:
     counts = ("jobs", "executions", "tasks", "runs", "lines", "unfinished")
     rows = {
         "store": str(found.path),
@@ -80,7 +79,7 @@ def prune(arguments: argparse.Namespace) -> int:
     """Remove what ended long ago, or say what would be removed."""
     before = time.time_ns() - int(arguments.keep * NANOSECONDS)
     with open_store() as store:
-        gone = upkeep.prune(store, before, dry_run=arguments.dry_run)
+        gone = maintenance.prune(store, before, dry_run=arguments.dry_run)
     what = ", ".join(f"{count:,} {name}" for name, count in asdict(gone).items())
     verb = "would be removed" if arguments.dry_run else "removed"
     print(f"{verb}, as ended before {_time(before)}: {what}")

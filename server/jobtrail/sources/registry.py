@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobtrail.settings import OWN_VARIABLES, load
-from jobtrail.sources.blaxel import registration as blaxel_settings
-from jobtrail.sources.embedded import registration as embedded_settings
-from jobtrail.sources.runwisp import registration as runwisp_settings
+from jobtrail.sources.blaxel import registration as blaxel
+from jobtrail.sources.embedded import registration as embedded
+from jobtrail.sources.runwisp import registration as runwisp
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -15,9 +15,7 @@ if TYPE_CHECKING:
 
     from jobtrail.settings import Settings, Upstream
 
-UPSTREAMS: Mapping[str, Upstream] = {
-    one.kind: one for one in (blaxel_settings.UPSTREAM, runwisp_settings.UPSTREAM, embedded_settings.UPSTREAM)
-}
+UPSTREAMS: Mapping[str, Upstream] = {one.kind: one for one in (blaxel.UPSTREAM, runwisp.UPSTREAM, embedded.UPSTREAM)}
 """By the name of the kind."""
 
 ENVIRONMENT: Mapping[str, str] = {
@@ -36,4 +34,4 @@ def load_settings(environ: Mapping[str, str] | None = None, home: Path | None = 
     Raises:
         SettingsError: a file cannot be read, a key is unknown, a value is out of range.
     """
-    return load(UPSTREAMS, embedded_settings.DEFAULT, environ, home)
+    return load(UPSTREAMS, embedded.DEFAULT, environ, home)

@@ -11,11 +11,11 @@ from mcp import Client
 from mcp.shared.exceptions import MCPError
 from mcp.types import TextResourceContents
 
-from jobtrail.plane import Store
 from jobtrail.protocol.app import build_server
 from jobtrail.protocol.resources import TEMPLATES, Address
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
+from jobtrail.store import Store
 from tests.plane.records import at, job
 from tests.sample_client import FixedClock, answer, sample_client
 from tests.upstreams import Upstream, client_of, execution_of, page, task_of

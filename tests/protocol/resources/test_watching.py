@@ -16,12 +16,12 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import ResourceUpdated
 from mcp.types import ResourceUpdatedNotification
 
-from jobtrail.plane import Store
 from jobtrail.protocol.app import build_server
 from jobtrail.protocol.resources import Watching
 from jobtrail.settings import Settings
 from jobtrail.sources import open_sources
 from jobtrail.sources.embedded.registration import EmbeddedSettings
+from jobtrail.store import Store
 from jobtrail.store.rows import Execution, Job
 from tests.protocol.test_transports import ENV, JOBTRAIL, serving
 from tests.upstreams import Upstream, settings_of
