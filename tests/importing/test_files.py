@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobtrail.importing import FileSummary, Progress, files, import_files
+from jobtrail.importing import FileSummary, Progress, files, import_files, importer
 from jobtrail.store.imports import Outcome
 from tests.importing.documents import answers, condition, execution, job, lines_of, run, seed_run, task
 
@@ -207,7 +207,7 @@ def test_an_answer_that_is_not_complete_never_reads_as_everything(
 def test_a_line_that_is_too_long_is_refused_without_being_held(
     store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for module in (files, reading):
+    for module in (files, importer):
         monkeypatch.setattr(module, "LONGEST_LINE", 2000)
     content = lines_of([run(), {"hello": "x" * 5000}]) + lines_of([execution()])
     _, said = importing(store, write(tmp_path / "saved", content), skip_refused=True)

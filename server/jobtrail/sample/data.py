@@ -1,4 +1,4 @@
-"""The sample workspace's cast on the Blaxel side: its batch jobs, and what goes wrong with them."""
+"""The sample workspace's batch jobs, and what goes wrong with them."""
 
 from __future__ import annotations
 

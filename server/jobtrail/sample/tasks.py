@@ -1,4 +1,4 @@
-"""The sample workspace's cast on the RunWisp side: its scheduled tasks, how they end, and what they print."""
+"""The sample workspace's scheduled tasks: how their runs end, and what they print."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Printed = tuple[Literal["stdout", "stderr"], str]
 
 @dataclass(frozen=True)
 class Scheduled:
-    """One sample task or service of the RunWisp side.
+    """One scheduled task or service of the sample.
 
     Attributes:
         every: between two runs.

@@ -1,4 +1,4 @@
-"""Lines of output, searched the way Blaxel's log endpoint is asked."""
+"""Lines of output: a page of them in a window of time, by task, stream and text."""
 
 from __future__ import annotations
 

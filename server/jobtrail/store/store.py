@@ -25,7 +25,7 @@ Key = tuple[int | str, int | str]
 
 @dataclass(frozen=True)
 class Query:
-    """A page of a Blaxel list: order, what to search for, where to go on, how many."""
+    """A page of jobs, executions or tasks: order, what to search for, where to go on, how many."""
 
     sort: Literal["createdAt", "name"]
     descending: bool
