@@ -52,7 +52,7 @@ def test_troubleshooting_is_keyed_by_words_of_the_messages_it_shows() -> None:
 
 
 def test_links_between_the_pages_lead_somewhere() -> None:
-    for page in [*PAGES, ROOT / "ARCHITECTURE.md"]:
+    for page in [*PAGES, ROOT / "ARCHITECTURE.md", ROOT / "CONTRIBUTING.md"]:
         text = page.read_text(encoding="utf-8")
         for target in re.findall(r"\]\((?!https?:|jobtrail:|#)([^)#]+)(?:#[^)]*)?\)", text):
             assert (page.parent / target).exists(), f"{page.name}: {target}"
