@@ -61,7 +61,7 @@ __all__ = [
     "WrongCursor",
     "clean",
     "closest",
-    "shown",
+    "quote_value",
     "visible",
 ]
 
@@ -208,7 +208,7 @@ def clean(text: str, most: int = 160) -> str:
     return line if whole else line[: most - 1].encode()[: most * 2].decode(errors="ignore").rstrip() + "…"
 
 
-def shown(value: object, most: int = 80) -> str:
+def quote_value(value: object, most: int = 80) -> str:
     """Return a caller's value as `!r` would show it, made safe and clipped."""
     return repr(clean(value, most)) if isinstance(value, str) else clean(repr(value), most)
 

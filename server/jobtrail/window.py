@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
-from jobtrail.errors import BadArgument, shown
+from jobtrail.errors import BadArgument, quote_value
 from jobtrail.models import Window
 from jobtrail.times import format_time, parse_duration
 
@@ -49,10 +49,13 @@ def resolve(since: str | None, until: str | None, clock: Clock, now: datetime) -
     start = _moment("since", since, clock, now, end=False) if since else None
     stop = _moment("until", until, clock, now, end=True) if until else None
     if start and stop and start > stop:
-        raise BadArgument(f"since={shown(since)} is later than until={shown(until)}; swap them or drop one of them")
+        raise BadArgument(
+            f"since={quote_value(since)} is later than until={quote_value(until)}; swap them or drop one of them"
+        )
     if start and start > now:
         raise BadArgument(
-            f"since={shown(since)} lies in the future (the server's now is {format_time(now)}); give an earlier time"
+            f"since={quote_value(since)} lies in the future (the server's now is {format_time(now)}); "
+            "give an earlier time"
         )
     naive = any(text and _needs_zone(text.strip()) for text in (since, until))
     return Window(since=start, until=stop, now=now, zone=clock.zone_name if naive else None)
@@ -72,11 +75,13 @@ def _moment(which: str, text: str, clock: Clock, now: datetime, *, end: bool) ->
     try:
         found = _relative(word.casefold(), clock, now, end=end) or _iso(word, clock, end=end)
     except OverflowError:
-        raise BadArgument(f"{which}={shown(text)} is not within the years 1 to 9999; give a nearer time") from None
+        raise BadArgument(
+            f"{which}={quote_value(text)} is not within the years 1 to 9999; give a nearer time"
+        ) from None
     except ValueError:
         found = None
     if found is None:
-        raise BadArgument(f"{which}={shown(text)} is not a time; give {GRAMMAR}")
+        raise BadArgument(f"{which}={quote_value(text)} is not a time; give {GRAMMAR}")
     return found
 
 

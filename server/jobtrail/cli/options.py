@@ -6,7 +6,7 @@ import re
 from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Self
 
-from jobtrail.errors import SettingsError, clean, shown
+from jobtrail.errors import SettingsError, clean, quote_value
 from jobtrail.times import parse_duration
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ def once(given: Iterable[tuple[str, str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in given:
         if name in found:
-            values = f"{shown(found[name])} and {shown(value)}"
+            values = f"{quote_value(found[name])} and {quote_value(value)}"
             raise SettingsError(f"{clean(name, 40)} is given twice, as {values}; give it once")
         found[name] = value
     return found

@@ -33,7 +33,7 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 
-from jobtrail.errors import AgentError, BadArgument, JobtrailError, clean, closest, shown
+from jobtrail.errors import AgentError, BadArgument, JobtrailError, clean, closest, quote_value
 from jobtrail.protocol.icons import icon
 from jobtrail.protocol.resources import FORMATS, SCHEME, TEMPLATES, Address, read
 from jobtrail.rendering.pages import render
@@ -145,12 +145,12 @@ class Endpoint(MCPServer[Served]):
         if accepted is None:
             near = closest(name, self._accepted)
             known = ", ".join(self._accepted)
-            raise BadArgument(f"there is no tool {shown(name)}; {_did_you_mean(near)}there are {known}")
+            raise BadArgument(f"there is no tool {quote_value(name)}; {_did_you_mean(near)}there are {known}")
         for given, value in arguments.items():
             if given not in accepted:
                 near = closest(given, accepted)
                 hint = f"{_did_you_mean(near)}it takes {', '.join(accepted)}"
-                raise BadArgument(f"{name} has no argument {shown(given)}; {hint}")
+                raise BadArgument(f"{name} has no argument {quote_value(given)}; {hint}")
             if not _is_unicode(value):
                 raise BadArgument(
                     f"{name}: {given} holds a lone surrogate, which is no text; give it as a list shows it"
@@ -163,12 +163,14 @@ class Endpoint(MCPServer[Served]):
         prompts = {prompt.name: prompt for prompt in await self.list_prompts()}
         if name not in prompts:
             hint = _did_you_mean(closest(name, prompts))
-            raise MCPError(INVALID_PARAMS, f"there is no prompt {shown(name)}; {hint}there are {', '.join(prompts)}")
+            raise MCPError(
+                INVALID_PARAMS, f"there is no prompt {quote_value(name)}; {hint}there are {', '.join(prompts)}"
+            )
         accepted = {one.name: bool(one.required) for one in prompts[name].arguments or []}
         for given in arguments or {}:
             if given not in accepted:
                 raise MCPError(
-                    INVALID_PARAMS, f"{name} has no argument {shown(given)}; it takes {', '.join(accepted)}"
+                    INVALID_PARAMS, f"{name} has no argument {quote_value(given)}; it takes {', '.join(accepted)}"
                 )
         missing = [one for one, required in accepted.items() if required and not (arguments or {}).get(one)]
         if missing:
@@ -331,4 +333,4 @@ def _misfit(tool: str, error: ValidationError) -> str:
     """Return which argument has which wrong type, without pydantic's links."""
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"][:1])
-    return f"{tool}: {name}={shown(first['input'])} does not fit: {clean(first['msg'])}"
+    return f"{tool}: {name}={quote_value(first['input'])} does not fit: {clean(first['msg'])}"

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from jobtrail.errors import BadArgument, UnreadableAnswer, clean, shown
+from jobtrail.errors import BadArgument, UnreadableAnswer, clean, quote_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -128,9 +128,11 @@ def name_in_path(what: str, name: str) -> str:
     """
     if not name.strip() or len(name) > _LONGEST_NAME or re.fullmatch(r"\.{1,2}", name.strip()):
         raise BadArgument(
-            f"{what}={shown(name)} cannot be a name; give 1 to {_LONGEST_NAME} characters, other than . and .."
+            f"{what}={quote_value(name)} cannot be a name; give 1 to {_LONGEST_NAME} characters, other than . and .."
         )
     try:
         return quote(name, safe="")
     except UnicodeEncodeError:
-        raise BadArgument(f"{what}={shown(name)} is not valid Unicode; give the name as a list shows it") from None
+        raise BadArgument(
+            f"{what}={quote_value(name)} is not valid Unicode; give the name as a list shows it"
+        ) from None

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.errors import BadArgument, MissingArgument, StrayCursor, UnknownName, shown
+from jobtrail.errors import BadArgument, MissingArgument, StrayCursor, UnknownName, quote_value
 from jobtrail.logs.lines import Row
 from jobtrail.logs.search import compile_search
 from jobtrail.logs.walk import Bounds, gather
@@ -178,7 +178,7 @@ async def _check_task(call: ResumableCall) -> None:
     walked = await walk(listing, how)
     if not walked.items and walked.spot is None:
         raise UnknownName(
-            f"task={shown(name)} does not exist in execution {shown(execution)}; call ",
+            f"task={quote_value(name)} does not exist in execution {quote_value(execution)}; call ",
             Call("list_tasks", {"job": job, "execution": execution}),
             " for those that do",
         )

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.errors import BadArgument, ExpiredCursor, MissingArgument, StrayCursor, UnknownName, shown
+from jobtrail.errors import BadArgument, ExpiredCursor, MissingArgument, StrayCursor, UnknownName, quote_value
 from jobtrail.models import Call, Note
 from jobtrail.paging.cursor import Cursor, seal, unseal
 from jobtrail.window import resolve
@@ -126,7 +126,7 @@ class ResumableCall:
         asked = asked if isinstance(asked, int) else default
         number = max(1, min(asked, most))
         if number != asked:
-            self.notes.append(f"{name} {shown(asked, 20)} was taken as {number}; it can be 1 to {most}")
+            self.notes.append(f"{name} {quote_value(asked, 20)} was taken as {number}; it can be 1 to {most}")
             self.args[name] = number
         return number
 
@@ -187,7 +187,7 @@ def _find_sources(cursor: Cursor, sources: Sources, now: datetime, *, everywhere
         found = sources.all() if every else [sources.get(cursor.source)]
     except UnknownName:
         raise StrayCursor(
-            f"this cursor walks source {shown(cursor.source)}, which is no longer configured "
+            f"this cursor walks source {quote_value(cursor.source)}, which is no longer configured "
             f"(configured: {', '.join(sources.names)})",
             *again,
         ) from None

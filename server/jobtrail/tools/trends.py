@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.diagnosis import BAD
 from jobtrail.analysis.trend import bucketed, edges, fitting, period, sparkline, streak, trend
-from jobtrail.errors import BadArgument, shown
+from jobtrail.errors import BadArgument, quote_value
 from jobtrail.models import Call, Coverage, Execution, History, Run, Window
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
@@ -107,11 +107,11 @@ def _read_width(text: str | None, span: timedelta) -> timedelta:
         return fitting(span)
     width = parse_duration(text)
     if not width:
-        raise BadArgument(f"bucket={shown(text)} is not a length of time; give one such as 15m, 1h, 1d or 1w")
+        raise BadArgument(f"bucket={quote_value(text)} is not a length of time; give one such as 15m, 1h, 1d or 1w")
     if span > width * _MOST_BUCKETS:
         least = _write_width(fitting(span, _MOST_BUCKETS))
         raise BadArgument(
-            f"bucket={shown(text)} cuts this window into more than {_MOST_BUCKETS} rows; give {least} or wider"
+            f"bucket={quote_value(text)} cuts this window into more than {_MOST_BUCKETS} rows; give {least} or wider"
         )
     return width
 

@@ -20,7 +20,7 @@ from jobtrail.errors import (
     Unreachable,
     UpstreamError,
     clean,
-    shown,
+    quote_value,
 )
 from jobtrail.models import ENDED, Awaited, Call, Execution, Run, Sentence, Waited
 from jobtrail.tools import params
@@ -61,7 +61,7 @@ async def wait_for(
     began = anyio.current_time()
     await waiting.until_ended(chosen.need_runs().follow if run else None)
     waited = anyio.current_time() - began
-    clamped = f"timeout {shown(asked, 20)} was taken as {seconds:g}; it can be 0 to {_LONGEST:g} s"
+    clamped = f"timeout {quote_value(asked, 20)} was taken as {seconds:g}; it can be 0 to {_LONGEST:g} s"
     return Waited(
         source=chosen.name,
         sample=chosen.sample or None,

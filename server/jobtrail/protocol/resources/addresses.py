@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from jobtrail.errors import BadArgument, shown
+from jobtrail.errors import BadArgument, quote_value
 
 SCHEME = "jobtrail"
 FORMATS = ("text", "json")
@@ -91,15 +91,15 @@ class Address:
         kind, name = _what(parts.path)
         if parts.scheme != SCHEME or not parts.netloc or kind is None or parts.fragment:
             forms = ", ".join(template.uri for template in TEMPLATES)
-            raise BadArgument(f"{shown(uri)} is no resource of this server; there are {forms}")
+            raise BadArgument(f"{quote_value(uri)} is no resource of this server; there are {forms}")
         options = dict(parse_qsl(parts.query))
         for given in options:
             if given not in _OPTIONS[kind]:
                 takes = ", ".join(sorted(_OPTIONS[kind]))
-                raise BadArgument(f"resource {shown(uri)} takes no {shown(given)}; it takes {takes}")
+                raise BadArgument(f"resource {quote_value(uri)} takes no {quote_value(given)}; it takes {takes}")
         form = options.get("format", FORMATS[0])
         if form not in FORMATS:
-            raise BadArgument(f"format={shown(form)} is not one of {', '.join(FORMATS)}")
+            raise BadArgument(f"format={quote_value(form)} is not one of {', '.join(FORMATS)}")
         return cls(
             unquote(parts.netloc), kind, name, options.get("job"), options.get("cursor"), json=form == FORMATS[1]
         )

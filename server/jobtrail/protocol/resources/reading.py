@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import BadArgument, shown
+from jobtrail.errors import BadArgument, quote_value
 from jobtrail.rendering.pages import render
 from jobtrail.tools.executions import get_execution
 from jobtrail.tools.jobs import get_job, list_jobs
@@ -41,7 +41,7 @@ async def _answer(address: Address, ctx: Context[State]) -> JobPage | JobDetail 
             page = await list_jobs(ctx, cursor=address.cursor)
             if page.source != source.name:
                 raise BadArgument(
-                    f"this cursor walks source {shown(page.source)}, not {shown(source.name)}; read "
+                    f"this cursor walks source {quote_value(page.source)}, not {quote_value(source.name)}; read "
                     f"jobtrail://{source.name}/jobs to begin"
                 )
             return page

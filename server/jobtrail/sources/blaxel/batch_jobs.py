@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from jobtrail.errors import NotFound, UnknownName, clean, shown
+from jobtrail.errors import NotFound, UnknownName, clean, quote_value
 from jobtrail.models import ENDED, Call, Job
 from jobtrail.paging import WithinWindow
 from jobtrail.sources.base import NEWEST_FIRST, Ask, BatchJobs, FullExecution
@@ -80,7 +80,7 @@ class BlaxelBatch(BatchJobs):
         except NotFound:
             await self.check_job(job)
             raise UnknownName(
-                f"execution={shown(execution)} does not exist in job {shown(job)}; call ",
+                f"execution={quote_value(execution)} does not exist in job {quote_value(job)}; call ",
                 Call("list_executions", {"job": clean(job, 80)}),
                 " for those that do",
             ) from None
@@ -128,7 +128,7 @@ class BlaxelBatch(BatchJobs):
             await self.execution(job, execution)
         except UnknownName as error:
             return error
-        return UnknownName(f"execution={shown(execution)} has no task list; call get_execution for it")
+        return UnknownName(f"execution={quote_value(execution)} has no task list; call get_execution for it")
 
 
 def _path(job: str, execution: str | None = None) -> str:
