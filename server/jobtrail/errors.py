@@ -26,7 +26,7 @@
 Every message is one or two sentences for an agent: what was wrong, what is valid, what to
 call next. It is given in parts, since a call in it is a `Call` and not text: `str()` joins them as
 agents read them, and whoever writes calls another way finds them in `args`. No message carries a
-secret, and upstream text in one went through `clean` first.
+secret, and upstream text in one went through `sanitize_text` first.
 """
 
 from __future__ import annotations
@@ -59,9 +59,9 @@ __all__ = [
     "UpstreamError",
     "UpstreamFault",
     "WrongCursor",
-    "clean",
     "closest",
     "quote_value",
+    "sanitize_text",
     "visible",
 ]
 
@@ -194,7 +194,7 @@ def visible(text: str) -> str:
     return "".join(one if one.isprintable() else " " for one in _BLANK.sub("", _ANSI.sub("", text)))
 
 
-def clean(text: str, most: int = 160) -> str:
+def sanitize_text(text: str, most: int = 160) -> str:
     """Return upstream text as one safe line: no ANSI, no control or invisible characters, clipped.
 
     Args:
@@ -210,7 +210,7 @@ def clean(text: str, most: int = 160) -> str:
 
 def quote_value(value: object, most: int = 80) -> str:
     """Return a caller's value as `!r` would show it, made safe and clipped."""
-    return repr(clean(value, most)) if isinstance(value, str) else clean(repr(value), most)
+    return repr(sanitize_text(value, most)) if isinstance(value, str) else sanitize_text(repr(value), most)
 
 
 def closest(name: str, known: Iterable[str], most: int = 3) -> Sequence[str]:

@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from jobtrail.errors import clean, quote_value
+from jobtrail.errors import quote_value, sanitize_text
 from jobtrail.importing.blaxel_documents import TASK_WORDS, read_execution, read_job
 from jobtrail.importing.runwisp_documents import read_definition, read_run
 from jobtrail.importing.validation import Refused, as_object
@@ -149,5 +149,5 @@ def _describe_unknown(given: Mapping[str, Any]) -> str:
     what = given.get("message") or given.get("detail")
     if isinstance(what, str) and ("error" in given or "title" in given or "code" in given):
         return f"is an error that the API answered: {quote_value(what)}"
-    keys = clean(", ".join(given), 80)
+    keys = sanitize_text(", ".join(given), 80)
     return f"is none of what is imported (its fields: {keys or 'none'}); give {_KINDS}"

@@ -33,7 +33,7 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 
-from jobtrail.errors import AgentError, BadArgument, JobtrailError, clean, closest, quote_value
+from jobtrail.errors import AgentError, BadArgument, JobtrailError, closest, quote_value, sanitize_text
 from jobtrail.protocol.icons import icon
 from jobtrail.protocol.resources import FORMATS, SCHEME, TEMPLATES, Address, read
 from jobtrail.rendering.pages import render
@@ -274,7 +274,7 @@ def _said(uri: str) -> Generator[None]:
         yield
     except JobtrailError as error:
         code = INVALID_PARAMS if isinstance(error, AgentError) else INTERNAL_ERROR
-        raise MCPError(code, str(error), data={"uri": clean(uri)}) from None
+        raise MCPError(code, str(error), data={"uri": sanitize_text(uri)}) from None
 
 
 def _is_unicode(value: Any) -> bool:
@@ -333,4 +333,4 @@ def _misfit(tool: str, error: ValidationError) -> str:
     """Return which argument has which wrong type, without pydantic's links."""
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"][:1])
-    return f"{tool}: {name}={quote_value(first['input'])} does not fit: {clean(first['msg'])}"
+    return f"{tool}: {name}={quote_value(first['input'])} does not fit: {sanitize_text(first['msg'])}"

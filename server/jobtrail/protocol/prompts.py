@@ -15,7 +15,7 @@ from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.prompts.base import PromptArgument
 from pydantic import BaseModel, ConfigDict
 
-from jobtrail.errors import SettingsError, clean
+from jobtrail.errors import SettingsError, sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,7 +52,8 @@ class PromptFile(BaseModel):
     def fill(self, given: dict[str, str]) -> str:
         """Return the text with its arguments, each cleaned to one line."""
         values = {
-            one.name: clean(given.get(one.name, ""), _LONGEST_ARGUMENT) or one.default for one in self.arguments
+            one.name: sanitize_text(given.get(one.name, ""), _LONGEST_ARGUMENT) or one.default
+            for one in self.arguments
         }
         return re.sub(r"\{\{(\w+)\}\}", lambda match: values.get(match[1], match[0]), self.text)
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import clean
+from jobtrail.errors import sanitize_text
 from jobtrail.rendering.blocks import Header, LogLines
 from jobtrail.rendering.parts import (
     count_text,
@@ -44,8 +44,8 @@ def render_log(page: LogPage) -> list[Block]:
 
 def _whose(page: LogPage) -> str:
     if page.run:
-        return f"run {clean(page.run)}"
-    return " ".join(clean(name) for name in (page.job, page.execution, page.task) if name)
+        return f"run {sanitize_text(page.run)}"
+    return " ".join(sanitize_text(name) for name in (page.job, page.execution, page.task) if name)
 
 
 def _reach(page: LogPage) -> str:
@@ -63,7 +63,7 @@ def _reach(page: LogPage) -> str:
         facts.append(f"lines {page.first_line:,} to {page.last_line:,} of {page.total_lines:,}")
     if page.search is not None:
         lines = "1 line matches" if page.matched == 1 else f"{page.matched or 0:,} lines match"
-        facts[0] = f"{lines} {clean(page.search)!r} among {facts[0]}"
+        facts[0] = f"{lines} {sanitize_text(page.search)!r} among {facts[0]}"
     if page.kept_from:
         facts.append(f"the source keeps them from {page.kept_from:,} on")
     facts.append("complete" if page.complete else "still being written" if page.growing else "")
@@ -82,7 +82,7 @@ def render_waited(answer: Waited) -> list[Block]:
     """Return a wait: a row for each that was waited for, what changed written `before → now`."""
     same, rows = table([_awaited_row(one) for one in answer.items])
     ended = sum(one.ended for one in answer.items)
-    what = f"executions of {clean(answer.job)}" if answer.job else "runs"
+    what = f"executions of {sanitize_text(answer.job)}" if answer.job else "runs"
     return [
         Header(
             f"waited {duration(answer.waited_s)} of {duration(answer.timeout_s)} for {what}",

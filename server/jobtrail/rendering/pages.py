@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.errors import clean
+from jobtrail.errors import sanitize_text
 from jobtrail.models import (
     Execution,
     ExecutionDetail,
@@ -179,17 +179,20 @@ def _jobs(page: JobPage) -> list[Block]:
 
 def _executions(page: ExecutionPage) -> list[Block]:
     return _page(
-        page, f"executions of {clean(page.job)}", "list_executions", [_execution_row(one) for one in page.items]
+        page,
+        f"executions of {sanitize_text(page.job)}",
+        "list_executions",
+        [_execution_row(one) for one in page.items],
     )
 
 
 def _tasks(page: TaskPage) -> list[Block]:
-    what = f"tasks of {clean(page.job)} {clean(page.execution)}"
+    what = f"tasks of {sanitize_text(page.job)} {sanitize_text(page.execution)}"
     return _page(page, what, "list_tasks", [_task_row(one) for one in page.items])
 
 
 def _runs(page: RunPage) -> list[Block]:
-    what = f"runs of {clean(page.task)}" if page.task else "runs of all tasks"
+    what = f"runs of {sanitize_text(page.task)}" if page.task else "runs of all tasks"
     rows = [_run_row(one) for one in page.items]
     return _page(page, what, "list_runs", rows)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.diagnosis import BAD, group_failures, slowest
-from jobtrail.errors import UnknownName, clean, quote_value
+from jobtrail.errors import UnknownName, quote_value, sanitize_text
 from jobtrail.models import Call, Coverage, Execution, ExecutionDetail, ExecutionPage, Note, Stats, Task, TaskPage
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
@@ -143,7 +143,7 @@ async def find_newest(source: Source, job: str) -> str:
         await batch.check_job(job)
         raise UnknownName(
             f"job {quote_value(job)} has no execution yet; ",
-            Call("get_job", {"job": clean(job, 80)}),
+            Call("get_job", {"job": sanitize_text(job, 80)}),
             " shows its schedule",
         )
     return walked.items[0].id

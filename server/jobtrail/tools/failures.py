@@ -10,7 +10,7 @@ import anyio
 from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.diagnosis import BAD, signature
-from jobtrail.errors import clean
+from jobtrail.errors import sanitize_text
 from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence, Window
 from jobtrail.paging import AT_ONCE, Budget, Walk, together, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
@@ -193,7 +193,7 @@ def _write_hidden_notes(hidden: Sequence[FailureCause]) -> list[str]:
     if not hidden:
         return []
     jobs = sorted({one.job for one in hidden})
-    named = ", ".join(clean(job, 40) for job in jobs[:5])
+    named = ", ".join(sanitize_text(job, 40) for job in jobs[:5])
     others = " and others" if len(jobs) > 5 else ""  # noqa: PLR2004 # as many as are named
     count = f"{len(hidden)} older causes ({sum(one.count for one in hidden):,} failures)"
     return [f"{count} are not shown, of {named}{others}; give job=…, or a larger limit"]

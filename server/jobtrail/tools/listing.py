@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from jobtrail.errors import clean
+from jobtrail.errors import sanitize_text
 from jobtrail.models import Coverage, Execution, Job, Note, Run, Sentence, Task, Total
 from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
 from jobtrail.rendering.pages import row_text
@@ -175,7 +175,7 @@ class ListCall(ResumableCall):
 
     def _describe_filters(self) -> dict[str, str] | None:
         return {
-            name: clean(str(self.args[name])) for name in ("status", "query", "search") if name in self.args
+            name: sanitize_text(str(self.args[name])) for name in ("status", "query", "search") if name in self.args
         } or None
 
     def _suggest_wider(self) -> Note:

@@ -19,8 +19,8 @@ from jobtrail.errors import (
     Unauthorized,
     Unreachable,
     UpstreamError,
-    clean,
     quote_value,
+    sanitize_text,
 )
 from jobtrail.models import ENDED, Awaited, Call, Execution, Run, Sentence, Waited
 from jobtrail.tools import params
@@ -85,7 +85,7 @@ def _choose_watched(source: Source, run: str | None, job: str | None, execution:
         raise BadArgument("wait_for takes run, or job and execution, not both; make two calls")
     if not run and not (job and execution):
         need = "execution" if job else "run, or job and execution"
-        then = Call("list_executions", {"job": clean(job, 80)}) if job else Call("list_runs")
+        then = Call("list_executions", {"job": sanitize_text(job, 80)}) if job else Call("list_runs")
         raise MissingArgument(
             f"wait_for needs {need}; call ", then, " for its values", argument="execution" if job else None
         )

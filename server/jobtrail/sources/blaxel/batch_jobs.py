@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from jobtrail.errors import NotFound, UnknownName, clean, quote_value
+from jobtrail.errors import NotFound, UnknownName, quote_value, sanitize_text
 from jobtrail.models import ENDED, Call, Job
 from jobtrail.paging import WithinWindow
 from jobtrail.sources.base import NEWEST_FIRST, Ask, BatchJobs, FullExecution
@@ -81,7 +81,7 @@ class BlaxelBatch(BatchJobs):
             await self.check_job(job)
             raise UnknownName(
                 f"execution={quote_value(execution)} does not exist in job {quote_value(job)}; call ",
-                Call("list_executions", {"job": clean(job, 80)}),
+                Call("list_executions", {"job": sanitize_text(job, 80)}),
                 " for those that do",
             ) from None
         full = parse(WireExecution, body, self._http.who).full(job)
