@@ -59,10 +59,10 @@ __all__ = [
     "UpstreamError",
     "UpstreamFault",
     "WrongCursor",
-    "closest",
+    "find_closest",
     "quote_value",
     "sanitize_text",
-    "visible",
+    "strip_invisible",
 ]
 
 
@@ -187,7 +187,7 @@ _BLANK = re.compile(
 )
 
 
-def visible(text: str) -> str:
+def strip_invisible(text: str) -> str:
     """Return upstream text without ANSI sequences and invisible characters, a space for each control character."""
     # What Python does not call printable: control, format and bidirectional characters, separators, private
     # use, and the lone surrogates that JSON can spell and UTF-8 cannot.
@@ -202,7 +202,7 @@ def sanitize_text(text: str, most: int = 160) -> str:
         most: the length in characters to clip to; a clipped text ends in `…`.
     """
     # Cut before the regular expressions, so that a megabyte of text costs no more than a line.
-    line = " ".join(visible(text[: most * 8]).split())
+    line = " ".join(strip_invisible(text[: most * 8]).split())
     whole = len(line) <= most and len(line.encode()) <= most * 2 and len(text) <= most * 8
     # Clipped by bytes too: a character that is not ASCII costs an agent several tokens.
     return line if whole else line[: most - 1].encode()[: most * 2].decode(errors="ignore").rstrip() + "…"
@@ -213,7 +213,7 @@ def quote_value(value: object, most: int = 80) -> str:
     return repr(sanitize_text(value, most)) if isinstance(value, str) else sanitize_text(repr(value), most)
 
 
-def closest(name: str, known: Iterable[str], most: int = 3) -> Sequence[str]:
+def find_closest(name: str, known: Iterable[str], most: int = 3) -> Sequence[str]:
     """Return up to `most` known names like `name`, closest first; none if nothing is near."""
     names = {known_name.casefold(): known_name for known_name in known}
     found = get_close_matches(name.casefold(), names, n=most, cutoff=0.5)

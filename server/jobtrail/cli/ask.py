@@ -15,7 +15,7 @@ from jobtrail.cli.colours import console, for_people
 from jobtrail.cli.command_lines import complete_call, list_examples, to_command, with_commands
 from jobtrail.cli.settings import load_settings
 from jobtrail.cli.tables import lay_out
-from jobtrail.errors import JobtrailError, MissingArgument, SettingsError, closest, quote_value
+from jobtrail.errors import JobtrailError, MissingArgument, SettingsError, find_closest, quote_value
 from jobtrail.models import Call, Sentence
 from jobtrail.protocol.app import build_server
 from jobtrail.rendering.pages import render, to_blocks
@@ -81,7 +81,7 @@ class _Asked:
 
 def _known(name: str, tools: Mapping[str, Tool]) -> Tool:
     if name not in tools:
-        near = closest(name, tools)
+        near = find_closest(name, tools)
         hint = f"; closest: {', '.join(near)}" if near else ""
         raise SettingsError(f"there is no tool {quote_value(name)}{hint}; there are {', '.join(tools)}")
     return tools[name]

@@ -10,7 +10,7 @@ from jobtrail.clients.files import back_up, look, write
 from jobtrail.clients.jsonc import JsoncError, parse_file
 from jobtrail.clients.known import config_path
 from jobtrail.clients.server_entry import Wanted, entry_in, is_ours, put, take
-from jobtrail.errors import SettingsError, closest, quote_value
+from jobtrail.errors import SettingsError, find_closest, quote_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -85,7 +85,7 @@ def wanted(order: Order, command: Command) -> Wanted:
 def _check_variable(name: str, known: Mapping[str, str]) -> None:
     prefixes = tuple({f"{one.partition('_')[0]}_" for one in known})
     if name.startswith(prefixes) and name not in known:
-        near = closest(name, known)
+        near = find_closest(name, known)
         hint = f"; did you mean {near[0]}?" if near else ""
         raise SettingsError(f"--env {quote_value(name)}: Jobtrail reads no such variable{hint}")
 

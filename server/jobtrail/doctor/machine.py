@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.doctor.report import Check
-from jobtrail.errors import SettingsError, closest, sanitize_text
+from jobtrail.errors import SettingsError, find_closest, sanitize_text
 from jobtrail.settings import OWN_VARIABLES, store_path
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ def examine_settings(settings: Settings | None, trouble: str, environ: Mapping[s
         yield _of_settings("time zone", "ok", settings.timezone)
     unknown = [name for name in environ if name.startswith("JOBTRAIL_") and name not in OWN_VARIABLES]
     for name in sorted(unknown):
-        near = closest(name, OWN_VARIABLES, 1)
+        near = find_closest(name, OWN_VARIABLES, 1)
         fix = f"rename it {near[0]}, or unset it" if near else "unset it"
         yield _of_settings("variables", "warning", f"{sanitize_text(name, 60)} is set, and nothing reads it", fix)
 

@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import visible
+from jobtrail.errors import strip_invisible
 from jobtrail.tokens import estimate
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def tidy(text: str) -> str:
     if "\r" in text:
         text = text.replace("\r\n", "\n").rpartition("\r")[2]
     if not (text.isascii() and text.isprintable()):
-        text = visible(text.replace("\n", " ⏎ ").replace("\t", "    "))
+        text = strip_invisible(text.replace("\n", " ⏎ ").replace("\t", "    "))
     bare = text.lstrip()
     indent = min(len(text) - len(bare), _DEEPEST) if bare else 0
     return (" " * indent + " ".join(bare.split()))[:LONGEST]

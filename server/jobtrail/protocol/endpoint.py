@@ -33,7 +33,7 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 
-from jobtrail.errors import AgentError, BadArgument, JobtrailError, closest, quote_value, sanitize_text
+from jobtrail.errors import AgentError, BadArgument, JobtrailError, find_closest, quote_value, sanitize_text
 from jobtrail.protocol.icons import icon
 from jobtrail.protocol.resources import FORMATS, SCHEME, TEMPLATES, Address, read
 from jobtrail.rendering.pages import render
@@ -143,12 +143,12 @@ class Endpoint(MCPServer[Served]):
         """Refuse a misspelt argument, which the SDK would drop in silence."""
         accepted = self._accepted.get(name)
         if accepted is None:
-            near = closest(name, self._accepted)
+            near = find_closest(name, self._accepted)
             known = ", ".join(self._accepted)
             raise BadArgument(f"there is no tool {quote_value(name)}; {_did_you_mean(near)}there are {known}")
         for given, value in arguments.items():
             if given not in accepted:
-                near = closest(given, accepted)
+                near = find_closest(given, accepted)
                 hint = f"{_did_you_mean(near)}it takes {', '.join(accepted)}"
                 raise BadArgument(f"{name} has no argument {quote_value(given)}; {hint}")
             if not _is_unicode(value):
@@ -162,7 +162,7 @@ class Endpoint(MCPServer[Served]):
         """Fill a prompt; what is wrong with the request is said, where the SDK would call it an internal error."""
         prompts = {prompt.name: prompt for prompt in await self.list_prompts()}
         if name not in prompts:
-            hint = _did_you_mean(closest(name, prompts))
+            hint = _did_you_mean(find_closest(name, prompts))
             raise MCPError(
                 INVALID_PARAMS, f"there is no prompt {quote_value(name)}; {hint}there are {', '.join(prompts)}"
             )

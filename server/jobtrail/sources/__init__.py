@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
-from jobtrail.errors import UnknownName, Unsupported, closest, quote_value
+from jobtrail.errors import UnknownName, Unsupported, find_closest, quote_value
 from jobtrail.models import Call
 from jobtrail.window import Clock
 
@@ -63,7 +63,7 @@ class Sources:
 
     def _opened(self, name: str) -> Source:
         if name not in self._openers:
-            near = closest(name, self._openers)
+            near = find_closest(name, self._openers)
             hint = f"; closest: {near[0]}" if near else ""
             raise UnknownName(
                 f"source={quote_value(name)} is not configured{hint}; configured: {', '.join(self._openers)}"

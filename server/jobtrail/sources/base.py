@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from jobtrail.errors import UnknownName, Unsupported, closest, quote_value
+from jobtrail.errors import UnknownName, Unsupported, find_closest, quote_value
 from jobtrail.models import Call
 from jobtrail.paging import NEWEST_FIRST, Sort
 from jobtrail.sources.query import Ask, StatusFilter, read_sort, read_statuses
@@ -282,7 +282,7 @@ class Source:
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> UnknownName:
     """Return the error for a name that does not exist: it offers the closest ones, or says where to look."""
-    near = closest(name, known)
+    near = find_closest(name, known)
     said = f"{what}={quote_value(name)} does not exist"
     if near:
         return UnknownName(f"{said}; closest: {', '.join(near)}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from jobtrail.errors import BadArgument, closest, quote_value
+from jobtrail.errors import BadArgument, find_closest, quote_value
 from jobtrail.models import STATUSES
 from jobtrail.paging import Sort
 
@@ -88,7 +88,7 @@ def read_statuses(text: str | None, known: Mapping[str, Status]) -> StatusFilter
         return None
     for one in words:
         if one not in STATUSES and one not in known:
-            near = closest(one, (*STATUSES, *known))
+            near = find_closest(one, (*STATUSES, *known))
             hint = f"did you mean {' or '.join(near)}? " if near else ""
             raise BadArgument(f"status={quote_value(one)} is not a status; {hint}valid: {', '.join(STATUSES)}")
     # Success has no shades, but RunWisp spells it by version, and one version's word finds nothing in another.

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.diagnosis import record
-from jobtrail.errors import BadArgument, closest, quote_value
+from jobtrail.errors import BadArgument, find_closest, quote_value
 from jobtrail.models import Call, Execution, Job, JobDetail, JobPage, Run
 from jobtrail.paging import Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask, StatusFilter, read_sort
@@ -67,7 +67,7 @@ def _read_deployments(call: ListCall) -> StatusFilter | None:
     known = call.source.deployment_words
     for one in words if known else ():
         if one not in known:
-            near = closest(one, known)
+            near = find_closest(one, known)
             hint = f"did you mean {near[0]}? " if near else ""
             raise BadArgument(
                 f"status={quote_value(one)} is not a deployment status; {hint}valid: {', '.join(sorted(known))}"
