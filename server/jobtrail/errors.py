@@ -38,33 +38,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = [
-    "AgentError",
-    "BadArgument",
-    "CursorError",
-    "ExpiredCursor",
-    "JobtrailError",
-    "MalformedCursor",
-    "MissingArgument",
-    "NotFound",
-    "RateLimited",
-    "Rejected",
-    "SettingsError",
-    "StrayCursor",
-    "Unauthorized",
-    "UnknownName",
-    "Unreachable",
-    "UnreadableAnswer",
-    "Unsupported",
-    "UpstreamError",
-    "UpstreamFault",
-    "WrongCursor",
-    "find_closest",
-    "quote_value",
-    "sanitize_text",
-    "strip_invisible",
-]
-
 
 class JobtrailError(Exception):
     """Base of every failure that Jobtrail foresees."""

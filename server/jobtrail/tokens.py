@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["estimate"]
-
 # The pieces that tokenizers make of job names, ids, times and messages.
 _PIECE = re.compile(
     rb"[a-z]{1,7}|[A-Z][a-z]{2,6}|[A-Z]{1,2}|[0-9]{1,3}|[\t\n]|[!-/:-@\[-`{-~]|\xf0|[\x80-\xef]{1,2}",

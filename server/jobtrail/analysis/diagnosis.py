@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from jobtrail.vocabulary import Status
 
-__all__ = ["BAD", "group_failures", "record", "signature", "slowest"]
-
 _NO_REASON = "(no reason given)"
 _MOST_GROUPS = 5
 _MOST_NAMES = 3

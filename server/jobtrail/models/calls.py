@@ -14,8 +14,6 @@ from pydantic import InstanceOf, PlainSerializer, WithJsonSchema
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Call", "NextCall", "Note", "Sentence", "write_text"]
-
 
 @dataclass(frozen=True)
 class Call:

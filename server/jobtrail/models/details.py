@@ -8,19 +8,6 @@ from jobtrail.models.calls import NextCall, Note
 from jobtrail.models.pages import Answer, Coverage
 from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Status, Task
 
-__all__ = [
-    "Awaited",
-    "ExecutionDetail",
-    "FailureGroup",
-    "JobDetail",
-    "LogLine",
-    "LogPage",
-    "LogTail",
-    "Record",
-    "RunDetail",
-    "Waited",
-]
-
 
 class Record(Seen):
     """The newest attempts of a job, as counts by status over exactly `of` attempts."""

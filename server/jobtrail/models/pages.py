@@ -9,8 +9,6 @@ from pydantic import Field
 from jobtrail.models.calls import Note
 from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Task
 
-__all__ = ["Answer", "Coverage", "ExecutionPage", "JobPage", "Page", "RunPage", "TaskPage", "Total", "Window"]
-
 
 class Coverage(Seen):
     """How much of the truth an answer covers, counted from the first page of the walk.

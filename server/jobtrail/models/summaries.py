@@ -10,8 +10,6 @@ from jobtrail.models.calls import NextCall, Note
 from jobtrail.models.pages import Answer, Coverage, Window
 from jobtrail.models.things import Moment, Seen, Status
 
-__all__ = ["Bucket", "FailureCause", "Failures", "History", "Period", "Streak"]
-
 
 class Period(Seen):
     """What a stretch of time came to; rates are of what succeeded, failed or timed out, durations of what ended."""

@@ -35,8 +35,6 @@ if TYPE_CHECKING:
 
     from jobtrail.settings import Settings
 
-__all__ = ["build_server"]
-
 _LISTED_MS = 600_000
 _CACHE_HINTS: Mapping[CacheableMethod, CacheHint] = {
     # What a process lists does not change while it lives; only resources depend on its configuration.

@@ -56,8 +56,6 @@ if TYPE_CHECKING:
     Lifespan = Callable[[MCPServer["Served"]], AbstractAsyncContextManager["Served"]]
     Ask = Callable[[str, Mapping[str, Any]], Awaitable[Seen]]
 
-__all__ = ["Endpoint", "Served"]
-
 logger = logging.getLogger(__name__)
 
 CALL_SECONDS = 50.0

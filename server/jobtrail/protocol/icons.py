@@ -6,8 +6,6 @@ import base64
 
 from mcp.types import Icon
 
-__all__ = ["icon"]
-
 _SHAPES = {
     "jobs": "M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01",
     "job": "M6 3h9l4 4v14H6zM10 12h6M10 16h6",

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from mcp.server.mcpserver import MCPServer
 
-__all__ = ["PromptFile", "add_prompts", "load_prompts"]
-
 _FRONT_MATTER = re.compile(r"---\n(.*?)\n---\n(.*)", re.DOTALL)
 _LONGEST_ARGUMENT = 200
 

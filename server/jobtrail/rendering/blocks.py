@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 
-__all__ = ["Block", "Cell", "Header", "Line", "LogLines", "Table", "to_text"]
-
 Cell = str | Call
 
 

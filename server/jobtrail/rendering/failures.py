@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from jobtrail.models import FailureCause, Failures
     from jobtrail.rendering.blocks import Block, Cell
 
-__all__ = ["render_failures"]
-
 
 def render_failures(one: Failures) -> list[Block]:
     """Return what failed; that nothing did is said only of what was read whole."""

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     from jobtrail.models import Bucket, History, Period, Streak
     from jobtrail.rendering.blocks import Block
 
-__all__ = ["render_history"]
-
 
 def render_history(one: History) -> list[Block]:
     """Return a history."""

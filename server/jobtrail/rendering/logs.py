@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from jobtrail.models import Awaited, LogLine, LogPage, Waited
     from jobtrail.rendering.blocks import Block
 
-__all__ = ["render_log", "render_waited"]
-
 
 def render_log(page: LogPage) -> list[Block]:
     """Return a stretch of a log."""

@@ -53,8 +53,6 @@ if TYPE_CHECKING:
     from jobtrail.models import FailureGroup, Record
     from jobtrail.rendering.blocks import Block
 
-__all__ = ["cells", "coverage_text", "render", "row_text", "to_blocks"]
-
 
 def render(answer: BaseModel) -> str:
     """Return an answer as the text that agents read."""

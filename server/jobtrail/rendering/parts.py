@@ -16,20 +16,6 @@ if TYPE_CHECKING:
     from jobtrail.models import Note, Window
     from jobtrail.rendering.blocks import Cell
 
-__all__ = [
-    "count_text",
-    "cursor_line",
-    "duration",
-    "fields_line",
-    "inline",
-    "next_lines",
-    "note_lines",
-    "of_source",
-    "stamp",
-    "table",
-    "window_text",
-]
-
 _OURS = re.compile(r"(more|older|newer|next|note|log|verdict|record|labels|environment|last)\b.*?:", re.IGNORECASE)
 
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
 
     from jobtrail.sources.base import FullExecution, Source
 
-__all__ = ["find_newest", "get_execution", "list_executions", "list_tasks", "read_tasks"]
-
 _A_PAGE = Budget(items=200)
 """As many tasks as the upstream sends at once (seed documents, parameter limit)."""
 

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from jobtrail.sources.base import Source
     from jobtrail.sources.federation import Field
 
-__all__ = ["find_failures"]
-
 _STATUS = ",".join(sorted(BAD))
 _DEFAULT_CAUSES = 10
 _MATCHES = 500

@@ -13,8 +13,6 @@ from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
 from jobtrail.tools.resumable import State, require_argument
 
-__all__ = ["get_job", "list_jobs"]
-
 _RECENT = 20
 
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from jobtrail.models import Page, Status, Window
     from jobtrail.paging import Listing, Sort, Walked
 
-__all__ = ["DEFAULT_LIMIT", "ListCall"]
-
 DEFAULT_LIMIT = 20
 SCANNED_AT_ONCE = 2_000
 """Items that one call reads at most, unless its upstream has large pages."""

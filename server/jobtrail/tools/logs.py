@@ -26,8 +26,6 @@ if TYPE_CHECKING:
     from jobtrail.logs.search import Find
     from jobtrail.logs.walk import Gathered
 
-__all__ = ["read_log"]
-
 _LINES, _MOST_LINES = 50, 500
 _TOKENS, _MOST_TOKENS, _A_LINE = 2_000, 6_000, 30
 _BACK, _ON = 0, 1

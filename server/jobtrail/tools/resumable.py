@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from jobtrail.sources.base import Source
     from jobtrail.window import Clock
 
-__all__ = ["LARGEST_LIMIT", "ResumableCall", "State", "require_argument"]
-
 LARGEST_LIMIT = 100
 _ALL = "*"
 """In a cursor: every configured source."""

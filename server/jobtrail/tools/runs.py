@@ -18,8 +18,6 @@ from jobtrail.tools.resumable import State, require_argument
 if TYPE_CHECKING:
     from jobtrail.sources.base import Runs, Source
 
-__all__ = ["get_run", "list_runs"]
-
 _TAIL = 20
 _SCANNED_AT_ONCE = 20_000
 """Runs that one call reads at most: 20 pages of 1,000, as many as it reads of executions."""

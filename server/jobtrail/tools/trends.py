@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from jobtrail.models import Job, Note
     from jobtrail.sources.base import Source
 
-__all__ = ["history"]
-
 _BUDGET = Budget(items=20_000, seconds=20.0)
 _MOST_BUCKETS = 36
 _LONGEST = timedelta(days=3_660)

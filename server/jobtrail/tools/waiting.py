@@ -34,8 +34,6 @@ if TYPE_CHECKING:
 
     Follow = Callable[[Callable[[str], None]], Awaitable[None]]
 
-__all__ = ["Pace", "Waiting", "Watched", "wait_for"]
-
 _TIMEOUT, _LONGEST = 30.0, 45.0
 _MOST = 20
 _MOST_EXPLAINED = 3
