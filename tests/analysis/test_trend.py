@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtrail.analysis.trend import bucketed, edges, fitting, period, sparkline, streak, trend
-from jobtrail.models import STATUSES
+from jobtrail.vocabulary import STATUSES
 
 if TYPE_CHECKING:
-    from jobtrail.models import Period, Status
+    from jobtrail.models import Period
+    from jobtrail.vocabulary import Status
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")

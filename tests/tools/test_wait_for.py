@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
-    from jobtrail.models import Status
     from jobtrail.store.rows import Record
+    from jobtrail.vocabulary import Status
 
 pytestmark = pytest.mark.anyio
 

@@ -7,7 +7,7 @@ from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
 from jobtrail.models import FailureGroup, Record, Task
-from jobtrail.vocabulary import FAILURES as BAD
+from jobtrail.vocabulary import FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -85,7 +85,7 @@ def record(newest_first: Sequence[_Attempt]) -> Record:
     """
     newest = newest_first[0] if newest_first else None
     success = next((one for one in newest_first if one.status == "succeeded"), None)
-    failure = next((one for one in newest_first if one.status in BAD), None)
+    failure = next((one for one in newest_first if one.status in FAILURES), None)
     return Record(
         of=len(newest_first),
         counts=dict(Counter(one.status for one in newest_first).most_common()),

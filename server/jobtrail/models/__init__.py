@@ -21,11 +21,8 @@ from jobtrail.models.details import (
 from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, RunPage, TaskPage, Total, Window
 from jobtrail.models.summaries import Bucket, FailureCause, Failures, History, Period, Streak
 from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Stats, Task
-from jobtrail.vocabulary import ENDED, STATUSES, Status
 
 __all__ = [
-    "ENDED",
-    "STATUSES",
     "Awaited",
     "Bucket",
     "Call",
@@ -55,7 +52,6 @@ __all__ = [
     "Seen",
     "Sentence",
     "Stats",
-    "Status",
     "Streak",
     "Task",
     "TaskPage",

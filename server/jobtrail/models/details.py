@@ -6,7 +6,8 @@ from pydantic import Field
 
 from jobtrail.models.calls import NextCall, Note
 from jobtrail.models.pages import Answer, Coverage
-from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Status, Task
+from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Task
+from jobtrail.vocabulary import Status
 
 
 class Record(Seen):

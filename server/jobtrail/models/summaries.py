@@ -8,7 +8,8 @@ from pydantic import Field
 
 from jobtrail.models.calls import NextCall, Note
 from jobtrail.models.pages import Answer, Coverage, Window
-from jobtrail.models.things import Moment, Seen, Status
+from jobtrail.models.things import Moment, Seen
+from jobtrail.vocabulary import Status
 
 
 class Period(Seen):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobtrail.models import STATUSES
 from jobtrail.rendering.blocks import Header, Line, Table
 from jobtrail.rendering.parts import duration, next_lines, note_lines, of_source, stamp, window_text
+from jobtrail.vocabulary import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobtrail.logs.log import Log
-    from jobtrail.models import Execution, Job, JobDetail, LogTail, Run, Status, Task
+    from jobtrail.models import Execution, Job, JobDetail, LogTail, Run, Task
     from jobtrail.paging import Listing
+    from jobtrail.vocabulary import Status
 
 __all__ = [
     "NEWEST_FIRST",

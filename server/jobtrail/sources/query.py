@@ -6,13 +6,14 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from jobtrail.errors import BadArgument, find_closest, quote_value
-from jobtrail.models import STATUSES
 from jobtrail.paging import Sort
+from jobtrail.vocabulary import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from jobtrail.models import Status, Window
+    from jobtrail.models import Window
+    from jobtrail.vocabulary import Status
 
 
 class _HasStatus(Protocol):

@@ -14,7 +14,7 @@ from jobtrail.errors import BadArgument, UnreadableAnswer, quote_value, sanitize
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jobtrail.models import Status
+    from jobtrail.vocabulary import Status
 
 _LONGEST_NAME = 200
 _FIRST_YEAR = 1971

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import BAD, group_failures, slowest
+from jobtrail.analysis.diagnosis import group_failures, slowest
 from jobtrail.errors import UnknownName, quote_value, sanitize_text
 from jobtrail.models import Call, Coverage, Execution, ExecutionDetail, ExecutionPage, Note, Stats, Task, TaskPage
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
@@ -17,6 +17,7 @@ from jobtrail.sources.responses import seconds
 from jobtrail.tools import params
 from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall
 from jobtrail.tools.resumable import LARGEST_LIMIT, State, require_argument
+from jobtrail.vocabulary import FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -157,7 +158,7 @@ class TasksRead:
 
     @property
     def failed(self) -> list[Task]:
-        return [task for task in self.tasks if task.status in BAD]
+        return [task for task in self.tasks if task.status in FAILURES]
 
 
 async def read_tasks(source: Source, full: FullExecution, job: str, execution: str) -> TasksRead:
@@ -171,7 +172,7 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
         return _judge_tasks(stats, inline, complete=True, notes=[])
     if stats.total == 0:
         return TasksRead((), complete=True, notes=[])
-    fine = stats.total is not None and stats.failed == 0 and one.status not in BAD
+    fine = stats.total is not None and stats.failed == 0 and one.status not in FAILURES
     how = Walk[Task](limit=EVERYTHING, who=f"source {source.name!r}", budget=_A_PAGE if fine else Budget())
     walked = await walk(source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST)), how)
     notes = list(walked.notes)
@@ -185,7 +186,7 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
 
 def _judge_tasks(stats: Stats, tasks: Sequence[Task], *, complete: bool, notes: list[Note]) -> TasksRead:
     """Return the tasks read, with a note where the failed ones among them cannot be all."""
-    failed = sum(task.status in BAD for task in tasks)
+    failed = sum(task.status in FAILURES for task in tasks)
     strange = sorted({task.raw_status or "none" for task in tasks if task.status == "unknown"})
     if strange:
         notes.append(f"some tasks have a status not known here: {', '.join(strange[:3])}")

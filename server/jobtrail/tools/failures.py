@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import BAD, signature
+from jobtrail.analysis.diagnosis import signature
 from jobtrail.errors import sanitize_text
 from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence, Window
 from jobtrail.paging import AT_ONCE, Budget, Walk, together, walk
@@ -18,6 +18,7 @@ from jobtrail.sources.federation import Attempt, survey
 from jobtrail.tools import params
 from jobtrail.tools.executions import read_tasks
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, State
+from jobtrail.vocabulary import FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from jobtrail.sources.base import Source
     from jobtrail.sources.federation import Field
 
-_STATUS = ",".join(sorted(BAD))
+_STATUS = ",".join(sorted(FAILURES))
 _DEFAULT_CAUSES = 10
 _MATCHES = 500
 # Seconds for each step; together well under a desktop client's 60.
@@ -181,7 +182,7 @@ async def _has_recovered(source: Source, job: str, *, runs: bool) -> bool | None
     """Return whether the latest attempt of a job that ended succeeded; None where none of the latest has ended."""
     listing = await source.attempts(Job(name=job, kind="task" if runs else "job"), Ask(sort=NEWEST_FIRST))
     recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {source.name!r}"))
-    ended = (one.status for one in recent.items if one.status == "succeeded" or one.status in BAD)
+    ended = (one.status for one in recent.items if one.status == "succeeded" or one.status in FAILURES)
     last = next(ended, None)
     return None if last is None else last == "succeeded"
 

@@ -18,8 +18,9 @@ from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from jobtrail.models import Page, Status, Window
+    from jobtrail.models import Page, Window
     from jobtrail.paging import Listing, Sort, Walked
+    from jobtrail.vocabulary import Status
 
 DEFAULT_LIMIT = 20
 SCANNED_AT_ONCE = 2_000

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import BAD
 from jobtrail.errors import UpstreamError
 from jobtrail.models import Call, LogTail, Run, RunDetail, RunPage
 from jobtrail.sources.responses import seconds
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
 from jobtrail.tools.resumable import State, require_argument
+from jobtrail.vocabulary import FAILURES
 
 if TYPE_CHECKING:
     from jobtrail.sources.base import Runs, Source
@@ -99,6 +99,6 @@ def _write_verdict(one: Run) -> str:
 def _propose_calls(source: Source, one: Run) -> tuple[Call, ...]:
     if one.status in {"running", "queued"}:
         return (Call("get_run", {"run": one.id, "source": source.name}),)
-    if one.status in BAD:
+    if one.status in FAILURES:
         return (Call("list_runs", {"task": one.task, "limit": 10, "source": source.name}),)
     return ()

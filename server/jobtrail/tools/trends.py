@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import BAD
 from jobtrail.analysis.trend import bucketed, edges, fitting, period, sparkline, streak, trend
 from jobtrail.errors import BadArgument, quote_value
 from jobtrail.models import Call, Coverage, Execution, History, Run, Window
@@ -17,6 +16,7 @@ from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.times import parse_duration
 from jobtrail.tools import params
 from jobtrail.tools.resumable import State, require_argument
+from jobtrail.vocabulary import FAILURES
 from jobtrail.window import resolve
 
 if TYPE_CHECKING:
@@ -162,7 +162,7 @@ def _write_notes(past: _Past, *, whole: bool) -> list[Note]:
 
 def _propose_calls(source: Source, job: Job, past: _Past, start: datetime, *, whole: bool) -> tuple[Call, ...]:
     calls: list[Call] = []
-    worst = next((one for one in past.attempts if one.status in BAD), None)
+    worst = next((one for one in past.attempts if one.status in FAILURES), None)
     if isinstance(worst, Execution):
         calls.append(Call("get_execution", {"job": job.name, "execution": worst.id, "source": source.name}))
     elif worst is not None:

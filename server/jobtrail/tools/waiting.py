@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import anyio
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import BAD
 from jobtrail.errors import (
     AgentError,
     BadArgument,
@@ -22,9 +21,10 @@ from jobtrail.errors import (
     quote_value,
     sanitize_text,
 )
-from jobtrail.models import ENDED, Awaited, Call, Execution, Run, Sentence, Waited
+from jobtrail.models import Awaited, Call, Execution, Run, Sentence, Waited
 from jobtrail.tools import params
 from jobtrail.tools.resumable import State
+from jobtrail.vocabulary import ENDED, FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -107,7 +107,7 @@ def _propose_calls(
 ) -> tuple[Call, ...]:
     """Return the calls that explain what ended badly, and the one that waits on for the rest."""
     kind = "execution" if of else "run"
-    bad = [one.id for one in watched if one.now and one.now.status in BAD]
+    bad = [one.id for one in watched if one.now and one.now.status in FAILURES]
     calls = [Call(f"get_{kind}", {**of, kind: identity, "source": source}) for identity in bad[:_MOST_EXPLAINED]]
     if left := [one.id for one in watched if not one.over and not one.hopeless]:
         again = {} if timeout is None else {"timeout": int(timeout) if timeout.is_integer() else timeout}

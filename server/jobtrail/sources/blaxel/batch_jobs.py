@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.errors import NotFound, UnknownName, quote_value, sanitize_text
-from jobtrail.models import ENDED, Call, Job
+from jobtrail.models import Call, Job
 from jobtrail.paging import WithinWindow
 from jobtrail.sources.base import NEWEST_FIRST, Ask, BatchJobs, FullExecution
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, query_of
@@ -13,6 +13,7 @@ from jobtrail.sources.blaxel.execution_owners import Owners
 from jobtrail.sources.blaxel.log_reader import Endpoint, Span, TaskLog
 from jobtrail.sources.blaxel.response_models import EXECUTION_WORDS, TASK_WORDS, WireExecution, WireTask
 from jobtrail.sources.responses import name_in_path, parse
+from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

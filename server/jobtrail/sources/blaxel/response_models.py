@@ -17,7 +17,7 @@ from jobtrail.sources.responses import Items, OrEmpty, Wire, line, moment, secon
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jobtrail.models import Status
+    from jobtrail.vocabulary import Status
 
 EXECUTION_WORDS: Mapping[str, Status] = {
     "queued": "queued",
