@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from jobtrail.models import Sentence
 from jobtrail.rendering.blocks import Header, Line
-from jobtrail.rendering.parts import cursor_line, note_lines, stamp, table, window_text
+from jobtrail.rendering.parts import cursor_line, note_lines, table, window_text
+from jobtrail.times import format_time
 
 if TYPE_CHECKING:
     from jobtrail.models import FailureCause, Failures
@@ -44,7 +45,7 @@ def _reach(one: Failures) -> str:
         return "complete"
     if one.errors and not one.cursor:
         return f"NOT COMPLETE: all but {', '.join(one.errors)} read whole"
-    back = f", back to {stamp(one.coverage.back_to)}" if one.coverage.back_to else ""
+    back = f", back to {format_time(one.coverage.back_to)}" if one.coverage.back_to else ""
     return f"NOT COMPLETE{back}"
 
 
@@ -59,13 +60,13 @@ def _nothing(one: Failures) -> str:
 
 def _row(cause: FailureCause) -> dict[str, Cell]:
     recovered = {True: "yes", False: "no", None: ""}[cause.recovered]
-    first = stamp(cause.first_at) if cause.first_at != cause.last_at else ""
+    first = format_time(cause.first_at) if cause.first_at != cause.last_at else ""
     return {
         "count": str(cause.count),
         "job": cause.job,
         "status": cause.status,
         "cause": cause.cause,
-        "last": stamp(cause.last_at),
+        "last": format_time(cause.last_at),
         "first": first,
         "recovered": recovered,
         "open": cause.open,

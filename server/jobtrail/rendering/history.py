@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobtrail.rendering.blocks import Header, Line, Table
-from jobtrail.rendering.parts import duration, next_lines, note_lines, of_source, stamp, window_text
+from jobtrail.rendering.parts import next_lines, note_lines, of_source, window_text
+from jobtrail.times import format_duration, format_time
 from jobtrail.vocabulary import STATUSES
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ def render_history(one: History) -> list[Block]:
     """Return a history."""
     current = one.current
     seen = one.coverage
-    reach = "complete" if seen.complete else f"PARTIAL, back to {stamp(seen.back_to)}"
+    reach = "complete" if seen.complete else f"PARTIAL, back to {format_time(seen.back_to)}"
     noun = ("execution" if one.kind == "job" else "run") + ("" if current.attempts == 1 else "s")
     facts = [
         of_source(one.source, one.sample),
@@ -57,17 +58,17 @@ def _streak(streak: Streak | None) -> str:
 
 
 def _last(one: History) -> str:
-    return f"last success {stamp(one.last_success_at) or 'not among these'}" if one.current.attempts else ""
+    return f"last success {format_time(one.last_success_at) or 'not among these'}" if one.current.attempts else ""
 
 
 def _durations(current: Period, before: Period | None) -> str:
     if current.p50_s is None:
         return ""
-    then = f" ({duration(before.p50_s)} before)" if before and before.p50_s is not None else ""
+    then = f" ({format_duration(before.p50_s)} before)" if before and before.p50_s is not None else ""
     parts = (
-        f"p50 {duration(current.p50_s)}{then}",
-        f"p95 {duration(current.p95_s)}",
-        f"max {duration(current.max_s)}",
+        f"p50 {format_duration(current.p50_s)}{then}",
+        f"p95 {format_duration(current.p95_s)}",
+        f"max {format_duration(current.max_s)}",
     )
     return f"duration {' · '.join(parts)}"
 
@@ -82,4 +83,4 @@ def _table(one: History) -> list[Table]:
 def _row(bucket: Bucket, words: Sequence[str]) -> list[str]:
     counts = (str(bucket.counts.get(word, 0)) for word in words)
     rate = "" if bucket.success_rate is None else f"{bucket.success_rate:.0%}"
-    return [f"{bucket.start:%Y-%m-%dT%H:%MZ}", *counts, rate, duration(bucket.p50_s)]
+    return [f"{bucket.start:%Y-%m-%dT%H:%MZ}", *counts, rate, format_duration(bucket.p50_s)]

@@ -13,13 +13,12 @@ from jobtrail.rendering.blocks import Header, LogLines
 from jobtrail.rendering.parts import (
     count_text,
     cursor_line,
-    duration,
     next_lines,
     note_lines,
     of_source,
-    stamp,
     table,
 )
+from jobtrail.times import format_duration, format_time
 
 if TYPE_CHECKING:
     from jobtrail.models import Awaited, LogLine, LogPage, Waited
@@ -32,7 +31,7 @@ def render_log(page: LogPage) -> list[Block]:
     lines = zip(page.lines, above, strict=False)
     return [
         Header(f"log of {_whose(page)}", [of_source(page.source, page.sample), _reach(page)]),
-        LogLines([f"{_said(line, stamp(before))}| {line.text}".rstrip() for line, before in lines]),
+        LogLines([f"{_said(line, format_time(before))}| {line.text}".rstrip() for line, before in lines]),
         *note_lines(page.notes),
         *next_lines(page.next_calls),
         *cursor_line("older", "read_log", page.older),
@@ -69,7 +68,7 @@ def _reach(page: LogPage) -> str:
 
 
 def _said(line: LogLine, above: str) -> str:
-    now = stamp(line.at)
+    now = format_time(line.at)
     # Of a time on the same day as the line above the day is not said again.
     time = "" if now == above else now.partition("T")[2] if now[:10] == above[:10] else now
     times = f"×{line.times}" if line.times else ""
@@ -83,7 +82,7 @@ def render_waited(answer: Waited) -> list[Block]:
     what = f"executions of {sanitize_text(answer.job)}" if answer.job else "runs"
     return [
         Header(
-            f"waited {duration(answer.waited_s)} of {duration(answer.timeout_s)} for {what}",
+            f"waited {format_duration(answer.waited_s)} of {format_duration(answer.timeout_s)} for {what}",
             [of_source(answer.source, answer.sample), f"{ended} of {len(answer.items)} ended", same],
         ),
         *rows,
@@ -99,7 +98,7 @@ def _awaited_row(one: Awaited) -> dict[str, str]:
         "status": _change(one.before, status) if one.before != one.status else status,
         "tasks done": f"{_change(one.done_before, one.done)} of {one.tasks:,}" if one.tasks is not None else "",
         "failed": _change(one.failed_before, one.failed),
-        "duration": duration(one.duration_s),
+        "duration": format_duration(one.duration_s),
         "exit": count_text(one.exit_code),
         "trouble": str(one.error or ""),
     }

@@ -35,15 +35,14 @@ from jobtrail.rendering.logs import render_log, render_waited
 from jobtrail.rendering.parts import (
     count_text,
     cursor_line,
-    duration,
     fields_line,
     next_lines,
     note_lines,
     of_source,
-    stamp,
     table,
     window_text,
 )
+from jobtrail.times import format_duration, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -74,8 +73,8 @@ def _job_row(job: Job) -> dict[str, str]:
         "kind": job.kind,
         "status": job.status or "",
         "schedule": job.schedule or "",
-        "next run": stamp(job.next_run_at),
-        "changed": stamp(job.updated_at or job.created_at),
+        "next run": format_time(job.next_run_at),
+        "changed": format_time(job.updated_at or job.created_at),
         "group": job.group or "",
         "about": job.display_name or job.description or "",
     }
@@ -86,8 +85,8 @@ def _execution_row(one: Execution) -> dict[str, str]:
     return {
         "id": one.id,
         "status": _status(one),
-        "created": stamp(one.created_at),
-        "duration": duration(one.duration_s),
+        "created": format_time(one.created_at),
+        "duration": format_duration(one.duration_s),
         "tasks": count_text(stats.total),
         "ok": count_text(stats.succeeded),
         "failed": count_text(stats.failed),
@@ -101,7 +100,7 @@ def _task_row(one: Task) -> dict[str, str]:
     return {
         "name": one.name,
         "status": _status(one),
-        "duration": duration(one.duration_s),
+        "duration": format_duration(one.duration_s),
         "reason": one.reason or "",
     }
 
@@ -111,8 +110,8 @@ def _run_row(one: Run) -> dict[str, str]:
         "id": one.id,
         "task": one.task or "",
         "status": _status(one),
-        "created": stamp(one.created_at),
-        "duration": duration(one.duration_s),
+        "created": format_time(one.created_at),
+        "duration": format_duration(one.duration_s),
         "exit": count_text(one.exit_code),
         "trigger": one.trigger or "",
         "attempt": count_text(one.attempt),
@@ -153,7 +152,7 @@ def coverage_text(page: Page, count: int) -> str:
     elif total.kind == "unfiltered" and total.value is not None:
         parts.append(f"upstream counts {total.value:,} in all")
     if seen.back_to and seen.scanned > seen.matched:
-        parts.append(f"back to {stamp(seen.back_to)}")
+        parts.append(f"back to {format_time(seen.back_to)}")
     return f"{', '.join(parts)}, more to read"
 
 
@@ -217,8 +216,8 @@ def _record(record: Record) -> Line:
         return Line("it has never run", "record")
     counts = ", ".join(f"{count} {status}" for status, count in record.counts.items())
     return Line(
-        f"last {record.of}: {counts} · newest {record.newest_status} {stamp(record.newest_at)} · "
-        f"last success {stamp(record.last_success_at) or 'not among these'} · "
+        f"last {record.of}: {counts} · newest {record.newest_status} {format_time(record.newest_at)} · "
+        f"last success {format_time(record.last_success_at) or 'not among these'} · "
         f"last failure {record.last_failure or 'not among these'}"
     )
 
@@ -226,13 +225,13 @@ def _record(record: Record) -> Line:
 def _execution(detail: ExecutionDetail) -> list[Block]:
     one = detail.execution
     timing = {
-        "created": stamp(one.created_at),
-        "started": stamp(one.started_at),
-        "ended": stamp(one.ended_at),
-        "queued": duration(detail.queued_s),
-        "ran": duration(one.duration_s),
+        "created": format_time(one.created_at),
+        "started": format_time(one.started_at),
+        "ended": format_time(one.ended_at),
+        "queued": format_duration(detail.queued_s),
+        "ran": format_duration(one.duration_s),
         "parallelism": count_text(detail.parallelism),
-        "timeout": duration(detail.timeout_s),
+        "timeout": format_duration(detail.timeout_s),
         "retried": count_text(one.stats.retried if one.stats else None),
     }
     blocks: list[Block] = [
@@ -247,13 +246,13 @@ def _execution(detail: ExecutionDetail) -> list[Block]:
         blocks.append(Line(f"{seen.matched:,} {noun} by cause, from {reach} tasks:"))
         blocks.append(Table(("count", "example", "tasks", "time"), [_group_row(group) for group in detail.failures]))
     if len(detail.slowest) > 1:
-        took = ", ".join(f"{one.name} {duration(one.duration_s)}" for one in detail.slowest)
+        took = ", ".join(f"{one.name} {format_duration(one.duration_s)}" for one in detail.slowest)
         blocks.append(Line(f"slowest of {detail.coverage.scanned:,} tasks read: {took}"))
     return [*blocks, *note_lines(detail.notes), *next_lines(detail.next_calls)]
 
 
 def _group_row(group: FailureGroup) -> list[str]:
-    span = " to ".join(dict.fromkeys(filter(None, (stamp(group.first_at), stamp(group.last_at)))))
+    span = " to ".join(dict.fromkeys(filter(None, (format_time(group.first_at), format_time(group.last_at)))))
     # A group of rarer causes has no cause in common.
     rarer = f"{group.signature}, such as " if group.signature.endswith(" rarer causes)") else ""
     return [str(group.count), f"{rarer}{group.example}", ", ".join(group.tasks), span]
@@ -262,9 +261,9 @@ def _group_row(group: FailureGroup) -> list[str]:
 def _run(detail: RunDetail) -> list[Block]:
     one = detail.run
     times = {
-        "queued": duration(detail.queued_s),
-        "started": stamp(one.started_at),
-        "ended": stamp(one.ended_at),
+        "queued": format_duration(detail.queued_s),
+        "started": format_time(one.started_at),
+        "ended": format_time(one.ended_at),
     }
     row = {**_run_row(one), **times, "retry of": one.retry_of or ""}
     blocks: list[Block] = [

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobtrail.models import Call
 from jobtrail.rendering.blocks import Line, Table
-from jobtrail.times import format_duration as duration
-from jobtrail.times import format_time as stamp
+from jobtrail.times import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -74,7 +73,9 @@ def fields_line(row: Mapping[str, str], *skip: str) -> str:
 def window_text(window: Window) -> str:
     """Return a window's bounds and the server's now."""
     bounds = [
-        f"{word} {stamp(moment)}" for word, moment in (("since", window.since), ("until", window.until)) if moment
+        f"{word} {format_time(moment)}"
+        for word, moment in (("since", window.since), ("until", window.until))
+        if moment
     ]
     zone = f", times without a zone taken in {window.zone}" if window.zone else ""
-    return f"{' '.join(bounds)} (now {stamp(window.now)}{zone})"
+    return f"{' '.join(bounds)} (now {format_time(window.now)}{zone})"

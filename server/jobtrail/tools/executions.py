@@ -13,7 +13,7 @@ from jobtrail.errors import UnknownName, quote_value, sanitize_text
 from jobtrail.models import Call, Coverage, Execution, ExecutionDetail, ExecutionPage, Note, Stats, Task, TaskPage
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
-from jobtrail.sources.responses import seconds
+from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall
 from jobtrail.tools.resumable import LARGEST_LIMIT, State, require_argument
@@ -118,7 +118,7 @@ async def get_execution(
         sample=chosen.sample or None,
         verdict=_write_verdict(one),
         execution=one,
-        queued_s=seconds(one.created_at, one.started_at),
+        queued_s=seconds_between(one.created_at, one.started_at),
         parallelism=full.parallelism,
         timeout_s=full.timeout_s,
         failures=group_failures(read.failed),
@@ -158,6 +158,7 @@ class TasksRead:
 
     @property
     def failed(self) -> list[Task]:
+        """Those that ended badly."""
         return [task for task in self.tasks if task.status in FAILURES]
 
 

@@ -12,6 +12,7 @@ from jobtrail.models import Coverage, Execution, Job, Note, Run, Sentence, Task,
 from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
 from jobtrail.rendering.pages import row_text
 from jobtrail.sources.base import Ask, read_sort, read_statuses
+from jobtrail.times import format_time
 from jobtrail.tokens import estimate
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall
 
@@ -152,7 +153,7 @@ class ListCall(ResumableCall):
         parts = [f"{scanned:,} scanned", f"{matched:,} matched"]
         reached = walked.last and walked.last.created_at
         if reached and sort and sort.key == "created_at":
-            parts.append(f"{'back' if sort.descending else 'up'} to {reached:%Y-%m-%dT%H:%M:%SZ}")
+            parts.append(f"{'back' if sort.descending else 'up'} to {format_time(reached)}")
         await self.ctx.report_progress(walked.scanned, message=", ".join(parts))
 
     def _measure_coverage(self, walked: Walked[T], ask: Ask, *, mixed: bool) -> Coverage:

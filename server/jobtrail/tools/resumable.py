@@ -11,6 +11,7 @@ from mcp.server.mcpserver import Context
 from jobtrail.errors import BadArgument, ExpiredCursor, MissingArgument, StrayCursor, UnknownName, quote_value
 from jobtrail.models import Call, Note
 from jobtrail.paging.cursor import Cursor, seal, unseal
+from jobtrail.times import format_microseconds
 from jobtrail.window import resolve
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from jobtrail.paging.cursor import Args
     from jobtrail.sources import Sources
     from jobtrail.sources.base import Source
-    from jobtrail.window import Clock
+from jobtrail.window import Clock
 
 LARGEST_LIMIT = 100
 _ALL = "*"
@@ -141,7 +142,7 @@ class ResumableCall:
         window = resolve(self.text("since") or since, self.text("until"), clock, self.now)
         for name, bound in (("since", window and window.since), ("until", window and window.until)):
             if bound:
-                self.args[name] = bound.isoformat().replace("+00:00", "Z")
+                self.args[name] = format_microseconds(bound)
         return window
 
     def advance(self, walked: Walked[Any]) -> None:

@@ -9,7 +9,7 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.errors import UpstreamError
 from jobtrail.models import Call, LogTail, Run, RunDetail, RunPage
-from jobtrail.sources.responses import seconds
+from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
 from jobtrail.tools.resumable import State, require_argument
@@ -73,7 +73,7 @@ async def get_run(ctx: Context[State], run: params.Run = None, source: params.So
         sample=chosen.sample or None,
         verdict=_write_verdict(one),
         run=one,
-        queued_s=seconds(one.created_at, one.started_at),
+        queued_s=seconds_between(one.created_at, one.started_at),
         log=log,
         notes=tuple(notes) or None,
         next_calls=_propose_calls(chosen, one),

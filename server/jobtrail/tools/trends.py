@@ -13,7 +13,7 @@ from jobtrail.errors import BadArgument, quote_value
 from jobtrail.models import Call, Coverage, Execution, History, Run, Window
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
-from jobtrail.times import parse_duration
+from jobtrail.times import format_time, parse_duration
 from jobtrail.tools import params
 from jobtrail.tools.resumable import State, require_argument
 from jobtrail.vocabulary import FAILURES
@@ -152,7 +152,7 @@ async def _read_past(source: Source, job: Job, window: Window) -> _Past:
 def _write_notes(past: _Past, *, whole: bool) -> list[Note]:
     notes = [*past.notes]
     if not whole:
-        notes.append(f"read only back to {past.back_to:%Y-%m-%dT%H:%M:%SZ}: every number is of that part")
+        notes.append(f"read only back to {format_time(past.back_to)}: every number is of that part")
     elif not past.complete:
         notes.append("the window before was not read whole, so there is nothing to compare with")
     if past.complete and not past.attempts:
@@ -168,6 +168,6 @@ def _propose_calls(source: Source, job: Job, past: _Past, start: datetime, *, wh
     elif worst is not None:
         calls.append(Call("get_run", {"run": worst.id, "source": source.name}))
     if not whole:
-        rest = {"since": f"{start:%Y-%m-%dT%H:%M:%SZ}", "until": f"{past.back_to:%Y-%m-%dT%H:%M:%SZ}"}
+        rest = {"since": format_time(start), "until": format_time(past.back_to)}
         calls.append(Call("history", {"job": job.name, **rest, "source": source.name}))
     return tuple(calls)
