@@ -18,9 +18,9 @@ from jobtrail.models.details import (
     RunDetail,
     Waited,
 )
+from jobtrail.models.entities import Execution, Job, Moment, Run, Seen, Stats, Task
 from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, RunPage, TaskPage, Total, Window
 from jobtrail.models.summaries import Bucket, FailureCause, Failures, History, Period, Streak
-from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Stats, Task
 
 __all__ = [
     "Awaited",

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pydantic import Field
 
 from jobtrail.models.calls import NextCall, Note
+from jobtrail.models.entities import Execution, Job, Moment, Run, Seen, Task
 from jobtrail.models.pages import Answer, Coverage
-from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Task
 from jobtrail.vocabulary import Status
 
 

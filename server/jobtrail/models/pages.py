@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from jobtrail.models.calls import Note
-from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Task
+from jobtrail.models.entities import Execution, Job, Moment, Run, Seen, Task
 
 
 class Coverage(Seen):

@@ -7,8 +7,8 @@ from typing import Literal
 from pydantic import Field
 
 from jobtrail.models.calls import NextCall, Note
+from jobtrail.models.entities import Moment, Seen
 from jobtrail.models.pages import Answer, Coverage, Window
-from jobtrail.models.things import Moment, Seen
 from jobtrail.vocabulary import Status
 
 
