@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mcp.types import Tool
 
     from jobtrail.cli.colours import Colour
-    from jobtrail.models import Seen
+    from jobtrail.models import FrozenModel
     from jobtrail.protocol.endpoint import Endpoint
 
 _STOPPED = 130
@@ -106,7 +106,7 @@ async def _call(asked: _Asked, pages: Pages, told: Callable[[str, float | None, 
 
     async with asked.server.answering(hear) as answer:
 
-        def call(arguments: Mapping[str, Any]) -> Awaitable[Seen]:
+        def call(arguments: Mapping[str, Any]) -> Awaitable[FrozenModel]:
             return answer(asked.tool.name, arguments)
 
         try:

@@ -18,7 +18,7 @@ from jobtrail.models.details import (
     RunDetail,
     Waited,
 )
-from jobtrail.models.entities import Execution, Job, Moment, Run, Seen, Stats, Task
+from jobtrail.models.entities import Execution, FrozenModel, Job, Moment, Run, Stats, Task
 from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, RunPage, TaskPage, Total, Window
 from jobtrail.models.summaries import Bucket, FailureCause, Failures, History, Period, Streak
 
@@ -33,6 +33,7 @@ __all__ = [
     "FailureCause",
     "FailureGroup",
     "Failures",
+    "FrozenModel",
     "History",
     "Job",
     "JobDetail",
@@ -49,7 +50,6 @@ __all__ = [
     "Run",
     "RunDetail",
     "RunPage",
-    "Seen",
     "Sentence",
     "Stats",
     "Streak",

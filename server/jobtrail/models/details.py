@@ -5,12 +5,12 @@ from __future__ import annotations
 from pydantic import Field
 
 from jobtrail.models.calls import NextCall, Note
-from jobtrail.models.entities import Execution, Job, Moment, Run, Seen, Task
+from jobtrail.models.entities import Execution, FrozenModel, Job, Moment, Run, Task
 from jobtrail.models.pages import Answer, Coverage
 from jobtrail.vocabulary import Status
 
 
-class Record(Seen):
+class Record(FrozenModel):
     """The newest attempts of a job, as counts by status over exactly `of` attempts."""
 
     of: int
@@ -30,7 +30,7 @@ class JobDetail(Answer):
     record: Record | None = None
 
 
-class FailureGroup(Seen):
+class FailureGroup(FrozenModel):
     """Failed tasks that share a signature: the reason with numbers, ids and quoted values folded."""
 
     signature: str
@@ -55,7 +55,7 @@ class ExecutionDetail(Answer):
     next_calls: tuple[NextCall, ...] = ()
 
 
-class LogTail(Seen):
+class LogTail(FrozenModel):
     """The last lines of a run's log. `first_line` counts from 1."""
 
     lines: tuple[str, ...]
@@ -73,7 +73,7 @@ class RunDetail(Answer):
     next_calls: tuple[NextCall, ...] = ()
 
 
-class LogLine(Seen):
+class LogLine(FrozenModel):
     """One line of a log, or several in a row that say the same but for times of day in them."""
 
     n: int = Field(description="number of the (first) line, from 1")
@@ -104,7 +104,7 @@ class LogPage(Answer):
     next_calls: tuple[NextCall, ...] = ()
 
 
-class Awaited(Seen):
+class Awaited(FrozenModel):
     """One execution or run that was waited for: how it stood when the wait began, and now."""
 
     id: str

@@ -13,7 +13,7 @@ from jobtrail.vocabulary import Status
 Moment = Annotated[datetime, PlainSerializer(format_milliseconds, return_type=str, when_used="json")]
 
 
-class Seen(BaseModel):
+class FrozenModel(BaseModel):
     """Base of all models: frozen, and nothing but its own fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,7 +23,7 @@ class Seen(BaseModel):
         return self.model_dump(mode="json", exclude_none=True)
 
 
-class Stats(Seen):
+class Stats(FrozenModel):
     """Task counts of an execution; no upstream counts what is queued."""
 
     total: int | None = None
@@ -34,7 +34,7 @@ class Stats(Seen):
     retried: int | None = None
 
 
-class Job(Seen):
+class Job(FrozenModel):
     """A definition that can run: a batch job, or a scheduled task or service.
 
     `status` is the deployment status of a batch job, in lower case; the others have none.
@@ -53,7 +53,7 @@ class Job(Seen):
     labels: dict[str, str] | None = None
 
 
-class Execution(Seen):
+class Execution(FrozenModel):
     """One triggered execution of a batch job; on a page of one job's executions, `job` is the page's."""
 
     id: str
@@ -67,7 +67,7 @@ class Execution(Seen):
     stats: Stats | None = None
 
 
-class Task(Seen):
+class Task(FrozenModel):
     """One unit of work inside an execution."""
 
     name: str
@@ -80,7 +80,7 @@ class Task(Seen):
     reason: str | None = None
 
 
-class Run(Seen):
+class Run(FrozenModel):
     """One run of a scheduled task; on a page of one task's runs, `task` is the page's.
 
     `exit_code` is there only once the run has ended.

@@ -7,10 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from jobtrail.models.calls import Note
-from jobtrail.models.entities import Execution, Job, Moment, Run, Seen, Task
+from jobtrail.models.entities import Execution, FrozenModel, Job, Moment, Run, Task
 
 
-class Coverage(Seen):
+class Coverage(FrozenModel):
     """How much of the truth an answer covers, counted from the first page of the walk.
 
     `back_to` is the oldest time that a newest-first walk has reached.
@@ -22,7 +22,7 @@ class Coverage(Seen):
     back_to: Moment | None = None
 
 
-class Total(Seen):
+class Total(FrozenModel):
     """How many there are, and how far to trust it.
 
     `exact` counts what was asked for; `at_least` is a floor; `unfiltered` is the upstream's count
@@ -33,7 +33,7 @@ class Total(Seen):
     kind: Literal["exact", "at_least", "unfiltered", "unknown"]
 
 
-class Window(Seen):
+class Window(FrozenModel):
     """The resolved time window, closed at both ends, and the server's own now.
 
     `zone` is the one that times without a zone were taken in, where there were any.
@@ -51,7 +51,7 @@ class Window(Seen):
         return (self.since is None or moment >= self.since) and (self.until is None or moment <= self.until)
 
 
-class Answer(Seen):
+class Answer(FrozenModel):
     """What every answer says of itself."""
 
     source: str

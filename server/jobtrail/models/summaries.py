@@ -7,12 +7,12 @@ from typing import Literal
 from pydantic import Field
 
 from jobtrail.models.calls import NextCall, Note
-from jobtrail.models.entities import Moment, Seen
+from jobtrail.models.entities import FrozenModel, Moment
 from jobtrail.models.pages import Answer, Coverage, Window
 from jobtrail.vocabulary import Status
 
 
-class Period(Seen):
+class Period(FrozenModel):
     """What a stretch of time came to; rates are of what succeeded, failed or timed out, durations of what ended."""
 
     attempts: int
@@ -23,7 +23,7 @@ class Period(Seen):
     max_s: float | None = None
 
 
-class Bucket(Seen):
+class Bucket(FrozenModel):
     """One bucket of a history."""
 
     start: Moment
@@ -32,7 +32,7 @@ class Bucket(Seen):
     p50_s: float | None = None
 
 
-class Streak(Seen):
+class Streak(FrozenModel):
     """The newest attempts that ended alike; `at_least` where more of them may lie before what was read."""
 
     well: bool
@@ -59,7 +59,7 @@ class History(Answer):
     next_calls: tuple[NextCall, ...] = ()
 
 
-class FailureCause(Seen):
+class FailureCause(FrozenModel):
     """Executions or runs of one job that ended badly for what looks like one reason."""
 
     source: str
@@ -75,7 +75,7 @@ class FailureCause(Seen):
     open: NextCall = Field(description="the call that explains it")
 
 
-class Failures(Seen):
+class Failures(FrozenModel):
     """What ended badly, across jobs and sources; `errors` names sources, or parts of one, that could not be read."""
 
     sources: tuple[str, ...]

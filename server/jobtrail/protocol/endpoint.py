@@ -49,12 +49,12 @@ if TYPE_CHECKING:
     from mcp.types import GetPromptResult, InputRequiredResult, SubscriptionsListenResult
     from pydantic.networks import AnyUrl
 
-    from jobtrail.models import Seen
+    from jobtrail.models import FrozenModel
     from jobtrail.protocol.completion import Completing
     from jobtrail.protocol.resources import Watching
 
     Lifespan = Callable[[MCPServer["Served"]], AbstractAsyncContextManager["Served"]]
-    Ask = Callable[[str, Mapping[str, Any]], Awaitable[Seen]]
+    Ask = Callable[[str, Mapping[str, Any]], Awaitable[FrozenModel]]
 
 logger = logging.getLogger(__name__)
 
@@ -119,12 +119,12 @@ class Endpoint(MCPServer[Served]):
                 method="tools/call",
             )
 
-            async def ask(name: str, arguments: Mapping[str, Any]) -> Seen:
+            async def ask(name: str, arguments: Mapping[str, Any]) -> FrozenModel:
                 return await self._answer(name, arguments, Context(request_context=request, mcp_server=self))
 
             yield ask
 
-    async def _answer(self, name: str, arguments: Mapping[str, Any], context: Context[Served]) -> Seen:
+    async def _answer(self, name: str, arguments: Mapping[str, Any], context: Context[Served]) -> FrozenModel:
         """Return a tool's answer.
 
         Raises:
