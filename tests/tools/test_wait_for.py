@@ -15,7 +15,7 @@ from inline_snapshot import snapshot
 from mcp import Client
 
 from jobtrail.errors import RateLimited, Unauthorized, UnknownName, Unreachable, UpstreamFault
-from jobtrail.models import Execution, Run, Stats
+from jobtrail.models import Execution, Run, TaskCounts
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
@@ -43,7 +43,7 @@ def run_now(status: Status = "running") -> Run:
 
 
 def execution_now(status: Status, total: int, succeeded: int = 0, failed: int = 0) -> Execution:
-    return Execution(id="e", status=status, stats=Stats(total=total, succeeded=succeeded, failed=failed))
+    return Execution(id="e", status=status, stats=TaskCounts(total=total, succeeded=succeeded, failed=failed))
 
 
 @dataclass

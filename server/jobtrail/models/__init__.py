@@ -18,7 +18,7 @@ from jobtrail.models.details import (
     RunDetail,
     Waited,
 )
-from jobtrail.models.entities import Execution, FrozenModel, Job, Moment, Run, Stats, Task
+from jobtrail.models.entities import Execution, FrozenModel, Job, Moment, Run, Task, TaskCounts
 from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, RunPage, TaskPage, Total, Window
 from jobtrail.models.summaries import Bucket, FailureCause, Failures, History, Period, Streak
 
@@ -51,9 +51,9 @@ __all__ = [
     "RunDetail",
     "RunPage",
     "Sentence",
-    "Stats",
     "Streak",
     "Task",
+    "TaskCounts",
     "TaskPage",
     "Total",
     "Waited",

@@ -23,7 +23,7 @@ class FrozenModel(BaseModel):
         return self.model_dump(mode="json", exclude_none=True)
 
 
-class Stats(FrozenModel):
+class TaskCounts(FrozenModel):
     """Task counts of an execution; no upstream counts what is queued."""
 
     total: int | None = None
@@ -64,7 +64,7 @@ class Execution(FrozenModel):
     started_at: Moment | None = None
     ended_at: Moment | None = None
     duration_s: float | None = None
-    stats: Stats | None = None
+    stats: TaskCounts | None = None
 
 
 class Task(FrozenModel):

@@ -23,8 +23,8 @@ from jobtrail.models import (
     Run,
     RunDetail,
     RunPage,
-    Stats,
     Task,
+    TaskCounts,
     TaskPage,
     Waited,
 )
@@ -81,7 +81,7 @@ def _job_row(job: Job) -> dict[str, str]:
 
 
 def _execution_row(one: Execution) -> dict[str, str]:
-    stats = one.stats or Stats()
+    stats = one.stats or TaskCounts()
     return {
         "id": one.id,
         "status": _status(one),

@@ -10,7 +10,17 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.diagnosis import group_failures, slowest
 from jobtrail.errors import UnknownName, quote_value, sanitize_text
-from jobtrail.models import Call, Coverage, Execution, ExecutionDetail, ExecutionPage, Note, Stats, Task, TaskPage
+from jobtrail.models import (
+    Call,
+    Coverage,
+    Execution,
+    ExecutionDetail,
+    ExecutionPage,
+    Note,
+    Task,
+    TaskCounts,
+    TaskPage,
+)
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.times import seconds_between
@@ -168,7 +178,7 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
     Of an execution in which nothing failed a single page is read, for its slowest tasks alone.
     """
     one, inline = full.execution, full.tasks or ()
-    stats = one.stats or Stats()
+    stats = one.stats or TaskCounts()
     if inline and stats.total is not None and len(inline) >= stats.total:
         return _judge_tasks(stats, inline, complete=True, notes=[])
     if stats.total == 0:
@@ -185,7 +195,7 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
     return _judge_tasks(stats, walked.items, complete=walked.spot is None, notes=notes)
 
 
-def _judge_tasks(stats: Stats, tasks: Sequence[Task], *, complete: bool, notes: list[Note]) -> TasksRead:
+def _judge_tasks(stats: TaskCounts, tasks: Sequence[Task], *, complete: bool, notes: list[Note]) -> TasksRead:
     """Return the tasks read, with a note where the failed ones among them cannot be all."""
     failed = sum(task.status in FAILURES for task in tasks)
     strange = sorted({task.raw_status or "none" for task in tasks if task.status == "unknown"})

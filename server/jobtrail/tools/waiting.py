@@ -29,7 +29,7 @@ from jobtrail.vocabulary import ENDED, FAILURES
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from jobtrail.models import Stats
+    from jobtrail.models import TaskCounts
     from jobtrail.sources.base import BatchJobs, Source
 
     Follow = Callable[[Callable[[str], None]], Awaitable[None]]
@@ -197,11 +197,11 @@ def _no_answer() -> Unreachable:
     return Unreachable("the upstream did not answer in this time; a retry may help")
 
 
-def _stats_of(one: Execution | Run | None) -> Stats | None:
+def _stats_of(one: Execution | Run | None) -> TaskCounts | None:
     return one.stats if isinstance(one, Execution) else None
 
 
-def _count_ended(stats: Stats | None) -> int | None:
+def _count_ended(stats: TaskCounts | None) -> int | None:
     if stats is None:
         return None
     return sum(count or 0 for count in (stats.succeeded, stats.failed, stats.cancelled))
