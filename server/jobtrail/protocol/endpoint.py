@@ -37,7 +37,7 @@ from jobtrail.errors import AgentError, BadArgument, JobtrailError, find_closest
 from jobtrail.protocol.icons import icon
 from jobtrail.protocol.resources import FORMATS, SCHEME, TEMPLATES, Address, read
 from jobtrail.rendering.pages import render
-from jobtrail.tools import State
+from jobtrail.tools import ServerState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
@@ -63,7 +63,7 @@ CALL_SECONDS = 50.0
 
 
 @dataclass(frozen=True)
-class Served(State):
+class Served(ServerState):
     """What lives as long as the server: what tools use, and what the rest of the protocol needs."""
 
     watching: Watching

@@ -26,7 +26,7 @@ from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall
-from jobtrail.tools.resumable import LARGEST_LIMIT, State, require_argument
+from jobtrail.tools.resumable import LARGEST_LIMIT, ServerState, require_argument
 from jobtrail.vocabulary import FAILURES
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ _A_PAGE = Budget(items=200)
 
 
 async def list_executions(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     job: params.Job = None,
     status: params.Status = None,
     since: params.Since = None,
@@ -73,7 +73,7 @@ async def list_executions(
 
 
 async def list_tasks(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     job: params.Job = None,
     execution: params.Execution = None,
     status: params.Status = None,
@@ -107,7 +107,7 @@ async def list_tasks(
 
 
 async def get_execution(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     job: params.Job = None,
     execution: params.Execution = None,
     source: params.Source = None,

@@ -17,7 +17,7 @@ from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.sources.federation import Attempt, survey
 from jobtrail.tools import params
 from jobtrail.tools.executions import read_tasks
-from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, State
+from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, ServerState
 from jobtrail.vocabulary import FAILURES
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ _RECENT = 10
 
 
 async def find_failures(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     since: params.Since = None,
     until: params.Until = None,
     job: params.Job = None,

@@ -11,13 +11,13 @@ from jobtrail.paging import Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask, StatusFilter, read_sort
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
-from jobtrail.tools.resumable import State, require_argument
+from jobtrail.tools.resumable import ServerState, require_argument
 
 _RECENT = 20
 
 
 async def list_jobs(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     query: params.Query = None,
     status: params.DeploymentStatus = None,
     sort: params.Sort = None,
@@ -73,7 +73,7 @@ def _read_deployments(call: ListCall) -> StatusFilter | None:
     return StatusFilter(words, words) if words else None
 
 
-async def get_job(ctx: Context[State], job: params.Job = None, source: params.Source = None) -> JobDetail:
+async def get_job(ctx: Context[ServerState], job: params.Job = None, source: params.Source = None) -> JobDetail:
     """One job or scheduled task: schedule, settings (no secret values), and how its last 20 attempts ended.
 
     Use it to see whether a job is healthy before looking at single executions or runs.

@@ -17,7 +17,7 @@ from jobtrail.paging import Spot, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.tools import params
 from jobtrail.tools.executions import find_newest
-from jobtrail.tools.resumable import ResumableCall, State
+from jobtrail.tools.resumable import ResumableCall, ServerState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -34,7 +34,7 @@ _OF = ("run", "job", "execution", "task")
 
 
 async def read_log(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     run: params.Run = None,
     job: params.Job = None,
     execution: params.Execution = None,

@@ -32,7 +32,7 @@ _ALL = "*"
 
 
 @dataclass(frozen=True)
-class State:
+class ServerState:
     """What lives as long as the server: the sources and the clock."""
 
     sources: Sources
@@ -51,7 +51,7 @@ class ResumableCall:
         notes: what the agent must know of its arguments.
     """
 
-    ctx: Context[State]
+    ctx: Context[ServerState]
     sources: Sequence[Source]
     now: datetime
     cursor: Cursor
@@ -61,7 +61,7 @@ class ResumableCall:
     @classmethod
     def open(
         cls,
-        ctx: Context[State],
+        ctx: Context[ServerState],
         tool: str,
         token: str | None,
         source: str | None,

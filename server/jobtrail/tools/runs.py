@@ -12,7 +12,7 @@ from jobtrail.models import Call, LogTail, Run, RunDetail, RunPage
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
-from jobtrail.tools.resumable import State, require_argument
+from jobtrail.tools.resumable import ServerState, require_argument
 from jobtrail.vocabulary import FAILURES
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ _SCANNED_AT_ONCE = 20_000
 
 
 async def list_runs(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     task: params.TaskName = None,
     status: params.Status = None,
     since: params.Since = None,
@@ -59,7 +59,7 @@ async def list_runs(
     )
 
 
-async def get_run(ctx: Context[State], run: params.Run = None, source: params.Source = None) -> RunDetail:
+async def get_run(ctx: Context[ServerState], run: params.Run = None, source: params.Source = None) -> RunDetail:
     """One run of a scheduled task: how it ended, and the last 20 lines of its log where there is one.
 
     Examples: {"run": "01K9Z3V5Q8R2M4N6P7S9T0W1X2"}

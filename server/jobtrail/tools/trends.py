@@ -15,7 +15,7 @@ from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.times import format_time, parse_duration
 from jobtrail.tools import params
-from jobtrail.tools.resumable import State, require_argument
+from jobtrail.tools.resumable import ServerState, require_argument
 from jobtrail.vocabulary import FAILURES
 from jobtrail.window import resolve
 
@@ -32,7 +32,7 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def history(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     job: params.Job = None,
     since: params.Since = None,
     until: params.Until = None,

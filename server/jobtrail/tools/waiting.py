@@ -23,7 +23,7 @@ from jobtrail.errors import (
 )
 from jobtrail.models import Awaited, Call, Execution, Run, Sentence, Waited
 from jobtrail.tools import params
-from jobtrail.tools.resumable import State
+from jobtrail.tools.resumable import ServerState
 from jobtrail.vocabulary import ENDED, FAILURES
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ _MOST_EXPLAINED = 3
 
 
 async def wait_for(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     run: params.Run = None,
     job: params.Job = None,
     execution: params.Execution = None,

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from jobtrail.models import ExecutionDetail, JobDetail, JobPage, RunDetail
     from jobtrail.protocol.resources.addresses import Address
-    from jobtrail.tools import State
+    from jobtrail.tools import ServerState
 
 
-async def read(address: Address, ctx: Context[State]) -> tuple[str, str]:
+async def read(address: Address, ctx: Context[ServerState]) -> tuple[str, str]:
     """Return a resource's text and its MIME type.
 
     Raises:
@@ -32,7 +32,7 @@ async def read(address: Address, ctx: Context[State]) -> tuple[str, str]:
     return render(answer), "text/plain"
 
 
-async def _answer(address: Address, ctx: Context[State]) -> JobPage | JobDetail | ExecutionDetail | RunDetail:
+async def _answer(address: Address, ctx: Context[ServerState]) -> JobPage | JobDetail | ExecutionDetail | RunDetail:
     source = ctx.request_context.lifespan_context.sources.get(address.source)
     match address.kind:
         case "jobs" if address.cursor is None:
