@@ -18,7 +18,7 @@ from jobtrail.models.details import (
     RunDetail,
     Waited,
 )
-from jobtrail.models.entities import Execution, FrozenModel, Job, Moment, Run, Task, TaskCounts
+from jobtrail.models.entities import Execution, FrozenModel, Job, Run, Task, TaskCounts, Timestamp
 from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, RunPage, TaskPage, Total, Window
 from jobtrail.models.summaries import Bucket, FailureCause, Failures, History, Period, Streak
 
@@ -41,7 +41,6 @@ __all__ = [
     "LogLine",
     "LogPage",
     "LogTail",
-    "Moment",
     "NextCall",
     "Note",
     "Page",
@@ -55,6 +54,7 @@ __all__ = [
     "Task",
     "TaskCounts",
     "TaskPage",
+    "Timestamp",
     "Total",
     "Waited",
     "Window",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from jobtrail.models.calls import NextCall, Note
-from jobtrail.models.entities import Execution, FrozenModel, Job, Moment, Run, Task
+from jobtrail.models.entities import Execution, FrozenModel, Job, Run, Task, Timestamp
 from jobtrail.models.pages import Answer, Coverage
 from jobtrail.vocabulary import Status
 
@@ -16,8 +16,8 @@ class Record(FrozenModel):
     of: int
     counts: dict[str, int]
     newest_status: Status | None = None
-    newest_at: Moment | None = None
-    last_success_at: Moment | None = None
+    newest_at: Timestamp | None = None
+    last_success_at: Timestamp | None = None
     last_failure: str | None = Field(default=None, description="id of the newest attempt that ended badly")
 
 
@@ -37,8 +37,8 @@ class FailureGroup(FrozenModel):
     count: int
     example: str
     tasks: tuple[str, ...]
-    first_at: Moment | None = None
-    last_at: Moment | None = None
+    first_at: Timestamp | None = None
+    last_at: Timestamp | None = None
 
 
 class ExecutionDetail(Answer):
@@ -80,7 +80,7 @@ class LogLine(FrozenModel):
     text: str
     times: int | None = Field(default=None, description="how many lines it stands for, where that is not one")
     mark: str | None = Field(default=None, description="stderr, system, warning, error or fatal")
-    at: Moment | None = None
+    at: Timestamp | None = None
 
 
 class LogPage(Answer):

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer
 from jobtrail.times import format_milliseconds
 from jobtrail.vocabulary import Status
 
-Moment = Annotated[datetime, PlainSerializer(format_milliseconds, return_type=str, when_used="json")]
+Timestamp = Annotated[datetime, PlainSerializer(format_milliseconds, return_type=str, when_used="json")]
 
 
 class FrozenModel(BaseModel):
@@ -46,9 +46,9 @@ class Job(FrozenModel):
     display_name: str | None = None
     description: str | None = None
     schedule: str | None = None
-    next_run_at: Moment | None = None
-    created_at: Moment | None = None
-    updated_at: Moment | None = None
+    next_run_at: Timestamp | None = None
+    created_at: Timestamp | None = None
+    updated_at: Timestamp | None = None
     group: str | None = None
     labels: dict[str, str] | None = None
 
@@ -60,9 +60,9 @@ class Execution(FrozenModel):
     job: str | None = None
     status: Status
     raw_status: str | None = None
-    created_at: Moment | None = None
-    started_at: Moment | None = None
-    ended_at: Moment | None = None
+    created_at: Timestamp | None = None
+    started_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
     duration_s: float | None = None
     stats: TaskCounts | None = None
 
@@ -73,9 +73,9 @@ class Task(FrozenModel):
     name: str
     status: Status
     raw_status: str | None = None
-    created_at: Moment | None = None
-    started_at: Moment | None = None
-    ended_at: Moment | None = None
+    created_at: Timestamp | None = None
+    started_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
     duration_s: float | None = None
     reason: str | None = None
 
@@ -90,9 +90,9 @@ class Run(FrozenModel):
     task: str | None = None
     status: Status
     raw_status: str | None = None
-    created_at: Moment | None = None
-    started_at: Moment | None = None
-    ended_at: Moment | None = None
+    created_at: Timestamp | None = None
+    started_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
     duration_s: float | None = None
     exit_code: int | None = None
     trigger: str | None = None

@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from jobtrail.models.calls import Note
-from jobtrail.models.entities import Execution, FrozenModel, Job, Moment, Run, Task
+from jobtrail.models.entities import Execution, FrozenModel, Job, Run, Task, Timestamp
 
 
 class Coverage(FrozenModel):
@@ -19,7 +19,7 @@ class Coverage(FrozenModel):
     scanned: int = Field(description="items read so far, over all pages of this walk")
     matched: int = Field(description="items that matched so far, over all pages of this walk")
     complete: bool = Field(description="true when nothing is left to read")
-    back_to: Moment | None = None
+    back_to: Timestamp | None = None
 
 
 class Total(FrozenModel):
@@ -39,12 +39,12 @@ class Window(FrozenModel):
     `zone` is the one that times without a zone were taken in, where there were any.
     """
 
-    since: Moment | None = None
-    until: Moment | None = None
-    now: Moment
+    since: Timestamp | None = None
+    until: Timestamp | None = None
+    now: Timestamp
     zone: str | None = None
 
-    def contains(self, moment: Moment | None) -> bool:
+    def contains(self, moment: Timestamp | None) -> bool:
         """Return whether a moment lies in the window; one that is not known is kept, not hidden."""
         if moment is None:
             return True

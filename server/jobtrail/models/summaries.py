@@ -7,7 +7,7 @@ from typing import Literal
 from pydantic import Field
 
 from jobtrail.models.calls import NextCall, Note
-from jobtrail.models.entities import FrozenModel, Moment
+from jobtrail.models.entities import FrozenModel, Timestamp
 from jobtrail.models.pages import Answer, Coverage, Window
 from jobtrail.vocabulary import Status
 
@@ -26,7 +26,7 @@ class Period(FrozenModel):
 class Bucket(FrozenModel):
     """One bucket of a history."""
 
-    start: Moment
+    start: Timestamp
     counts: dict[str, int]
     success_rate: float | None = None
     p50_s: float | None = None
@@ -38,7 +38,7 @@ class Streak(FrozenModel):
     well: bool
     length: int
     at_least: bool = False
-    since: Moment | None = None
+    since: Timestamp | None = None
 
 
 class History(Answer):
@@ -52,7 +52,7 @@ class History(Answer):
     before: Period | None = Field(default=None, description="the window of the same length before this one")
     trend: Literal["better", "worse", "steady"] | None = None
     streak: Streak | None = None
-    last_success_at: Moment | None = None
+    last_success_at: Timestamp | None = None
     buckets: tuple[Bucket, ...]
     sparkline: str
     coverage: Coverage
@@ -68,8 +68,8 @@ class FailureCause(FrozenModel):
     status: Status
     cause: str
     count: int
-    first_at: Moment | None = None
-    last_at: Moment | None = None
+    first_at: Timestamp | None = None
+    last_at: Timestamp | None = None
     recovered: bool | None = Field(default=None, description="whether the job's latest attempt that ended succeeded")
     example: str = Field(description="id of the newest of them")
     open: NextCall = Field(description="the call that explains it")
