@@ -6,7 +6,7 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
-from jobtrail.models import FailureGroup, Record, Task
+from jobtrail.models import AttemptRecord, FailureGroup, Task
 from jobtrail.vocabulary import FAILURES
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class _Attempt(Protocol):
     def created_at(self) -> datetime | None: ...
 
 
-def record(newest_first: Sequence[_Attempt]) -> Record:
+def record(newest_first: Sequence[_Attempt]) -> AttemptRecord:
     """Return what the newest attempts of a job come to.
 
     Args:
@@ -86,7 +86,7 @@ def record(newest_first: Sequence[_Attempt]) -> Record:
     newest = newest_first[0] if newest_first else None
     success = next((one for one in newest_first if one.status == "succeeded"), None)
     failure = next((one for one in newest_first if one.status in FAILURES), None)
-    return Record(
+    return AttemptRecord(
         of=len(newest_first),
         counts=dict(Counter(one.status for one in newest_first).most_common()),
         newest_status=newest.status if newest else None,

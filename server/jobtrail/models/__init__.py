@@ -7,6 +7,7 @@ means that the upstream did not say.
 
 from jobtrail.models.calls import Call, NextCall, Note, Sentence, write_text
 from jobtrail.models.details import (
+    AttemptRecord,
     Awaited,
     ExecutionDetail,
     FailureGroup,
@@ -14,7 +15,6 @@ from jobtrail.models.details import (
     LogLine,
     LogPage,
     LogTail,
-    Record,
     RunDetail,
     Waited,
 )
@@ -23,6 +23,7 @@ from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, RunPag
 from jobtrail.models.summaries import Bucket, FailureCause, Failures, History, Period, Streak
 
 __all__ = [
+    "AttemptRecord",
     "Awaited",
     "Bucket",
     "Call",
@@ -45,7 +46,6 @@ __all__ = [
     "Note",
     "Page",
     "Period",
-    "Record",
     "Run",
     "RunDetail",
     "RunPage",

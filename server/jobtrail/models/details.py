@@ -10,7 +10,7 @@ from jobtrail.models.pages import Answer, Coverage
 from jobtrail.vocabulary import Status
 
 
-class Record(FrozenModel):
+class AttemptRecord(FrozenModel):
     """The newest attempts of a job, as counts by status over exactly `of` attempts."""
 
     of: int
@@ -27,7 +27,7 @@ class JobDetail(Answer):
     job: Job
     settings: dict[str, str]
     env_names: tuple[str, ...] | None = None
-    record: Record | None = None
+    record: AttemptRecord | None = None
 
 
 class FailureGroup(FrozenModel):

@@ -49,7 +49,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-    from jobtrail.models import FailureGroup, Record
+    from jobtrail.models import AttemptRecord, FailureGroup
     from jobtrail.rendering.blocks import Block
 
 
@@ -211,7 +211,7 @@ def _listed(label: str, values: Sequence[str]) -> list[Line]:
     return [Line(", ".join(values), label)] if values else []
 
 
-def _record(record: Record) -> Line:
+def _record(record: AttemptRecord) -> Line:
     if not record.of:
         return Line("it has never run", "record")
     counts = ", ".join(f"{count} {status}" for status, count in record.counts.items())
