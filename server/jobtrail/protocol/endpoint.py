@@ -200,7 +200,7 @@ class Endpoint(MCPServer[Served]):
         if context is None or not str(uri).startswith(f"{SCHEME}://"):
             return await super().read_resource(uri, context)
         with _said(str(uri)):
-            text, mime = await read(Address.parse(str(uri)), cast("Context[State]", context))
+            text, mime = await read(Address.parse(str(uri)), cast("Context[ServerState]", context))
         return [ReadResourceContents(text, mime)]
 
     async def _complete(self, ctx: ServerRequestContext[Served], params: CompleteRequestParams) -> CompleteResult:
