@@ -22,7 +22,7 @@ from jobtrail.board.page import page_app
 from jobtrail.cli.settings import load_settings
 from jobtrail.errors import SettingsError
 from jobtrail.protocol.app import build_server
-from jobtrail.serving import Gate, HttpBind, is_loopback, run_app
+from jobtrail.serving import AccessMiddleware, HttpBind, is_loopback, run_app
 
 if TYPE_CHECKING:
     import argparse
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             if not arguments.no_open and _has_display():
                 _open(address, Path(folder))
 
-        return run_app(Gate(app, bind), bind, ready)
+        return run_app(AccessMiddleware(app, bind), bind, ready)
 
 
 def _first(arguments: argparse.Namespace) -> str:

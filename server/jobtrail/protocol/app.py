@@ -16,12 +16,12 @@ from mcp.types import ToolAnnotations
 
 from jobtrail import __version__
 from jobtrail.board import BOARD_URI, board_html
-from jobtrail.protocol.completion import Completing
-from jobtrail.protocol.endpoint import Endpoint, Served
+from jobtrail.protocol.completion import NameCompleter
+from jobtrail.protocol.endpoint import Endpoint, ProtocolState
 from jobtrail.protocol.icons import icon
 from jobtrail.protocol.instructions import instructions
 from jobtrail.protocol.prompts import add_prompts
-from jobtrail.protocol.resources import Watching
+from jobtrail.protocol.resources import ResourceWatcher
 from jobtrail.sources import open_sources
 from jobtrail.tools import TOOLS, ToolSpec
 from jobtrail.window import Clock
@@ -59,12 +59,12 @@ def build_server(
     clock = clock or Clock(settings.zone(), settings.timezone)
 
     @asynccontextmanager
-    async def lifespan(_server: MCPServer[Served]) -> AsyncGenerator[Served]:
+    async def lifespan(_server: MCPServer[ProtocolState]) -> AsyncGenerator[ProtocolState]:
         sources = open_sources(settings, transport, clock)
         try:
             async with anyio.create_task_group() as group:
-                watching = Watching(sources, group, lambda uri: server.bus.publish(ResourceUpdated(uri)))
-                yield Served(sources, clock, watching, Completing(sources, clock, group))
+                watching = ResourceWatcher(sources, group, lambda uri: server.bus.publish(ResourceUpdated(uri)))
+                yield ProtocolState(sources, clock, watching, NameCompleter(sources, clock, group))
                 group.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):

@@ -68,7 +68,7 @@ class Names:
 
 
 @dataclass
-class Completing:
+class NameCompleter:
     """Completes names over the configured sources."""
 
     sources: Sources

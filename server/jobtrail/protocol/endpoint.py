@@ -50,10 +50,10 @@ if TYPE_CHECKING:
     from pydantic.networks import AnyUrl
 
     from jobtrail.models import FrozenModel
-    from jobtrail.protocol.completion import Completing
-    from jobtrail.protocol.resources import Watching
+    from jobtrail.protocol.completion import NameCompleter
+    from jobtrail.protocol.resources import ResourceWatcher
 
-    Lifespan = Callable[[MCPServer["Served"]], AbstractAsyncContextManager["Served"]]
+    Lifespan = Callable[[MCPServer["ProtocolState"]], AbstractAsyncContextManager["ProtocolState"]]
     Ask = Callable[[str, Mapping[str, Any]], Awaitable[FrozenModel]]
 
 logger = logging.getLogger(__name__)
@@ -63,14 +63,14 @@ CALL_SECONDS = 50.0
 
 
 @dataclass(frozen=True)
-class Served(ServerState):
+class ProtocolState(ServerState):
     """What lives as long as the server: what tools use, and what the rest of the protocol needs."""
 
-    watching: Watching
-    completing: Completing
+    watching: ResourceWatcher
+    completing: NameCompleter
 
 
-class Endpoint(MCPServer[Served]):
+class Endpoint(MCPServer[ProtocolState]):
     """The SDK's server with our sentences, our resources, completion, and subscriptions in both eras.
 
     Attributes:
@@ -92,7 +92,7 @@ class Endpoint(MCPServer[Served]):
         self._accepted = {tool.name: tuple(tool.parameters.get("properties", {})) for tool in tools}
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[Served] | None = None
+        self, name: str, arguments: dict[str, Any], context: Context[ProtocolState] | None = None
     ) -> CallToolResult:
         """Call a tool: its answer becomes text and structured content, its error a sentence."""
         try:
@@ -124,7 +124,7 @@ class Endpoint(MCPServer[Served]):
 
             yield ask
 
-    async def _answer(self, name: str, arguments: Mapping[str, Any], context: Context[Served]) -> FrozenModel:
+    async def _answer(self, name: str, arguments: Mapping[str, Any], context: Context[ProtocolState]) -> FrozenModel:
         """Return a tool's answer.
 
         Raises:
@@ -155,7 +155,7 @@ class Endpoint(MCPServer[Served]):
                 )
 
     async def get_prompt(
-        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Served] | None = None
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[ProtocolState] | None = None
     ) -> GetPromptResult | InputRequiredResult:
         """Fill a prompt; what is wrong with the request is said, where the SDK would call it an internal error."""
         prompts = {prompt.name: prompt for prompt in await self.list_prompts()}
@@ -194,7 +194,7 @@ class Endpoint(MCPServer[Served]):
         ]
 
     async def read_resource(
-        self, uri: AnyUrl | str, context: Context[Served] | None = None
+        self, uri: AnyUrl | str, context: Context[ProtocolState] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Read a resource; an address of ours is a tool's answer in another form."""
         if context is None or not str(uri).startswith(f"{SCHEME}://"):
@@ -203,7 +203,9 @@ class Endpoint(MCPServer[Served]):
             text, mime = await read(Address.parse(str(uri)), cast("Context[ServerState]", context))
         return [ReadResourceContents(text, mime)]
 
-    async def _complete(self, ctx: ServerRequestContext[Served], params: CompleteRequestParams) -> CompleteResult:
+    async def _complete(
+        self, ctx: ServerRequestContext[ProtocolState], params: CompleteRequestParams
+    ) -> CompleteResult:
         known = (params.context and params.context.arguments) or {}
         name = params.argument.name
         if isinstance(params.ref, ResourceTemplateReference):
@@ -216,7 +218,9 @@ class Endpoint(MCPServer[Served]):
         total = None if found.more else len(found.values)
         return CompleteResult(completion=Completion(values=[*found.values], total=total, has_more=found.more))
 
-    async def _subscribe(self, ctx: ServerRequestContext[Served], params: SubscribeRequestParams) -> EmptyResult:
+    async def _subscribe(
+        self, ctx: ServerRequestContext[ProtocolState], params: SubscribeRequestParams
+    ) -> EmptyResult:
         """Watch a resource for a client of the 2025 protocols, until it unsubscribes or its connection ends."""
         connection, watching = _connection(ctx), ctx.lifespan_context.watching
         if not connection.has_standalone_channel:
@@ -229,12 +233,14 @@ class Endpoint(MCPServer[Served]):
         connection.exit_stack.callback(watching.drop, params.uri, connection)
         return EmptyResult()
 
-    async def _unsubscribe(self, ctx: ServerRequestContext[Served], params: UnsubscribeRequestParams) -> EmptyResult:
+    async def _unsubscribe(
+        self, ctx: ServerRequestContext[ProtocolState], params: UnsubscribeRequestParams
+    ) -> EmptyResult:
         ctx.lifespan_context.watching.drop(params.uri, _connection(ctx))
         return EmptyResult()
 
     async def _listen(
-        self, ctx: ServerRequestContext[Served], params: SubscriptionsListenRequestParams
+        self, ctx: ServerRequestContext[ProtocolState], params: SubscriptionsListenRequestParams
     ) -> SubscriptionsListenResult:
         """Watch resources for a client of the 2026 protocol, as long as its stream is open."""
         watching, holder = ctx.lifespan_context.watching, object()
@@ -261,7 +267,7 @@ def _jobs_of(source: str) -> Resource:
     )
 
 
-def _connection(ctx: ServerRequestContext[Served]) -> Connection:
+def _connection(ctx: ServerRequestContext[ProtocolState]) -> Connection:
     return ctx.session._connection  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] # the SDK gives handlers no other way to its end
 
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
-from jobtrail.serving import Gate, receive_signals
+from jobtrail.serving import AccessMiddleware, receive_signals
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 def http_app(server: MCPServer[Any], transport: Literal["sse", "http"], bind: HttpBind) -> ASGIApp:
     """Return the ASGI app of an HTTP transport: `/sse` with `/messages/`, or `/mcp`; and `/healthz`."""
     if transport == "sse":
-        return Gate(server.sse_app(transport_security=bind.security(), host=bind.host), bind)
+        return AccessMiddleware(server.sse_app(transport_security=bind.security(), host=bind.host), bind)
     # Stateless: any replica can answer any request, and old clients need no sticky routing.
     app = server.streamable_http_app(stateless_http=True, transport_security=bind.security(), host=bind.host)
-    return Gate(app, bind)
+    return AccessMiddleware(app, bind)
 
 
 def serve_stdio(server: MCPServer[Any]) -> int:

@@ -89,7 +89,7 @@ def bracket_ipv6(host: str) -> str:
     return f"[{host.strip('[]')}]" if ":" in host else host
 
 
-class Gate:
+class AccessMiddleware:
     """ASGI middleware: Host and Origin first, then the token; `GET /healthz` needs none."""
 
     def __init__(self, app: ASGIApp, bind: HttpBind) -> None:
@@ -115,7 +115,7 @@ class Gate:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        whole = _Whole(send)
+        whole = _SingleResponse(send)
         await self._app(scope, receive, whole.send)
         await whole.end()
 
@@ -136,7 +136,7 @@ def _odd(request: Request) -> PlainTextResponse | None:
     return None
 
 
-class _Whole:
+class _SingleResponse:
     """One whole response: an event stream that stops with the server is ended, not left open.
 
     The SDK's SSE endpoint returns a second, empty response after such a stream; it is dropped.

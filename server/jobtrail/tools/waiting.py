@@ -55,7 +55,7 @@ async def wait_for(
     watched = _choose_watched(chosen, run, job, execution)
     asked = _TIMEOUT if timeout is None else timeout
     seconds = max(0.0, min(asked, _LONGEST))
-    waiting = Waiting(watched, seconds, ctx.report_progress)
+    waiting = Waiter(watched, seconds, ctx.report_progress)
     began = anyio.current_time()
     await waiting.until_ended(chosen.need_runs().follow if run else None)
     waited = anyio.current_time() - began
@@ -73,7 +73,7 @@ async def wait_for(
     )
 
 
-def _choose_watched(source: Source, run: str | None, job: str | None, execution: str | None) -> list[Watched]:
+def _choose_watched(source: Source, run: str | None, job: str | None, execution: str | None) -> list[WaitTarget]:
     """Return what to wait for.
 
     Raises:
@@ -93,9 +93,9 @@ def _choose_watched(source: Source, run: str | None, job: str | None, execution:
 
     if run:
         runs = source.need_runs(Call("get_execution", {"job": ..., "execution": ...}))
-        return [Watched(one, partial(runs.get, one)) for one in ids]
+        return [WaitTarget(one, partial(runs.get, one)) for one in ids]
     batch = source.need_batch(Call("get_run", {"run": ...}))
-    return [Watched(one, partial(_read_execution, batch, job or "", one)) for one in ids]
+    return [WaitTarget(one, partial(_read_execution, batch, job or "", one)) for one in ids]
 
 
 async def _read_execution(batch: BatchJobs, job: str, execution: str) -> Execution:
@@ -103,7 +103,7 @@ async def _read_execution(batch: BatchJobs, job: str, execution: str) -> Executi
 
 
 def _propose_calls(
-    watched: Sequence[Watched], of: dict[str, str | None], timeout: float | None, source: str
+    watched: Sequence[WaitTarget], of: dict[str, str | None], timeout: float | None, source: str
 ) -> tuple[Call, ...]:
     """Return the calls that explain what ended badly, and the one that waits on for the rest."""
     kind = "execution" if of else "run"
@@ -116,7 +116,7 @@ def _propose_calls(
 
 
 @dataclass(frozen=True)
-class Pace:
+class PollingPace:
     """How often one thing is looked at, in seconds.
 
     Attributes:
@@ -135,7 +135,7 @@ class Pace:
 
 
 @dataclass
-class Watched:
+class WaitTarget:
     """One execution or run, as it was when first looked at and as it is.
 
     Attributes:
@@ -208,7 +208,7 @@ def _count_ended(stats: TaskCounts | None) -> int | None:
 
 
 @dataclass
-class Waiting:
+class Waiter:
     """A wait for several things at once.
 
     Args:
@@ -216,10 +216,10 @@ class Waiting:
         report: told (progress, total, message) when more is done than before.
     """
 
-    watched: Sequence[Watched]
+    watched: Sequence[WaitTarget]
     seconds: float
     report: Callable[[float, float | None, str | None], Awaitable[None]]
-    pace: Pace = field(default_factory=Pace)
+    pace: PollingPace = field(default_factory=PollingPace)
     _reported: int = -1
     _needed: anyio.Event = field(default_factory=anyio.Event)
 
@@ -255,7 +255,7 @@ class Waiting:
             if one.id == identity:
                 one.news.set()
 
-    async def _watch(self, one: Watched, deadline: float) -> None:
+    async def _watch(self, one: WaitTarget, deadline: float) -> None:
         """Look at one thing again and again, one look at a time, until it has ended or the time is up."""
         await self._look_at(one)
         pause = self.pace.first
@@ -270,7 +270,7 @@ class Waiting:
             took = anyio.current_time() - before
             pause = max(min(pause * self.pace.growth, self.pace.most), took * self.pace.share, rest)
 
-    async def _look_at(self, one: Watched) -> float:
+    async def _look_at(self, one: WaitTarget) -> float:
         rest = await one.refresh()
         await self._report_progress()
         return rest

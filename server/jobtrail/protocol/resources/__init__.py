@@ -2,6 +2,6 @@
 
 from jobtrail.protocol.resources.addresses import FORMATS, SCHEME, TEMPLATES, Address
 from jobtrail.protocol.resources.reading import read
-from jobtrail.protocol.resources.watching import Watching
+from jobtrail.protocol.resources.watching import ResourceWatcher
 
-__all__ = ["FORMATS", "SCHEME", "TEMPLATES", "Address", "Watching", "read"]
+__all__ = ["FORMATS", "SCHEME", "TEMPLATES", "Address", "ResourceWatcher", "read"]

@@ -24,7 +24,7 @@ Kind = Literal["jobs", "job", "execution", "run"]
 
 
 @dataclass(frozen=True)
-class Template:
+class AddressTemplate:
     """What one kind of address leads to."""
 
     kind: Kind
@@ -35,18 +35,20 @@ class Template:
 
 
 TEMPLATES = (
-    Template("jobs", "jobtrail://{source}/jobs{?cursor,format}", "Jobs", "What a source has, 100 a page.", "jobs"),
-    Template(
+    AddressTemplate(
+        "jobs", "jobtrail://{source}/jobs{?cursor,format}", "Jobs", "What a source has, 100 a page.", "jobs"
+    ),
+    AddressTemplate(
         "job", "jobtrail://{source}/jobs/{job}{?format}", "Job", "One job or scheduled task and its record.", "job"
     ),
-    Template(
+    AddressTemplate(
         "execution",
         "jobtrail://{source}/executions/{id}{?job,format}",
         "Execution",
         "One execution of a batch job: verdict, timing, failures by cause. With job it is found at once.",
         "execution",
     ),
-    Template(
+    AddressTemplate(
         "run",
         "jobtrail://{source}/runs/{id}{?format}",
         "Run",
