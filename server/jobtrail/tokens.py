@@ -10,7 +10,7 @@ _PIECE = re.compile(
 )
 
 
-def estimate(text: str) -> int:
+def estimate_tokens(text: str) -> int:
     """Return about how many tokens a text has, by what `cl100k_base` makes of its kind of text.
 
     Rows of a page come out right, or up to a tenth too high; logs, hexadecimal and base64 within a fifth. Text in

@@ -32,7 +32,7 @@ class Clock:
         return datetime.now(UTC)
 
 
-def resolve(since: str | None, until: str | None, clock: Clock, now: datetime) -> Window | None:
+def resolve_window(since: str | None, until: str | None, clock: Clock, now: datetime) -> Window | None:
     """Resolve two bounds to a closed window; None when neither is given.
 
     Args:
@@ -46,8 +46,8 @@ def resolve(since: str | None, until: str | None, clock: Clock, now: datetime) -
     """
     if not since and not until:
         return None
-    start = _moment("since", since, clock, now, end=False) if since else None
-    stop = _moment("until", until, clock, now, end=True) if until else None
+    start = _resolve_bound("since", since, clock, now, end=False) if since else None
+    stop = _resolve_bound("until", until, clock, now, end=True) if until else None
     if start and stop and start > stop:
         raise BadArgument(
             f"since={quote_value(since)} is later than until={quote_value(until)}; swap them or drop one of them"
@@ -70,10 +70,10 @@ def _needs_zone(word: str) -> bool:
     return datetime.fromisoformat(word).tzinfo is None
 
 
-def _moment(which: str, text: str, clock: Clock, now: datetime, *, end: bool) -> datetime:
+def _resolve_bound(which: str, text: str, clock: Clock, now: datetime, *, end: bool) -> datetime:
     word = text.strip()
     try:
-        found = _relative(word.casefold(), clock, now, end=end) or _iso(word, clock, end=end)
+        found = _resolve_relative(word.casefold(), clock, now, end=end) or _resolve_iso(word, clock, end=end)
     except OverflowError:
         raise BadArgument(
             f"{which}={quote_value(text)} is not within the years 1 to 9999; give a nearer time"
@@ -85,22 +85,22 @@ def _moment(which: str, text: str, clock: Clock, now: datetime, *, end: bool) ->
     return found
 
 
-def _relative(word: str, clock: Clock, now: datetime, *, end: bool) -> datetime | None:
+def _resolve_relative(word: str, clock: Clock, now: datetime, *, end: bool) -> datetime | None:
     if word == "now":
         return now
     if word in {"today", "yesterday"}:
         day = now.astimezone(clock.zone).date() - timedelta(days=word == "yesterday")
-        return _edge_of_day(datetime.combine(day, time.min, clock.zone), end=end)
+        return _find_edge_of_day(datetime.combine(day, time.min, clock.zone), end=end)
     back = parse_duration(word)
     return now - back if back is not None else None
 
 
-def _iso(word: str, clock: Clock, *, end: bool) -> datetime:
+def _resolve_iso(word: str, clock: Clock, *, end: bool) -> datetime:
     moment = datetime.fromisoformat(word)
     moment = moment.replace(tzinfo=moment.tzinfo or clock.zone)
     whole_day = re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", word) is not None
-    return _edge_of_day(moment, end=end) if whole_day else moment.astimezone(UTC)
+    return _find_edge_of_day(moment, end=end) if whole_day else moment.astimezone(UTC)
 
 
-def _edge_of_day(midnight: datetime, *, end: bool) -> datetime:
+def _find_edge_of_day(midnight: datetime, *, end: bool) -> datetime:
     return (midnight + _LAST_MOMENT if end else midnight).astimezone(UTC)

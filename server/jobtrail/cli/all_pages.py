@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.analysis.diagnosis import signature
+from jobtrail.analysis.diagnosis import make_signature
 from jobtrail.cli.colours import console
 from jobtrail.models import FailureCause, Failures, Note, Page
 
@@ -98,7 +98,7 @@ def _by_cause(rows: Sequence[FailureCause]) -> tuple[FailureCause, ...]:
     """Return a row for each cause of a job, which every page counts for itself; the first page has the newest."""
     found: dict[tuple[str, str, str], FailureCause] = {}
     for row in rows:
-        key = (row.source, row.job, signature(row.cause))
+        key = (row.source, row.job, make_signature(row.cause))
         there = found.setdefault(key, row)
         if there is not row:
             first = min(filter(None, (there.first_at, row.first_at)), default=None)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import strip_invisible
-from jobtrail.tokens import estimate
+from jobtrail.tokens import estimate_tokens
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -117,7 +117,7 @@ class Rows:
         return row.n == (edge.n - 1 if before else edge.n + edge.times)
 
     def _pays(self, row: Row) -> bool:
-        cost = estimate(row.text) + _PREFIX_TOKENS
+        cost = estimate_tokens(row.text) + _PREFIX_TOKENS
         if self.rows and cost > self.tokens:
             self.cut = True
             return False

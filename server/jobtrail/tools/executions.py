@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import group_failures, slowest
+from jobtrail.analysis.diagnosis import find_slowest, group_failures
 from jobtrail.errors import UnknownName, quote_value, sanitize_text
 from jobtrail.models import (
     Call,
@@ -132,7 +132,7 @@ async def get_execution(
         parallelism=full.parallelism,
         timeout_s=full.timeout_s,
         failures=group_failures(read.failed),
-        slowest=slowest(read.tasks),
+        slowest=find_slowest(read.tasks),
         coverage=Coverage(scanned=len(read.tasks), matched=len(read.failed), complete=read.complete),
         notes=tuple(read.notes) or None,
         next_calls=_propose_calls(chosen, one, read.failed),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import signature
+from jobtrail.analysis.diagnosis import make_signature
 from jobtrail.errors import sanitize_text
 from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence, Window
 from jobtrail.paging import AT_ONCE, Budget, Walk, together, walk
@@ -117,7 +117,7 @@ async def _find_causes(sources: Sequence[Source], failures: Sequence[Attempt]) -
     for one in failures:
         answer = read.get((one.source, one.id))
         reason = answer if isinstance(answer, str) else _write_outcome(one)
-        groups.setdefault((one.source, one.job, signature(reason)), []).append((one, reason))
+        groups.setdefault((one.source, one.job, make_signature(reason)), []).append((one, reason))
     causes: list[FailureCause] = []
     for (source, job, _), group in groups.items():
         answer = recovered.get((source, job))
@@ -173,7 +173,7 @@ async def _explain(source: Source, one: Attempt) -> str:
     groups: dict[str, list[str]] = {}
     for task in failed:
         reason = task.reason or "(no reason given)"
-        groups.setdefault(signature(reason), []).append(reason)
+        groups.setdefault(make_signature(reason), []).append(reason)
     most = max(groups.values(), key=len)
     return most[0] if len(groups) == 1 else f"{most[0]} (and {len(groups) - 1} other causes)"
 

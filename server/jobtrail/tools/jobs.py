@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import record
+from jobtrail.analysis.diagnosis import summarize_attempts
 from jobtrail.errors import BadArgument, find_closest, quote_value
 from jobtrail.models import Call, Execution, Job, JobDetail, JobPage, Run
 from jobtrail.paging import Walk, walk
@@ -86,7 +86,7 @@ async def get_job(ctx: Context[ServerState], job: params.Job = None, source: par
     recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {chosen.name!r}"))
     return detail.model_copy(
         update={
-            "record": record(recent.items),
+            "record": summarize_attempts(recent.items),
             "sample": chosen.sample or None,
             "notes": tuple(recent.notes) or None,
         }

@@ -13,7 +13,7 @@ from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
 from jobtrail.rendering.pages import row_text
 from jobtrail.sources.base import Ask, read_sort, read_statuses
 from jobtrail.times import format_time
-from jobtrail.tokens import estimate
+from jobtrail.tokens import estimate_tokens
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ class ListCall(ResumableCall):
         how = Walk[T](
             limit=limit,
             keep=matching.keeps,
-            cost=lambda item: estimate(row_text(item)) + 1,
+            cost=lambda item: estimate_tokens(row_text(item)) + 1,
             budget=Budget(items=most, tokens=self._row_tokens(limit)),
             progress=partial(self._report_progress, None if mixed else ask.sort),
             trail=self.cursor.trail,
@@ -143,8 +143,8 @@ class ListCall(ResumableCall):
 
     def _row_tokens(self, limit: int) -> int:
         """Return the tokens that rows may take: what the answer may, without its header, cursor and notes."""
-        rest = _HEADER_TOKENS + estimate(self.seal_cursor(self.cursor.spot))
-        rest += sum(estimate(str(value)) for value in self.args.values())
+        rest = _HEADER_TOKENS + estimate_tokens(self.seal_cursor(self.cursor.spot))
+        rest += sum(estimate_tokens(str(value)) for value in self.args.values())
         return max(max(_PAGE_TOKENS, limit * _ROW_TOKENS) - rest, _FEWEST_TOKENS)
 
     async def _report_progress(self, sort: Sort | None, walked: Walked[T]) -> None:

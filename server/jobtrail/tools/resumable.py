@@ -12,7 +12,7 @@ from jobtrail.errors import BadArgument, ExpiredCursor, MissingArgument, StrayCu
 from jobtrail.models import Call, Note
 from jobtrail.paging.cursor import Cursor, seal, unseal
 from jobtrail.times import format_microseconds
-from jobtrail.window import resolve
+from jobtrail.window import resolve_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -139,7 +139,7 @@ class ResumableCall:
             BadArgument: a time that is none.
         """
         clock = self.ctx.request_context.lifespan_context.clock
-        window = resolve(self.text("since") or since, self.text("until"), clock, self.now)
+        window = resolve_window(self.text("since") or since, self.text("until"), clock, self.now)
         for name, bound in (("since", window and window.since), ("until", window and window.until)):
             if bound:
                 self.args[name] = format_microseconds(bound)

@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.trend import bucketed, edges, fitting, period, sparkline, streak, trend
+from jobtrail.analysis.trend import (
+    choose_width,
+    compare_periods,
+    draw_sparkline,
+    fill_buckets,
+    find_bucket_starts,
+    find_streak,
+    summarize_period,
+)
 from jobtrail.errors import BadArgument, quote_value
 from jobtrail.models import Call, Coverage, Execution, History, Run, Window
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
@@ -17,7 +25,7 @@ from jobtrail.times import format_time, parse_duration
 from jobtrail.tools import params
 from jobtrail.tools.resumable import ServerState, require_argument
 from jobtrail.vocabulary import FAILURES
-from jobtrail.window import resolve
+from jobtrail.window import resolve_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,7 +55,7 @@ async def history(
     state = ctx.request_context.lifespan_context
     name = require_argument("history", "job", job, Call("list_jobs"))
     now = state.clock.now().replace(microsecond=0)
-    asked = resolve(since or "7d", until, state.clock, now) or Window(now=now)
+    asked = resolve_window(since or "7d", until, state.clock, now) or Window(now=now)
     start, end, clipped = _clip_window(asked)
     width = _read_width(bucket, end - start)
     chosen = state.sources.get(source)
@@ -56,9 +64,11 @@ async def history(
     current = [one for one in past.attempts if one.created_at and one.created_at >= start]
     whole = past.back_to <= start
     before = [one for one in past.attempts if one.created_at and one.created_at < start] if past.complete else None
-    starts = [one for one in edges(start, end, width, state.clock.zone) if whole or one + width > past.back_to]
-    buckets = bucketed(current, starts)
-    ours, then = period(current), period(before) if before is not None else None
+    starts = [
+        one for one in find_bucket_starts(start, end, width, state.clock.zone) if whole or one + width > past.back_to
+    ]
+    buckets = fill_buckets(current, starts)
+    ours, then = summarize_period(current), summarize_period(before) if before is not None else None
     return History(
         source=chosen.name,
         sample=chosen.sample or None,
@@ -68,11 +78,11 @@ async def history(
         bucket=_write_width(width),
         current=ours,
         before=then,
-        trend=trend(ours, then) if then is not None else None,
-        streak=streak(past.attempts, complete=False),
+        trend=compare_periods(ours, then) if then is not None else None,
+        streak=find_streak(past.attempts, complete=False),
         last_success_at=next((one.created_at for one in past.attempts if one.status == "succeeded"), None),
         buckets=tuple(one for one in buckets if one.counts),
-        sparkline=sparkline(buckets),
+        sparkline=draw_sparkline(buckets),
         coverage=Coverage(
             scanned=past.scanned, matched=len(current), complete=whole, back_to=max(past.back_to, start)
         ),
@@ -102,12 +112,12 @@ def _read_width(text: str | None, span: timedelta) -> timedelta:
         BadArgument: not a length of time, or too many of it in the window.
     """
     if not text:
-        return fitting(span)
+        return choose_width(span)
     width = parse_duration(text)
     if not width:
         raise BadArgument(f"bucket={quote_value(text)} is not a length of time; give one such as 15m, 1h, 1d or 1w")
     if span > width * _MOST_BUCKETS:
-        least = _write_width(fitting(span, _MOST_BUCKETS))
+        least = _write_width(choose_width(span, _MOST_BUCKETS))
         raise BadArgument(
             f"bucket={quote_value(text)} cuts this window into more than {_MOST_BUCKETS} rows; give {least} or wider"
         )
