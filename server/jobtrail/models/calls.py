@@ -27,12 +27,10 @@ class Call:
 
     def __str__(self) -> str:
         """Return the call as an agent would write it."""
-        return (
-            f"{self.tool}({', '.join(f'{name}={_written(name, value)}' for name, value in self.arguments.items())})"
-        )
+        return f"{self.tool}({', '.join(f'{name}={_write_argument(name, value)}' for name, value in self.arguments.items())})"
 
 
-def _written(name: str, value: object) -> str:
+def _write_argument(name: str, value: object) -> str:
     if value is ...:
         return "…"
     # A cursor is URL-safe, so nothing in it needs escaping.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from jobtrail.errors import sanitize_text
 from jobtrail.models import Coverage, Execution, Job, Note, Run, Sentence, Task, Total
 from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
-from jobtrail.rendering.pages import row_text
+from jobtrail.rendering.pages import write_row
 from jobtrail.sources.base import Ask, read_sort, read_statuses
 from jobtrail.times import format_time
 from jobtrail.tokens import estimate_tokens
@@ -111,7 +111,7 @@ class ListCall(ResumableCall):
         how = Walk[T](
             limit=limit,
             keep=matching.keeps,
-            cost=lambda item: estimate_tokens(row_text(item)) + 1,
+            cost=lambda item: estimate_tokens(write_row(item)) + 1,
             budget=Budget(items=most, tokens=self._row_tokens(limit)),
             progress=partial(self._report_progress, None if mixed else ask.sort),
             trail=self.cursor.trail,
