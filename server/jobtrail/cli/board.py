@@ -17,8 +17,8 @@ from urllib.parse import urlencode
 from mcp import Client, MCPError
 
 from jobtrail import __version__
-from jobtrail.board import board_page
-from jobtrail.board.page import page_app
+from jobtrail.board import build_board_page
+from jobtrail.board.page import build_page_app
 from jobtrail.cli.settings import load_settings
 from jobtrail.errors import SettingsError
 from jobtrail.protocol.app import build_server
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError(f"--host {arguments.host}: the board shows your jobs, so it listens on loopback only")
     bind = HttpBind.loopback_only(arguments.host, arguments.port, settings)
     key = secrets.token_urlsafe(_KEY_BYTES)
-    app = page_app(board_page(__version__), key, lambda: _caller(settings))
+    app = build_page_app(build_board_page(__version__), key, lambda: _caller(settings))
     with tempfile.TemporaryDirectory(prefix="jobtrail-board-") as folder:
 
         def ready(url: str) -> None:

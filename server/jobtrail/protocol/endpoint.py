@@ -34,8 +34,8 @@ from mcp.types import (
 from pydantic import ValidationError
 
 from jobtrail.errors import AgentError, BadArgument, JobtrailError, find_closest, quote_value, sanitize_text
-from jobtrail.protocol.icons import icon
-from jobtrail.protocol.resources import FORMATS, SCHEME, TEMPLATES, Address, read
+from jobtrail.protocol.icons import make_icon
+from jobtrail.protocol.resources import FORMATS, SCHEME, TEMPLATES, Address, read_resource
 from jobtrail.rendering.pages import render
 from jobtrail.tools import ServerState
 
@@ -78,7 +78,7 @@ class Endpoint(MCPServer[ProtocolState]):
     """
 
     def __init__(self, *, tools: list[Tool], sources: Sequence[str], lifespan: Lifespan, **options: Any) -> None:
-        self._jobs = [_jobs_of(name) for name in sources]
+        self._jobs = [_make_jobs_resource(name) for name in sources]
         self.bus = InMemorySubscriptionBus()
         self._lifespan = lifespan
         super().__init__(tools=tools, subscriptions=self.bus, lifespan=lifespan, **options)
@@ -113,7 +113,7 @@ class Endpoint(MCPServer[ProtocolState]):
         """
         async with self._lifespan(self) as served:
             request = ServerRequestContext(
-                session=cast("ServerSession", _Listener(tell)),
+                session=cast("ServerSession", _ProgressListener(tell)),
                 lifespan_context=served,
                 protocol_version="",
                 method="tools/call",
@@ -135,7 +135,7 @@ class Endpoint(MCPServer[ProtocolState]):
             with anyio.fail_after(CALL_SECONDS):
                 return await self._tool_manager.call_tool(name, dict(arguments), context)
         except (ToolError, TimeoutError) as error:
-            raise _error_for(name, error.__cause__ or error) from None
+            raise _translate_error(name, error.__cause__ or error) from None
 
     def _check(self, name: str, arguments: Mapping[str, Any]) -> None:
         """Refuse a misspelt argument, which the SDK would drop in silence."""
@@ -143,11 +143,11 @@ class Endpoint(MCPServer[ProtocolState]):
         if accepted is None:
             near = find_closest(name, self._accepted)
             known = ", ".join(self._accepted)
-            raise BadArgument(f"there is no tool {quote_value(name)}; {_did_you_mean(near)}there are {known}")
+            raise BadArgument(f"there is no tool {quote_value(name)}; {_write_hint(near)}there are {known}")
         for given, value in arguments.items():
             if given not in accepted:
                 near = find_closest(given, accepted)
-                hint = f"{_did_you_mean(near)}it takes {', '.join(accepted)}"
+                hint = f"{_write_hint(near)}it takes {', '.join(accepted)}"
                 raise BadArgument(f"{name} has no argument {quote_value(given)}; {hint}")
             if not _is_unicode(value):
                 raise BadArgument(
@@ -160,7 +160,7 @@ class Endpoint(MCPServer[ProtocolState]):
         """Fill a prompt; what is wrong with the request is said, where the SDK would call it an internal error."""
         prompts = {prompt.name: prompt for prompt in await self.list_prompts()}
         if name not in prompts:
-            hint = _did_you_mean(find_closest(name, prompts))
+            hint = _write_hint(find_closest(name, prompts))
             raise MCPError(
                 INVALID_PARAMS, f"there is no prompt {quote_value(name)}; {hint}there are {', '.join(prompts)}"
             )
@@ -188,7 +188,7 @@ class Endpoint(MCPServer[ProtocolState]):
                 title=one.title,
                 description=one.about,
                 mime_type="text/plain",
-                icons=[icon(one.icon)],
+                icons=[make_icon(one.icon)],
             )
             for one in TEMPLATES
         ]
@@ -199,8 +199,8 @@ class Endpoint(MCPServer[ProtocolState]):
         """Read a resource; an address of ours is a tool's answer in another form."""
         if context is None or not str(uri).startswith(f"{SCHEME}://"):
             return await super().read_resource(uri, context)
-        with _said(str(uri)):
-            text, mime = await read(Address.parse(str(uri)), cast("Context[ServerState]", context))
+        with _raise_protocol_errors(str(uri)):
+            text, mime = await read_resource(Address.parse(str(uri)), cast("Context[ServerState]", context))
         return [ReadResourceContents(text, mime)]
 
     async def _complete(
@@ -222,13 +222,13 @@ class Endpoint(MCPServer[ProtocolState]):
         self, ctx: ServerRequestContext[ProtocolState], params: SubscribeRequestParams
     ) -> EmptyResult:
         """Watch a resource for a client of the 2025 protocols, until it unsubscribes or its connection ends."""
-        connection, watching = _connection(ctx), ctx.lifespan_context.watching
+        connection, watching = _get_connection(ctx), ctx.lifespan_context.watching
         if not connection.has_standalone_channel:
             raise MCPError(
                 INVALID_PARAMS,
                 "this connection has no stream for updates: subscribe over stdio or SSE, or with protocol 2026-07-28",
             )
-        with _said(params.uri):
+        with _raise_protocol_errors(params.uri):
             await watching.add(params.uri, connection, connection.send_resource_updated)
         connection.exit_stack.callback(watching.drop, params.uri, connection)
         return EmptyResult()
@@ -236,7 +236,7 @@ class Endpoint(MCPServer[ProtocolState]):
     async def _unsubscribe(
         self, ctx: ServerRequestContext[ProtocolState], params: UnsubscribeRequestParams
     ) -> EmptyResult:
-        ctx.lifespan_context.watching.drop(params.uri, _connection(ctx))
+        ctx.lifespan_context.watching.drop(params.uri, _get_connection(ctx))
         return EmptyResult()
 
     async def _listen(
@@ -248,7 +248,7 @@ class Endpoint(MCPServer[ProtocolState]):
         ours = [uri for uri in uris if uri.startswith(f"{SCHEME}://")]
         try:
             for uri in ours:
-                with _said(uri):
+                with _raise_protocol_errors(uri):
                     await watching.add(uri, holder)
             return await self._listening(ctx, params)
         finally:
@@ -256,23 +256,23 @@ class Endpoint(MCPServer[ProtocolState]):
                 watching.drop(uri, holder)
 
 
-def _jobs_of(source: str) -> Resource:
+def _make_jobs_resource(source: str) -> Resource:
     return Resource(
         uri=str(Address(source, "jobs")),
         name=f"jobs-{source}",
         title=f"Jobs of {source}",
         description=f"The jobs, scheduled tasks and services of source {source}.",
         mime_type="text/plain",
-        icons=[icon("jobs")],
+        icons=[make_icon("jobs")],
     )
 
 
-def _connection(ctx: ServerRequestContext[ProtocolState]) -> Connection:
+def _get_connection(ctx: ServerRequestContext[ProtocolState]) -> Connection:
     return ctx.session._connection  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] # the SDK gives handlers no other way to its end
 
 
 @contextmanager
-def _said(uri: str) -> Generator[None]:
+def _raise_protocol_errors(uri: str) -> Generator[None]:
     """Turn what goes wrong with a resource into a protocol error with the same sentence."""
     try:
         yield
@@ -290,12 +290,12 @@ def _is_unicode(value: Any) -> bool:
     return True
 
 
-def _did_you_mean(near: Any) -> str:
+def _write_hint(near: Any) -> str:
     return f"did you mean {near[0]}? " if near else ""
 
 
 @dataclass(frozen=True)
-class _Listener:
+class _ProgressListener:
     """What stands in for a client's session where a call is made in this process: it hears of progress."""
 
     tell: Callable[[str], None]
@@ -306,23 +306,23 @@ class _Listener:
         self.tell(message or "")
 
 
-def _error_for(tool: str, error: BaseException) -> JobtrailError:
+def _translate_error(tool: str, error: BaseException) -> JobtrailError:
     """Return the error that a caller is told of for what a tool raised."""
     match error:
         case JobtrailError():
             return error
         case ValidationError():
-            return BadArgument(_misfit(tool, error))
+            return BadArgument(_write_misfit(tool, error))
         case TimeoutError():
             return JobtrailError(
                 f"the answer took longer than {CALL_SECONDS:g} s and was given up; ask for less: a smaller "
                 "limit, a shorter window, or one job"
             )
         case _:
-            return JobtrailError(_bug(tool, error))
+            return JobtrailError(_report_bug(tool, error))
 
 
-def _bug(tool: str, error: BaseException) -> str:
+def _report_bug(tool: str, error: BaseException) -> str:
     """Log where an unforeseen error came from, without its text, which may hold a secret."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "?"
@@ -333,7 +333,7 @@ def _bug(tool: str, error: BaseException) -> str:
     )
 
 
-def _misfit(tool: str, error: ValidationError) -> str:
+def _write_misfit(tool: str, error: ValidationError) -> str:
     """Return which argument has which wrong type, without pydantic's links."""
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"][:1])

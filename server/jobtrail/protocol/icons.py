@@ -22,7 +22,7 @@ _SHAPES = {
 _GREY = "#7a869a"
 
 
-def icon(name: str) -> Icon:
+def make_icon(name: str) -> Icon:
     """Return one of the pictures as an SVG of any size, in the address itself."""
     drawing = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" '

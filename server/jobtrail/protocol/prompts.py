@@ -63,20 +63,22 @@ def load_prompts() -> list[PromptFile]:
         SettingsError: the installation has none, or one is malformed.
     """
     found = [
-        _read(path) for path in sorted(_folder().iterdir(), key=lambda path: path.name) if path.name.endswith(".md")
+        _read_prompt(path)
+        for path in sorted(_find_folder().iterdir(), key=lambda path: path.name)
+        if path.name.endswith(".md")
     ]
     if not found:
         raise SettingsError("this installation has no prompts; install jobtrail again")
     return found
 
 
-def _folder() -> Traversable:
+def _find_folder() -> Traversable:
     """Return the wheel's copy, or the repository's folder for an editable install."""
     packaged = files("jobtrail") / "_prompts"
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "prompts"
 
 
-def _read(path: Traversable) -> PromptFile:
+def _read_prompt(path: Traversable) -> PromptFile:
     match = _FRONT_MATTER.fullmatch(path.read_text(encoding="utf-8").replace("\r\n", "\n"))
     if match is None:
         raise SettingsError(f"prompt file {path.name} has no front matter")
@@ -95,13 +97,13 @@ def add_prompts(server: MCPServer[Any]) -> None:
                     PromptArgument(name=arg.name, description=arg.description, required=arg.required)
                     for arg in one.arguments
                 ],
-                fn=_filler(one),
+                fn=_make_filler(one),
                 context_kwarg=None,
             )
         )
 
 
-def _filler(one: PromptFile) -> Callable[..., str]:
+def _make_filler(one: PromptFile) -> Callable[..., str]:
     def fill(**given: str) -> str:
         return one.fill(given)
 

@@ -90,7 +90,7 @@ class Address:
             BadArgument: it is none; the sentence shows those there are.
         """
         parts = urlsplit(uri) if len(uri) <= _LONGEST else urlsplit("")
-        kind, name = _what(parts.path)
+        kind, name = _parse_path(parts.path)
         if parts.scheme != SCHEME or not parts.netloc or kind is None or parts.fragment:
             forms = ", ".join(template.uri for template in TEMPLATES)
             raise BadArgument(f"{quote_value(uri)} is no resource of this server; there are {forms}")
@@ -114,7 +114,7 @@ class Address:
         return f"{SCHEME}://{quote(self.source, safe='')}/{path}" + (f"?{query}" if query else "")
 
 
-def _what(path: str) -> tuple[Kind | None, str]:
+def _parse_path(path: str) -> tuple[Kind | None, str]:
     """Return what a path leads to, and its name."""
     room, *names = [unquote(part) for part in path.strip("/").split("/")]
     if room == "jobs" and not names:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from jobtrail.tools import ServerState
 
 
-async def read(address: Address, ctx: Context[ServerState]) -> tuple[str, str]:
+async def read_resource(address: Address, ctx: Context[ServerState]) -> tuple[str, str]:
     """Return a resource's text and its MIME type.
 
     Raises:

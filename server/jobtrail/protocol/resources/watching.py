@@ -133,33 +133,33 @@ class ResourceWatcher:
             return None
 
 
-async def _jobs(source: Source, address: Address) -> _ResourceState:
+async def _look_at_jobs(source: Source, address: Address) -> _ResourceState:
     del address
     walked = await walk(source.jobs(Ask(sort=source.job_sort)), Walk[Job](limit=_JOBS_SEEN))
-    return _ResourceState(_state([one.to_wire() for one in walked.items]))
+    return _ResourceState(_write_state([one.to_wire() for one in walked.items]))
 
 
-async def _job(source: Source, address: Address) -> _ResourceState:
+async def _look_at_job(source: Source, address: Address) -> _ResourceState:
     job = (await source.job(address.name)).job
     walked = await walk(await source.attempts(job, Ask(sort=NEWEST_FIRST)), Walk[Execution | Run](limit=1))
     newest = [one.to_wire() for one in walked.items]
-    return _ResourceState(_state([job.to_wire(), *newest]))
+    return _ResourceState(_write_state([job.to_wire(), *newest]))
 
 
-async def _execution(source: Source, address: Address) -> _ResourceState:
+async def _look_at_execution(source: Source, address: Address) -> _ResourceState:
     batch = source.need_batch()
     one = (await batch.execution(address.job or await batch.owner(address.name), address.name)).execution
-    return _ResourceState(_state(one.to_wire()), over=one.status in ENDED)
+    return _ResourceState(_write_state(one.to_wire()), over=one.status in ENDED)
 
 
-async def _run(source: Source, address: Address) -> _ResourceState:
+async def _look_at_run(source: Source, address: Address) -> _ResourceState:
     one = await source.need_runs().get(address.name)
-    return _ResourceState(_state(one.to_wire()), over=one.status in ENDED)
+    return _ResourceState(_write_state(one.to_wire()), over=one.status in ENDED)
 
 
-def _state(facts: Any) -> str:
+def _write_state(facts: Any) -> str:
     """Return facts as a text that differs where they do; how long something has been running is no change."""
     return re.sub(r'"duration_s": [0-9.e+-]+', "", json.dumps(facts, sort_keys=True))
 
 
-_LOOKS = {"jobs": _jobs, "job": _job, "execution": _execution, "run": _run}
+_LOOKS = {"jobs": _look_at_jobs, "job": _look_at_job, "execution": _look_at_execution, "run": _look_at_run}
