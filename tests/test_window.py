@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtrail.errors import BadArgument
-from jobtrail.window import Clock, resolve
+from jobtrail.window import Clock, resolve_window
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 CLOCK = Clock()
@@ -18,13 +18,13 @@ BERLIN = Clock(ZoneInfo("Europe/Berlin"), "Europe/Berlin")
 
 
 def since(text: str, clock: Clock = CLOCK) -> datetime | None:
-    window = resolve(text, None, clock, NOW)
+    window = resolve_window(text, None, clock, NOW)
     assert window is not None
     return window.since
 
 
 def until(text: str, clock: Clock = CLOCK) -> datetime | None:
-    window = resolve(None, text, clock, NOW)
+    window = resolve_window(None, text, clock, NOW)
     assert window is not None
     return window.until
 
@@ -62,8 +62,8 @@ def test_a_time_with_a_zone_keeps_it_and_one_without_is_taken_in_the_configured_
 
 
 def test_no_bounds_are_no_window() -> None:
-    assert resolve(None, None, CLOCK, NOW) is None
-    assert resolve("", "", CLOCK, NOW) is None
+    assert resolve_window(None, None, CLOCK, NOW) is None
+    assert resolve_window("", "", CLOCK, NOW) is None
 
 
 @pytest.mark.parametrize(
@@ -72,28 +72,28 @@ def test_no_bounds_are_no_window() -> None:
 )
 def test_a_time_outside_the_grammar_is_refused_with_the_grammar(text: str) -> None:
     with pytest.raises(BadArgument, match="15m, 24h, 7d, today, yesterday, or ISO 8601"):
-        resolve(text, None, CLOCK, NOW)
+        resolve_window(text, None, CLOCK, NOW)
 
 
 def test_a_window_that_ends_before_it_begins_is_refused() -> None:
     with pytest.raises(BadArgument, match="swap them"):
-        resolve("1h", "2h", CLOCK, NOW)
+        resolve_window("1h", "2h", CLOCK, NOW)
 
 
 def test_a_window_in_the_future_is_refused() -> None:
     with pytest.raises(BadArgument, match="lies in the future"):
-        resolve("2027-01-01", None, CLOCK, NOW)
+        resolve_window("2027-01-01", None, CLOCK, NOW)
 
 
 def test_a_length_longer_than_dates_go_back_is_refused() -> None:
     with pytest.raises(BadArgument, match="not within the years 1 to 9999; give a nearer time"):
-        resolve("999999w", None, CLOCK, NOW)
+        resolve_window("999999w", None, CLOCK, NOW)
 
 
 @given(st.text(max_size=30))
 def test_any_text_is_a_time_or_refused(text: str) -> None:
     try:
-        window = resolve(text, None, CLOCK, NOW)
+        window = resolve_window(text, None, CLOCK, NOW)
     except BadArgument:
         return
     assert window is None or window.since is not None
@@ -113,6 +113,6 @@ def test_any_text_is_a_time_or_refused(text: str) -> None:
 def test_the_zone_is_said_where_a_time_was_taken_in_it(
     since: str | None, until: str | None, zone: str | None
 ) -> None:
-    found = resolve(since, until, BERLIN, NOW)
+    found = resolve_window(since, until, BERLIN, NOW)
     assert found is not None
     assert found.zone == zone

@@ -26,7 +26,7 @@
 Every message is one or two sentences for an agent: what was wrong, what is valid, what to
 call next. It is given in parts, since a call in it is a `Call` and not text: `str()` joins them as
 agents read them, and whoever writes calls another way finds them in `args`. No message carries a
-secret, and upstream text in one went through `clean` first.
+secret, and upstream text in one went through `sanitize_text` first.
 """
 
 from __future__ import annotations
@@ -37,33 +37,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-
-__all__ = [
-    "AgentError",
-    "BadArgument",
-    "CursorError",
-    "ExpiredCursor",
-    "JobtrailError",
-    "MalformedCursor",
-    "MissingArgument",
-    "NotFound",
-    "RateLimited",
-    "Rejected",
-    "SettingsError",
-    "StrayCursor",
-    "Unauthorized",
-    "UnknownName",
-    "Unreachable",
-    "UnreadableAnswer",
-    "Unsupported",
-    "UpstreamError",
-    "UpstreamFault",
-    "WrongCursor",
-    "clean",
-    "closest",
-    "shown",
-    "visible",
-]
 
 
 class JobtrailError(Exception):
@@ -187,14 +160,14 @@ _BLANK = re.compile(
 )
 
 
-def visible(text: str) -> str:
+def strip_invisible(text: str) -> str:
     """Return upstream text without ANSI sequences and invisible characters, a space for each control character."""
     # What Python does not call printable: control, format and bidirectional characters, separators, private
     # use, and the lone surrogates that JSON can spell and UTF-8 cannot.
     return "".join(one if one.isprintable() else " " for one in _BLANK.sub("", _ANSI.sub("", text)))
 
 
-def clean(text: str, most: int = 160) -> str:
+def sanitize_text(text: str, most: int = 160) -> str:
     """Return upstream text as one safe line: no ANSI, no control or invisible characters, clipped.
 
     Args:
@@ -202,18 +175,18 @@ def clean(text: str, most: int = 160) -> str:
         most: the length in characters to clip to; a clipped text ends in `…`.
     """
     # Cut before the regular expressions, so that a megabyte of text costs no more than a line.
-    line = " ".join(visible(text[: most * 8]).split())
+    line = " ".join(strip_invisible(text[: most * 8]).split())
     whole = len(line) <= most and len(line.encode()) <= most * 2 and len(text) <= most * 8
     # Clipped by bytes too: a character that is not ASCII costs an agent several tokens.
     return line if whole else line[: most - 1].encode()[: most * 2].decode(errors="ignore").rstrip() + "…"
 
 
-def shown(value: object, most: int = 80) -> str:
+def quote_value(value: object, most: int = 80) -> str:
     """Return a caller's value as `!r` would show it, made safe and clipped."""
-    return repr(clean(value, most)) if isinstance(value, str) else clean(repr(value), most)
+    return repr(sanitize_text(value, most)) if isinstance(value, str) else sanitize_text(repr(value), most)
 
 
-def closest(name: str, known: Iterable[str], most: int = 3) -> Sequence[str]:
+def find_closest(name: str, known: Iterable[str], most: int = 3) -> Sequence[str]:
     """Return up to `most` known names like `name`, closest first; none if nothing is near."""
     names = {known_name.casefold(): known_name for known_name in known}
     found = get_close_matches(name.casefold(), names, n=most, cutoff=0.5)

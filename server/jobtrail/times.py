@@ -103,6 +103,11 @@ def format_milliseconds(time: datetime) -> str:
     return text.replace("+00:00", "Z").replace(".000Z", "Z")
 
 
+def format_microseconds(time: datetime) -> str:
+    """Return a time as RFC 3339 in UTC, with microseconds only where there are any."""
+    return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
 def format_nanoseconds(nanoseconds: int) -> str:
     """Return nanoseconds since 1970 as RFC 3339 in UTC with the digits it has, nine at most, as both upstreams do.
 

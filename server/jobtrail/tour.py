@@ -64,7 +64,9 @@ class _Guide:
         return await self.client.call_tool(tool, dict(arguments))
 
 
-async def tour(settings: Settings, source: str | None, say: Callable[[str], None], environ: Mapping[str, str]) -> int:
+async def run_tour(
+    settings: Settings, source: str | None, say: Callable[[str], None], environ: Mapping[str, str]
+) -> int:
     """Walk through what an agent would ask, and print it.
 
     Args:
@@ -83,17 +85,17 @@ async def tour(settings: Settings, source: str | None, say: Callable[[str], None
         guide = _Guide(client, say, source)
         jobs = await guide.ask("What exists?", JobPage, "list_jobs", limit=30)
         items = jobs.items if jobs else ()
-        await _batch_jobs(guide, [one.name for one in items if one.kind == "job"])
-        await _scheduled_tasks(guide, [one.name for one in items if one.kind != "job"])
+        await _show_batch_jobs(guide, [one.name for one in items if one.kind == "job"])
+        await _show_scheduled_tasks(guide, [one.name for one in items if one.kind != "job"])
     say(f"\n{guide.asked} calls, {guide.refused} refused. To connect a client, see README.md.")
     return 1 if guide.refused else 0
 
 
-async def _batch_jobs(guide: _Guide, names: list[str]) -> None:
+async def _show_batch_jobs(guide: _Guide, names: list[str]) -> None:
     """Find a job that failed lately and follow it down to its failed tasks."""
     if not names:
         return
-    name = await _worth_a_look(guide, names)
+    name = await _find_worst_job(guide, names)
     page = await guide.ask(
         "What failed lately in one job?",
         ExecutionPage,
@@ -116,7 +118,7 @@ async def _batch_jobs(guide: _Guide, names: list[str]) -> None:
         await guide.ask("And the next ones? The cursor is all it takes.", TaskPage, "list_tasks", cursor=tasks.cursor)
 
 
-async def _worth_a_look(guide: _Guide, names: list[str]) -> str:
+async def _find_worst_job(guide: _Guide, names: list[str]) -> str:
     """Return the job whose recent failures have the most failed tasks."""
     best, chosen = -1, names[0]
     for name in names[:_MOST_JOBS_TO_LOOK_AT]:
@@ -127,7 +129,7 @@ async def _worth_a_look(guide: _Guide, names: list[str]) -> str:
     return chosen
 
 
-async def _scheduled_tasks(guide: _Guide, names: list[str]) -> None:
+async def _show_scheduled_tasks(guide: _Guide, names: list[str]) -> None:
     """Look at the runs that failed, at one task's runs, and at one run."""
     if not names:
         return

@@ -11,7 +11,7 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
-from jobtrail.errors import BadArgument, shown
+from jobtrail.errors import BadArgument, quote_value
 from jobtrail.models import Window
 from jobtrail.times import format_time, parse_duration
 
@@ -32,7 +32,7 @@ class Clock:
         return datetime.now(UTC)
 
 
-def resolve(since: str | None, until: str | None, clock: Clock, now: datetime) -> Window | None:
+def resolve_window(since: str | None, until: str | None, clock: Clock, now: datetime) -> Window | None:
     """Resolve two bounds to a closed window; None when neither is given.
 
     Args:
@@ -46,13 +46,16 @@ def resolve(since: str | None, until: str | None, clock: Clock, now: datetime) -
     """
     if not since and not until:
         return None
-    start = _moment("since", since, clock, now, end=False) if since else None
-    stop = _moment("until", until, clock, now, end=True) if until else None
+    start = _resolve_bound("since", since, clock, now, end=False) if since else None
+    stop = _resolve_bound("until", until, clock, now, end=True) if until else None
     if start and stop and start > stop:
-        raise BadArgument(f"since={shown(since)} is later than until={shown(until)}; swap them or drop one of them")
+        raise BadArgument(
+            f"since={quote_value(since)} is later than until={quote_value(until)}; swap them or drop one of them"
+        )
     if start and start > now:
         raise BadArgument(
-            f"since={shown(since)} lies in the future (the server's now is {format_time(now)}); give an earlier time"
+            f"since={quote_value(since)} lies in the future (the server's now is {format_time(now)}); "
+            "give an earlier time"
         )
     naive = any(text and _needs_zone(text.strip()) for text in (since, until))
     return Window(since=start, until=stop, now=now, zone=clock.zone_name if naive else None)
@@ -67,35 +70,37 @@ def _needs_zone(word: str) -> bool:
     return datetime.fromisoformat(word).tzinfo is None
 
 
-def _moment(which: str, text: str, clock: Clock, now: datetime, *, end: bool) -> datetime:
+def _resolve_bound(which: str, text: str, clock: Clock, now: datetime, *, end: bool) -> datetime:
     word = text.strip()
     try:
-        found = _relative(word.casefold(), clock, now, end=end) or _iso(word, clock, end=end)
+        found = _resolve_relative(word.casefold(), clock, now, end=end) or _resolve_iso(word, clock, end=end)
     except OverflowError:
-        raise BadArgument(f"{which}={shown(text)} is not within the years 1 to 9999; give a nearer time") from None
+        raise BadArgument(
+            f"{which}={quote_value(text)} is not within the years 1 to 9999; give a nearer time"
+        ) from None
     except ValueError:
         found = None
     if found is None:
-        raise BadArgument(f"{which}={shown(text)} is not a time; give {GRAMMAR}")
+        raise BadArgument(f"{which}={quote_value(text)} is not a time; give {GRAMMAR}")
     return found
 
 
-def _relative(word: str, clock: Clock, now: datetime, *, end: bool) -> datetime | None:
+def _resolve_relative(word: str, clock: Clock, now: datetime, *, end: bool) -> datetime | None:
     if word == "now":
         return now
     if word in {"today", "yesterday"}:
         day = now.astimezone(clock.zone).date() - timedelta(days=word == "yesterday")
-        return _edge_of_day(datetime.combine(day, time.min, clock.zone), end=end)
+        return _find_edge_of_day(datetime.combine(day, time.min, clock.zone), end=end)
     back = parse_duration(word)
     return now - back if back is not None else None
 
 
-def _iso(word: str, clock: Clock, *, end: bool) -> datetime:
+def _resolve_iso(word: str, clock: Clock, *, end: bool) -> datetime:
     moment = datetime.fromisoformat(word)
     moment = moment.replace(tzinfo=moment.tzinfo or clock.zone)
     whole_day = re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", word) is not None
-    return _edge_of_day(moment, end=end) if whole_day else moment.astimezone(UTC)
+    return _find_edge_of_day(moment, end=end) if whole_day else moment.astimezone(UTC)
 
 
-def _edge_of_day(midnight: datetime, *, end: bool) -> datetime:
+def _find_edge_of_day(midnight: datetime, *, end: bool) -> datetime:
     return (midnight + _LAST_MOMENT if end else midnight).astimezone(UTC)

@@ -13,11 +13,20 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobtrail.analysis.trend import bucketed, edges, fitting, period, sparkline, streak, trend
-from jobtrail.models import STATUSES
+from jobtrail.analysis.trend import (
+    choose_width,
+    compare_periods,
+    draw_sparkline,
+    fill_buckets,
+    find_bucket_starts,
+    find_streak,
+    summarize_period,
+)
+from jobtrail.vocabulary import STATUSES
 
 if TYPE_CHECKING:
-    from jobtrail.models import Period, Status
+    from jobtrail.models import Period
+    from jobtrail.vocabulary import Status
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
 BERLIN = ZoneInfo("Europe/Berlin")
@@ -51,7 +60,7 @@ def test_buckets_cover_the_window_without_gap_and_begin_at_round_times(
 ) -> None:
     since = naive.replace(tzinfo=UTC)
     until = since + count * width
-    starts = edges(since, until, width, zone)
+    starts = find_bucket_starts(since, until, width, zone)
     assert starts[0] <= since < starts[0] + width + HOUR
     assert starts[-1] <= until
     assert starts == sorted(set(starts))
@@ -64,7 +73,7 @@ def test_buckets_cover_the_window_without_gap_and_begin_at_round_times(
 
 def test_days_begin_at_midnight_on_both_sides_of_a_change_of_clocks() -> None:
     since = datetime(2026, 10, 24, 1, tzinfo=UTC)
-    starts = edges(since, since + 3 * DAY, DAY, BERLIN)
+    starts = find_bucket_starts(since, since + 3 * DAY, DAY, BERLIN)
     assert [one.isoformat() for one in starts] == [
         "2026-10-23T22:00:00+00:00", "2026-10-24T22:00:00+00:00", "2026-10-25T23:00:00+00:00",
         "2026-10-26T23:00:00+00:00",
@@ -75,8 +84,8 @@ def test_days_begin_at_midnight_on_both_sides_of_a_change_of_clocks() -> None:
 def test_every_attempt_is_in_the_one_bucket_of_its_time(rows: list[tuple[Status, int]]) -> None:
     since = NOON - 6 * DAY
     attempts = [One(status, since + timedelta(minutes=minutes)) for status, minutes in rows]
-    starts = edges(since, NOON, 6 * HOUR, UTC)
-    buckets = bucketed(attempts, starts)
+    starts = find_bucket_starts(since, NOON, 6 * HOUR, UTC)
+    buckets = fill_buckets(attempts, starts)
     assert sum(sum(one.counts.values()) for one in buckets) == len(attempts)
     for bucket in buckets:
         inside = [
@@ -89,20 +98,22 @@ def test_every_attempt_is_in_the_one_bucket_of_its_time(rows: list[tuple[Status,
     ("span", "width"), [(HOUR, timedelta(minutes=5)), (DAY, 6 * HOUR), (7 * DAY, DAY), (90 * DAY, 7 * DAY)]
 )
 def test_the_width_fits_the_window(span: timedelta, width: timedelta) -> None:
-    assert fitting(span) == width
+    assert choose_width(span) == width
 
 
 def test_rates_are_of_what_ended_by_itself_and_durations_of_what_ended() -> None:
-    found = period([*of("ssft"), *of("ccr"), One("succeeded", duration_s=9.0), One("running", duration_s=99.0)])
+    found = summarize_period(
+        [*of("ssft"), *of("ccr"), One("succeeded", duration_s=9.0), One("running", duration_s=99.0)]
+    )
     assert (found.attempts, found.success_rate) == (9, 0.6)
     assert (found.p50_s, found.p95_s, found.max_s) == (1.0, 9.0, 9.0)
-    assert period(of("ccr")).success_rate is None
-    assert period([]).max_s is None
+    assert summarize_period(of("ccr")).success_rate is None
+    assert summarize_period([]).max_s is None
 
 
 @given(st.lists(st.floats(0.1, 1e6), min_size=1, max_size=40))
 def test_a_percentile_is_a_duration_that_at_least_that_share_did_not_exceed(durations: list[float]) -> None:
-    found = period([One("failed", duration_s=one) for one in durations])
+    found = summarize_period([One("failed", duration_s=one) for one in durations])
     for value, share in ((found.p50_s, 0.5), (found.p95_s, 0.95), (found.max_s, 1.0)):
         assert value in durations
         assert value is not None
@@ -117,20 +128,20 @@ def test_a_percentile_is_a_duration_that_at_least_that_share_did_not_exceed(dura
 def test_a_streak_counts_what_ended_alike_and_says_where_it_may_go_on(
     newest_first: str, length: int, *, well: bool, at_least: bool
 ) -> None:
-    found = streak(of(newest_first), complete=False)
+    found = find_streak(of(newest_first), complete=False)
     assert found is not None
     assert (found.well, found.length, found.at_least) == (well, length, at_least)
 
 
 def test_a_streak_that_reaches_the_beginning_is_exact_and_none_is_none() -> None:
-    found = streak(of("ff"), complete=True)
+    found = find_streak(of("ff"), complete=True)
     assert found is not None
     assert not found.at_least
-    assert streak(of("rck"), complete=True) is None
+    assert find_streak(of("rck"), complete=True) is None
 
 
 def of_rate(good: int, bad: int) -> Period:
-    return period(of("s" * good + "f" * bad))
+    return summarize_period(of("s" * good + "f" * bad))
 
 
 @pytest.mark.parametrize(
@@ -146,10 +157,10 @@ def of_rate(good: int, bad: int) -> Period:
 def test_ten_points_make_it_better_or_worse_where_there_is_enough_to_judge(
     current: Period, before: Period, expected: str | None
 ) -> None:
-    assert trend(current, before) == expected
+    assert compare_periods(current, before) == expected
 
 
 def test_the_sparkline_is_full_for_all_and_a_dot_for_nothing() -> None:
     starts = [NOON - 3 * HOUR, NOON - 2 * HOUR, NOON - HOUR]
-    buckets = bucketed([One("succeeded", starts[0]), One("failed", starts[2])], starts)
-    assert sparkline(buckets) == "█·▁"
+    buckets = fill_buckets([One("succeeded", starts[0]), One("failed", starts[2])], starts)
+    assert draw_sparkline(buckets) == "█·▁"

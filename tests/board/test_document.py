@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from jobtrail import board
-from jobtrail.board import BOARD_URI, board_html, board_page
+from jobtrail.board import BOARD_URI, build_board, build_board_page
 from jobtrail.vocabulary import STATUSES
 from tests.sample_client import sample_client
 
@@ -31,7 +31,7 @@ def inline(document: str, tag: str) -> str:
 
 
 def test_every_part_is_in_the_document_just_once() -> None:
-    document = board_html()
+    document = build_board()
     for name, text in PARTS.items():
         assert document.count(text) == 1, name
     assert "{{" not in document
@@ -43,19 +43,19 @@ def test_the_board_knows_every_status() -> None:
 
 
 def test_only_the_board_s_own_script_and_style_may_run_and_a_host_s_board_connects_to_nothing() -> None:
-    for document, connect in ((board_html(), "'none'"), (board_page("1.2.3"), "'self'")):
+    for document, connect in ((build_board(), "'none'"), (build_board_page("1.2.3"), "'self'")):
         allowed = policy(document)
         assert allowed["default-src"] == "'none'"
         assert allowed["connect-src"] == connect
         for tag, directive in (("script", "script-src"), ("style", "style-src")):
             digest = base64.b64encode(hashlib.sha256(inline(document, tag).encode()).digest()).decode()
             assert allowed[directive] == f"'sha256-{digest}'"
-    assert 'name="jobtrail-page" content=""' in board_html()
-    assert 'name="jobtrail-page" content="1.2.3"' in board_page("1.2.3")
+    assert 'name="jobtrail-page" content=""' in build_board()
+    assert 'name="jobtrail-page" content="1.2.3"' in build_board_page("1.2.3")
 
 
 def test_nothing_outside_is_named() -> None:
-    document = board_html()
+    document = build_board()
     assert re.findall(r"(?:https?:)?//[\w.]+\.\w+", document) == []
     assert re.findall(r"\b(?:src|href)=\"([^\"]*)\"", document) == ["data:,"]
     assert re.findall(r"@import|url\(", document) == []
@@ -85,4 +85,4 @@ async def test_the_server_lists_the_board_and_names_it_at_the_tools_that_it_show
         }
         (content,) = (await client.read_resource(BOARD_URI)).contents
     assert content.mime_type == "text/html;profile=mcp-app"
-    assert getattr(content, "text", "") == board_html()
+    assert getattr(content, "text", "") == build_board()

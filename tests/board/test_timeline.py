@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from jobtrail import board as board_package
-from jobtrail.analysis.diagnosis import signature
+from jobtrail.analysis.diagnosis import make_signature
 from tests.board.answers import detail, opened, rows, stub, tasks, tell, whole
 from tests.board.browser import HOST
 
@@ -219,7 +219,7 @@ def test_failures_are_told_apart_as_the_server_does(hosted: Hosted) -> None:
     hosted.page.goto("about:blank")
     code = (Path(board_package.__file__).parent / "signature.js").read_text(encoding="utf-8")
     folded = hosted.page.evaluate(f"reasons => {{ {code}; return reasons.map(signature); }}", reasons)
-    assert folded == [signature(reason) for reason in reasons]
+    assert folded == [make_signature(reason) for reason in reasons]
 
 
 def test_hostile_names_are_shown_as_text(hosted: Hosted) -> None:

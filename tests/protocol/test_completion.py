@@ -9,7 +9,7 @@ import httpx2
 import pytest
 from mcp.types import PromptReference, ResourceTemplateReference
 
-from jobtrail.protocol.completion import Completing
+from jobtrail.protocol.completion import NameCompleter
 from jobtrail.protocol.prompts import load_prompts
 from jobtrail.protocol.resources import TEMPLATES
 from jobtrail.sources import open_sources
@@ -132,7 +132,7 @@ async def test_a_source_that_answers_is_heard_while_another_hangs(tmp_path: Path
 async def test_typing_on_asks_the_upstream_once_while_all_names_fit_on_a_page(tmp_path: Path) -> None:
     upstream = Upstream()
     async with anyio.create_task_group() as group:
-        completing = Completing(open_sources(settings_of(tmp_path), upstream), Clock(), group)
+        completing = NameCompleter(open_sources(settings_of(tmp_path), upstream), Clock(), group)
         for typed, names in (("", ["etl"]), ("e", ["etl"]), ("etl", ["etl"]), ("x", [])):
             assert (await completing.complete("job", typed, {"source": "blaxel"})).values == names
     assert upstream.paths() == ["/v0/jobs"]

@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobtrail.errors import AgentError, UnknownName, Unsupported
-from jobtrail.models import ENDED, Window
+from jobtrail.models import Window
 from jobtrail.paging import NEWEST_FIRST, START, Sort, Walk, walk
 from jobtrail.sources.base import Ask, StatusFilter
+from jobtrail.vocabulary import ENDED
 from tests.paging.changing_lists import copied
 
 if TYPE_CHECKING:

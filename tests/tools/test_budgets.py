@@ -9,7 +9,7 @@ import anyio
 import pytest
 import tiktoken
 
-from jobtrail.tokens import estimate
+from jobtrail.tokens import estimate_tokens
 from tests.sample_client import answer, sample_client
 from tests.upstreams import Upstream, client_of, execution_of, run_of, task_of
 
@@ -89,8 +89,8 @@ async def test_what_rows_are_thought_to_take_is_what_they_take() -> None:
         for tool, given in arguments:
             text, _ = await answer(client, tool, **given, limit=50)
             rows = "\n".join(text.splitlines()[1:-1])
-            assert tokens(rows) <= estimate(rows) * 1.02
-            assert estimate(rows) <= tokens(rows) * 1.15
+            assert tokens(rows) <= estimate_tokens(rows) * 1.02
+            assert estimate_tokens(rows) <= tokens(rows) * 1.15
 
 
 @pytest.mark.anyio

@@ -15,12 +15,12 @@ from inline_snapshot import snapshot
 from mcp import Client
 
 from jobtrail.errors import RateLimited, Unauthorized, UnknownName, Unreachable, UpstreamFault
-from jobtrail.models import Execution, Run, Stats
+from jobtrail.models import Execution, Run, TaskCounts
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store import Store
-from jobtrail.tools.waiting import Pace, Waiting, Watched
+from jobtrail.tools.waiting import PollingPace, Waiter, WaitTarget
 from tests.plane.records import at, changed, execution, job, task
 from tests.sample_client import FixedClock, answer, text_of
 from tests.upstreams import Upstream, client_of, execution_of
@@ -29,13 +29,13 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
-    from jobtrail.models import Status
     from jobtrail.store.rows import Record
+    from jobtrail.vocabulary import Status
 
 pytestmark = pytest.mark.anyio
 
-FAST = Pace(first=0.01, most=0.04, growth=2.0, share=0.0, settle=0.0, grace=0.1)
-SLOW = Pace(first=60.0, most=60.0, settle=0.0, grace=0.1)
+FAST = PollingPace(first=0.01, most=0.04, growth=2.0, share=0.0, settle=0.0, grace=0.1)
+SLOW = PollingPace(first=60.0, most=60.0, settle=0.0, grace=0.1)
 
 
 def run_now(status: Status = "running") -> Run:
@@ -43,7 +43,7 @@ def run_now(status: Status = "running") -> Run:
 
 
 def execution_now(status: Status, total: int, succeeded: int = 0, failed: int = 0) -> Execution:
-    return Execution(id="e", status=status, stats=Stats(total=total, succeeded=succeeded, failed=failed))
+    return Execution(id="e", status=status, stats=TaskCounts(total=total, succeeded=succeeded, failed=failed))
 
 
 @dataclass
@@ -79,23 +79,23 @@ class Wait:
     """A wait for scripts, and what came of it."""
 
     scripts: list[Script]
-    watched: list[Watched] = field(default_factory=list[Watched])
+    watched: list[WaitTarget] = field(default_factory=list[WaitTarget])
     heard: list[tuple[float, float | None, str | None]] = field(default_factory=list[Any])
     took: float = 0.0
 
-    async def run(self, seconds: float, pace: Pace = FAST, follow: Any = None) -> None:
+    async def run(self, seconds: float, pace: PollingPace = FAST, follow: Any = None) -> None:
         async def hear(progress: float, total: float | None, message: str | None) -> None:
             self.heard.append((progress, total, message))
 
-        self.watched = [Watched(f"r{number}", script) for number, script in enumerate(self.scripts)]
+        self.watched = [WaitTarget(f"r{number}", script) for number, script in enumerate(self.scripts)]
         began = anyio.current_time()
         try:
-            await Waiting(self.watched, seconds, hear, pace).until_ended(follow)
+            await Waiter(self.watched, seconds, hear, pace).until_ended(follow)
         finally:
             self.took = anyio.current_time() - began
 
 
-async def waited(seconds: float, *scripts: Script, pace: Pace = FAST, follow: Any = None) -> Wait:
+async def waited(seconds: float, *scripts: Script, pace: PollingPace = FAST, follow: Any = None) -> Wait:
     wait = Wait([*scripts])
     await wait.run(seconds, pace, follow)
     return wait
@@ -127,7 +127,7 @@ async def test_pauses_grow_to_a_bound_and_one_thing_is_never_looked_at_twice_at_
 
 async def test_what_is_slow_to_look_at_is_looked_at_less_often() -> None:
     script = Script([run_now()], takes=0.03)
-    await waited(0.35, script, pace=Pace(first=0.01, most=0.01, share=4.0, grace=0.1))
+    await waited(0.35, script, pace=PollingPace(first=0.01, most=0.01, share=4.0, grace=0.1))
     assert len(script.looked) <= 5
 
 

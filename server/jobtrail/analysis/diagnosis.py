@@ -6,16 +6,14 @@ import re
 from collections import Counter
 from typing import TYPE_CHECKING, Protocol
 
-from jobtrail.models import FailureGroup, Record, Task
-from jobtrail.vocabulary import FAILURES as BAD
+from jobtrail.models import AttemptRecord, FailureGroup, Task
+from jobtrail.vocabulary import FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
     from datetime import datetime
 
     from jobtrail.vocabulary import Status
-
-__all__ = ["BAD", "group_failures", "record", "signature", "slowest"]
 
 _NO_REASON = "(no reason given)"
 _MOST_GROUPS = 5
@@ -31,7 +29,7 @@ _FOLDS = (
 _LONGEST = 140
 
 
-def signature(reason: str | None) -> str:
+def make_signature(reason: str | None) -> str:
     """Return a reason with numbers, ids, hex, times and quoted values folded, so that like meets like."""
     text = reason or _NO_REASON
     for pattern, stands_for in _FOLDS:
@@ -43,16 +41,16 @@ def group_failures(tasks: Iterable[Task]) -> tuple[FailureGroup, ...]:
     """Group failed tasks by signature, most frequent first; past five groups the rest become one."""
     groups: dict[str, list[Task]] = {}
     for task in tasks:
-        groups.setdefault(signature(task.reason), []).append(task)
+        groups.setdefault(make_signature(task.reason), []).append(task)
     ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
-    top = [_group(name, members) for name, members in ordered[:_MOST_GROUPS]]
+    top = [_make_group(name, members) for name, members in ordered[:_MOST_GROUPS]]
     rest = [task for _, members in ordered[_MOST_GROUPS:] for task in members]
     if rest:
-        top.append(_group(f"({len(ordered) - _MOST_GROUPS} rarer causes)", rest))
+        top.append(_make_group(f"({len(ordered) - _MOST_GROUPS} rarer causes)", rest))
     return tuple(top)
 
 
-def _group(name: str, members: Sequence[Task]) -> FailureGroup:
+def _make_group(name: str, members: Sequence[Task]) -> FailureGroup:
     times = sorted(moment for one in members if (moment := one.ended_at or one.started_at))
     return FailureGroup(
         signature=name,
@@ -64,7 +62,7 @@ def _group(name: str, members: Sequence[Task]) -> FailureGroup:
     )
 
 
-def slowest(tasks: Iterable[Task]) -> tuple[Task, ...]:
+def find_slowest(tasks: Iterable[Task]) -> tuple[Task, ...]:
     """Return the three tasks that took longest, by name, status and duration; those that still run do not count."""
     timed = sorted((one for one in tasks if one.duration_s), key=lambda one: (-(one.duration_s or 0), one.name))
     return tuple(Task(name=one.name, status=one.status, duration_s=one.duration_s) for one in timed[:_MOST_NAMES])
@@ -79,7 +77,7 @@ class _Attempt(Protocol):
     def created_at(self) -> datetime | None: ...
 
 
-def record(newest_first: Sequence[_Attempt]) -> Record:
+def summarize_attempts(newest_first: Sequence[_Attempt]) -> AttemptRecord:
     """Return what the newest attempts of a job come to.
 
     Args:
@@ -87,8 +85,8 @@ def record(newest_first: Sequence[_Attempt]) -> Record:
     """
     newest = newest_first[0] if newest_first else None
     success = next((one for one in newest_first if one.status == "succeeded"), None)
-    failure = next((one for one in newest_first if one.status in BAD), None)
-    return Record(
+    failure = next((one for one in newest_first if one.status in FAILURES), None)
+    return AttemptRecord(
         of=len(newest_first),
         counts=dict(Counter(one.status for one in newest_first).most_common()),
         newest_status=newest.status if newest else None,

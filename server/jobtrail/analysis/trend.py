@@ -41,12 +41,12 @@ class _Attempt(Protocol):
     def duration_s(self) -> float | None: ...
 
 
-def fitting(span: timedelta, most: int = _FEW_BUCKETS) -> timedelta:
+def choose_width(span: timedelta, most: int = _FEW_BUCKETS) -> timedelta:
     """Return the narrowest usual width that cuts a span into so many buckets at most."""
     return next((width for width in _WIDTHS if span <= width * most), _WIDTHS[-1])
 
 
-def edges(since: datetime, until: datetime, width: timedelta, zone: tzinfo) -> list[datetime]:
+def find_bucket_starts(since: datetime, until: datetime, width: timedelta, zone: tzinfo) -> list[datetime]:
     """Return where buckets begin: at round times of the zone, the first at or before `since`.
 
     Days begin at midnight whatever the clocks do; shorter widths count from midnight, longer ones from a Monday.
@@ -64,68 +64,68 @@ def edges(since: datetime, until: datetime, width: timedelta, zone: tzinfo) -> l
     return found
 
 
-def bucketed(attempts: Iterable[_Attempt], starts: Sequence[datetime]) -> tuple[Bucket, ...]:
+def fill_buckets(attempts: Iterable[_Attempt], starts: Sequence[datetime]) -> tuple[Bucket, ...]:
     """Return a bucket for each start, the oldest first, with the attempts created from it on."""
     inside: list[list[_Attempt]] = [[] for _ in starts]
     for one in attempts:
         place = sum(start <= one.created_at for start in starts) - 1 if one.created_at else -1
         if place >= 0:
             inside[place].append(one)
-    return tuple(_bucket(start, group) for start, group in zip(starts, inside, strict=True))
+    return tuple(_make_bucket(start, group) for start, group in zip(starts, inside, strict=True))
 
 
-def _bucket(start: datetime, group: Sequence[_Attempt]) -> Bucket:
+def _make_bucket(start: datetime, group: Sequence[_Attempt]) -> Bucket:
     return Bucket(
         start=start,
-        counts=_counts(group),
-        success_rate=_rate(group),
-        p50_s=_percentile(_durations(group), 0.5),
+        counts=_count_statuses(group),
+        success_rate=_compute_rate(group),
+        p50_s=_find_percentile(_sort_durations(group), 0.5),
     )
 
 
-def period(attempts: Sequence[_Attempt]) -> Period:
+def summarize_period(attempts: Sequence[_Attempt]) -> Period:
     """Return what a stretch of time came to."""
-    durations = _durations(attempts)
+    durations = _sort_durations(attempts)
     return Period(
         attempts=len(attempts),
-        counts=_counts(attempts),
-        success_rate=_rate(attempts),
-        p50_s=_percentile(durations, 0.5),
-        p95_s=_percentile(durations, 0.95),
+        counts=_count_statuses(attempts),
+        success_rate=_compute_rate(attempts),
+        p50_s=_find_percentile(durations, 0.5),
+        p95_s=_find_percentile(durations, 0.95),
         max_s=durations[-1] if durations else None,
     )
 
 
-def _counts(attempts: Iterable[_Attempt]) -> dict[str, int]:
+def _count_statuses(attempts: Iterable[_Attempt]) -> dict[str, int]:
     return dict(Counter(one.status for one in attempts).most_common())
 
 
-def _judged(attempts: Iterable[_Attempt]) -> Iterator[_Attempt]:
+def _select_judged(attempts: Iterable[_Attempt]) -> Iterator[_Attempt]:
     return (one for one in attempts if one.status in JUDGED)
 
 
-def _rate(attempts: Iterable[_Attempt]) -> float | None:
-    judged = [one.status == "succeeded" for one in _judged(attempts)]
+def _compute_rate(attempts: Iterable[_Attempt]) -> float | None:
+    judged = [one.status == "succeeded" for one in _select_judged(attempts)]
     return round(sum(judged) / len(judged), 4) if judged else None
 
 
-def _durations(attempts: Iterable[_Attempt]) -> list[float]:
+def _sort_durations(attempts: Iterable[_Attempt]) -> list[float]:
     return sorted(one.duration_s for one in attempts if one.status in ENDED and one.duration_s is not None)
 
 
-def _percentile(ordered: Sequence[float], share: float) -> float | None:
+def _find_percentile(ordered: Sequence[float], share: float) -> float | None:
     """Return the nearest-rank percentile: a duration that there was."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
 
 
-def streak(newest_first: Sequence[_Attempt], *, complete: bool) -> Streak | None:
+def find_streak(newest_first: Sequence[_Attempt], *, complete: bool) -> Streak | None:
     """Return how many of the newest attempts ended alike, well or badly; None where none has ended by itself.
 
     Args:
         newest_first: attempts.
         complete: whether there is nothing before them, so that the count is exact.
     """
-    judged = [*_judged(newest_first)]
+    judged = [*_select_judged(newest_first)]
     if not judged:
         return None
     well = judged[0].status == "succeeded"
@@ -134,7 +134,7 @@ def streak(newest_first: Sequence[_Attempt], *, complete: bool) -> Streak | None
     return Streak(well=well, length=length, at_least=open_ended, since=judged[length - 1].created_at)
 
 
-def trend(current: Period, before: Period) -> Literal["better", "worse", "steady"] | None:
+def compare_periods(current: Period, before: Period) -> Literal["better", "worse", "steady"] | None:
     """Return `better`, `worse` or `steady` by success rate; None where either has under five attempts to judge by.
 
     Ten points of difference make it better or worse.
@@ -146,7 +146,7 @@ def trend(current: Period, before: Period) -> Literal["better", "worse", "steady
     return "steady" if abs(difference) < _POINTS else "better" if difference > 0 else "worse"
 
 
-def sparkline(buckets: Sequence[Bucket]) -> str:
+def draw_sparkline(buckets: Sequence[Bucket]) -> str:
     """Return success rates as bars, full for 100 %, with a dot for a bucket in which nothing ended by itself."""
     return "".join(
         "·" if one.success_rate is None else _BARS[round(one.success_rate * (len(_BARS) - 1))] for one in buckets

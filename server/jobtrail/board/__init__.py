@@ -9,7 +9,7 @@ import base64
 import hashlib
 from importlib.resources import files
 
-__all__ = ["BOARD_URI", "board_html", "board_page"]
+__all__ = ["BOARD_URI", "build_board", "build_board_page"]
 
 BOARD_URI = "ui://jobtrail/board.html"
 
@@ -32,26 +32,26 @@ _POLICY = {
 }
 
 
-def board_html() -> str:
+def build_board() -> str:
     """Return the board for an MCP Apps host: it may connect to nothing."""
-    return _document("", connect="'none'")
+    return _build_document("", connect="'none'")
 
 
-def board_page(version: str) -> str:
+def build_board_page(version: str) -> str:
     """Return the board as a page that asks the server it came from.
 
     Args:
         version: of Jobtrail, to be shown.
     """
-    return _document(version, connect="'self'")
+    return _build_document(version, connect="'self'")
 
 
-def _document(page: str, connect: str) -> str:
-    style, script = _joined(_STYLES), f'"use strict";\n{_joined(_SCRIPTS)}'
+def _build_document(page: str, connect: str) -> str:
+    style, script = _join_parts(_STYLES), f'"use strict";\n{_join_parts(_SCRIPTS)}'
     policy = {
         **_POLICY,
-        "style-src": _hash(style),
-        "script-src": _hash(script),
+        "style-src": _hash_source(style),
+        "script-src": _hash_source(script),
         "connect-src": connect,
     }
     parts = {
@@ -60,20 +60,20 @@ def _document(page: str, connect: str) -> str:
         "{{style}}": style,
         "{{script}}": script,
     }
-    text = _part("board.html")
+    text = _read_part("board.html")
     for name, part in parts.items():
         text = text.replace(name, part)
     return text
 
 
-def _joined(names: tuple[str, ...]) -> str:
-    return "\n".join(_part(name) for name in names)
+def _join_parts(names: tuple[str, ...]) -> str:
+    return "\n".join(_read_part(name) for name in names)
 
 
-def _part(name: str) -> str:
+def _read_part(name: str) -> str:
     return (files(__name__) / name).read_text(encoding="utf-8")
 
 
-def _hash(text: str) -> str:
+def _hash_source(text: str) -> str:
     """Return the CSP source of one inline element: only this very text runs."""
     return f"'sha256-{base64.b64encode(hashlib.sha256(text.encode()).digest()).decode()}'"

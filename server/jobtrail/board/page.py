@@ -34,7 +34,7 @@ _HEADERS = {
 }
 
 
-def page_app(document: str, key: str, connect: Callable[[], AbstractAsyncContextManager[Call]]) -> Starlette:
+def build_page_app(document: str, key: str, connect: Callable[[], AbstractAsyncContextManager[Call]]) -> Starlette:
     """Return the app: `GET /KEY/` is the board, `POST /KEY/call` calls one tool.
 
     Args:
@@ -52,38 +52,38 @@ def page_app(document: str, key: str, connect: Callable[[], AbstractAsyncContext
             yield
 
     async def board(request: Request) -> Response:
-        return HTMLResponse(document, headers=_HEADERS) if _holds(request, key) else _unknown()
+        return HTMLResponse(document, headers=_HEADERS) if _has_key(request, key) else _refuse_address()
 
     async def call(request: Request) -> Response:
-        if not _holds(request, key):
-            return _unknown()
-        asked = await _asked(request)
+        if not _has_key(request, key):
+            return _refuse_address()
+        asked = await _read_call(request)
         if isinstance(asked, str):
             return PlainTextResponse(f"{asked}\n", status_code=400, headers=_HEADERS)
         return JSONResponse(await held[0](*asked), headers=_HEADERS)
 
     routes = [Route("/{key}/", board), Route("/{key}/call", call, methods=["POST"])]
-    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: _not_here})
+    app = Starlette(routes=routes, lifespan=lifespan, exception_handlers={404: _handle_404})
     # A redirect to the address with a slash would tell a wrong key from a right one.
     app.router.redirect_slashes = False
     return app
 
 
-def _holds(request: Request, key: str) -> bool:
+def _has_key(request: Request, key: str) -> bool:
     return hmac.compare_digest(request.path_params["key"].encode(), key.encode())
 
 
-def _unknown() -> Response:
+def _refuse_address() -> Response:
     return PlainTextResponse(
         "open the address that jobtrail board printed, with its key\n", status_code=404, headers=_HEADERS
     )
 
 
-async def _not_here(_request: Request, _error: Exception) -> Response:
-    return _unknown()
+async def _handle_404(_request: Request, _error: Exception) -> Response:
+    return _refuse_address()
 
 
-async def _asked(request: Request) -> tuple[str, dict[str, Any]] | str:
+async def _read_call(request: Request) -> tuple[str, dict[str, Any]] | str:
     """Return the tool and its arguments, or what is wrong with the request."""
     if request.headers.get("content-type", "").partition(";")[0].strip() != "application/json":
         return "send application/json"

@@ -6,7 +6,7 @@ import sys
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.analysis.diagnosis import signature
+from jobtrail.analysis.diagnosis import make_signature
 from jobtrail.cli.colours import console
 from jobtrail.models import FailureCause, Failures, Note, Page
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from jobtrail.cli.colours import Colour
     from jobtrail.errors import JobtrailError
-    from jobtrail.models import Seen
+    from jobtrail.models import FrozenModel
 
 MOST_ROWS = 10_000
 """Rows that `--all` reads at most."""
@@ -25,7 +25,7 @@ class Pages:
     """The pages that were read, and what came instead of a further one."""
 
     def __init__(self) -> None:
-        self.read: list[Seen] = []
+        self.read: list[FrozenModel] = []
         self.failed: JobtrailError | None = None
 
     @property
@@ -41,7 +41,7 @@ class Pages:
 
 async def follow(
     pages: Pages,
-    call: Callable[[Mapping[str, Any]], Awaitable[Seen]],
+    call: Callable[[Mapping[str, Any]], Awaitable[FrozenModel]],
     given: Mapping[str, Any],
     told: Callable[[str, float | None, float | None], None],
 ) -> None:
@@ -56,19 +56,19 @@ async def follow(
         arguments = {"cursor": pages.cursor}
 
 
-def _so_far(pages: Pages, page: Seen) -> str:
+def _so_far(pages: Pages, page: FrozenModel) -> str:
     scanned = page.coverage.scanned if isinstance(page, Page | Failures) else 0
     return f"{pages.rows:,} rows of {scanned:,} scanned"
 
 
-def _of_all(pages: Pages, page: Seen) -> tuple[float | None, float | None]:
+def _of_all(pages: Pages, page: FrozenModel) -> tuple[float | None, float | None]:
     """Return how far it is, where the upstream has counted what is asked for."""
     if isinstance(page, Page) and page.total.kind == "exact":
         return pages.rows, page.total.value
     return None, None
 
 
-def _rows_of(page: Seen) -> Sequence[object]:
+def _rows_of(page: FrozenModel) -> Sequence[object]:
     match page:
         case Failures():
             return page.causes
@@ -76,7 +76,7 @@ def _rows_of(page: Seen) -> Sequence[object]:
             return getattr(page, "items", ())
 
 
-def merged(pages: Sequence[Seen]) -> Seen:
+def merged(pages: Sequence[FrozenModel]) -> FrozenModel:
     """Return several pages as one: all rows, and what the last page says of how much they cover."""
     last = pages[-1]
     if len(pages) == 1:
@@ -98,7 +98,7 @@ def _by_cause(rows: Sequence[FailureCause]) -> tuple[FailureCause, ...]:
     """Return a row for each cause of a job, which every page counts for itself; the first page has the newest."""
     found: dict[tuple[str, str, str], FailureCause] = {}
     for row in rows:
-        key = (row.source, row.job, signature(row.cause))
+        key = (row.source, row.job, make_signature(row.cause))
         there = found.setdefault(key, row)
         if there is not row:
             first = min(filter(None, (there.first_at, row.first_at)), default=None)

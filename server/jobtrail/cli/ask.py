@@ -15,7 +15,7 @@ from jobtrail.cli.colours import console, for_people
 from jobtrail.cli.command_lines import complete_call, list_examples, to_command, with_commands
 from jobtrail.cli.settings import load_settings
 from jobtrail.cli.tables import lay_out
-from jobtrail.errors import JobtrailError, MissingArgument, SettingsError, closest, shown
+from jobtrail.errors import JobtrailError, MissingArgument, SettingsError, find_closest, quote_value
 from jobtrail.models import Call, Sentence
 from jobtrail.protocol.app import build_server
 from jobtrail.rendering.pages import render, to_blocks
@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from mcp.types import Tool
 
     from jobtrail.cli.colours import Colour
-    from jobtrail.models import Seen
+    from jobtrail.models import FrozenModel
     from jobtrail.protocol.endpoint import Endpoint
 
 _STOPPED = 130
@@ -81,9 +81,9 @@ class _Asked:
 
 def _known(name: str, tools: Mapping[str, Tool]) -> Tool:
     if name not in tools:
-        near = closest(name, tools)
+        near = find_closest(name, tools)
         hint = f"; closest: {', '.join(near)}" if near else ""
-        raise SettingsError(f"there is no tool {shown(name)}{hint}; there are {', '.join(tools)}")
+        raise SettingsError(f"there is no tool {quote_value(name)}{hint}; there are {', '.join(tools)}")
     return tools[name]
 
 
@@ -106,7 +106,7 @@ async def _call(asked: _Asked, pages: Pages, told: Callable[[str, float | None, 
 
     async with asked.server.answering(hear) as answer:
 
-        def call(arguments: Mapping[str, Any]) -> Awaitable[Seen]:
+        def call(arguments: Mapping[str, Any]) -> Awaitable[FrozenModel]:
             return answer(asked.tool.name, arguments)
 
         try:

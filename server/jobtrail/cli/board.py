@@ -17,12 +17,12 @@ from urllib.parse import urlencode
 from mcp import Client, MCPError
 
 from jobtrail import __version__
-from jobtrail.board import board_page
-from jobtrail.board.page import page_app
+from jobtrail.board import build_board_page
+from jobtrail.board.page import build_page_app
 from jobtrail.cli.settings import load_settings
 from jobtrail.errors import SettingsError
 from jobtrail.protocol.app import build_server
-from jobtrail.serving import Gate, HttpBind, is_loopback, run_app
+from jobtrail.serving import AccessMiddleware, HttpBind, is_loopback, run_app
 
 if TYPE_CHECKING:
     import argparse
@@ -42,7 +42,7 @@ def run(arguments: argparse.Namespace) -> int:
         raise SettingsError(f"--host {arguments.host}: the board shows your jobs, so it listens on loopback only")
     bind = HttpBind.loopback_only(arguments.host, arguments.port, settings)
     key = secrets.token_urlsafe(_KEY_BYTES)
-    app = page_app(board_page(__version__), key, lambda: _caller(settings))
+    app = build_page_app(build_board_page(__version__), key, lambda: _caller(settings))
     with tempfile.TemporaryDirectory(prefix="jobtrail-board-") as folder:
 
         def ready(url: str) -> None:
@@ -51,7 +51,7 @@ def run(arguments: argparse.Namespace) -> int:
             if not arguments.no_open and _has_display():
                 _open(address, Path(folder))
 
-        return run_app(Gate(app, bind), bind, ready)
+        return run_app(AccessMiddleware(app, bind), bind, ready)
 
 
 def _first(arguments: argparse.Namespace) -> str:

@@ -18,7 +18,7 @@ from jobtrail.cli.colours import console, for_people
 from jobtrail.cli.settings import load_settings
 from jobtrail.clients import Host, own_command
 from jobtrail.doctor import examine
-from jobtrail.errors import SettingsError, closest, shown
+from jobtrail.errors import SettingsError, find_closest, quote_value
 
 if TYPE_CHECKING:
     import argparse
@@ -63,9 +63,9 @@ def _check_source(name: str | None, settings: Settings | None, trouble: str) -> 
         raise SettingsError(trouble)
     names = [one.name for one in settings.sources]
     if name not in names:
-        near = closest(name, names, 1)
+        near = find_closest(name, names, 1)
         hint = f"did you mean {near[0]}? " if near else ""
-        raise SettingsError(f"source {shown(name)} is not configured; {hint}configured: {', '.join(names)}")
+        raise SettingsError(f"source {quote_value(name)} is not configured; {hint}configured: {', '.join(names)}")
 
 
 def _host() -> Host:

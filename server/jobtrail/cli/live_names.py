@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from jobtrail.protocol.completion import Completing
+from jobtrail.protocol.completion import NameCompleter
 from jobtrail.sources import open_sources
 from jobtrail.window import Clock
 
@@ -23,7 +23,7 @@ def look_up(
 
     async def look() -> None:
         async with anyio.create_task_group() as group:
-            completing = Completing(open_sources(settings), Clock(), group)
+            completing = NameCompleter(open_sources(settings), Clock(), group)
 
             async def of(name: str) -> None:
                 found.extend((await completing.complete(what, begun, {**known, "source": name})).values)

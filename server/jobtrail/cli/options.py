@@ -6,7 +6,7 @@ import re
 from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING, Self
 
-from jobtrail.errors import SettingsError, clean, shown
+from jobtrail.errors import SettingsError, quote_value, sanitize_text
 from jobtrail.times import parse_duration
 
 if TYPE_CHECKING:
@@ -91,8 +91,8 @@ def once(given: Iterable[tuple[str, str]]) -> dict[str, str]:
     found: dict[str, str] = {}
     for name, value in given:
         if name in found:
-            values = f"{shown(found[name])} and {shown(value)}"
-            raise SettingsError(f"{clean(name, 40)} is given twice, as {values}; give it once")
+            values = f"{quote_value(found[name])} and {quote_value(value)}"
+            raise SettingsError(f"{sanitize_text(name, 40)} is given twice, as {values}; give it once")
         found[name] = value
     return found
 

@@ -7,7 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from jobtrail.errors import closest
+from jobtrail.errors import find_closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -88,5 +88,5 @@ def _has_commands(action: argparse.Action) -> bool:
 
 
 def _nearest(given: str, known: Iterable[str]) -> str:
-    near = closest(given, known, 1)
+    near = find_closest(given, known, 1)
     return f"; did you mean {near[0]}?" if near else ""

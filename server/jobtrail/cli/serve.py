@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobtrail.cli.settings import load_settings
 from jobtrail.protocol.app import build_server
-from jobtrail.protocol.transports import http_app, serve_stdio
+from jobtrail.protocol.transports import build_http_app, serve_stdio
 from jobtrail.serving import HttpBind, run_app
 
 if TYPE_CHECKING:
@@ -28,6 +28,6 @@ def run(arguments: argparse.Namespace) -> int:
             print(_STDIO_HINT, file=sys.stderr, flush=True)
         return serve_stdio(server)
     bind = HttpBind.checked(arguments.host, arguments.port, settings)
-    app = http_app(server, arguments.transport, bind)
+    app = build_http_app(server, arguments.transport, bind)
     path = "/sse" if arguments.transport == "sse" else "/mcp"
     return run_app(app, bind, lambda url: print(f"jobtrail: serving {url}{path}", file=sys.stderr, flush=True))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from jobtrail.cli.settings import load_settings
-from jobtrail.tour import tour
+from jobtrail.tour import run_tour
 
 if TYPE_CHECKING:
     import argparse
@@ -23,7 +23,7 @@ def run(arguments: argparse.Namespace) -> int:
         # The embedded source shows its sample, whatever is in the user's own store.
         environ = {**os.environ, "JOBTRAIL_STORE": str(Path(folder) / "store.db")}
         try:
-            return anyio.run(tour, settings, arguments.source, print, environ)
+            return anyio.run(run_tour, settings, arguments.source, print, environ)
         except BaseExceptionGroup as group:
             if group.subgroup(BrokenPipeError):
                 raise BrokenPipeError from None

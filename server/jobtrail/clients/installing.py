@@ -10,7 +10,7 @@ from jobtrail.clients.files import back_up, look, write
 from jobtrail.clients.jsonc import JsoncError, parse_file
 from jobtrail.clients.known import config_path
 from jobtrail.clients.server_entry import Wanted, entry_in, is_ours, put, take
-from jobtrail.errors import SettingsError, closest, shown
+from jobtrail.errors import SettingsError, find_closest, quote_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -85,9 +85,9 @@ def wanted(order: Order, command: Command) -> Wanted:
 def _check_variable(name: str, known: Mapping[str, str]) -> None:
     prefixes = tuple({f"{one.partition('_')[0]}_" for one in known})
     if name.startswith(prefixes) and name not in known:
-        near = closest(name, known)
+        near = find_closest(name, known)
         hint = f"; did you mean {near[0]}?" if near else ""
-        raise SettingsError(f"--env {shown(name)}: Jobtrail reads no such variable{hint}")
+        raise SettingsError(f"--env {quote_value(name)}: Jobtrail reads no such variable{hint}")
 
 
 def _value(order: Order, name: str, value: str | None) -> str:
@@ -130,7 +130,7 @@ def install(order: Order, host: Host, command: Command) -> Done:
         stood = entry_in(parse_file(text), order.client, order.name)
         if stood is not None and not is_ours(stood) and not order.force:
             raise SettingsError(
-                f"{was.path} has another server named {shown(order.name)}; give another --name, or --force to "
+                f"{was.path} has another server named {quote_value(order.name)}; give another --name, or --force to "
                 "replace it"
             )
         new = put(text, order.client, want)
@@ -177,7 +177,7 @@ def undo(order: Order, host: Host) -> Done:
             told = f"it has no {name!r}, so there is nothing to undo"
             return Done(was.path, changed=False, backup=None, told=(told,))
         if not is_ours(entry) and not order.force:
-            raise SettingsError(f"{shown(name)} in {was.path} is another server; it was left as it is")
+            raise SettingsError(f"{quote_value(name)} in {was.path} is another server; it was left as it is")
         new = take(was.text(), client, name)
     except JsoncError as error:
         raise SettingsError(

@@ -16,7 +16,7 @@ from jobtrail.clients.jsonc import JsoncError, parse_file
 from jobtrail.clients.known import existing_configs
 from jobtrail.clients.server_entry import is_ours
 from jobtrail.doctor.report import Check
-from jobtrail.errors import SettingsError, clean
+from jobtrail.errors import SettingsError, sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,7 +83,7 @@ class _File:
                     yield name, cast("dict[str, Any]", entry)
 
     def _entry(self, name: str, entry: Mapping[str, Any]) -> Iterator[Check]:
-        check = clean(name, 40)
+        check = sanitize_text(name, 40)
         if isinstance(entry.get("url"), str):
             yield self._check(check, "ok", f"over HTTP at {_host_of(entry['url'])}")
             return
@@ -94,14 +94,14 @@ class _File:
         yield self._command(name, command, entry)
         plain = [key for key, value in _table(entry.get("env")).items() if is_secret(key) and _is_plain(value)]
         if plain and self._scope == "project":
-            found = f"{clean(', '.join(plain))} stands in plain text in a file that is often committed"
+            found = f"{sanitize_text(', '.join(plain))} stands in plain text in a file that is often committed"
             fix = "take it out; `jobtrail install --env NAME` writes a reference instead"
             yield self._check(check, "warning", found, fix)
 
     def _command(self, name: str, command: str, entry: Mapping[str, Any]) -> Check:
-        check, again = clean(name, 40), self._again(name, entry)
+        check, again = sanitize_text(name, 40), self._again(name, entry)
         # Nothing but the program is shown: arguments can hold secrets.
-        program = clean(command, 200)
+        program = sanitize_text(command, 200)
         absolute = Path(command).is_absolute() or PureWindowsPath(command).is_absolute()
         where = command if absolute else shutil.which(command, path=self._host.environ.get("PATH"))
         trouble = _trouble(where, program)
@@ -130,7 +130,7 @@ class _File:
     def _again(self, name: str, entry: Mapping[str, Any]) -> str:
         """Return the command that writes an entry anew; one that is not Jobtrail's goes only where that is said."""
         scope = " --scope project" if self._scope == "project" else ""
-        named = "" if name == "jobtrail" else f" --name {shlex.quote(clean(name, 100))}"
+        named = "" if name == "jobtrail" else f" --name {shlex.quote(sanitize_text(name, 100))}"
         install = f"jobtrail install {self._client.name}{scope}{named}"
         return install if is_ours(entry) else f"{install} --force to replace it, or another --name to keep both"
 
@@ -159,6 +159,6 @@ def _is_plain(value: Any) -> bool:
 
 def _host_of(url: str) -> str:
     try:
-        return clean(urlsplit(url).hostname or "an address that is none", 100)
+        return sanitize_text(urlsplit(url).hostname or "an address that is none", 100)
     except ValueError:
         return "an address that is none"

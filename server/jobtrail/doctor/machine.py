@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.doctor.report import Check
-from jobtrail.errors import SettingsError, clean, closest
+from jobtrail.errors import SettingsError, find_closest, sanitize_text
 from jobtrail.settings import OWN_VARIABLES, store_path
 
 if TYPE_CHECKING:
@@ -36,16 +36,18 @@ def examine_settings(settings: Settings | None, trouble: str, environ: Mapping[s
     """
     yield from _file(environ)
     if settings is None:
-        yield _of_settings("reading", "failed", clean(trouble, 400), "correct it; until then no source is asked")
+        yield _of_settings(
+            "reading", "failed", sanitize_text(trouble, 400), "correct it; until then no source is asked"
+        )
     else:
         names = ", ".join(f"{one.name} ({one.kind})" for one in settings.sources)
         yield _of_settings("sources", "ok", f"{names}; default {settings.default}")
         yield _of_settings("time zone", "ok", settings.timezone)
     unknown = [name for name in environ if name.startswith("JOBTRAIL_") and name not in OWN_VARIABLES]
     for name in sorted(unknown):
-        near = closest(name, OWN_VARIABLES, 1)
+        near = find_closest(name, OWN_VARIABLES, 1)
         fix = f"rename it {near[0]}, or unset it" if near else "unset it"
-        yield _of_settings("variables", "warning", f"{clean(name, 60)} is set, and nothing reads it", fix)
+        yield _of_settings("variables", "warning", f"{sanitize_text(name, 60)} is set, and nothing reads it", fix)
 
 
 def _of_settings(check: str, verdict: Verdict, found: str, fix: str | None = None) -> Check:
@@ -96,7 +98,7 @@ def examine_store(environ: Mapping[str, str]) -> Iterator[Check]:
             )
             return
     except (SettingsError, OSError) as error:
-        yield _of_store("file", "failed", clean(str(error)), "set JOBTRAIL_STORE to a file of your own")
+        yield _of_store("file", "failed", sanitize_text(str(error)), "set JOBTRAIL_STORE to a file of your own")
         return
     from jobtrail.store.database import StoreError  # noqa: PLC0415 # likewise
     from jobtrail.store.integrity import check_up  # noqa: PLC0415 # only where there is a store
@@ -104,7 +106,9 @@ def examine_store(environ: Mapping[str, str]) -> Iterator[Check]:
     try:
         found = check_up(path, CHECK_SECONDS)
     except StoreError as error:
-        yield _of_store("file", "failed", clean(str(error), 300), "restore it from a backup, or set JOBTRAIL_STORE")
+        yield _of_store(
+            "file", "failed", sanitize_text(str(error), 300), "restore it from a backup, or set JOBTRAIL_STORE"
+        )
         return
     yield _of_store("file", "ok", f"{path}, {found.size / 1_000_000:,.1f} MB")
     yield from _found_in(path, found)
@@ -136,7 +140,7 @@ def _found_in(path: Path, found: Checkup) -> Iterator[Check]:
         yield _of_store("schema", "ok", f"version {found.version}")
     if found.faults:
         fix = f"keep a copy of {path}, then record or import into a new one"
-        yield _of_store("integrity", "failed", clean("; ".join(found.faults), 200), fix)
+        yield _of_store("integrity", "failed", sanitize_text("; ".join(found.faults), 200), fix)
     elif found.faults is None:
         yield _of_store(
             "integrity", "ok", f"no fault within {CHECK_SECONDS:g} s; it is too large to be read whole in that"

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import anyio
 
 from jobtrail.doctor.report import Check
-from jobtrail.errors import JobtrailError, SettingsError, Unauthorized, Unreachable, UpstreamError, clean
+from jobtrail.errors import JobtrailError, SettingsError, Unauthorized, Unreachable, UpstreamError, sanitize_text
 from jobtrail.paging import Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 
@@ -51,7 +51,7 @@ async def examine_source(one: SourceSettings, open_it: Callable[[], Source], clo
         try:
             await found.look(open_it())
         except JobtrailError as error:
-            found.add("settings", "failed", clean(str(error), 300), f"correct {one.origin}")
+            found.add("settings", "failed", sanitize_text(str(error), 300), f"correct {one.origin}")
     if bound.cancelled_caught:
         found.add(
             "time", "failed", f"it took longer than {SOURCE_SECONDS:g} s, and was given up", "ask it again later"
@@ -151,9 +151,11 @@ class _Findings:
         asked, told = workspace.asked, workspace.told
         if told is None or asked in {None, told}:
             whose = asked or told
-            self.add("workspace", "ok", clean(whose, 60) if whose else "none named, so that of the credentials")
+            self.add(
+                "workspace", "ok", sanitize_text(whose, 60) if whose else "none named, so that of the credentials"
+            )
             return
-        found = f"{clean(told, 60)} answers, where {clean(asked or '', 60)} was asked for"
+        found = f"{sanitize_text(told, 60)} answers, where {sanitize_text(asked or '', 60)} was asked for"
         self.add("workspace", "warning", found, f"put the workspace of the credentials into {self.one.origin}")
 
     async def _executions(self, batch: BatchJobs, jobs: list[Job]) -> None:
@@ -206,7 +208,7 @@ class _Findings:
         found = await self._quiet(check, read, soft=soft)
         if found is None:
             return None
-        self.add(check, "ok", clean(said(found.value)), seconds=found.seconds)
+        self.add(check, "ok", sanitize_text(said(found.value)), seconds=found.seconds)
         return found.value
 
     async def _quiet(self, check: str, read: Callable[[], Awaitable[T]], *, soft: bool = False) -> _Timed[T] | None:
@@ -247,7 +249,7 @@ def _counted(jobs: list[Job], source: Source) -> str:
 
 
 def _named(name: str) -> str:
-    return clean(name, 60)
+    return sanitize_text(name, 60)
 
 
 def _lines_text(found: Lines) -> str:
@@ -260,7 +262,7 @@ def _lines(count: int) -> str:
 
 def _what(error: JobtrailError) -> str:
     """Return what went wrong; whose it is and which setting to check are said beside it."""
-    return clean(error.what if isinstance(error, UpstreamError) else str(error), 300)
+    return sanitize_text(error.what if isinstance(error, UpstreamError) else str(error), 300)
 
 
 def _credentials(one: SourceSettings) -> str:

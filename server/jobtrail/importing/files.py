@@ -8,7 +8,7 @@ import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-from jobtrail.errors import clean
+from jobtrail.errors import sanitize_text
 
 if TYPE_CHECKING:
     import io
@@ -82,7 +82,7 @@ def read_lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | None]]:
         # Of gzip too, which says so by an OSError without a number.
         why = getattr(error, "strerror", None) or str(error)
         reached = f" beyond line {number:,}" if number else ""
-        raise BrokenFile(f"cannot be read{reached}: {clean(why)}") from error
+        raise BrokenFile(f"cannot be read{reached}: {sanitize_text(why)}") from error
 
 
 def _skip(text: io.BufferedIOBase, line: bytes) -> None:

@@ -7,7 +7,7 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from jobtrail.errors import clean
+from jobtrail.errors import sanitize_text
 from jobtrail.importing.files import LONGEST_LINE, STDIN, BrokenFile, open_file, peek_start, read_lines
 from jobtrail.importing.parsing import PageCounts, parse_line, read_document, split_page
 from jobtrail.importing.runwisp_database import ForeignDatabase, FoundTask, is_database, log_tail, read_database
@@ -111,7 +111,7 @@ class _File:
     ) -> None:
         self._store = store
         self._path = path
-        self._name = "standard input" if str(path) == STDIN else clean(str(path))
+        self._name = "standard input" if str(path) == STDIN else sanitize_text(str(path))
         self._say = say
         self._progress = progress
         self._pages = PageCounts()

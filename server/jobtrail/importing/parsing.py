@@ -6,7 +6,7 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from jobtrail.errors import clean, shown
+from jobtrail.errors import quote_value, sanitize_text
 from jobtrail.importing.blaxel_documents import TASK_WORDS, read_execution, read_job
 from jobtrail.importing.runwisp_documents import read_definition, read_run
 from jobtrail.importing.validation import Refused, as_object
@@ -120,7 +120,7 @@ def read_document(document: Any) -> Snapshot:
     """
     given = as_object(document)
     if given is None:
-        raise Refused(f"{shown(document)} is no object; give {_KINDS}")
+        raise Refused(f"{quote_value(document)} is no object; give {_KINDS}")
     metadata = as_object(given.get("metadata")) or {}
     if "id" in metadata or "job" in metadata:
         return read_execution(given)
@@ -139,7 +139,7 @@ def _read_named(given: Mapping[str, Any], name: object) -> Snapshot:
     of_task = spec is None or _OF_TASK_SPEC & spec.keys() or (not spec and given.get("status") in TASK_WORDS)
     if of_task or "conditions" in given:
         raise Refused(
-            f"{shown(name)} is a task of an execution; it is imported within its execution, "
+            f"{quote_value(name)} is a task of an execution; it is imported within its execution, "
             "in `tasks`, as GET /jobs/{jobId}/executions/{executionId} answers"
         )
     return read_job(given)
@@ -148,6 +148,6 @@ def _read_named(given: Mapping[str, Any], name: object) -> Snapshot:
 def _describe_unknown(given: Mapping[str, Any]) -> str:
     what = given.get("message") or given.get("detail")
     if isinstance(what, str) and ("error" in given or "title" in given or "code" in given):
-        return f"is an error that the API answered: {shown(what)}"
-    keys = clean(", ".join(given), 80)
+        return f"is an error that the API answered: {quote_value(what)}"
+    keys = sanitize_text(", ".join(given), 80)
     return f"is none of what is imported (its fields: {keys or 'none'}); give {_KINDS}"

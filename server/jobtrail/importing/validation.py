@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from jobtrail.errors import clean, shown
+from jobtrail.errors import quote_value, sanitize_text
 from jobtrail.times import format_nanoseconds, format_optional_nanoseconds, parse_nanoseconds
 
 if TYPE_CHECKING:
@@ -180,7 +180,7 @@ def check(shape: type[D], document: Any, spell: Callable[[str], str] = str) -> D
 
 def refuse(field: str, value: object, why: str) -> Refused:
     """Return the refusal of a value: where it is, what it is, why not."""
-    return Refused(f"{field}={shown(value)} {why}")
+    return Refused(f"{field}={quote_value(value)} {why}")
 
 
 def check_end(field: str, ended: int | None, earlier: Iterable[tuple[str, int | None]]) -> None:
@@ -192,5 +192,5 @@ def check_end(field: str, ended: int | None, earlier: Iterable[tuple[str, int | 
 
 def _write_path(parts: Iterable[str | int]) -> str:
     """Return a place in a document, such as `tasks[3].metadata.name`."""
-    text = "".join(f"[{part}]" if isinstance(part, int) else f".{clean(part, 40)}" for part in parts)
+    text = "".join(f"[{part}]" if isinstance(part, int) else f".{sanitize_text(part, 40)}" for part in parts)
     return text.removeprefix(".")

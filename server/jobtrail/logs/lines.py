@@ -7,8 +7,8 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import visible
-from jobtrail.tokens import estimate
+from jobtrail.errors import strip_invisible
+from jobtrail.tokens import estimate_tokens
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -42,7 +42,7 @@ def tidy(text: str) -> str:
     if "\r" in text:
         text = text.replace("\r\n", "\n").rpartition("\r")[2]
     if not (text.isascii() and text.isprintable()):
-        text = visible(text.replace("\n", " ⏎ ").replace("\t", "    "))
+        text = strip_invisible(text.replace("\n", " ⏎ ").replace("\t", "    "))
     bare = text.lstrip()
     indent = min(len(text) - len(bare), _DEEPEST) if bare else 0
     return (" " * indent + " ".join(bare.split()))[:LONGEST]
@@ -117,7 +117,7 @@ class Rows:
         return row.n == (edge.n - 1 if before else edge.n + edge.times)
 
     def _pays(self, row: Row) -> bool:
-        cost = estimate(row.text) + _PREFIX_TOKENS
+        cost = estimate_tokens(row.text) + _PREFIX_TOKENS
         if self.rows and cost > self.tokens:
             self.cut = True
             return False

@@ -15,7 +15,7 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 
-from jobtrail.errors import BadArgument, clean, shown
+from jobtrail.errors import BadArgument, quote_value, sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -79,10 +79,10 @@ def _compile(search: str) -> Search:
     try:
         expression = re2.compile(search[1:-1].encode(errors="backslashreplace"), options)
     except re2.error as error:
-        reason = clean(error.args[0].decode(errors="replace"), 100)
+        reason = sanitize_text(error.args[0].decode(errors="replace"), 100)
         advice = next((advice for begin, advice in _ADVICE.items() if reason.startswith(begin)), "correct it")
         raise BadArgument(
-            f"search={shown(search)} cannot be searched for ({reason}): {advice}, or give plain text"
+            f"search={quote_value(search)} cannot be searched for ({reason}): {advice}, or give plain text"
         ) from None
 
     def find(text: str) -> Where | None:
@@ -101,7 +101,9 @@ async def _find_in_thread(search: str, find: Search, seconds: float, texts: Sequ
         for text in texts:
             anyio.from_thread.check_cancelled()
             if time.monotonic() > deadline:
-                raise BadArgument(f"search={shown(search)} takes too long; give a simpler expression, or plain text")
+                raise BadArgument(
+                    f"search={quote_value(search)} takes too long; give a simpler expression, or plain text"
+                )
             places.append(find(text))
         return places
 

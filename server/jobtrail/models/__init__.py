@@ -7,6 +7,7 @@ means that the upstream did not say.
 
 from jobtrail.models.calls import Call, NextCall, Note, Sentence, write_text
 from jobtrail.models.details import (
+    AttemptRecord,
     Awaited,
     ExecutionDetail,
     FailureGroup,
@@ -14,18 +15,15 @@ from jobtrail.models.details import (
     LogLine,
     LogPage,
     LogTail,
-    Record,
     RunDetail,
     Waited,
 )
+from jobtrail.models.entities import Execution, FrozenModel, Job, Run, Task, TaskCounts, Timestamp
 from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, RunPage, TaskPage, Total, Window
 from jobtrail.models.summaries import Bucket, FailureCause, Failures, History, Period, Streak
-from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Stats, Task
-from jobtrail.vocabulary import ENDED, STATUSES, Status
 
 __all__ = [
-    "ENDED",
-    "STATUSES",
+    "AttemptRecord",
     "Awaited",
     "Bucket",
     "Call",
@@ -36,6 +34,7 @@ __all__ = [
     "FailureCause",
     "FailureGroup",
     "Failures",
+    "FrozenModel",
     "History",
     "Job",
     "JobDetail",
@@ -43,22 +42,19 @@ __all__ = [
     "LogLine",
     "LogPage",
     "LogTail",
-    "Moment",
     "NextCall",
     "Note",
     "Page",
     "Period",
-    "Record",
     "Run",
     "RunDetail",
     "RunPage",
-    "Seen",
     "Sentence",
-    "Stats",
-    "Status",
     "Streak",
     "Task",
+    "TaskCounts",
     "TaskPage",
+    "Timestamp",
     "Total",
     "Waited",
     "Window",

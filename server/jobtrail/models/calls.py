@@ -14,8 +14,6 @@ from pydantic import InstanceOf, PlainSerializer, WithJsonSchema
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["Call", "NextCall", "Note", "Sentence", "write_text"]
-
 
 @dataclass(frozen=True)
 class Call:
@@ -29,12 +27,11 @@ class Call:
 
     def __str__(self) -> str:
         """Return the call as an agent would write it."""
-        return (
-            f"{self.tool}({', '.join(f'{name}={_written(name, value)}' for name, value in self.arguments.items())})"
-        )
+        written = (f"{name}={_write_argument(name, value)}" for name, value in self.arguments.items())
+        return f"{self.tool}({', '.join(written)})"
 
 
-def _written(name: str, value: object) -> str:
+def _write_argument(name: str, value: object) -> str:
     if value is ...:
         return "…"
     # A cursor is URL-safe, so nothing in it needs escaping.

@@ -5,31 +5,19 @@ from __future__ import annotations
 from pydantic import Field
 
 from jobtrail.models.calls import NextCall, Note
+from jobtrail.models.entities import Execution, FrozenModel, Job, Run, Task, Timestamp
 from jobtrail.models.pages import Answer, Coverage
-from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Status, Task
-
-__all__ = [
-    "Awaited",
-    "ExecutionDetail",
-    "FailureGroup",
-    "JobDetail",
-    "LogLine",
-    "LogPage",
-    "LogTail",
-    "Record",
-    "RunDetail",
-    "Waited",
-]
+from jobtrail.vocabulary import Status
 
 
-class Record(Seen):
+class AttemptRecord(FrozenModel):
     """The newest attempts of a job, as counts by status over exactly `of` attempts."""
 
     of: int
     counts: dict[str, int]
     newest_status: Status | None = None
-    newest_at: Moment | None = None
-    last_success_at: Moment | None = None
+    newest_at: Timestamp | None = None
+    last_success_at: Timestamp | None = None
     last_failure: str | None = Field(default=None, description="id of the newest attempt that ended badly")
 
 
@@ -39,18 +27,18 @@ class JobDetail(Answer):
     job: Job
     settings: dict[str, str]
     env_names: tuple[str, ...] | None = None
-    record: Record | None = None
+    record: AttemptRecord | None = None
 
 
-class FailureGroup(Seen):
+class FailureGroup(FrozenModel):
     """Failed tasks that share a signature: the reason with numbers, ids and quoted values folded."""
 
     signature: str
     count: int
     example: str
     tasks: tuple[str, ...]
-    first_at: Moment | None = None
-    last_at: Moment | None = None
+    first_at: Timestamp | None = None
+    last_at: Timestamp | None = None
 
 
 class ExecutionDetail(Answer):
@@ -67,7 +55,7 @@ class ExecutionDetail(Answer):
     next_calls: tuple[NextCall, ...] = ()
 
 
-class LogTail(Seen):
+class LogTail(FrozenModel):
     """The last lines of a run's log. `first_line` counts from 1."""
 
     lines: tuple[str, ...]
@@ -85,14 +73,14 @@ class RunDetail(Answer):
     next_calls: tuple[NextCall, ...] = ()
 
 
-class LogLine(Seen):
+class LogLine(FrozenModel):
     """One line of a log, or several in a row that say the same but for times of day in them."""
 
     n: int = Field(description="number of the (first) line, from 1")
     text: str
     times: int | None = Field(default=None, description="how many lines it stands for, where that is not one")
     mark: str | None = Field(default=None, description="stderr, system, warning, error or fatal")
-    at: Moment | None = None
+    at: Timestamp | None = None
 
 
 class LogPage(Answer):
@@ -116,7 +104,7 @@ class LogPage(Answer):
     next_calls: tuple[NextCall, ...] = ()
 
 
-class Awaited(Seen):
+class Awaited(FrozenModel):
     """One execution or run that was waited for: how it stood when the wait began, and now."""
 
     id: str

@@ -7,12 +7,10 @@ from typing import Literal
 from pydantic import Field
 
 from jobtrail.models.calls import Note
-from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Task
-
-__all__ = ["Answer", "Coverage", "ExecutionPage", "JobPage", "Page", "RunPage", "TaskPage", "Total", "Window"]
+from jobtrail.models.entities import Execution, FrozenModel, Job, Run, Task, Timestamp
 
 
-class Coverage(Seen):
+class Coverage(FrozenModel):
     """How much of the truth an answer covers, counted from the first page of the walk.
 
     `back_to` is the oldest time that a newest-first walk has reached.
@@ -21,10 +19,10 @@ class Coverage(Seen):
     scanned: int = Field(description="items read so far, over all pages of this walk")
     matched: int = Field(description="items that matched so far, over all pages of this walk")
     complete: bool = Field(description="true when nothing is left to read")
-    back_to: Moment | None = None
+    back_to: Timestamp | None = None
 
 
-class Total(Seen):
+class Total(FrozenModel):
     """How many there are, and how far to trust it.
 
     `exact` counts what was asked for; `at_least` is a floor; `unfiltered` is the upstream's count
@@ -35,25 +33,25 @@ class Total(Seen):
     kind: Literal["exact", "at_least", "unfiltered", "unknown"]
 
 
-class Window(Seen):
+class Window(FrozenModel):
     """The resolved time window, closed at both ends, and the server's own now.
 
     `zone` is the one that times without a zone were taken in, where there were any.
     """
 
-    since: Moment | None = None
-    until: Moment | None = None
-    now: Moment
+    since: Timestamp | None = None
+    until: Timestamp | None = None
+    now: Timestamp
     zone: str | None = None
 
-    def contains(self, moment: Moment | None) -> bool:
+    def contains(self, moment: Timestamp | None) -> bool:
         """Return whether a moment lies in the window; one that is not known is kept, not hidden."""
         if moment is None:
             return True
         return (self.since is None or moment >= self.since) and (self.until is None or moment <= self.until)
 
 
-class Answer(Seen):
+class Answer(FrozenModel):
     """What every answer says of itself."""
 
     source: str

@@ -7,13 +7,12 @@ from typing import Literal
 from pydantic import Field
 
 from jobtrail.models.calls import NextCall, Note
+from jobtrail.models.entities import FrozenModel, Timestamp
 from jobtrail.models.pages import Answer, Coverage, Window
-from jobtrail.models.things import Moment, Seen, Status
-
-__all__ = ["Bucket", "FailureCause", "Failures", "History", "Period", "Streak"]
+from jobtrail.vocabulary import Status
 
 
-class Period(Seen):
+class Period(FrozenModel):
     """What a stretch of time came to; rates are of what succeeded, failed or timed out, durations of what ended."""
 
     attempts: int
@@ -24,22 +23,22 @@ class Period(Seen):
     max_s: float | None = None
 
 
-class Bucket(Seen):
+class Bucket(FrozenModel):
     """One bucket of a history."""
 
-    start: Moment
+    start: Timestamp
     counts: dict[str, int]
     success_rate: float | None = None
     p50_s: float | None = None
 
 
-class Streak(Seen):
+class Streak(FrozenModel):
     """The newest attempts that ended alike; `at_least` where more of them may lie before what was read."""
 
     well: bool
     length: int
     at_least: bool = False
-    since: Moment | None = None
+    since: Timestamp | None = None
 
 
 class History(Answer):
@@ -53,14 +52,14 @@ class History(Answer):
     before: Period | None = Field(default=None, description="the window of the same length before this one")
     trend: Literal["better", "worse", "steady"] | None = None
     streak: Streak | None = None
-    last_success_at: Moment | None = None
+    last_success_at: Timestamp | None = None
     buckets: tuple[Bucket, ...]
     sparkline: str
     coverage: Coverage
     next_calls: tuple[NextCall, ...] = ()
 
 
-class FailureCause(Seen):
+class FailureCause(FrozenModel):
     """Executions or runs of one job that ended badly for what looks like one reason."""
 
     source: str
@@ -69,14 +68,14 @@ class FailureCause(Seen):
     status: Status
     cause: str
     count: int
-    first_at: Moment | None = None
-    last_at: Moment | None = None
+    first_at: Timestamp | None = None
+    last_at: Timestamp | None = None
     recovered: bool | None = Field(default=None, description="whether the job's latest attempt that ended succeeded")
     example: str = Field(description="id of the newest of them")
     open: NextCall = Field(description="the call that explains it")
 
 
-class Failures(Seen):
+class Failures(FrozenModel):
     """What ended badly, across jobs and sources; `errors` names sources, or parts of one, that could not be read."""
 
     sources: tuple[str, ...]

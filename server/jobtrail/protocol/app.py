@@ -15,13 +15,13 @@ from mcp.server.subscriptions import ResourceUpdated
 from mcp.types import ToolAnnotations
 
 from jobtrail import __version__
-from jobtrail.board import BOARD_URI, board_html
-from jobtrail.protocol.completion import Completing
-from jobtrail.protocol.endpoint import Endpoint, Served
-from jobtrail.protocol.icons import icon
-from jobtrail.protocol.instructions import instructions
+from jobtrail.board import BOARD_URI, build_board
+from jobtrail.protocol.completion import NameCompleter
+from jobtrail.protocol.endpoint import Endpoint, ProtocolState
+from jobtrail.protocol.icons import make_icon
+from jobtrail.protocol.instructions import write_instructions
 from jobtrail.protocol.prompts import add_prompts
-from jobtrail.protocol.resources import Watching
+from jobtrail.protocol.resources import ResourceWatcher
 from jobtrail.sources import open_sources
 from jobtrail.tools import TOOLS, ToolSpec
 from jobtrail.window import Clock
@@ -34,8 +34,6 @@ if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
 
     from jobtrail.settings import Settings
-
-__all__ = ["build_server"]
 
 _LISTED_MS = 600_000
 _CACHE_HINTS: Mapping[CacheableMethod, CacheHint] = {
@@ -61,12 +59,12 @@ def build_server(
     clock = clock or Clock(settings.zone(), settings.timezone)
 
     @asynccontextmanager
-    async def lifespan(_server: MCPServer[Served]) -> AsyncGenerator[Served]:
+    async def lifespan(_server: MCPServer[ProtocolState]) -> AsyncGenerator[ProtocolState]:
         sources = open_sources(settings, transport, clock)
         try:
             async with anyio.create_task_group() as group:
-                watching = Watching(sources, group, lambda uri: server.bus.publish(ResourceUpdated(uri)))
-                yield Served(sources, clock, watching, Completing(sources, clock, group))
+                watching = ResourceWatcher(sources, group, lambda uri: server.bus.publish(ResourceUpdated(uri)))
+                yield ProtocolState(sources, clock, watching, NameCompleter(sources, clock, group))
                 group.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):
@@ -76,11 +74,11 @@ def build_server(
         name="jobtrail",
         title="Jobtrail",
         version=__version__,
-        instructions=instructions(settings),
+        instructions=write_instructions(settings),
         # No icons: the SDK would repeat them with every answer, beside the name and version.
-        tools=[_tool(spec) for spec in TOOLS],
+        tools=[_make_tool(spec) for spec in TOOLS],
         sources=[one.name for one in settings.sources],
-        extensions=[_board()],
+        extensions=[_make_board_app()],
         cache_hints=_CACHE_HINTS,
         lifespan=lifespan,
         log_level=settings.log_level,
@@ -89,25 +87,25 @@ def build_server(
     return server
 
 
-def _board() -> Apps:
+def _make_board_app() -> Apps:
     """Return the board as an MCP App: it may connect to nothing and load nothing but itself."""
     apps = Apps()
     apps.add_resource(
         FunctionResource.from_function(
-            board_html,
+            build_board,
             BOARD_URI,
             name="board",
             title="Board",
             description="A picture of an execution's tasks or a job's history, for hosts that show MCP Apps.",
             mime_type=APP_MIME_TYPE,
-            icons=[icon("history")],
+            icons=[make_icon("history")],
             meta={"ui": {"csp": {"connectDomains": [], "resourceDomains": []}, "prefersBorder": True}},
         )
     )
     return apps
 
 
-def _tool(spec: ToolSpec) -> Tool:
+def _make_tool(spec: ToolSpec) -> Tool:
     tool = Tool.from_function(
         spec.fn,
         name=spec.fn.__name__,
@@ -120,16 +118,16 @@ def _tool(spec: ToolSpec) -> Tool:
             idempotent_hint=True,
             open_world_hint=True,
         ),
-        icons=[icon(spec.icon)],
+        icons=[make_icon(spec.icon)],
         meta={"ui": {"resourceUri": BOARD_URI}} if spec.board else None,
     )
     if tool.output_schema:
-        _slim(tool.output_schema)
-    _slim(tool.parameters)
+        _slim_schema(tool.output_schema)
+    _slim_schema(tool.parameters)
     return tool
 
 
-def _slim(schema: dict[str, Any]) -> None:
+def _slim_schema(schema: dict[str, Any]) -> None:
     """Drop what costs an agent tokens and says nothing: generated titles, null alternatives, null defaults."""
     schema.pop("title", None)
     if schema.get("default", ...) is None:
@@ -141,6 +139,6 @@ def _slim(schema: dict[str, Any]) -> None:
         schema |= {**options[0], **schema}
     for key in ("properties", "$defs"):
         for part in schema.get(key, {}).values():
-            _slim(part)
+            _slim_schema(part)
     if "items" in schema:
-        _slim(schema["items"])
+        _slim_schema(schema["items"])

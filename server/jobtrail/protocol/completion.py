@@ -68,7 +68,7 @@ class Names:
 
 
 @dataclass
-class Completing:
+class NameCompleter:
     """Completes names over the configured sources."""
 
     sources: Sources
@@ -86,8 +86,13 @@ class Completing:
             known: other arguments that were given already.
         """
         if what == "source":
-            return _fitting(Names(self.sources.names), begun)
-        finders: dict[str, _Finder] = {"job": _jobs, "execution": _executions, "task": _tasks, "run": _runs}
+            return _select_matching(Names(self.sources.names), begun)
+        finders: dict[str, _Finder] = {
+            "job": _find_jobs,
+            "execution": _find_executions,
+            "task": _find_tasks,
+            "run": _find_runs,
+        }
         finder = finders.get(what)
         if finder is None:
             return Names()
@@ -98,7 +103,7 @@ class Completing:
             await together({one.name: partial(self._of, finder, one, begun, given, found) for one in asked})
         values = list(dict.fromkeys(name for one in found.values() for name in one.values))
         more = bound.cancelled_caught or any(one.more for one in found.values())
-        return _fitting(Names(values, more), begun)
+        return _select_matching(Names(values, more), begun)
 
     def _asked(self, what: str, known: Mapping[str, str]) -> list[Source]:
         """Return the sources that can have such a name: the one that is given, or all."""
@@ -144,7 +149,7 @@ class Completing:
         return names if anyio.current_time() - at <= _KEPT_S else None
 
 
-def _fitting(names: Names, begun: str) -> Names:
+def _select_matching(names: Names, begun: str) -> Names:
     """Return those that begin with what was typed, then those that contain it, no more than may be sent."""
     low = begun.strip().lower()
     first = [name for name in names.values if name.lower().startswith(low)]
@@ -152,7 +157,7 @@ def _fitting(names: Names, begun: str) -> Names:
     return Names(fitting[:MOST], names.more or len(fitting) > MOST)
 
 
-async def _all_jobs(source: Source, begun: str) -> tuple[list[Job], Names]:
+async def _read_jobs(source: Source, begun: str) -> tuple[list[Job], Names]:
     """Return the jobs of a source, searched by it where they do not fit on a page, and names yet without values."""
     how = Walk[Job](limit=_JOBS_READ, budget=Budget(items=_JOBS_READ, seconds=_LONGEST_S))
     walked = await walk(source.jobs(Ask(sort=source.job_sort)), how)
@@ -162,50 +167,50 @@ async def _all_jobs(source: Source, begun: str) -> tuple[list[Job], Names]:
     return walked.items, Names(more=walked.spot is not None, every=every)
 
 
-async def _jobs(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
+async def _find_jobs(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
     del known, clock
-    jobs, names = await _all_jobs(source, begun)
+    jobs, names = await _read_jobs(source, begun)
     return replace(names, values=[job.name for job in jobs])
 
 
-async def _tasks(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
+async def _find_tasks(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
     """Return the tasks of the execution that is given, else the names of scheduled tasks."""
     del clock
     if source.batch and {"job", "execution"} <= known.keys():
         ask = Ask(sort=NEWEST_FIRST, query=begun.strip() or None)
         listing = source.batch.tasks(known["job"], known["execution"], ask)
-        walked = await walk(listing, _begun(Walk[Task](limit=MOST), begun, lambda one: one.name))
+        walked = await walk(listing, _bound_walk(Walk[Task](limit=MOST), begun, lambda one: one.name))
         return Names([task.name for task in walked.items], walked.spot is not None)
     if source.runs is None:
         return Names()
-    jobs, names = await _all_jobs(source, begun)
+    jobs, names = await _read_jobs(source, begun)
     return replace(names, values=[job.name for job in jobs if job.kind != "job"])
 
 
-async def _executions(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
+async def _find_executions(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
     """Return the newest executions of the job that is given, else of all jobs."""
     if source.batch is None:
         return Names()
     if "job" in known:
         listing = source.batch.executions(known["job"], Ask(sort=NEWEST_FIRST))
-        walked = await walk(listing, _begun(Walk[Execution](limit=MOST), begun, lambda one: one.id))
+        walked = await walk(listing, _bound_walk(Walk[Execution](limit=MOST), begun, lambda one: one.id))
         return Names([one.id for one in walked.items], walked.spot is not None)
     now = clock.now()
     there = await survey([source], None, None, Window(since=now - _RECENT, now=now), _LONGEST_S)
-    merged = await walk(there.merged(), _begun(Walk[Attempt](limit=MOST), begun, lambda one: one.id))
+    merged = await walk(there.merged(), _bound_walk(Walk[Attempt](limit=MOST), begun, lambda one: one.id))
     return Names([one.id for one in merged.items if isinstance(one.item, Execution)], merged.spot is not None)
 
 
-async def _runs(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
+async def _find_runs(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
     del clock
     if source.runs is None:
         return Names()
     listing = await source.runs.list(known.get("task"), Ask(sort=NEWEST_FIRST))
-    walked = await walk(listing, _begun(Walk[Run](limit=MOST), begun, lambda one: one.id))
+    walked = await walk(listing, _bound_walk(Walk[Run](limit=MOST), begun, lambda one: one.id))
     return Names([one.id for one in walked.items], walked.spot is not None)
 
 
-def _begun(how: Walk[T], begun: str, name: Callable[[T], str]) -> Walk[T]:
+def _bound_walk(how: Walk[T], begun: str, name: Callable[[T], str]) -> Walk[T]:
     """Return a walk that keeps what has the text that was typed in its name, within the time of a completion."""
     low = begun.strip().lower()
 

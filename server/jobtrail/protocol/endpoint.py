@@ -33,11 +33,11 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 
-from jobtrail.errors import AgentError, BadArgument, JobtrailError, clean, closest, shown
-from jobtrail.protocol.icons import icon
-from jobtrail.protocol.resources import FORMATS, SCHEME, TEMPLATES, Address, read
+from jobtrail.errors import AgentError, BadArgument, JobtrailError, find_closest, quote_value, sanitize_text
+from jobtrail.protocol.icons import make_icon
+from jobtrail.protocol.resources import FORMATS, SCHEME, TEMPLATES, Address, read_resource
 from jobtrail.rendering.pages import render
-from jobtrail.tools import State
+from jobtrail.tools import ServerState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
@@ -49,14 +49,12 @@ if TYPE_CHECKING:
     from mcp.types import GetPromptResult, InputRequiredResult, SubscriptionsListenResult
     from pydantic.networks import AnyUrl
 
-    from jobtrail.models import Seen
-    from jobtrail.protocol.completion import Completing
-    from jobtrail.protocol.resources import Watching
+    from jobtrail.models import FrozenModel
+    from jobtrail.protocol.completion import NameCompleter
+    from jobtrail.protocol.resources import ResourceWatcher
 
-    Lifespan = Callable[[MCPServer["Served"]], AbstractAsyncContextManager["Served"]]
-    Ask = Callable[[str, Mapping[str, Any]], Awaitable[Seen]]
-
-__all__ = ["Endpoint", "Served"]
+    Lifespan = Callable[[MCPServer["ProtocolState"]], AbstractAsyncContextManager["ProtocolState"]]
+    Ask = Callable[[str, Mapping[str, Any]], Awaitable[FrozenModel]]
 
 logger = logging.getLogger(__name__)
 
@@ -65,14 +63,14 @@ CALL_SECONDS = 50.0
 
 
 @dataclass(frozen=True)
-class Served(State):
+class ProtocolState(ServerState):
     """What lives as long as the server: what tools use, and what the rest of the protocol needs."""
 
-    watching: Watching
-    completing: Completing
+    watching: ResourceWatcher
+    completing: NameCompleter
 
 
-class Endpoint(MCPServer[Served]):
+class Endpoint(MCPServer[ProtocolState]):
     """The SDK's server with our sentences, our resources, completion, and subscriptions in both eras.
 
     Attributes:
@@ -80,7 +78,7 @@ class Endpoint(MCPServer[Served]):
     """
 
     def __init__(self, *, tools: list[Tool], sources: Sequence[str], lifespan: Lifespan, **options: Any) -> None:
-        self._jobs = [_jobs_of(name) for name in sources]
+        self._jobs = [_make_jobs_resource(name) for name in sources]
         self.bus = InMemorySubscriptionBus()
         self._lifespan = lifespan
         super().__init__(tools=tools, subscriptions=self.bus, lifespan=lifespan, **options)
@@ -94,7 +92,7 @@ class Endpoint(MCPServer[Served]):
         self._accepted = {tool.name: tuple(tool.parameters.get("properties", {})) for tool in tools}
 
     async def call_tool(
-        self, name: str, arguments: dict[str, Any], context: Context[Served] | None = None
+        self, name: str, arguments: dict[str, Any], context: Context[ProtocolState] | None = None
     ) -> CallToolResult:
         """Call a tool: its answer becomes text and structured content, its error a sentence."""
         try:
@@ -115,18 +113,18 @@ class Endpoint(MCPServer[Served]):
         """
         async with self._lifespan(self) as served:
             request = ServerRequestContext(
-                session=cast("ServerSession", _Listener(tell)),
+                session=cast("ServerSession", _ProgressListener(tell)),
                 lifespan_context=served,
                 protocol_version="",
                 method="tools/call",
             )
 
-            async def ask(name: str, arguments: Mapping[str, Any]) -> Seen:
+            async def ask(name: str, arguments: Mapping[str, Any]) -> FrozenModel:
                 return await self._answer(name, arguments, Context(request_context=request, mcp_server=self))
 
             yield ask
 
-    async def _answer(self, name: str, arguments: Mapping[str, Any], context: Context[Served]) -> Seen:
+    async def _answer(self, name: str, arguments: Mapping[str, Any], context: Context[ProtocolState]) -> FrozenModel:
         """Return a tool's answer.
 
         Raises:
@@ -137,38 +135,40 @@ class Endpoint(MCPServer[Served]):
             with anyio.fail_after(CALL_SECONDS):
                 return await self._tool_manager.call_tool(name, dict(arguments), context)
         except (ToolError, TimeoutError) as error:
-            raise _error_for(name, error.__cause__ or error) from None
+            raise _translate_error(name, error.__cause__ or error) from None
 
     def _check(self, name: str, arguments: Mapping[str, Any]) -> None:
         """Refuse a misspelt argument, which the SDK would drop in silence."""
         accepted = self._accepted.get(name)
         if accepted is None:
-            near = closest(name, self._accepted)
+            near = find_closest(name, self._accepted)
             known = ", ".join(self._accepted)
-            raise BadArgument(f"there is no tool {shown(name)}; {_did_you_mean(near)}there are {known}")
+            raise BadArgument(f"there is no tool {quote_value(name)}; {_write_hint(near)}there are {known}")
         for given, value in arguments.items():
             if given not in accepted:
-                near = closest(given, accepted)
-                hint = f"{_did_you_mean(near)}it takes {', '.join(accepted)}"
-                raise BadArgument(f"{name} has no argument {shown(given)}; {hint}")
+                near = find_closest(given, accepted)
+                hint = f"{_write_hint(near)}it takes {', '.join(accepted)}"
+                raise BadArgument(f"{name} has no argument {quote_value(given)}; {hint}")
             if not _is_unicode(value):
                 raise BadArgument(
                     f"{name}: {given} holds a lone surrogate, which is no text; give it as a list shows it"
                 )
 
     async def get_prompt(
-        self, name: str, arguments: dict[str, Any] | None = None, context: Context[Served] | None = None
+        self, name: str, arguments: dict[str, Any] | None = None, context: Context[ProtocolState] | None = None
     ) -> GetPromptResult | InputRequiredResult:
         """Fill a prompt; what is wrong with the request is said, where the SDK would call it an internal error."""
         prompts = {prompt.name: prompt for prompt in await self.list_prompts()}
         if name not in prompts:
-            hint = _did_you_mean(closest(name, prompts))
-            raise MCPError(INVALID_PARAMS, f"there is no prompt {shown(name)}; {hint}there are {', '.join(prompts)}")
+            hint = _write_hint(find_closest(name, prompts))
+            raise MCPError(
+                INVALID_PARAMS, f"there is no prompt {quote_value(name)}; {hint}there are {', '.join(prompts)}"
+            )
         accepted = {one.name: bool(one.required) for one in prompts[name].arguments or []}
         for given in arguments or {}:
             if given not in accepted:
                 raise MCPError(
-                    INVALID_PARAMS, f"{name} has no argument {shown(given)}; it takes {', '.join(accepted)}"
+                    INVALID_PARAMS, f"{name} has no argument {quote_value(given)}; it takes {', '.join(accepted)}"
                 )
         missing = [one for one, required in accepted.items() if required and not (arguments or {}).get(one)]
         if missing:
@@ -188,22 +188,24 @@ class Endpoint(MCPServer[Served]):
                 title=one.title,
                 description=one.about,
                 mime_type="text/plain",
-                icons=[icon(one.icon)],
+                icons=[make_icon(one.icon)],
             )
             for one in TEMPLATES
         ]
 
     async def read_resource(
-        self, uri: AnyUrl | str, context: Context[Served] | None = None
+        self, uri: AnyUrl | str, context: Context[ProtocolState] | None = None
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Read a resource; an address of ours is a tool's answer in another form."""
         if context is None or not str(uri).startswith(f"{SCHEME}://"):
             return await super().read_resource(uri, context)
-        with _said(str(uri)):
-            text, mime = await read(Address.parse(str(uri)), cast("Context[State]", context))
+        with _raise_protocol_errors(str(uri)):
+            text, mime = await read_resource(Address.parse(str(uri)), cast("Context[ServerState]", context))
         return [ReadResourceContents(text, mime)]
 
-    async def _complete(self, ctx: ServerRequestContext[Served], params: CompleteRequestParams) -> CompleteResult:
+    async def _complete(
+        self, ctx: ServerRequestContext[ProtocolState], params: CompleteRequestParams
+    ) -> CompleteResult:
         known = (params.context and params.context.arguments) or {}
         name = params.argument.name
         if isinstance(params.ref, ResourceTemplateReference):
@@ -216,25 +218,29 @@ class Endpoint(MCPServer[Served]):
         total = None if found.more else len(found.values)
         return CompleteResult(completion=Completion(values=[*found.values], total=total, has_more=found.more))
 
-    async def _subscribe(self, ctx: ServerRequestContext[Served], params: SubscribeRequestParams) -> EmptyResult:
+    async def _subscribe(
+        self, ctx: ServerRequestContext[ProtocolState], params: SubscribeRequestParams
+    ) -> EmptyResult:
         """Watch a resource for a client of the 2025 protocols, until it unsubscribes or its connection ends."""
-        connection, watching = _connection(ctx), ctx.lifespan_context.watching
+        connection, watching = _get_connection(ctx), ctx.lifespan_context.watching
         if not connection.has_standalone_channel:
             raise MCPError(
                 INVALID_PARAMS,
                 "this connection has no stream for updates: subscribe over stdio or SSE, or with protocol 2026-07-28",
             )
-        with _said(params.uri):
+        with _raise_protocol_errors(params.uri):
             await watching.add(params.uri, connection, connection.send_resource_updated)
         connection.exit_stack.callback(watching.drop, params.uri, connection)
         return EmptyResult()
 
-    async def _unsubscribe(self, ctx: ServerRequestContext[Served], params: UnsubscribeRequestParams) -> EmptyResult:
-        ctx.lifespan_context.watching.drop(params.uri, _connection(ctx))
+    async def _unsubscribe(
+        self, ctx: ServerRequestContext[ProtocolState], params: UnsubscribeRequestParams
+    ) -> EmptyResult:
+        ctx.lifespan_context.watching.drop(params.uri, _get_connection(ctx))
         return EmptyResult()
 
     async def _listen(
-        self, ctx: ServerRequestContext[Served], params: SubscriptionsListenRequestParams
+        self, ctx: ServerRequestContext[ProtocolState], params: SubscriptionsListenRequestParams
     ) -> SubscriptionsListenResult:
         """Watch resources for a client of the 2026 protocol, as long as its stream is open."""
         watching, holder = ctx.lifespan_context.watching, object()
@@ -242,7 +248,7 @@ class Endpoint(MCPServer[Served]):
         ours = [uri for uri in uris if uri.startswith(f"{SCHEME}://")]
         try:
             for uri in ours:
-                with _said(uri):
+                with _raise_protocol_errors(uri):
                     await watching.add(uri, holder)
             return await self._listening(ctx, params)
         finally:
@@ -250,29 +256,29 @@ class Endpoint(MCPServer[Served]):
                 watching.drop(uri, holder)
 
 
-def _jobs_of(source: str) -> Resource:
+def _make_jobs_resource(source: str) -> Resource:
     return Resource(
         uri=str(Address(source, "jobs")),
         name=f"jobs-{source}",
         title=f"Jobs of {source}",
         description=f"The jobs, scheduled tasks and services of source {source}.",
         mime_type="text/plain",
-        icons=[icon("jobs")],
+        icons=[make_icon("jobs")],
     )
 
 
-def _connection(ctx: ServerRequestContext[Served]) -> Connection:
+def _get_connection(ctx: ServerRequestContext[ProtocolState]) -> Connection:
     return ctx.session._connection  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] # the SDK gives handlers no other way to its end
 
 
 @contextmanager
-def _said(uri: str) -> Generator[None]:
+def _raise_protocol_errors(uri: str) -> Generator[None]:
     """Turn what goes wrong with a resource into a protocol error with the same sentence."""
     try:
         yield
     except JobtrailError as error:
         code = INVALID_PARAMS if isinstance(error, AgentError) else INTERNAL_ERROR
-        raise MCPError(code, str(error), data={"uri": clean(uri)}) from None
+        raise MCPError(code, str(error), data={"uri": sanitize_text(uri)}) from None
 
 
 def _is_unicode(value: Any) -> bool:
@@ -284,12 +290,12 @@ def _is_unicode(value: Any) -> bool:
     return True
 
 
-def _did_you_mean(near: Any) -> str:
+def _write_hint(near: Any) -> str:
     return f"did you mean {near[0]}? " if near else ""
 
 
 @dataclass(frozen=True)
-class _Listener:
+class _ProgressListener:
     """What stands in for a client's session where a call is made in this process: it hears of progress."""
 
     tell: Callable[[str], None]
@@ -300,23 +306,23 @@ class _Listener:
         self.tell(message or "")
 
 
-def _error_for(tool: str, error: BaseException) -> JobtrailError:
+def _translate_error(tool: str, error: BaseException) -> JobtrailError:
     """Return the error that a caller is told of for what a tool raised."""
     match error:
         case JobtrailError():
             return error
         case ValidationError():
-            return BadArgument(_misfit(tool, error))
+            return BadArgument(_write_misfit(tool, error))
         case TimeoutError():
             return JobtrailError(
                 f"the answer took longer than {CALL_SECONDS:g} s and was given up; ask for less: a smaller "
                 "limit, a shorter window, or one job"
             )
         case _:
-            return JobtrailError(_bug(tool, error))
+            return JobtrailError(_report_bug(tool, error))
 
 
-def _bug(tool: str, error: BaseException) -> str:
+def _report_bug(tool: str, error: BaseException) -> str:
     """Log where an unforeseen error came from, without its text, which may hold a secret."""
     frames = traceback.extract_tb(error.__traceback__)
     where = f"{frames[-1].filename.rpartition('/')[2]}:{frames[-1].lineno}" if frames else "?"
@@ -327,8 +333,8 @@ def _bug(tool: str, error: BaseException) -> str:
     )
 
 
-def _misfit(tool: str, error: ValidationError) -> str:
+def _write_misfit(tool: str, error: ValidationError) -> str:
     """Return which argument has which wrong type, without pydantic's links."""
     first = error.errors(include_url=False)[0]
     name = ".".join(str(part) for part in first["loc"][:1])
-    return f"{tool}: {name}={shown(first['input'])} does not fit: {clean(first['msg'])}"
+    return f"{tool}: {name}={quote_value(first['input'])} does not fit: {sanitize_text(first['msg'])}"

@@ -6,8 +6,6 @@ import base64
 
 from mcp.types import Icon
 
-__all__ = ["icon"]
-
 _SHAPES = {
     "jobs": "M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01",
     "job": "M6 3h9l4 4v14H6zM10 12h6M10 16h6",
@@ -24,7 +22,7 @@ _SHAPES = {
 _GREY = "#7a869a"
 
 
-def icon(name: str) -> Icon:
+def make_icon(name: str) -> Icon:
     """Return one of the pictures as an SVG of any size, in the address itself."""
     drawing = (
         '<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 24 24" fill="none" '

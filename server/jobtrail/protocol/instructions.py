@@ -27,24 +27,24 @@ _BATCH = "Batch jobs (kind job): list_executions, then get_execution (causes), t
 _SCHEDULED = "Scheduled tasks and services (kind task, service): list_runs, then get_run.\n"
 
 
-def instructions(settings: Settings) -> str:
+def write_instructions(settings: Settings) -> str:
     """Return the instructions, under 1,500 characters however many sources there are."""
     offered = frozenset[str]().union(*(UPSTREAMS[one.kind].offers for one in settings.sources))
     return _WHOLE.format(
-        sources=_sources(settings),
+        sources=_write_sources(settings),
         batch=_BATCH if "executions" in offered else "",
         scheduled=_SCHEDULED if "runs" in offered else "",
     )
 
 
-def _sources(settings: Settings) -> str:
+def _write_sources(settings: Settings) -> str:
     if len(settings.sources) == 1:
-        return _named(settings.sources[0])
-    names = [_named(one) for one in settings.sources[:_MOST_NAMES]]
+        return _write_source(settings.sources[0])
+    names = [_write_source(one) for one in settings.sources[:_MOST_NAMES]]
     rest = len(settings.sources) - len(names)
     more = f" and {rest} more" if rest else ""
     return f"{', '.join(names)}{more} (argument source; {settings.default} if absent)"
 
 
-def _named(one: SourceSettings) -> str:
+def _write_source(one: SourceSettings) -> str:
     return f"{one.name} ({UPSTREAMS[one.kind].label})"

@@ -15,15 +15,13 @@ from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.prompts.base import PromptArgument
 from pydantic import BaseModel, ConfigDict
 
-from jobtrail.errors import SettingsError, clean
+from jobtrail.errors import SettingsError, sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from importlib.resources.abc import Traversable
 
     from mcp.server.mcpserver import MCPServer
-
-__all__ = ["PromptFile", "add_prompts", "load_prompts"]
 
 _FRONT_MATTER = re.compile(r"---\n(.*?)\n---\n(.*)", re.DOTALL)
 _LONGEST_ARGUMENT = 200
@@ -52,7 +50,8 @@ class PromptFile(BaseModel):
     def fill(self, given: dict[str, str]) -> str:
         """Return the text with its arguments, each cleaned to one line."""
         values = {
-            one.name: clean(given.get(one.name, ""), _LONGEST_ARGUMENT) or one.default for one in self.arguments
+            one.name: sanitize_text(given.get(one.name, ""), _LONGEST_ARGUMENT) or one.default
+            for one in self.arguments
         }
         return re.sub(r"\{\{(\w+)\}\}", lambda match: values.get(match[1], match[0]), self.text)
 
@@ -64,20 +63,22 @@ def load_prompts() -> list[PromptFile]:
         SettingsError: the installation has none, or one is malformed.
     """
     found = [
-        _read(path) for path in sorted(_folder().iterdir(), key=lambda path: path.name) if path.name.endswith(".md")
+        _read_prompt(path)
+        for path in sorted(_find_folder().iterdir(), key=lambda path: path.name)
+        if path.name.endswith(".md")
     ]
     if not found:
         raise SettingsError("this installation has no prompts; install jobtrail again")
     return found
 
 
-def _folder() -> Traversable:
+def _find_folder() -> Traversable:
     """Return the wheel's copy, or the repository's folder for an editable install."""
     packaged = files("jobtrail") / "_prompts"
     return packaged if packaged.is_dir() else Path(__file__).parents[3] / "prompts"
 
 
-def _read(path: Traversable) -> PromptFile:
+def _read_prompt(path: Traversable) -> PromptFile:
     match = _FRONT_MATTER.fullmatch(path.read_text(encoding="utf-8").replace("\r\n", "\n"))
     if match is None:
         raise SettingsError(f"prompt file {path.name} has no front matter")
@@ -96,13 +97,13 @@ def add_prompts(server: MCPServer[Any]) -> None:
                     PromptArgument(name=arg.name, description=arg.description, required=arg.required)
                     for arg in one.arguments
                 ],
-                fn=_filler(one),
+                fn=_make_filler(one),
                 context_kwarg=None,
             )
         )
 
 
-def _filler(one: PromptFile) -> Callable[..., str]:
+def _make_filler(one: PromptFile) -> Callable[..., str]:
     def fill(**given: str) -> str:
         return one.fill(given)
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import anyio
 
-from jobtrail.serving import Gate, receive_signals
+from jobtrail.serving import AccessMiddleware, receive_signals
 
 if TYPE_CHECKING:
     from mcp.server.mcpserver import MCPServer
@@ -16,22 +16,22 @@ if TYPE_CHECKING:
     from jobtrail.serving import HttpBind
 
 
-def http_app(server: MCPServer[Any], transport: Literal["sse", "http"], bind: HttpBind) -> ASGIApp:
+def build_http_app(server: MCPServer[Any], transport: Literal["sse", "http"], bind: HttpBind) -> ASGIApp:
     """Return the ASGI app of an HTTP transport: `/sse` with `/messages/`, or `/mcp`; and `/healthz`."""
     if transport == "sse":
-        return Gate(server.sse_app(transport_security=bind.security(), host=bind.host), bind)
+        return AccessMiddleware(server.sse_app(transport_security=bind.security(), host=bind.host), bind)
     # Stateless: any replica can answer any request, and old clients need no sticky routing.
     app = server.streamable_http_app(stateless_http=True, transport_security=bind.security(), host=bind.host)
-    return Gate(app, bind)
+    return AccessMiddleware(app, bind)
 
 
 def serve_stdio(server: MCPServer[Any]) -> int:
     """Serve over stdin and stdout until the input closes, SIGINT or SIGTERM; return the exit code."""
-    anyio.run(_stdio, server)
+    anyio.run(_serve_stdio, server)
     return 0
 
 
-async def _stdio(server: MCPServer[Any]) -> None:
+async def _serve_stdio(server: MCPServer[Any]) -> None:
     async with anyio.create_task_group() as group:
         group.start_soon(_end_on_signal)
         await server.run_stdio_async()

@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
 
-__all__ = ["Block", "Cell", "Header", "Line", "LogLines", "Table", "to_text"]
-
 Cell = str | Call
 
 
@@ -52,10 +50,10 @@ Block = Header | Table | Line | LogLines
 
 def to_text(blocks: Iterable[Block]) -> str:
     """Return the text that agents read."""
-    return "\n".join(line for block in blocks for line in _lines(block))
+    return "\n".join(line for block in blocks for line in _write_lines(block))
 
 
-def _lines(block: Block) -> Iterator[str]:
+def _write_lines(block: Block) -> Iterator[str]:
     match block:
         case Header():
             yield " · ".join(filter(None, (block.title, *block.facts)))

@@ -6,51 +6,50 @@ from typing import TYPE_CHECKING
 
 from jobtrail.models import Sentence
 from jobtrail.rendering.blocks import Header, Line
-from jobtrail.rendering.parts import cursor_line, note_lines, stamp, table, window_text
+from jobtrail.rendering.parts import make_cursor_line, make_note_lines, make_table, write_window
+from jobtrail.times import format_time
 
 if TYPE_CHECKING:
     from jobtrail.models import FailureCause, Failures
     from jobtrail.rendering.blocks import Block, Cell
 
-__all__ = ["render_failures"]
-
 
 def render_failures(one: Failures) -> list[Block]:
     """Return what failed; that nothing did is said only of what was read whole."""
     seen = one.coverage
-    same, rows = table([_row(cause) for cause in one.causes])
+    same, rows = make_table([_make_cause_row(cause) for cause in one.causes])
     facts = [
-        f"sources {', '.join(_named(name, one.sample) for name in one.sources)}",
+        f"sources {', '.join(_write_source_name(name, one.sample) for name in one.sources)}",
         f"{one.jobs:,} {'job or task' if one.jobs == 1 else 'jobs and tasks'}",
-        f"{seen.matched:,} of {seen.scanned:,} scanned, {_reach(one)}",
+        f"{seen.matched:,} of {seen.scanned:,} scanned, {_write_reach(one)}",
         ", ".join(f"{name} {value}" for name, value in one.filters.items()),
-        window_text(one.window),
+        write_window(one.window),
         same,
     ]
     return [
         Header("failures", facts),
         *rows,
-        *([] if one.causes else [Line(_nothing(one))]),
+        *([] if one.causes else [Line(_write_nothing_failed(one))]),
         *(Line(Sentence(f"{name}: ", text), "error") for name, text in (one.errors or {}).items()),
-        *note_lines(one.notes),
-        *cursor_line("more", "find_failures", one.cursor),
+        *make_note_lines(one.notes),
+        *make_cursor_line("more", "find_failures", one.cursor),
     ]
 
 
-def _named(source: str, sample: tuple[str, ...] | None) -> str:
+def _write_source_name(source: str, sample: tuple[str, ...] | None) -> str:
     return f"{source} (SAMPLE DATA)" if source in (sample or ()) else source
 
 
-def _reach(one: Failures) -> str:
+def _write_reach(one: Failures) -> str:
     if one.coverage.complete:
         return "complete"
     if one.errors and not one.cursor:
         return f"NOT COMPLETE: all but {', '.join(one.errors)} read whole"
-    back = f", back to {stamp(one.coverage.back_to)}" if one.coverage.back_to else ""
+    back = f", back to {format_time(one.coverage.back_to)}" if one.coverage.back_to else ""
     return f"NOT COMPLETE{back}"
 
 
-def _nothing(one: Failures) -> str:
+def _write_nothing_failed(one: Failures) -> str:
     if one.coverage.complete:
         asked = "the one there is was asked" if one.jobs == 1 else f"all {one.jobs:,} jobs and tasks were asked"
         return f"nothing failed: {asked}, and the window is covered whole"
@@ -59,15 +58,15 @@ def _nothing(one: Failures) -> str:
     return "no failure among what was read, which is not all: whether something failed is not known"
 
 
-def _row(cause: FailureCause) -> dict[str, Cell]:
+def _make_cause_row(cause: FailureCause) -> dict[str, Cell]:
     recovered = {True: "yes", False: "no", None: ""}[cause.recovered]
-    first = stamp(cause.first_at) if cause.first_at != cause.last_at else ""
+    first = format_time(cause.first_at) if cause.first_at != cause.last_at else ""
     return {
         "count": str(cause.count),
         "job": cause.job,
         "status": cause.status,
         "cause": cause.cause,
-        "last": stamp(cause.last_at),
+        "last": format_time(cause.last_at),
         "first": first,
         "recovered": recovered,
         "open": cause.open,

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobtrail.models import STATUSES
 from jobtrail.rendering.blocks import Header, Line, Table
-from jobtrail.rendering.parts import duration, next_lines, note_lines, of_source, stamp, window_text
+from jobtrail.rendering.parts import make_next_lines, make_note_lines, write_source, write_window
+from jobtrail.times import format_duration, format_time
+from jobtrail.vocabulary import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -14,33 +15,31 @@ if TYPE_CHECKING:
     from jobtrail.models import Bucket, History, Period, Streak
     from jobtrail.rendering.blocks import Block
 
-__all__ = ["render_history"]
-
 
 def render_history(one: History) -> list[Block]:
     """Return a history."""
     current = one.current
     seen = one.coverage
-    reach = "complete" if seen.complete else f"PARTIAL, back to {stamp(seen.back_to)}"
+    reach = "complete" if seen.complete else f"PARTIAL, back to {format_time(seen.back_to)}"
     noun = ("execution" if one.kind == "job" else "run") + ("" if current.attempts == 1 else "s")
     facts = [
-        of_source(one.source, one.sample),
+        write_source(one.source, one.sample),
         f"{current.attempts:,} {noun}, {reach}",
-        window_text(one.window),
+        write_window(one.window),
         f"a row each {one.bucket}",
     ]
     return [
         Header(f"history of {one.job}", facts),
-        Line(" · ".join(filter(None, (_success(one), _streak(one.streak), _last(one))))),
-        Line(_durations(current, one.before)),
+        Line(" · ".join(filter(None, (_write_success(one), _write_streak(one.streak), _write_last_success(one))))),
+        Line(_write_durations(current, one.before)),
         Line(f"success by {one.bucket}: {one.sparkline}" if one.buckets else ""),
-        *_table(one),
-        *note_lines(one.notes),
-        *next_lines(one.next_calls),
+        *_make_table(one),
+        *make_note_lines(one.notes),
+        *make_next_lines(one.next_calls),
     ]
 
 
-def _success(one: History) -> str:
+def _write_success(one: History) -> str:
     rate = one.current.success_rate
     if rate is None:
         return "nothing ended by itself in this window"
@@ -50,7 +49,7 @@ def _success(one: History) -> str:
     return f"success {rate:.0%} ({before.success_rate:.0%} of {before.attempts:,} in the window before{verdict})"
 
 
-def _streak(streak: Streak | None) -> str:
+def _write_streak(streak: Streak | None) -> str:
     if streak is None:
         return ""
     count = f"{streak.length} " if streak.length > 1 else ""
@@ -58,30 +57,30 @@ def _streak(streak: Streak | None) -> str:
     return f"{more}the last {count}{'succeeded' if streak.well else 'failed'}"
 
 
-def _last(one: History) -> str:
-    return f"last success {stamp(one.last_success_at) or 'not among these'}" if one.current.attempts else ""
+def _write_last_success(one: History) -> str:
+    return f"last success {format_time(one.last_success_at) or 'not among these'}" if one.current.attempts else ""
 
 
-def _durations(current: Period, before: Period | None) -> str:
+def _write_durations(current: Period, before: Period | None) -> str:
     if current.p50_s is None:
         return ""
-    then = f" ({duration(before.p50_s)} before)" if before and before.p50_s is not None else ""
+    then = f" ({format_duration(before.p50_s)} before)" if before and before.p50_s is not None else ""
     parts = (
-        f"p50 {duration(current.p50_s)}{then}",
-        f"p95 {duration(current.p95_s)}",
-        f"max {duration(current.max_s)}",
+        f"p50 {format_duration(current.p50_s)}{then}",
+        f"p95 {format_duration(current.p95_s)}",
+        f"max {format_duration(current.max_s)}",
     )
     return f"duration {' · '.join(parts)}"
 
 
-def _table(one: History) -> list[Table]:
+def _make_table(one: History) -> list[Table]:
     words = [word for word in STATUSES if word in one.current.counts]
     if not one.buckets:
         return []
-    return [Table(("from", *words, "success", "p50"), [_row(bucket, words) for bucket in one.buckets])]
+    return [Table(("from", *words, "success", "p50"), [_make_bucket_row(bucket, words) for bucket in one.buckets])]
 
 
-def _row(bucket: Bucket, words: Sequence[str]) -> list[str]:
+def _make_bucket_row(bucket: Bucket, words: Sequence[str]) -> list[str]:
     counts = (str(bucket.counts.get(word, 0)) for word in words)
     rate = "" if bucket.success_rate is None else f"{bucket.success_rate:.0%}"
-    return [f"{bucket.start:%Y-%m-%dT%H:%MZ}", *counts, rate, duration(bucket.p50_s)]
+    return [f"{bucket.start:%Y-%m-%dT%H:%MZ}", *counts, rate, format_duration(bucket.p50_s)]

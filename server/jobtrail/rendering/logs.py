@@ -8,24 +8,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import clean
+from jobtrail.errors import sanitize_text
 from jobtrail.rendering.blocks import Header, LogLines
 from jobtrail.rendering.parts import (
-    count_text,
-    cursor_line,
-    duration,
-    next_lines,
-    note_lines,
-    of_source,
-    stamp,
-    table,
+    make_cursor_line,
+    make_next_lines,
+    make_note_lines,
+    make_table,
+    write_count,
+    write_source,
 )
+from jobtrail.times import format_duration, format_time
 
 if TYPE_CHECKING:
     from jobtrail.models import Awaited, LogLine, LogPage, Waited
     from jobtrail.rendering.blocks import Block
-
-__all__ = ["render_log", "render_waited"]
 
 
 def render_log(page: LogPage) -> list[Block]:
@@ -33,22 +30,24 @@ def render_log(page: LogPage) -> list[Block]:
     above = [None, *(line.at for line in page.lines[:-1])]
     lines = zip(page.lines, above, strict=False)
     return [
-        Header(f"log of {_whose(page)}", [of_source(page.source, page.sample), _reach(page)]),
-        LogLines([f"{_said(line, stamp(before))}| {line.text}".rstrip() for line, before in lines]),
-        *note_lines(page.notes),
-        *next_lines(page.next_calls),
-        *cursor_line("older", "read_log", page.older),
-        *cursor_line("newer", "read_log", page.newer),
+        Header(f"log of {_name_log(page)}", [write_source(page.source, page.sample), _write_reach(page)]),
+        LogLines(
+            [f"{_write_line_prefix(line, format_time(before))}| {line.text}".rstrip() for line, before in lines]
+        ),
+        *make_note_lines(page.notes),
+        *make_next_lines(page.next_calls),
+        *make_cursor_line("older", "read_log", page.older),
+        *make_cursor_line("newer", "read_log", page.newer),
     ]
 
 
-def _whose(page: LogPage) -> str:
+def _name_log(page: LogPage) -> str:
     if page.run:
-        return f"run {clean(page.run)}"
-    return " ".join(clean(name) for name in (page.job, page.execution, page.task) if name)
+        return f"run {sanitize_text(page.run)}"
+    return " ".join(sanitize_text(name) for name in (page.job, page.execution, page.task) if name)
 
 
-def _reach(page: LogPage) -> str:
+def _write_reach(page: LogPage) -> str:
     """Return which lines this covers, of how many, and whether there can be more."""
     facts: list[str] = []
     if page.first_line is None or page.last_line is None:
@@ -63,15 +62,15 @@ def _reach(page: LogPage) -> str:
         facts.append(f"lines {page.first_line:,} to {page.last_line:,} of {page.total_lines:,}")
     if page.search is not None:
         lines = "1 line matches" if page.matched == 1 else f"{page.matched or 0:,} lines match"
-        facts[0] = f"{lines} {clean(page.search)!r} among {facts[0]}"
+        facts[0] = f"{lines} {sanitize_text(page.search)!r} among {facts[0]}"
     if page.kept_from:
         facts.append(f"the source keeps them from {page.kept_from:,} on")
     facts.append("complete" if page.complete else "still being written" if page.growing else "")
     return ", ".join(fact for fact in facts if fact)
 
 
-def _said(line: LogLine, above: str) -> str:
-    now = stamp(line.at)
+def _write_line_prefix(line: LogLine, above: str) -> str:
+    now = format_time(line.at)
     # Of a time on the same day as the line above the day is not said again.
     time = "" if now == above else now.partition("T")[2] if now[:10] == above[:10] else now
     times = f"×{line.times}" if line.times else ""
@@ -80,34 +79,34 @@ def _said(line: LogLine, above: str) -> str:
 
 def render_waited(answer: Waited) -> list[Block]:
     """Return a wait: a row for each that was waited for, what changed written `before → now`."""
-    same, rows = table([_awaited_row(one) for one in answer.items])
+    same, rows = make_table([_make_awaited_row(one) for one in answer.items])
     ended = sum(one.ended for one in answer.items)
-    what = f"executions of {clean(answer.job)}" if answer.job else "runs"
+    what = f"executions of {sanitize_text(answer.job)}" if answer.job else "runs"
     return [
         Header(
-            f"waited {duration(answer.waited_s)} of {duration(answer.timeout_s)} for {what}",
-            [of_source(answer.source, answer.sample), f"{ended} of {len(answer.items)} ended", same],
+            f"waited {format_duration(answer.waited_s)} of {format_duration(answer.timeout_s)} for {what}",
+            [write_source(answer.source, answer.sample), f"{ended} of {len(answer.items)} ended", same],
         ),
         *rows,
-        *note_lines(answer.notes),
-        *next_lines(answer.next_calls),
+        *make_note_lines(answer.notes),
+        *make_next_lines(answer.next_calls),
     ]
 
 
-def _awaited_row(one: Awaited) -> dict[str, str]:
+def _make_awaited_row(one: Awaited) -> dict[str, str]:
     status = f"{one.status} ({one.raw_status})" if one.raw_status else one.status or ""
     return {
         "id": one.id,
-        "status": _change(one.before, status) if one.before != one.status else status,
-        "tasks done": f"{_change(one.done_before, one.done)} of {one.tasks:,}" if one.tasks is not None else "",
-        "failed": _change(one.failed_before, one.failed),
-        "duration": duration(one.duration_s),
-        "exit": count_text(one.exit_code),
+        "status": _write_change(one.before, status) if one.before != one.status else status,
+        "tasks done": f"{_write_change(one.done_before, one.done)} of {one.tasks:,}" if one.tasks is not None else "",
+        "failed": _write_change(one.failed_before, one.failed),
+        "duration": format_duration(one.duration_s),
+        "exit": write_count(one.exit_code),
         "trouble": str(one.error or ""),
     }
 
 
-def _change(before: object, now: object) -> str:
+def _write_change(before: object, now: object) -> str:
     if now is None:
         return ""
     return f"{now}" if before is None or before == now else f"{before} → {now}"

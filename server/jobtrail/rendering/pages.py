@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.errors import clean
+from jobtrail.errors import sanitize_text
 from jobtrail.models import (
     Execution,
     ExecutionDetail,
@@ -23,8 +23,8 @@ from jobtrail.models import (
     Run,
     RunDetail,
     RunPage,
-    Stats,
     Task,
+    TaskCounts,
     TaskPage,
     Waited,
 )
@@ -33,27 +33,24 @@ from jobtrail.rendering.failures import render_failures
 from jobtrail.rendering.history import render_history
 from jobtrail.rendering.logs import render_log, render_waited
 from jobtrail.rendering.parts import (
-    count_text,
-    cursor_line,
-    duration,
-    fields_line,
-    next_lines,
-    note_lines,
-    of_source,
-    stamp,
-    table,
-    window_text,
+    make_cursor_line,
+    make_next_lines,
+    make_note_lines,
+    make_table,
+    write_count,
+    write_fields,
+    write_source,
+    write_window,
 )
+from jobtrail.times import format_duration, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from pydantic import BaseModel
 
-    from jobtrail.models import FailureGroup, Record
+    from jobtrail.models import AttemptRecord, FailureGroup
     from jobtrail.rendering.blocks import Block
-
-__all__ = ["cells", "coverage_text", "render", "row_text", "to_blocks"]
 
 
 def render(answer: BaseModel) -> str:
@@ -66,81 +63,81 @@ def to_blocks(answer: BaseModel) -> list[Block]:
     return _RENDERERS[type(answer)](answer)
 
 
-def _status(one: Execution | Task | Run) -> str:
+def _write_status(one: Execution | Task | Run) -> str:
     return f"{one.status} ({one.raw_status})" if one.raw_status else one.status
 
 
-def _job_row(job: Job) -> dict[str, str]:
+def _make_job_row(job: Job) -> dict[str, str]:
     return {
         "name": job.name,
         "kind": job.kind,
         "status": job.status or "",
         "schedule": job.schedule or "",
-        "next run": stamp(job.next_run_at),
-        "changed": stamp(job.updated_at or job.created_at),
+        "next run": format_time(job.next_run_at),
+        "changed": format_time(job.updated_at or job.created_at),
         "group": job.group or "",
         "about": job.display_name or job.description or "",
     }
 
 
-def _execution_row(one: Execution) -> dict[str, str]:
-    stats = one.stats or Stats()
+def _make_execution_row(one: Execution) -> dict[str, str]:
+    stats = one.stats or TaskCounts()
     return {
         "id": one.id,
-        "status": _status(one),
-        "created": stamp(one.created_at),
-        "duration": duration(one.duration_s),
-        "tasks": count_text(stats.total),
-        "ok": count_text(stats.succeeded),
-        "failed": count_text(stats.failed),
-        "running": count_text(stats.running or None),
-        "cancelled": count_text(stats.cancelled or None),
-        "retried": count_text(stats.retried or None),
+        "status": _write_status(one),
+        "created": format_time(one.created_at),
+        "duration": format_duration(one.duration_s),
+        "tasks": write_count(stats.total),
+        "ok": write_count(stats.succeeded),
+        "failed": write_count(stats.failed),
+        "running": write_count(stats.running or None),
+        "cancelled": write_count(stats.cancelled or None),
+        "retried": write_count(stats.retried or None),
     }
 
 
-def _task_row(one: Task) -> dict[str, str]:
+def _make_task_row(one: Task) -> dict[str, str]:
     return {
         "name": one.name,
-        "status": _status(one),
-        "duration": duration(one.duration_s),
+        "status": _write_status(one),
+        "duration": format_duration(one.duration_s),
         "reason": one.reason or "",
     }
 
 
-def _run_row(one: Run) -> dict[str, str]:
+def _make_run_row(one: Run) -> dict[str, str]:
     return {
         "id": one.id,
         "task": one.task or "",
-        "status": _status(one),
-        "created": stamp(one.created_at),
-        "duration": duration(one.duration_s),
-        "exit": count_text(one.exit_code),
+        "status": _write_status(one),
+        "created": format_time(one.created_at),
+        "duration": format_duration(one.duration_s),
+        "exit": write_count(one.exit_code),
         "trigger": one.trigger or "",
-        "attempt": count_text(one.attempt),
-        "instance": count_text(one.instance),
+        "attempt": write_count(one.attempt),
+        "instance": write_count(one.instance),
     }
 
 
-def cells(item: object) -> dict[str, str]:
+def make_row(item: object) -> dict[str, str]:
     """Return an item's cells by column, empty where nothing is known."""
     return _ROWS[type(item)](item)
 
 
-def row_text(item: object) -> str:
+def write_row(item: object) -> str:
     """Return an item's row on a page, before columns that are the same in every row move to the header."""
-    return "\t".join(cells(item).values())
+    return "\t".join(make_row(item).values())
 
 
 _ROWS: dict[type, Callable[[Any], dict[str, str]]] = {
-    Job: _job_row,
-    Execution: _execution_row,
-    Task: _task_row,
-    Run: _run_row,
+    Job: _make_job_row,
+    Execution: _make_execution_row,
+    Task: _make_task_row,
+    Run: _make_run_row,
 }
 
 
-def coverage_text(page: Page, count: int) -> str:
+def write_coverage(page: Page, count: int) -> str:
     """Return how much of the truth this page and those before it cover."""
     seen, total = page.coverage, page.total
     parts = [f"{count:,} rows" if count != 1 else "1 row"]
@@ -155,137 +152,142 @@ def coverage_text(page: Page, count: int) -> str:
     elif total.kind == "unfiltered" and total.value is not None:
         parts.append(f"upstream counts {total.value:,} in all")
     if seen.back_to and seen.scanned > seen.matched:
-        parts.append(f"back to {stamp(seen.back_to)}")
+        parts.append(f"back to {format_time(seen.back_to)}")
     return f"{', '.join(parts)}, more to read"
 
 
-def _page(page: Page, what: str, tool: str, rows: Sequence[Mapping[str, str]]) -> list[Block]:
-    same, lines = table(rows)
+def _render_page(page: Page, what: str, tool: str, rows: Sequence[Mapping[str, str]]) -> list[Block]:
+    same, lines = make_table(rows)
     filters = ", ".join(f"{name} {value}" for name, value in (page.filters or {}).items())
     facts = [
-        of_source(page.source, page.sample),
-        coverage_text(page, len(rows)),
+        write_source(page.source, page.sample),
+        write_coverage(page, len(rows)),
         filters,
-        window_text(page.window) if page.window else "",
+        write_window(page.window) if page.window else "",
         page.sort,
         same,
     ]
-    return [Header(what, facts), *lines, *note_lines(page.notes), *cursor_line("more", tool, page.cursor)]
+    return [Header(what, facts), *lines, *make_note_lines(page.notes), *make_cursor_line("more", tool, page.cursor)]
 
 
-def _jobs(page: JobPage) -> list[Block]:
-    return _page(page, "jobs", "list_jobs", [_job_row(job) for job in page.items])
+def _render_jobs(page: JobPage) -> list[Block]:
+    return _render_page(page, "jobs", "list_jobs", [_make_job_row(job) for job in page.items])
 
 
-def _executions(page: ExecutionPage) -> list[Block]:
-    return _page(
-        page, f"executions of {clean(page.job)}", "list_executions", [_execution_row(one) for one in page.items]
+def _render_executions(page: ExecutionPage) -> list[Block]:
+    return _render_page(
+        page,
+        f"executions of {sanitize_text(page.job)}",
+        "list_executions",
+        [_make_execution_row(one) for one in page.items],
     )
 
 
-def _tasks(page: TaskPage) -> list[Block]:
-    what = f"tasks of {clean(page.job)} {clean(page.execution)}"
-    return _page(page, what, "list_tasks", [_task_row(one) for one in page.items])
+def _render_tasks(page: TaskPage) -> list[Block]:
+    what = f"tasks of {sanitize_text(page.job)} {sanitize_text(page.execution)}"
+    return _render_page(page, what, "list_tasks", [_make_task_row(one) for one in page.items])
 
 
-def _runs(page: RunPage) -> list[Block]:
-    what = f"runs of {clean(page.task)}" if page.task else "runs of all tasks"
-    rows = [_run_row(one) for one in page.items]
-    return _page(page, what, "list_runs", rows)
+def _render_runs(page: RunPage) -> list[Block]:
+    what = f"runs of {sanitize_text(page.task)}" if page.task else "runs of all tasks"
+    rows = [_make_run_row(one) for one in page.items]
+    return _render_page(page, what, "list_runs", rows)
 
 
-def _job(detail: JobDetail) -> list[Block]:
+def _render_job(detail: JobDetail) -> list[Block]:
     job, record = detail.job, detail.record
     return [
-        Header(f"{job.kind} {job.name}", [of_source(detail.source, detail.sample)]),
-        Line(fields_line(_job_row(job), "name", "kind")),
-        Line(fields_line(detail.settings)),
-        *_listed("labels", [f"{key}={value}" for key, value in (job.labels or {}).items()]),
-        *_listed("environment (names only)", detail.env_names or ()),
-        *([] if record is None else [_record(record)]),
-        *note_lines(detail.notes),
+        Header(f"{job.kind} {job.name}", [write_source(detail.source, detail.sample)]),
+        Line(write_fields(_make_job_row(job), "name", "kind")),
+        Line(write_fields(detail.settings)),
+        *_make_list_line("labels", [f"{key}={value}" for key, value in (job.labels or {}).items()]),
+        *_make_list_line("environment (names only)", detail.env_names or ()),
+        *([] if record is None else [_render_record(record)]),
+        *make_note_lines(detail.notes),
     ]
 
 
-def _listed(label: str, values: Sequence[str]) -> list[Line]:
+def _make_list_line(label: str, values: Sequence[str]) -> list[Line]:
     return [Line(", ".join(values), label)] if values else []
 
 
-def _record(record: Record) -> Line:
+def _render_record(record: AttemptRecord) -> Line:
     if not record.of:
         return Line("it has never run", "record")
     counts = ", ".join(f"{count} {status}" for status, count in record.counts.items())
     return Line(
-        f"last {record.of}: {counts} · newest {record.newest_status} {stamp(record.newest_at)} · "
-        f"last success {stamp(record.last_success_at) or 'not among these'} · "
+        f"last {record.of}: {counts} · newest {record.newest_status} {format_time(record.newest_at)} · "
+        f"last success {format_time(record.last_success_at) or 'not among these'} · "
         f"last failure {record.last_failure or 'not among these'}"
     )
 
 
-def _execution(detail: ExecutionDetail) -> list[Block]:
+def _render_execution(detail: ExecutionDetail) -> list[Block]:
     one = detail.execution
     timing = {
-        "created": stamp(one.created_at),
-        "started": stamp(one.started_at),
-        "ended": stamp(one.ended_at),
-        "queued": duration(detail.queued_s),
-        "ran": duration(one.duration_s),
-        "parallelism": count_text(detail.parallelism),
-        "timeout": duration(detail.timeout_s),
-        "retried": count_text(one.stats.retried if one.stats else None),
+        "created": format_time(one.created_at),
+        "started": format_time(one.started_at),
+        "ended": format_time(one.ended_at),
+        "queued": format_duration(detail.queued_s),
+        "ran": format_duration(one.duration_s),
+        "parallelism": write_count(detail.parallelism),
+        "timeout": format_duration(detail.timeout_s),
+        "retried": write_count(one.stats.retried if one.stats else None),
     }
     blocks: list[Block] = [
-        Header(f"execution {one.id} of {one.job}", [of_source(detail.source, detail.sample)]),
+        Header(f"execution {one.id} of {one.job}", [write_source(detail.source, detail.sample)]),
         Line(detail.verdict, "verdict"),
-        Line(fields_line(timing)),
+        Line(write_fields(timing)),
     ]
     if detail.failures:
         seen = detail.coverage
         reach = "all" if seen.complete else f"the first {seen.scanned:,}"
         noun = "failed task" if seen.matched == 1 else "failed tasks"
         blocks.append(Line(f"{seen.matched:,} {noun} by cause, from {reach} tasks:"))
-        blocks.append(Table(("count", "example", "tasks", "time"), [_group_row(group) for group in detail.failures]))
+        blocks.append(
+            Table(("count", "example", "tasks", "time"), [_make_group_row(group) for group in detail.failures])
+        )
     if len(detail.slowest) > 1:
-        took = ", ".join(f"{one.name} {duration(one.duration_s)}" for one in detail.slowest)
+        took = ", ".join(f"{one.name} {format_duration(one.duration_s)}" for one in detail.slowest)
         blocks.append(Line(f"slowest of {detail.coverage.scanned:,} tasks read: {took}"))
-    return [*blocks, *note_lines(detail.notes), *next_lines(detail.next_calls)]
+    return [*blocks, *make_note_lines(detail.notes), *make_next_lines(detail.next_calls)]
 
 
-def _group_row(group: FailureGroup) -> list[str]:
-    span = " to ".join(dict.fromkeys(filter(None, (stamp(group.first_at), stamp(group.last_at)))))
+def _make_group_row(group: FailureGroup) -> list[str]:
+    span = " to ".join(dict.fromkeys(filter(None, (format_time(group.first_at), format_time(group.last_at)))))
     # A group of rarer causes has no cause in common.
     rarer = f"{group.signature}, such as " if group.signature.endswith(" rarer causes)") else ""
     return [str(group.count), f"{rarer}{group.example}", ", ".join(group.tasks), span]
 
 
-def _run(detail: RunDetail) -> list[Block]:
+def _render_run(detail: RunDetail) -> list[Block]:
     one = detail.run
     times = {
-        "queued": duration(detail.queued_s),
-        "started": stamp(one.started_at),
-        "ended": stamp(one.ended_at),
+        "queued": format_duration(detail.queued_s),
+        "started": format_time(one.started_at),
+        "ended": format_time(one.ended_at),
     }
-    row = {**_run_row(one), **times, "retry of": one.retry_of or ""}
+    row = {**_make_run_row(one), **times, "retry of": one.retry_of or ""}
     blocks: list[Block] = [
-        Header(f"run {one.id} of {one.task}", [of_source(detail.source, detail.sample)]),
+        Header(f"run {one.id} of {one.task}", [write_source(detail.source, detail.sample)]),
         Line(detail.verdict, "verdict"),
-        Line(fields_line(row, "id", "task", "status", "exit")),
+        Line(write_fields(row, "id", "task", "status", "exit")),
     ]
     if detail.log:
         last = detail.log.first_line + len(detail.log.lines) - 1
         blocks.append(Line(f"log, lines {detail.log.first_line} to {last} of {detail.log.total_lines}:"))
         blocks.append(LogLines([f"| {text}" for text in detail.log.lines]))
-    return [*blocks, *note_lines(detail.notes), *next_lines(detail.next_calls)]
+    return [*blocks, *make_note_lines(detail.notes), *make_next_lines(detail.next_calls)]
 
 
 _RENDERERS: dict[type, Callable[[Any], list[Block]]] = {
-    JobPage: _jobs,
-    ExecutionPage: _executions,
-    TaskPage: _tasks,
-    RunPage: _runs,
-    JobDetail: _job,
-    ExecutionDetail: _execution,
-    RunDetail: _run,
+    JobPage: _render_jobs,
+    ExecutionPage: _render_executions,
+    TaskPage: _render_tasks,
+    RunPage: _render_runs,
+    JobDetail: _render_job,
+    ExecutionDetail: _render_execution,
+    RunDetail: _render_run,
     Failures: render_failures,
     History: render_history,
     LogPage: render_log,

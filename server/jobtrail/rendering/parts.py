@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobtrail.models import Call
 from jobtrail.rendering.blocks import Line, Table
-from jobtrail.times import format_duration as duration
-from jobtrail.times import format_time as stamp
+from jobtrail.times import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,79 +15,69 @@ if TYPE_CHECKING:
     from jobtrail.models import Note, Window
     from jobtrail.rendering.blocks import Cell
 
-__all__ = [
-    "count_text",
-    "cursor_line",
-    "duration",
-    "fields_line",
-    "inline",
-    "next_lines",
-    "note_lines",
-    "of_source",
-    "stamp",
-    "table",
-    "window_text",
-]
-
 _OURS = re.compile(r"(more|older|newer|next|note|log|verdict|record|labels|environment|last)\b.*?:", re.IGNORECASE)
 
 
-def count_text(value: int | None) -> str:
+def write_count(value: int | None) -> str:
     """Return a count as a cell; nothing where it is not known."""
     return "" if value is None else str(value)
 
 
-def table(rows: Sequence[Mapping[str, Cell]]) -> tuple[str, list[Table]]:
+def make_table(rows: Sequence[Mapping[str, Cell]]) -> tuple[str, list[Table]]:
     """Return the columns that are the same in every row as text, and a table of the others; none without rows."""
     if not rows:
         return "", []
     columns = [name for name in rows[0] if any(row[name] for row in rows)]
     same = [name for name in columns[1:] if len(rows) > 1 and len({row[name] for row in rows}) == 1]
     shown = [name for name in columns if name not in same]
-    cells = [[_distinct(row[columns[0]]), *(row[name] for name in shown[1:])] for row in rows]
-    constant = ", ".join(f"{name} {inline(str(rows[0][name]))}" for name in same)
+    cells = [[_quote_first_cell(row[columns[0]]), *(row[name] for name in shown[1:])] for row in rows]
+    constant = ", ".join(f"{name} {escape_separator(str(rows[0][name]))}" for name in same)
     return f"every row: {constant}" if same else "", [Table(shown, cells)]
 
 
-def _distinct(first: Cell) -> Cell:
+def _quote_first_cell(first: Cell) -> Cell:
     """Return a first cell, quoted where it reads like a line of ours."""
     return repr(first) if _OURS.match(str(first)) else first
 
 
-def inline(cell: str) -> str:
+def escape_separator(cell: str) -> str:
     """Return a cell for a header, without what separates the header's own facts."""
     return cell.replace("·", "•")
 
 
-def of_source(source: str, sample: bool | None) -> str:  # noqa: FBT001 # a field of every answer
+def write_source(source: str, sample: bool | None) -> str:  # noqa: FBT001 # a field of every answer
     """Return whose answer it is."""
     return f"source {source}" + (", SAMPLE DATA" if sample else "")
 
 
-def note_lines(notes: Sequence[Note] | None) -> list[Line]:
+def make_note_lines(notes: Sequence[Note] | None) -> list[Line]:
     """Return a line for each note."""
     return [Line(note, "note") for note in notes or ()]
 
 
-def next_lines(calls: Sequence[Call | str]) -> list[Line]:
+def make_next_lines(calls: Sequence[Call | str]) -> list[Line]:
     """Return a line for each call that goes on from an answer."""
     return [Line(call, "next") for call in calls]
 
 
-def cursor_line(label: str, tool: str, cursor: str | None) -> list[Line]:
+def make_cursor_line(label: str, tool: str, cursor: str | None) -> list[Line]:
     """Return the line that continues an answer; none without a cursor."""
     return [Line(Call(tool, {"cursor": cursor}), label)] if cursor else []
 
 
-def fields_line(row: Mapping[str, str], *skip: str) -> str:
+def write_fields(row: Mapping[str, str], *skip: str) -> str:
     """Return the cells of one thing on a line, those that are empty or to be skipped left out."""
-    return " · ".join(f"{name} {inline(value)}" for name, value in row.items() if value and name not in skip)
+    return " · ".join(
+        f"{name} {escape_separator(value)}" for name, value in row.items() if value and name not in skip
+    )
 
 
-def window_text(window: Window) -> str:
+def write_window(window: Window) -> str:
     """Return a window's bounds and the server's now."""
     bounds = [
-        f"{word} {stamp(moment)}" for word, moment in (("since", window.since), ("until", window.until)) if moment
+        f"{word} {format_time(moment)}"
+        for word, moment in (("since", window.since), ("until", window.until))
+        if moment
     ]
     zone = f", times without a zone taken in {window.zone}" if window.zone else ""
-    return f"{' '.join(bounds)} (now {stamp(window.now)}{zone})"
+    return f"{' '.join(bounds)} (now {format_time(window.now)}{zone})"

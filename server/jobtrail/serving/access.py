@@ -63,7 +63,7 @@ class HttpBind:
 
     def security(self) -> TransportSecuritySettings:
         """Return what the SDK checks Host and Origin against: each name with any port."""
-        names = [name for host in self.hosts for name in _with_ports(host)]
+        names = [name for host in self.hosts for name in _allow_any_port(host)]
         return TransportSecuritySettings(
             enable_dns_rebinding_protection=True,
             allowed_hosts=names,
@@ -79,7 +79,7 @@ def is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-def _with_ports(host: str) -> tuple[str, ...]:
+def _allow_any_port(host: str) -> tuple[str, ...]:
     """Return a name with a port as it is, one without also with any port."""
     return (host,) if ":" in host.rpartition("]")[2] else (host, f"{host}:*")
 
@@ -89,7 +89,7 @@ def bracket_ipv6(host: str) -> str:
     return f"[{host.strip('[]')}]" if ":" in host else host
 
 
-class Gate:
+class AccessMiddleware:
     """ASGI middleware: Host and Origin first, then the token; `GET /healthz` needs none."""
 
     def __init__(self, app: ASGIApp, bind: HttpBind) -> None:
@@ -103,7 +103,7 @@ class Gate:
             await self._app(scope, receive, send)
             return
         request = Request(scope)
-        refusal = _odd(request) or await self._security.validate_request(request)
+        refusal = _refuse_malformed(request) or await self._security.validate_request(request)
         if refusal is None and request.url.path == "/healthz":
             refusal = PlainTextResponse("ok\n")
         if refusal is None and not self._knows(request):
@@ -115,7 +115,7 @@ class Gate:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        whole = _Whole(send)
+        whole = _SingleResponse(send)
         await self._app(scope, receive, whole.send)
         await whole.end()
 
@@ -126,7 +126,7 @@ class Gate:
         return scheme.lower() == "bearer" and hmac.compare_digest(given.strip().encode(), self._token.encode())
 
 
-def _odd(request: Request) -> PlainTextResponse | None:
+def _refuse_malformed(request: Request) -> PlainTextResponse | None:
     """Refuse a Host or Origin that is not one: the SDK looks only at how they begin."""
     host, origin = request.headers.get("host", ""), request.headers.get("origin")
     if not _AUTHORITY.fullmatch(host):
@@ -136,7 +136,7 @@ def _odd(request: Request) -> PlainTextResponse | None:
     return None
 
 
-class _Whole:
+class _SingleResponse:
     """One whole response: an event stream that stops with the server is ended, not left open.
 
     The SDK's SSE endpoint returns a second, empty response after such a stream; it is dropped.

@@ -51,7 +51,7 @@ def run_app(app: ASGIApp, bind: HttpBind, ready: Callable[[str], None]) -> int:
 
     async def serve() -> None:
         async with anyio.create_task_group() as group:
-            await group.start(_on_signal, server)
+            await group.start(_stop_on_signal, server)
             ready(url)
             await server.serve(sockets=[listener])
             group.cancel_scope.cancel()
@@ -60,7 +60,7 @@ def run_app(app: ASGIApp, bind: HttpBind, ready: Callable[[str], None]) -> int:
     return 0
 
 
-async def _on_signal(server: uvicorn.Server, *, task_status: TaskStatus[None]) -> None:
+async def _stop_on_signal(server: uvicorn.Server, *, task_status: TaskStatus[None]) -> None:
     async for number in receive_signals(task_status.started):
         # The second one does not wait for requests under way.
         server.force_exit = server.should_exit

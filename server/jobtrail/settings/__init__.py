@@ -10,7 +10,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import SettingsError, shown
+from jobtrail.errors import SettingsError, quote_value
 from jobtrail.settings.file import is_file, read_file, sources_in
 from jobtrail.settings.names import OWN_VARIABLES, given_in
 from jobtrail.settings.shapes import (
@@ -79,7 +79,9 @@ def load(
     default = given.get("JOBTRAIL_SOURCE") or table.get("default") or sources[0].name
     names = [source.name for source in sources]
     if default not in names:
-        raise SettingsError(f"the default source {shown(default)} is not configured; configured: {', '.join(names)}")
+        raise SettingsError(
+            f"the default source {quote_value(default)} is not configured; configured: {', '.join(names)}"
+        )
     timezone = given.get("JOBTRAIL_TZ") or table.get("timezone") or "UTC"
     check_zone(timezone, "JOBTRAIL_TZ" if "JOBTRAIL_TZ" in given else f"timezone of {table.get('path')}")
     return validated(

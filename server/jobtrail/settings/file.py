@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from jobtrail.errors import SettingsError, shown
+from jobtrail.errors import SettingsError, quote_value
 from jobtrail.settings.shapes import validated
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _source(
     kind = row.pop("kind", None)
     upstream = upstreams.get(kind) if isinstance(kind, str) else None
     if upstream is None:
-        found = "is missing" if kind is None else f"is {shown(kind)}"
+        found = "is missing" if kind is None else f"is {quote_value(kind)}"
         raise SettingsError(f"{where}: kind {found}; give one of {', '.join(upstreams)}")
     source = validated(upstream.settings, _with_secrets(row, upstream.settings.secrets, environ, where), where)
     if source.lacks:

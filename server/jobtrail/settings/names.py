@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import SettingsError, shown
+from jobtrail.errors import SettingsError, quote_value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -46,7 +46,7 @@ def given_in(environ: Mapping[str, str], names: Collection[str]) -> dict[str, st
     for key, value in given.items():
         if _NOT_FILLED_IN.fullmatch(value):
             raise SettingsError(
-                f"{key} is {shown(value)}, which the client that started Jobtrail did not fill in; set that variable "
-                "where the client is started, or write the value into its configuration"
+                f"{key} is {quote_value(value)}, which the client that started Jobtrail did not fill in; set that "
+                "variable where the client is started, or write the value into its configuration"
             )
     return given

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from jobtrail.errors import SettingsError, shown
+from jobtrail.errors import SettingsError, quote_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -138,7 +138,9 @@ def check_zone(name: str, where: str) -> None:
     try:
         ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError, TypeError):
-        raise SettingsError(f"{where}: {shown(name)} is not an IANA zone; give one such as Europe/Berlin") from None
+        raise SettingsError(
+            f"{where}: {quote_value(name)} is not an IANA zone; give one such as Europe/Berlin"
+        ) from None
 
 
 def validated(shape: type[M], fields: Mapping[str, Any], where: str, variables: Mapping[str, str] | None = None) -> M:

@@ -7,7 +7,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
-from jobtrail.errors import UnknownName, Unsupported, closest, shown
+from jobtrail.errors import UnknownName, Unsupported, find_closest, quote_value
 from jobtrail.models import Call
 from jobtrail.window import Clock
 
@@ -63,9 +63,11 @@ class Sources:
 
     def _opened(self, name: str) -> Source:
         if name not in self._openers:
-            near = closest(name, self._openers)
+            near = find_closest(name, self._openers)
             hint = f"; closest: {near[0]}" if near else ""
-            raise UnknownName(f"source={shown(name)} is not configured{hint}; configured: {', '.join(self._openers)}")
+            raise UnknownName(
+                f"source={quote_value(name)} is not configured{hint}; configured: {', '.join(self._openers)}"
+            )
         if name not in self._open:
             self._open[name] = self._openers[name]()
         return self._open[name]

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from jobtrail.errors import UnknownName, Unsupported, closest, shown
+from jobtrail.errors import UnknownName, Unsupported, find_closest, quote_value
 from jobtrail.models import Call
 from jobtrail.paging import NEWEST_FIRST, Sort
 from jobtrail.sources.query import Ask, StatusFilter, read_sort, read_statuses
@@ -15,8 +15,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobtrail.logs.log import Log
-    from jobtrail.models import Execution, Job, JobDetail, LogTail, Run, Status, Task
+    from jobtrail.models import Execution, Job, JobDetail, LogTail, Run, Task
     from jobtrail.paging import Listing
+    from jobtrail.vocabulary import Status
 
 __all__ = [
     "NEWEST_FIRST",
@@ -282,8 +283,8 @@ class Source:
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> UnknownName:
     """Return the error for a name that does not exist: it offers the closest ones, or says where to look."""
-    near = closest(name, known)
-    said = f"{what}={shown(name)} does not exist"
+    near = find_closest(name, known)
+    said = f"{what}={quote_value(name)} does not exist"
     if near:
         return UnknownName(f"{said}; closest: {', '.join(near)}")
     return UnknownName(f"{said}; nothing is named like it; call ", Call("list_jobs"), " for what exists")

@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobtrail.errors import JobtrailError
-    from jobtrail.models import Status, Window
+    from jobtrail.models import Window
     from jobtrail.paging import Listing
     from jobtrail.sources.base import Source, StatusFilter
+    from jobtrail.vocabulary import Status
 
 
 @dataclass(frozen=True)

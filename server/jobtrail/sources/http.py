@@ -25,7 +25,7 @@ from jobtrail.errors import (
     UnreadableAnswer,
     UpstreamError,
     UpstreamFault,
-    clean,
+    sanitize_text,
 )
 
 if TYPE_CHECKING:
@@ -175,8 +175,8 @@ class Http:
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             raise UnreadableAnswer(
-                f"answered {clean(kind, 40) or 'no content type'!r} where JSON was due; its address may point at a "
-                "web page or a proxy instead of the API",
+                f"answered {sanitize_text(kind, 40) or 'no content type'!r} where JSON was due; its address may "
+                "point at a web page or a proxy instead of the API",
                 who=self.who,
                 advice=f"; {self.fix}",
             )
@@ -282,7 +282,7 @@ def error_from(response: httpx2.Response, body: bytes, *, who: str, fix: str) ->
 def _reference(response: httpx2.Response) -> str:
     for name in _REQUEST_IDS:
         if found := response.headers.get(name):
-            return f", request id {clean(_without_credentials(response, found), 64)}"
+            return f", request id {sanitize_text(_without_credentials(response, found), 64)}"
     return ""
 
 
@@ -318,7 +318,7 @@ def _said(response: httpx2.Response, body: bytes) -> str:
         found = _message(json.loads(body))
     except (ValueError, RecursionError):
         return ""
-    return f": {clean(_without_credentials(response, found), 200)!r}" if found else ""
+    return f": {sanitize_text(_without_credentials(response, found), 200)!r}" if found else ""
 
 
 def _without_credentials(response: httpx2.Response, text: str) -> str:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from jobtrail.errors import BadArgument, closest, shown
-from jobtrail.models import STATUSES
+from jobtrail.errors import BadArgument, find_closest, quote_value
 from jobtrail.paging import Sort
+from jobtrail.vocabulary import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
-    from jobtrail.models import Status, Window
+    from jobtrail.models import Window
+    from jobtrail.vocabulary import Status
 
 
 class _HasStatus(Protocol):
@@ -67,7 +68,7 @@ def read_sort(text: str | None, allowed: Sequence[str], default: Sort) -> Sort:
     way = direction.strip().lower() or ("desc" if name == "created_at" else "asc")
     if name is None or way not in {"asc", "desc"}:
         raise BadArgument(
-            f"sort={shown(text)} is not an order; give one of {', '.join(allowed)} with :asc or :desc, "
+            f"sort={quote_value(text)} is not an order; give one of {', '.join(allowed)} with :asc or :desc, "
             f"such as {default}"
         )
     return Sort(name, way == "desc")
@@ -82,13 +83,15 @@ def read_statuses(text: str | None, known: Mapping[str, Status]) -> StatusFilter
     words = [one.strip().lower() for one in (text or "").split(",") if one.strip()]
     if not words:
         if text:
-            raise BadArgument(f"status={shown(text)} names no status; give one or more of {', '.join(STATUSES)}")
+            raise BadArgument(
+                f"status={quote_value(text)} names no status; give one or more of {', '.join(STATUSES)}"
+            )
         return None
     for one in words:
         if one not in STATUSES and one not in known:
-            near = closest(one, (*STATUSES, *known))
+            near = find_closest(one, (*STATUSES, *known))
             hint = f"did you mean {' or '.join(near)}? " if near else ""
-            raise BadArgument(f"status={shown(one)} is not a status; {hint}valid: {', '.join(STATUSES)}")
+            raise BadArgument(f"status={quote_value(one)} is not a status; {hint}valid: {', '.join(STATUSES)}")
     # Success has no shades, but RunWisp spells it by version, and one version's word finds nothing in another.
     words = ["succeeded" if known.get(one) == "succeeded" else one for one in words]
     return StatusFilter(

@@ -9,12 +9,12 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from jobtrail.errors import BadArgument, UnreadableAnswer, clean, shown
+from jobtrail.errors import BadArgument, UnreadableAnswer, quote_value, sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jobtrail.models import Status
+    from jobtrail.vocabulary import Status
 
 _LONGEST_NAME = 200
 _FIRST_YEAR = 1971
@@ -56,7 +56,8 @@ def parse(shape: type[W], body: Any, who: str) -> W:
         what = first["msg"].partition(" or instance of")[0]
         where = ".".join(str(part) for part in first["loc"]) or "the body"
         raise UnreadableAnswer(
-            f"answered in a shape its documents do not describe: {clean(where, 80)} ({clean(what, 80)})",
+            "answered in a shape its documents do not describe: "
+            f"{sanitize_text(where, 80)} ({sanitize_text(what, 80)})",
             who=who,
             advice="; that is a fault of the upstream, or it is something else: check its address",
         ) from None
@@ -109,7 +110,7 @@ def seconds(start: datetime | None, end: datetime | None) -> float | None:
 
 def line(text: str | None, most: int = 160) -> str | None:
     """Return upstream text as one safe line, absent where there is none."""
-    return clean(text, most) or None if text else None
+    return sanitize_text(text, most) or None if text else None
 
 
 def word(raw: str | None, known: Mapping[str, Status]) -> tuple[Status, str | None]:
@@ -117,7 +118,7 @@ def word(raw: str | None, known: Mapping[str, Status]) -> tuple[Status, str | No
     if not raw:
         return "unknown", None
     status = known.get(raw.strip().lower(), "unknown")
-    return status, None if raw == status else clean(raw, 40)
+    return status, None if raw == status else sanitize_text(raw, 40)
 
 
 def name_in_path(what: str, name: str) -> str:
@@ -128,9 +129,11 @@ def name_in_path(what: str, name: str) -> str:
     """
     if not name.strip() or len(name) > _LONGEST_NAME or re.fullmatch(r"\.{1,2}", name.strip()):
         raise BadArgument(
-            f"{what}={shown(name)} cannot be a name; give 1 to {_LONGEST_NAME} characters, other than . and .."
+            f"{what}={quote_value(name)} cannot be a name; give 1 to {_LONGEST_NAME} characters, other than . and .."
         )
     try:
         return quote(name, safe="")
     except UnicodeEncodeError:
-        raise BadArgument(f"{what}={shown(name)} is not valid Unicode; give the name as a list shows it") from None
+        raise BadArgument(
+            f"{what}={quote_value(name)} is not valid Unicode; give the name as a list shows it"
+        ) from None

@@ -14,7 +14,7 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.errors import shown
+from jobtrail.errors import quote_value
 from jobtrail.store.rows import Definition, Job, Stats, write_rows
 
 if TYPE_CHECKING:
@@ -118,8 +118,10 @@ class Import:
             self._write_execution(told, tasks, stats)
             return Outcome.NEW
         if row["job"] != told.job:
-            owner = shown(row["job"])
-            raise Unfit(f"metadata.id={shown(told.id)} is that of an execution of job {owner} here; ids are unique")
+            owner = quote_value(row["job"])
+            raise Unfit(
+                f"metadata.id={quote_value(told.id)} is that of an execution of job {owner} here; ids are unique"
+            )
         there = self._db.execute("SELECT * FROM tasks WHERE execution = ?", (row["key"],)) if tasks else ()
         known = {task["name"]: task for task in there}
         changed = [task for task in tasks if task.name not in known or _differs(task, known[task.name])]
@@ -131,7 +133,7 @@ class Import:
         held = "SELECT 1 FROM tasks WHERE execution = ? AND recorder IS NOT NULL AND ended_at IS NULL"
         if self._db.execute(held, (row["key"],)).fetchone():
             raise Unfit(
-                f"metadata.id={shown(told.id)} is being recorded on this machine; import it once that has ended"
+                f"metadata.id={quote_value(told.id)} is being recorded on this machine; import it once that has ended"
             )
         # A list of executions names no tasks; those may be told later.
         if not (_is_later(told, row) or (same and not row["tasks"])):
@@ -177,7 +179,9 @@ class Import:
             self._keep_output(told.id, output)
             return Outcome.NEW
         if row["task"] != told.task:
-            raise Unfit(f"id={shown(told.id)} is that of a run of task {shown(row['task'])} here; ids are unique")
+            raise Unfit(
+                f"id={quote_value(told.id)} is that of a run of task {quote_value(row['task'])} here; ids are unique"
+            )
         known = json.loads(row["body"])
         told = replace(told, body={**known, **told.body})
         wanted = (_state_of(told), told.end_reason, told.exit_code, told.body)

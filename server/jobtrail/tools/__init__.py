@@ -22,7 +22,7 @@ from jobtrail.tools.executions import get_execution, list_executions, list_tasks
 from jobtrail.tools.failures import find_failures
 from jobtrail.tools.jobs import get_job, list_jobs
 from jobtrail.tools.logs import read_log
-from jobtrail.tools.resumable import State
+from jobtrail.tools.resumable import ServerState
 from jobtrail.tools.runs import get_run, list_runs
 from jobtrail.tools.trends import history
 from jobtrail.tools.waiting import wait_for
@@ -32,7 +32,7 @@ if TYPE_CHECKING:
 
     from pydantic import BaseModel
 
-__all__ = ["TOOLS", "State", "ToolSpec"]
+__all__ = ["TOOLS", "ServerState", "ToolSpec"]
 
 
 @dataclass(frozen=True)

@@ -8,29 +8,38 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import BAD, group_failures, slowest
-from jobtrail.errors import UnknownName, clean, shown
-from jobtrail.models import Call, Coverage, Execution, ExecutionDetail, ExecutionPage, Note, Stats, Task, TaskPage
+from jobtrail.analysis.diagnosis import find_slowest, group_failures
+from jobtrail.errors import UnknownName, quote_value, sanitize_text
+from jobtrail.models import (
+    Call,
+    Coverage,
+    Execution,
+    ExecutionDetail,
+    ExecutionPage,
+    Note,
+    Task,
+    TaskCounts,
+    TaskPage,
+)
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
-from jobtrail.sources.responses import seconds
+from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall
-from jobtrail.tools.resumable import LARGEST_LIMIT, State, require_argument
+from jobtrail.tools.resumable import LARGEST_LIMIT, ServerState, require_argument
+from jobtrail.vocabulary import FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobtrail.sources.base import FullExecution, Source
 
-__all__ = ["find_newest", "get_execution", "list_executions", "list_tasks", "read_tasks"]
-
 _A_PAGE = Budget(items=200)
 """As many tasks as the upstream sends at once (seed documents, parameter limit)."""
 
 
 async def list_executions(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     job: params.Job = None,
     status: params.Status = None,
     since: params.Since = None,
@@ -64,7 +73,7 @@ async def list_executions(
 
 
 async def list_tasks(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     job: params.Job = None,
     execution: params.Execution = None,
     status: params.Status = None,
@@ -98,7 +107,7 @@ async def list_tasks(
 
 
 async def get_execution(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     job: params.Job = None,
     execution: params.Execution = None,
     source: params.Source = None,
@@ -119,11 +128,11 @@ async def get_execution(
         sample=chosen.sample or None,
         verdict=_write_verdict(one),
         execution=one,
-        queued_s=seconds(one.created_at, one.started_at),
+        queued_s=seconds_between(one.created_at, one.started_at),
         parallelism=full.parallelism,
         timeout_s=full.timeout_s,
         failures=group_failures(read.failed),
-        slowest=slowest(read.tasks),
+        slowest=find_slowest(read.tasks),
         coverage=Coverage(scanned=len(read.tasks), matched=len(read.failed), complete=read.complete),
         notes=tuple(read.notes) or None,
         next_calls=_propose_calls(chosen, one, read.failed),
@@ -142,8 +151,8 @@ async def find_newest(source: Source, job: str) -> str:
     if not walked.items:
         await batch.check_job(job)
         raise UnknownName(
-            f"job {shown(job)} has no execution yet; ",
-            Call("get_job", {"job": clean(job, 80)}),
+            f"job {quote_value(job)} has no execution yet; ",
+            Call("get_job", {"job": sanitize_text(job, 80)}),
             " shows its schedule",
         )
     return walked.items[0].id
@@ -159,7 +168,8 @@ class TasksRead:
 
     @property
     def failed(self) -> list[Task]:
-        return [task for task in self.tasks if task.status in BAD]
+        """Those that ended badly."""
+        return [task for task in self.tasks if task.status in FAILURES]
 
 
 async def read_tasks(source: Source, full: FullExecution, job: str, execution: str) -> TasksRead:
@@ -168,12 +178,12 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
     Of an execution in which nothing failed a single page is read, for its slowest tasks alone.
     """
     one, inline = full.execution, full.tasks or ()
-    stats = one.stats or Stats()
+    stats = one.stats or TaskCounts()
     if inline and stats.total is not None and len(inline) >= stats.total:
         return _judge_tasks(stats, inline, complete=True, notes=[])
     if stats.total == 0:
         return TasksRead((), complete=True, notes=[])
-    fine = stats.total is not None and stats.failed == 0 and one.status not in BAD
+    fine = stats.total is not None and stats.failed == 0 and one.status not in FAILURES
     how = Walk[Task](limit=EVERYTHING, who=f"source {source.name!r}", budget=_A_PAGE if fine else Budget())
     walked = await walk(source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST)), how)
     notes = list(walked.notes)
@@ -185,9 +195,9 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
     return _judge_tasks(stats, walked.items, complete=walked.spot is None, notes=notes)
 
 
-def _judge_tasks(stats: Stats, tasks: Sequence[Task], *, complete: bool, notes: list[Note]) -> TasksRead:
+def _judge_tasks(stats: TaskCounts, tasks: Sequence[Task], *, complete: bool, notes: list[Note]) -> TasksRead:
     """Return the tasks read, with a note where the failed ones among them cannot be all."""
-    failed = sum(task.status in BAD for task in tasks)
+    failed = sum(task.status in FAILURES for task in tasks)
     strange = sorted({task.raw_status or "none" for task in tasks if task.status == "unknown"})
     if strange:
         notes.append(f"some tasks have a status not known here: {', '.join(strange[:3])}")

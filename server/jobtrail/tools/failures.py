@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 import anyio
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import BAD, signature
-from jobtrail.errors import clean
+from jobtrail.analysis.diagnosis import make_signature
+from jobtrail.errors import sanitize_text
 from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence, Window
 from jobtrail.paging import AT_ONCE, Budget, Walk, together, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.sources.federation import Attempt, survey
 from jobtrail.tools import params
 from jobtrail.tools.executions import read_tasks
-from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, State
+from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, ServerState
+from jobtrail.vocabulary import FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,9 +27,7 @@ if TYPE_CHECKING:
     from jobtrail.sources.base import Source
     from jobtrail.sources.federation import Field
 
-__all__ = ["find_failures"]
-
-_STATUS = ",".join(sorted(BAD))
+_STATUS = ",".join(sorted(FAILURES))
 _DEFAULT_CAUSES = 10
 _MATCHES = 500
 # Seconds for each step; together well under a desktop client's 60.
@@ -39,7 +38,7 @@ _RECENT = 10
 
 
 async def find_failures(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     since: params.Since = None,
     until: params.Until = None,
     job: params.Job = None,
@@ -118,7 +117,7 @@ async def _find_causes(sources: Sequence[Source], failures: Sequence[Attempt]) -
     for one in failures:
         answer = read.get((one.source, one.id))
         reason = answer if isinstance(answer, str) else _write_outcome(one)
-        groups.setdefault((one.source, one.job, signature(reason)), []).append((one, reason))
+        groups.setdefault((one.source, one.job, make_signature(reason)), []).append((one, reason))
     causes: list[FailureCause] = []
     for (source, job, _), group in groups.items():
         answer = recovered.get((source, job))
@@ -174,7 +173,7 @@ async def _explain(source: Source, one: Attempt) -> str:
     groups: dict[str, list[str]] = {}
     for task in failed:
         reason = task.reason or "(no reason given)"
-        groups.setdefault(signature(reason), []).append(reason)
+        groups.setdefault(make_signature(reason), []).append(reason)
     most = max(groups.values(), key=len)
     return most[0] if len(groups) == 1 else f"{most[0]} (and {len(groups) - 1} other causes)"
 
@@ -183,7 +182,7 @@ async def _has_recovered(source: Source, job: str, *, runs: bool) -> bool | None
     """Return whether the latest attempt of a job that ended succeeded; None where none of the latest has ended."""
     listing = await source.attempts(Job(name=job, kind="task" if runs else "job"), Ask(sort=NEWEST_FIRST))
     recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {source.name!r}"))
-    ended = (one.status for one in recent.items if one.status == "succeeded" or one.status in BAD)
+    ended = (one.status for one in recent.items if one.status == "succeeded" or one.status in FAILURES)
     last = next(ended, None)
     return None if last is None else last == "succeeded"
 
@@ -193,7 +192,7 @@ def _write_hidden_notes(hidden: Sequence[FailureCause]) -> list[str]:
     if not hidden:
         return []
     jobs = sorted({one.job for one in hidden})
-    named = ", ".join(clean(job, 40) for job in jobs[:5])
+    named = ", ".join(sanitize_text(job, 40) for job in jobs[:5])
     others = " and others" if len(jobs) > 5 else ""  # noqa: PLR2004 # as many as are named
     count = f"{len(hidden)} older causes ({sum(one.count for one in hidden):,} failures)"
     return [f"{count} are not shown, of {named}{others}; give job=…, or a larger limit"]

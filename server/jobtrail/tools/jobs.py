@@ -4,22 +4,20 @@ from __future__ import annotations
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import record
-from jobtrail.errors import BadArgument, closest, shown
+from jobtrail.analysis.diagnosis import summarize_attempts
+from jobtrail.errors import BadArgument, find_closest, quote_value
 from jobtrail.models import Call, Execution, Job, JobDetail, JobPage, Run
 from jobtrail.paging import Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask, StatusFilter, read_sort
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
-from jobtrail.tools.resumable import State, require_argument
-
-__all__ = ["get_job", "list_jobs"]
+from jobtrail.tools.resumable import ServerState, require_argument
 
 _RECENT = 20
 
 
 async def list_jobs(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     query: params.Query = None,
     status: params.DeploymentStatus = None,
     sort: params.Sort = None,
@@ -67,15 +65,15 @@ def _read_deployments(call: ListCall) -> StatusFilter | None:
     known = call.source.deployment_words
     for one in words if known else ():
         if one not in known:
-            near = closest(one, known)
+            near = find_closest(one, known)
             hint = f"did you mean {near[0]}? " if near else ""
             raise BadArgument(
-                f"status={shown(one)} is not a deployment status; {hint}valid: {', '.join(sorted(known))}"
+                f"status={quote_value(one)} is not a deployment status; {hint}valid: {', '.join(sorted(known))}"
             )
     return StatusFilter(words, words) if words else None
 
 
-async def get_job(ctx: Context[State], job: params.Job = None, source: params.Source = None) -> JobDetail:
+async def get_job(ctx: Context[ServerState], job: params.Job = None, source: params.Source = None) -> JobDetail:
     """One job or scheduled task: schedule, settings (no secret values), and how its last 20 attempts ended.
 
     Use it to see whether a job is healthy before looking at single executions or runs.
@@ -88,7 +86,7 @@ async def get_job(ctx: Context[State], job: params.Job = None, source: params.So
     recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {chosen.name!r}"))
     return detail.model_copy(
         update={
-            "record": record(recent.items),
+            "record": summarize_attempts(recent.items),
             "sample": chosen.sample or None,
             "notes": tuple(recent.notes) or None,
         }

@@ -7,21 +7,21 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from jobtrail.errors import clean
+from jobtrail.errors import sanitize_text
 from jobtrail.models import Coverage, Execution, Job, Note, Run, Sentence, Task, Total
 from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
-from jobtrail.rendering.pages import row_text
+from jobtrail.rendering.pages import write_row
 from jobtrail.sources.base import Ask, read_sort, read_statuses
-from jobtrail.tokens import estimate
+from jobtrail.times import format_time
+from jobtrail.tokens import estimate_tokens
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from jobtrail.models import Page, Status, Window
+    from jobtrail.models import Page, Window
     from jobtrail.paging import Listing, Sort, Walked
-
-__all__ = ["DEFAULT_LIMIT", "ListCall"]
+    from jobtrail.vocabulary import Status
 
 DEFAULT_LIMIT = 20
 SCANNED_AT_ONCE = 2_000
@@ -111,7 +111,7 @@ class ListCall(ResumableCall):
         how = Walk[T](
             limit=limit,
             keep=matching.keeps,
-            cost=lambda item: estimate(row_text(item)) + 1,
+            cost=lambda item: estimate_tokens(write_row(item)) + 1,
             budget=Budget(items=most, tokens=self._row_tokens(limit)),
             progress=partial(self._report_progress, None if mixed else ask.sort),
             trail=self.cursor.trail,
@@ -143,8 +143,8 @@ class ListCall(ResumableCall):
 
     def _row_tokens(self, limit: int) -> int:
         """Return the tokens that rows may take: what the answer may, without its header, cursor and notes."""
-        rest = _HEADER_TOKENS + estimate(self.seal_cursor(self.cursor.spot))
-        rest += sum(estimate(str(value)) for value in self.args.values())
+        rest = _HEADER_TOKENS + estimate_tokens(self.seal_cursor(self.cursor.spot))
+        rest += sum(estimate_tokens(str(value)) for value in self.args.values())
         return max(max(_PAGE_TOKENS, limit * _ROW_TOKENS) - rest, _FEWEST_TOKENS)
 
     async def _report_progress(self, sort: Sort | None, walked: Walked[T]) -> None:
@@ -153,7 +153,7 @@ class ListCall(ResumableCall):
         parts = [f"{scanned:,} scanned", f"{matched:,} matched"]
         reached = walked.last and walked.last.created_at
         if reached and sort and sort.key == "created_at":
-            parts.append(f"{'back' if sort.descending else 'up'} to {reached:%Y-%m-%dT%H:%M:%SZ}")
+            parts.append(f"{'back' if sort.descending else 'up'} to {format_time(reached)}")
         await self.ctx.report_progress(walked.scanned, message=", ".join(parts))
 
     def _measure_coverage(self, walked: Walked[T], ask: Ask, *, mixed: bool) -> Coverage:
@@ -175,7 +175,7 @@ class ListCall(ResumableCall):
 
     def _describe_filters(self) -> dict[str, str] | None:
         return {
-            name: clean(str(self.args[name])) for name in ("status", "query", "search") if name in self.args
+            name: sanitize_text(str(self.args[name])) for name in ("status", "query", "search") if name in self.args
         } or None
 
     def _suggest_wider(self) -> Note:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Literal
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.errors import BadArgument, MissingArgument, StrayCursor, UnknownName, shown
+from jobtrail.errors import BadArgument, MissingArgument, StrayCursor, UnknownName, quote_value
 from jobtrail.logs.lines import Row
 from jobtrail.logs.search import compile_search
 from jobtrail.logs.walk import Bounds, gather
@@ -17,7 +17,7 @@ from jobtrail.paging import Spot, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.tools import params
 from jobtrail.tools.executions import find_newest
-from jobtrail.tools.resumable import ResumableCall, State
+from jobtrail.tools.resumable import ResumableCall, ServerState
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from jobtrail.logs.log import Log
     from jobtrail.logs.search import Find
     from jobtrail.logs.walk import Gathered
-
-__all__ = ["read_log"]
 
 _LINES, _MOST_LINES = 50, 500
 _TOKENS, _MOST_TOKENS, _A_LINE = 2_000, 6_000, 30
@@ -36,7 +34,7 @@ _OF = ("run", "job", "execution", "task")
 
 
 async def read_log(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     run: params.Run = None,
     job: params.Job = None,
     execution: params.Execution = None,
@@ -178,7 +176,7 @@ async def _check_task(call: ResumableCall) -> None:
     walked = await walk(listing, how)
     if not walked.items and walked.spot is None:
         raise UnknownName(
-            f"task={shown(name)} does not exist in execution {shown(execution)}; call ",
+            f"task={quote_value(name)} does not exist in execution {quote_value(execution)}; call ",
             Call("list_tasks", {"job": job, "execution": execution}),
             " for those that do",
         )

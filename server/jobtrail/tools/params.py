@@ -6,28 +6,6 @@ from typing import Annotated, Any, cast
 
 from pydantic import BeforeValidator, Field
 
-__all__ = [
-    "Around",
-    "Bucket",
-    "Cursor",
-    "DeploymentStatus",
-    "Execution",
-    "FromEnd",
-    "Job",
-    "Limit",
-    "Lines",
-    "Query",
-    "Run",
-    "Search",
-    "Since",
-    "Sort",
-    "Source",
-    "Status",
-    "TaskName",
-    "Timeout",
-    "Until",
-]
-
 
 def _join_words(value: Any) -> Any:
     """Take a list of words for a comma list: agents send either."""

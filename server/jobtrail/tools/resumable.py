@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.errors import BadArgument, ExpiredCursor, MissingArgument, StrayCursor, UnknownName, shown
+from jobtrail.errors import BadArgument, ExpiredCursor, MissingArgument, StrayCursor, UnknownName, quote_value
 from jobtrail.models import Call, Note
 from jobtrail.paging.cursor import Cursor, seal, unseal
-from jobtrail.window import resolve
+from jobtrail.times import format_microseconds
+from jobtrail.window import resolve_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -23,9 +24,7 @@ if TYPE_CHECKING:
     from jobtrail.paging.cursor import Args
     from jobtrail.sources import Sources
     from jobtrail.sources.base import Source
-    from jobtrail.window import Clock
-
-__all__ = ["LARGEST_LIMIT", "ResumableCall", "State", "require_argument"]
+from jobtrail.window import Clock
 
 LARGEST_LIMIT = 100
 _ALL = "*"
@@ -33,7 +32,7 @@ _ALL = "*"
 
 
 @dataclass(frozen=True)
-class State:
+class ServerState:
     """What lives as long as the server: the sources and the clock."""
 
     sources: Sources
@@ -52,7 +51,7 @@ class ResumableCall:
         notes: what the agent must know of its arguments.
     """
 
-    ctx: Context[State]
+    ctx: Context[ServerState]
     sources: Sequence[Source]
     now: datetime
     cursor: Cursor
@@ -62,7 +61,7 @@ class ResumableCall:
     @classmethod
     def open(
         cls,
-        ctx: Context[State],
+        ctx: Context[ServerState],
         tool: str,
         token: str | None,
         source: str | None,
@@ -126,7 +125,7 @@ class ResumableCall:
         asked = asked if isinstance(asked, int) else default
         number = max(1, min(asked, most))
         if number != asked:
-            self.notes.append(f"{name} {shown(asked, 20)} was taken as {number}; it can be 1 to {most}")
+            self.notes.append(f"{name} {quote_value(asked, 20)} was taken as {number}; it can be 1 to {most}")
             self.args[name] = number
         return number
 
@@ -140,10 +139,10 @@ class ResumableCall:
             BadArgument: a time that is none.
         """
         clock = self.ctx.request_context.lifespan_context.clock
-        window = resolve(self.text("since") or since, self.text("until"), clock, self.now)
+        window = resolve_window(self.text("since") or since, self.text("until"), clock, self.now)
         for name, bound in (("since", window and window.since), ("until", window and window.until)):
             if bound:
-                self.args[name] = bound.isoformat().replace("+00:00", "Z")
+                self.args[name] = format_microseconds(bound)
         return window
 
     def advance(self, walked: Walked[Any]) -> None:
@@ -187,7 +186,7 @@ def _find_sources(cursor: Cursor, sources: Sources, now: datetime, *, everywhere
         found = sources.all() if every else [sources.get(cursor.source)]
     except UnknownName:
         raise StrayCursor(
-            f"this cursor walks source {shown(cursor.source)}, which is no longer configured "
+            f"this cursor walks source {quote_value(cursor.source)}, which is no longer configured "
             f"(configured: {', '.join(sources.names)})",
             *again,
         ) from None

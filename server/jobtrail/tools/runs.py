@@ -7,18 +7,16 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import BAD
 from jobtrail.errors import UpstreamError
 from jobtrail.models import Call, LogTail, Run, RunDetail, RunPage
-from jobtrail.sources.responses import seconds
+from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
-from jobtrail.tools.resumable import State, require_argument
+from jobtrail.tools.resumable import ServerState, require_argument
+from jobtrail.vocabulary import FAILURES
 
 if TYPE_CHECKING:
     from jobtrail.sources.base import Runs, Source
-
-__all__ = ["get_run", "list_runs"]
 
 _TAIL = 20
 _SCANNED_AT_ONCE = 20_000
@@ -26,7 +24,7 @@ _SCANNED_AT_ONCE = 20_000
 
 
 async def list_runs(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     task: params.TaskName = None,
     status: params.Status = None,
     since: params.Since = None,
@@ -61,7 +59,7 @@ async def list_runs(
     )
 
 
-async def get_run(ctx: Context[State], run: params.Run = None, source: params.Source = None) -> RunDetail:
+async def get_run(ctx: Context[ServerState], run: params.Run = None, source: params.Source = None) -> RunDetail:
     """One run of a scheduled task: how it ended, and the last 20 lines of its log where there is one.
 
     Examples: {"run": "01K9Z3V5Q8R2M4N6P7S9T0W1X2"}
@@ -75,7 +73,7 @@ async def get_run(ctx: Context[State], run: params.Run = None, source: params.So
         sample=chosen.sample or None,
         verdict=_write_verdict(one),
         run=one,
-        queued_s=seconds(one.created_at, one.started_at),
+        queued_s=seconds_between(one.created_at, one.started_at),
         log=log,
         notes=tuple(notes) or None,
         next_calls=_propose_calls(chosen, one),
@@ -101,6 +99,6 @@ def _write_verdict(one: Run) -> str:
 def _propose_calls(source: Source, one: Run) -> tuple[Call, ...]:
     if one.status in {"running", "queued"}:
         return (Call("get_run", {"run": one.id, "source": source.name}),)
-    if one.status in BAD:
+    if one.status in FAILURES:
         return (Call("list_runs", {"task": one.task, "limit": 10, "source": source.name}),)
     return ()

@@ -8,24 +8,30 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import BAD
-from jobtrail.analysis.trend import bucketed, edges, fitting, period, sparkline, streak, trend
-from jobtrail.errors import BadArgument, shown
+from jobtrail.analysis.trend import (
+    choose_width,
+    compare_periods,
+    draw_sparkline,
+    fill_buckets,
+    find_bucket_starts,
+    find_streak,
+    summarize_period,
+)
+from jobtrail.errors import BadArgument, quote_value
 from jobtrail.models import Call, Coverage, Execution, History, Run, Window
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
-from jobtrail.times import parse_duration
+from jobtrail.times import format_time, parse_duration
 from jobtrail.tools import params
-from jobtrail.tools.resumable import State, require_argument
-from jobtrail.window import resolve
+from jobtrail.tools.resumable import ServerState, require_argument
+from jobtrail.vocabulary import FAILURES
+from jobtrail.window import resolve_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from jobtrail.models import Job, Note
     from jobtrail.sources.base import Source
-
-__all__ = ["history"]
 
 _BUDGET = Budget(items=20_000, seconds=20.0)
 _MOST_BUCKETS = 36
@@ -34,7 +40,7 @@ _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def history(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     job: params.Job = None,
     since: params.Since = None,
     until: params.Until = None,
@@ -49,7 +55,7 @@ async def history(
     state = ctx.request_context.lifespan_context
     name = require_argument("history", "job", job, Call("list_jobs"))
     now = state.clock.now().replace(microsecond=0)
-    asked = resolve(since or "7d", until, state.clock, now) or Window(now=now)
+    asked = resolve_window(since or "7d", until, state.clock, now) or Window(now=now)
     start, end, clipped = _clip_window(asked)
     width = _read_width(bucket, end - start)
     chosen = state.sources.get(source)
@@ -58,9 +64,11 @@ async def history(
     current = [one for one in past.attempts if one.created_at and one.created_at >= start]
     whole = past.back_to <= start
     before = [one for one in past.attempts if one.created_at and one.created_at < start] if past.complete else None
-    starts = [one for one in edges(start, end, width, state.clock.zone) if whole or one + width > past.back_to]
-    buckets = bucketed(current, starts)
-    ours, then = period(current), period(before) if before is not None else None
+    starts = [
+        one for one in find_bucket_starts(start, end, width, state.clock.zone) if whole or one + width > past.back_to
+    ]
+    buckets = fill_buckets(current, starts)
+    ours, then = summarize_period(current), summarize_period(before) if before is not None else None
     return History(
         source=chosen.name,
         sample=chosen.sample or None,
@@ -70,11 +78,11 @@ async def history(
         bucket=_write_width(width),
         current=ours,
         before=then,
-        trend=trend(ours, then) if then is not None else None,
-        streak=streak(past.attempts, complete=False),
+        trend=compare_periods(ours, then) if then is not None else None,
+        streak=find_streak(past.attempts, complete=False),
         last_success_at=next((one.created_at for one in past.attempts if one.status == "succeeded"), None),
         buckets=tuple(one for one in buckets if one.counts),
-        sparkline=sparkline(buckets),
+        sparkline=draw_sparkline(buckets),
         coverage=Coverage(
             scanned=past.scanned, matched=len(current), complete=whole, back_to=max(past.back_to, start)
         ),
@@ -104,14 +112,14 @@ def _read_width(text: str | None, span: timedelta) -> timedelta:
         BadArgument: not a length of time, or too many of it in the window.
     """
     if not text:
-        return fitting(span)
+        return choose_width(span)
     width = parse_duration(text)
     if not width:
-        raise BadArgument(f"bucket={shown(text)} is not a length of time; give one such as 15m, 1h, 1d or 1w")
+        raise BadArgument(f"bucket={quote_value(text)} is not a length of time; give one such as 15m, 1h, 1d or 1w")
     if span > width * _MOST_BUCKETS:
-        least = _write_width(fitting(span, _MOST_BUCKETS))
+        least = _write_width(choose_width(span, _MOST_BUCKETS))
         raise BadArgument(
-            f"bucket={shown(text)} cuts this window into more than {_MOST_BUCKETS} rows; give {least} or wider"
+            f"bucket={quote_value(text)} cuts this window into more than {_MOST_BUCKETS} rows; give {least} or wider"
         )
     return width
 
@@ -154,7 +162,7 @@ async def _read_past(source: Source, job: Job, window: Window) -> _Past:
 def _write_notes(past: _Past, *, whole: bool) -> list[Note]:
     notes = [*past.notes]
     if not whole:
-        notes.append(f"read only back to {past.back_to:%Y-%m-%dT%H:%M:%SZ}: every number is of that part")
+        notes.append(f"read only back to {format_time(past.back_to)}: every number is of that part")
     elif not past.complete:
         notes.append("the window before was not read whole, so there is nothing to compare with")
     if past.complete and not past.attempts:
@@ -164,12 +172,12 @@ def _write_notes(past: _Past, *, whole: bool) -> list[Note]:
 
 def _propose_calls(source: Source, job: Job, past: _Past, start: datetime, *, whole: bool) -> tuple[Call, ...]:
     calls: list[Call] = []
-    worst = next((one for one in past.attempts if one.status in BAD), None)
+    worst = next((one for one in past.attempts if one.status in FAILURES), None)
     if isinstance(worst, Execution):
         calls.append(Call("get_execution", {"job": job.name, "execution": worst.id, "source": source.name}))
     elif worst is not None:
         calls.append(Call("get_run", {"run": worst.id, "source": source.name}))
     if not whole:
-        rest = {"since": f"{start:%Y-%m-%dT%H:%M:%SZ}", "until": f"{past.back_to:%Y-%m-%dT%H:%M:%SZ}"}
+        rest = {"since": format_time(start), "until": format_time(past.back_to)}
         calls.append(Call("history", {"job": job.name, **rest, "source": source.name}))
     return tuple(calls)

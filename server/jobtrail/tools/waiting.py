@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 import anyio
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import BAD
 from jobtrail.errors import (
     AgentError,
     BadArgument,
@@ -19,22 +18,21 @@ from jobtrail.errors import (
     Unauthorized,
     Unreachable,
     UpstreamError,
-    clean,
-    shown,
+    quote_value,
+    sanitize_text,
 )
-from jobtrail.models import ENDED, Awaited, Call, Execution, Run, Sentence, Waited
+from jobtrail.models import Awaited, Call, Execution, Run, Sentence, Waited
 from jobtrail.tools import params
-from jobtrail.tools.resumable import State
+from jobtrail.tools.resumable import ServerState
+from jobtrail.vocabulary import ENDED, FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from jobtrail.models import Stats
+    from jobtrail.models import TaskCounts
     from jobtrail.sources.base import BatchJobs, Source
 
     Follow = Callable[[Callable[[str], None]], Awaitable[None]]
-
-__all__ = ["Pace", "Waiting", "Watched", "wait_for"]
 
 _TIMEOUT, _LONGEST = 30.0, 45.0
 _MOST = 20
@@ -42,7 +40,7 @@ _MOST_EXPLAINED = 3
 
 
 async def wait_for(
-    ctx: Context[State],
+    ctx: Context[ServerState],
     run: params.Run = None,
     job: params.Job = None,
     execution: params.Execution = None,
@@ -57,11 +55,11 @@ async def wait_for(
     watched = _choose_watched(chosen, run, job, execution)
     asked = _TIMEOUT if timeout is None else timeout
     seconds = max(0.0, min(asked, _LONGEST))
-    waiting = Waiting(watched, seconds, ctx.report_progress)
+    waiting = Waiter(watched, seconds, ctx.report_progress)
     began = anyio.current_time()
     await waiting.until_ended(chosen.need_runs().follow if run else None)
     waited = anyio.current_time() - began
-    clamped = f"timeout {shown(asked, 20)} was taken as {seconds:g}; it can be 0 to {_LONGEST:g} s"
+    clamped = f"timeout {quote_value(asked, 20)} was taken as {seconds:g}; it can be 0 to {_LONGEST:g} s"
     return Waited(
         source=chosen.name,
         sample=chosen.sample or None,
@@ -75,7 +73,7 @@ async def wait_for(
     )
 
 
-def _choose_watched(source: Source, run: str | None, job: str | None, execution: str | None) -> list[Watched]:
+def _choose_watched(source: Source, run: str | None, job: str | None, execution: str | None) -> list[WaitTarget]:
     """Return what to wait for.
 
     Raises:
@@ -85,7 +83,7 @@ def _choose_watched(source: Source, run: str | None, job: str | None, execution:
         raise BadArgument("wait_for takes run, or job and execution, not both; make two calls")
     if not run and not (job and execution):
         need = "execution" if job else "run, or job and execution"
-        then = Call("list_executions", {"job": clean(job, 80)}) if job else Call("list_runs")
+        then = Call("list_executions", {"job": sanitize_text(job, 80)}) if job else Call("list_runs")
         raise MissingArgument(
             f"wait_for needs {need}; call ", then, " for its values", argument="execution" if job else None
         )
@@ -95,9 +93,9 @@ def _choose_watched(source: Source, run: str | None, job: str | None, execution:
 
     if run:
         runs = source.need_runs(Call("get_execution", {"job": ..., "execution": ...}))
-        return [Watched(one, partial(runs.get, one)) for one in ids]
+        return [WaitTarget(one, partial(runs.get, one)) for one in ids]
     batch = source.need_batch(Call("get_run", {"run": ...}))
-    return [Watched(one, partial(_read_execution, batch, job or "", one)) for one in ids]
+    return [WaitTarget(one, partial(_read_execution, batch, job or "", one)) for one in ids]
 
 
 async def _read_execution(batch: BatchJobs, job: str, execution: str) -> Execution:
@@ -105,11 +103,11 @@ async def _read_execution(batch: BatchJobs, job: str, execution: str) -> Executi
 
 
 def _propose_calls(
-    watched: Sequence[Watched], of: dict[str, str | None], timeout: float | None, source: str
+    watched: Sequence[WaitTarget], of: dict[str, str | None], timeout: float | None, source: str
 ) -> tuple[Call, ...]:
     """Return the calls that explain what ended badly, and the one that waits on for the rest."""
     kind = "execution" if of else "run"
-    bad = [one.id for one in watched if one.now and one.now.status in BAD]
+    bad = [one.id for one in watched if one.now and one.now.status in FAILURES]
     calls = [Call(f"get_{kind}", {**of, kind: identity, "source": source}) for identity in bad[:_MOST_EXPLAINED]]
     if left := [one.id for one in watched if not one.over and not one.hopeless]:
         again = {} if timeout is None else {"timeout": int(timeout) if timeout.is_integer() else timeout}
@@ -118,7 +116,7 @@ def _propose_calls(
 
 
 @dataclass(frozen=True)
-class Pace:
+class PollingPace:
     """How often one thing is looked at, in seconds.
 
     Attributes:
@@ -137,7 +135,7 @@ class Pace:
 
 
 @dataclass
-class Watched:
+class WaitTarget:
     """One execution or run, as it was when first looked at and as it is.
 
     Attributes:
@@ -199,18 +197,18 @@ def _no_answer() -> Unreachable:
     return Unreachable("the upstream did not answer in this time; a retry may help")
 
 
-def _stats_of(one: Execution | Run | None) -> Stats | None:
+def _stats_of(one: Execution | Run | None) -> TaskCounts | None:
     return one.stats if isinstance(one, Execution) else None
 
 
-def _count_ended(stats: Stats | None) -> int | None:
+def _count_ended(stats: TaskCounts | None) -> int | None:
     if stats is None:
         return None
     return sum(count or 0 for count in (stats.succeeded, stats.failed, stats.cancelled))
 
 
 @dataclass
-class Waiting:
+class Waiter:
     """A wait for several things at once.
 
     Args:
@@ -218,10 +216,10 @@ class Waiting:
         report: told (progress, total, message) when more is done than before.
     """
 
-    watched: Sequence[Watched]
+    watched: Sequence[WaitTarget]
     seconds: float
     report: Callable[[float, float | None, str | None], Awaitable[None]]
-    pace: Pace = field(default_factory=Pace)
+    pace: PollingPace = field(default_factory=PollingPace)
     _reported: int = -1
     _needed: anyio.Event = field(default_factory=anyio.Event)
 
@@ -257,7 +255,7 @@ class Waiting:
             if one.id == identity:
                 one.news.set()
 
-    async def _watch(self, one: Watched, deadline: float) -> None:
+    async def _watch(self, one: WaitTarget, deadline: float) -> None:
         """Look at one thing again and again, one look at a time, until it has ended or the time is up."""
         await self._look_at(one)
         pause = self.pace.first
@@ -272,7 +270,7 @@ class Waiting:
             took = anyio.current_time() - before
             pause = max(min(pause * self.pace.growth, self.pace.most), took * self.pace.share, rest)
 
-    async def _look_at(self, one: Watched) -> float:
+    async def _look_at(self, one: WaitTarget) -> float:
         rest = await one.refresh()
         await self._report_progress()
         return rest

@@ -17,7 +17,7 @@ from mcp.shared.subscriptions import ResourceUpdated
 from mcp.types import ResourceUpdatedNotification
 
 from jobtrail.protocol.app import build_server
-from jobtrail.protocol.resources import Watching
+from jobtrail.protocol.resources import ResourceWatcher
 from jobtrail.settings import Settings
 from jobtrail.sources import open_sources
 from jobtrail.sources.embedded.registration import EmbeddedSettings
@@ -147,7 +147,7 @@ class Watched:
         monkeypatch.setattr("jobtrail.protocol.resources.watching._LATEST_S", 0.02)
         self.upstream = Upstream()
         self.told: list[str] = []
-        self.watching = Watching(open_sources(settings_of(folder), self.upstream), group, self.tell)
+        self.watching = ResourceWatcher(open_sources(settings_of(folder), self.upstream), group, self.tell)
 
     async def tell(self, uri: str) -> None:
         self.told.append(uri)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from jobtrail.errors import BadArgument, shown
+from jobtrail.errors import BadArgument, quote_value
 
 SCHEME = "jobtrail"
 FORMATS = ("text", "json")
@@ -24,7 +24,7 @@ Kind = Literal["jobs", "job", "execution", "run"]
 
 
 @dataclass(frozen=True)
-class Template:
+class AddressTemplate:
     """What one kind of address leads to."""
 
     kind: Kind
@@ -35,18 +35,20 @@ class Template:
 
 
 TEMPLATES = (
-    Template("jobs", "jobtrail://{source}/jobs{?cursor,format}", "Jobs", "What a source has, 100 a page.", "jobs"),
-    Template(
+    AddressTemplate(
+        "jobs", "jobtrail://{source}/jobs{?cursor,format}", "Jobs", "What a source has, 100 a page.", "jobs"
+    ),
+    AddressTemplate(
         "job", "jobtrail://{source}/jobs/{job}{?format}", "Job", "One job or scheduled task and its record.", "job"
     ),
-    Template(
+    AddressTemplate(
         "execution",
         "jobtrail://{source}/executions/{id}{?job,format}",
         "Execution",
         "One execution of a batch job: verdict, timing, failures by cause. With job it is found at once.",
         "execution",
     ),
-    Template(
+    AddressTemplate(
         "run",
         "jobtrail://{source}/runs/{id}{?format}",
         "Run",
@@ -88,18 +90,18 @@ class Address:
             BadArgument: it is none; the sentence shows those there are.
         """
         parts = urlsplit(uri) if len(uri) <= _LONGEST else urlsplit("")
-        kind, name = _what(parts.path)
+        kind, name = _parse_path(parts.path)
         if parts.scheme != SCHEME or not parts.netloc or kind is None or parts.fragment:
             forms = ", ".join(template.uri for template in TEMPLATES)
-            raise BadArgument(f"{shown(uri)} is no resource of this server; there are {forms}")
+            raise BadArgument(f"{quote_value(uri)} is no resource of this server; there are {forms}")
         options = dict(parse_qsl(parts.query))
         for given in options:
             if given not in _OPTIONS[kind]:
                 takes = ", ".join(sorted(_OPTIONS[kind]))
-                raise BadArgument(f"resource {shown(uri)} takes no {shown(given)}; it takes {takes}")
+                raise BadArgument(f"resource {quote_value(uri)} takes no {quote_value(given)}; it takes {takes}")
         form = options.get("format", FORMATS[0])
         if form not in FORMATS:
-            raise BadArgument(f"format={shown(form)} is not one of {', '.join(FORMATS)}")
+            raise BadArgument(f"format={quote_value(form)} is not one of {', '.join(FORMATS)}")
         return cls(
             unquote(parts.netloc), kind, name, options.get("job"), options.get("cursor"), json=form == FORMATS[1]
         )
@@ -112,7 +114,7 @@ class Address:
         return f"{SCHEME}://{quote(self.source, safe='')}/{path}" + (f"?{query}" if query else "")
 
 
-def _what(path: str) -> tuple[Kind | None, str]:
+def _parse_path(path: str) -> tuple[Kind | None, str]:
     """Return what a path leads to, and its name."""
     room, *names = [unquote(part) for part in path.strip("/").split("/")]
     if room == "jobs" and not names:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import BadArgument, shown
+from jobtrail.errors import BadArgument, quote_value
 from jobtrail.rendering.pages import render
 from jobtrail.tools.executions import get_execution
 from jobtrail.tools.jobs import get_job, list_jobs
@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from jobtrail.models import ExecutionDetail, JobDetail, JobPage, RunDetail
     from jobtrail.protocol.resources.addresses import Address
-    from jobtrail.tools import State
+    from jobtrail.tools import ServerState
 
 
-async def read(address: Address, ctx: Context[State]) -> tuple[str, str]:
+async def read_resource(address: Address, ctx: Context[ServerState]) -> tuple[str, str]:
     """Return a resource's text and its MIME type.
 
     Raises:
@@ -32,7 +32,7 @@ async def read(address: Address, ctx: Context[State]) -> tuple[str, str]:
     return render(answer), "text/plain"
 
 
-async def _answer(address: Address, ctx: Context[State]) -> JobPage | JobDetail | ExecutionDetail | RunDetail:
+async def _answer(address: Address, ctx: Context[ServerState]) -> JobPage | JobDetail | ExecutionDetail | RunDetail:
     source = ctx.request_context.lifespan_context.sources.get(address.source)
     match address.kind:
         case "jobs" if address.cursor is None:
@@ -41,7 +41,7 @@ async def _answer(address: Address, ctx: Context[State]) -> JobPage | JobDetail 
             page = await list_jobs(ctx, cursor=address.cursor)
             if page.source != source.name:
                 raise BadArgument(
-                    f"this cursor walks source {shown(page.source)}, not {shown(source.name)}; read "
+                    f"this cursor walks source {quote_value(page.source)}, not {quote_value(source.name)}; read "
                     f"jobtrail://{source.name}/jobs to begin"
                 )
             return page

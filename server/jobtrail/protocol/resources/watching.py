@@ -41,7 +41,7 @@ _JOBS_SEEN = 200
 
 
 @dataclass(frozen=True)
-class _Look:
+class _ResourceState:
     """How a resource stands: what a change would alter, and whether it can change any more."""
 
     state: str
@@ -49,21 +49,21 @@ class _Look:
 
 
 @dataclass
-class _Watched:
+class _WatchedResource:
     address: Address
-    last: _Look | None
+    last: _ResourceState | None
     scope: anyio.CancelScope = field(default_factory=anyio.CancelScope)
     holders: dict[Hashable, Tell | None] = field(default_factory=dict[Hashable, "Tell | None"])
 
 
-class Watching:
+class ResourceWatcher:
     """The watched addresses of one server."""
 
     def __init__(self, sources: Sources, group: TaskGroup, publish: Tell) -> None:
         self._sources = sources
         self._group = group
         self._publish = publish
-        self._watched: dict[str, _Watched] = {}
+        self._watched: dict[str, _WatchedResource] = {}
 
     async def add(self, uri: str, holder: Hashable, tell: Tell | None = None) -> None:
         """Begin to watch an address for somebody.
@@ -81,7 +81,7 @@ class Watching:
             address = Address.parse(uri)
             if len(self._watched) >= _MOST:
                 raise BadArgument(f"{_MOST} resources are watched already; unsubscribe from one first")
-            watched = self._watched[uri] = _Watched(address, None)
+            watched = self._watched[uri] = _WatchedResource(address, None)
             watched.holders[holder] = tell
             try:
                 # Before the answer, so that no change after it is missed.
@@ -102,7 +102,7 @@ class Watching:
                 watched.scope.cancel()
                 del self._watched[uri]
 
-    async def _follow(self, uri: str, watched: _Watched) -> None:
+    async def _follow(self, uri: str, watched: _WatchedResource) -> None:
         with watched.scope, anyio.move_on_after(_LONGEST_S):
             pause = _SOONEST_S
             while watched.last is None or not watched.last.over:
@@ -111,7 +111,7 @@ class Watching:
                     look = await self._look(watched.address)
                 except AgentError:
                     # It is gone: who reads it now is told so.
-                    look = _Look("gone", over=True)
+                    look = _ResourceState("gone", over=True)
                 if look is None or look == watched.last:
                     pause = min(pause * _SLOWER, _LATEST_S)
                     continue
@@ -121,7 +121,7 @@ class Watching:
                     if tell is not None:
                         await tell(uri)
 
-    async def _look(self, address: Address) -> _Look | None:
+    async def _look(self, address: Address) -> _ResourceState | None:
         """Return how a resource stands; None where its upstream does not answer."""
         source = self._sources.get(address.source)
         try:
@@ -133,33 +133,33 @@ class Watching:
             return None
 
 
-async def _jobs(source: Source, address: Address) -> _Look:
+async def _look_at_jobs(source: Source, address: Address) -> _ResourceState:
     del address
     walked = await walk(source.jobs(Ask(sort=source.job_sort)), Walk[Job](limit=_JOBS_SEEN))
-    return _Look(_state([one.to_wire() for one in walked.items]))
+    return _ResourceState(_write_state([one.to_wire() for one in walked.items]))
 
 
-async def _job(source: Source, address: Address) -> _Look:
+async def _look_at_job(source: Source, address: Address) -> _ResourceState:
     job = (await source.job(address.name)).job
     walked = await walk(await source.attempts(job, Ask(sort=NEWEST_FIRST)), Walk[Execution | Run](limit=1))
     newest = [one.to_wire() for one in walked.items]
-    return _Look(_state([job.to_wire(), *newest]))
+    return _ResourceState(_write_state([job.to_wire(), *newest]))
 
 
-async def _execution(source: Source, address: Address) -> _Look:
+async def _look_at_execution(source: Source, address: Address) -> _ResourceState:
     batch = source.need_batch()
     one = (await batch.execution(address.job or await batch.owner(address.name), address.name)).execution
-    return _Look(_state(one.to_wire()), over=one.status in ENDED)
+    return _ResourceState(_write_state(one.to_wire()), over=one.status in ENDED)
 
 
-async def _run(source: Source, address: Address) -> _Look:
+async def _look_at_run(source: Source, address: Address) -> _ResourceState:
     one = await source.need_runs().get(address.name)
-    return _Look(_state(one.to_wire()), over=one.status in ENDED)
+    return _ResourceState(_write_state(one.to_wire()), over=one.status in ENDED)
 
 
-def _state(facts: Any) -> str:
+def _write_state(facts: Any) -> str:
     """Return facts as a text that differs where they do; how long something has been running is no change."""
     return re.sub(r'"duration_s": [0-9.e+-]+', "", json.dumps(facts, sort_keys=True))
 
 
-_LOOKS = {"jobs": _jobs, "job": _job, "execution": _execution, "run": _run}
+_LOOKS = {"jobs": _look_at_jobs, "job": _look_at_job, "execution": _look_at_execution, "run": _look_at_run}

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from jobtrail.errors import NotFound, UnknownName, clean, shown
-from jobtrail.models import ENDED, Call, Job
+from jobtrail.errors import NotFound, UnknownName, quote_value, sanitize_text
+from jobtrail.models import Call, Job
 from jobtrail.paging import WithinWindow
 from jobtrail.sources.base import NEWEST_FIRST, Ask, BatchJobs, FullExecution
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, query_of
@@ -13,6 +13,7 @@ from jobtrail.sources.blaxel.execution_owners import Owners
 from jobtrail.sources.blaxel.log_reader import Endpoint, Span, TaskLog
 from jobtrail.sources.blaxel.response_models import EXECUTION_WORDS, TASK_WORDS, WireExecution, WireTask
 from jobtrail.sources.responses import name_in_path, parse
+from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -80,8 +81,8 @@ class BlaxelBatch(BatchJobs):
         except NotFound:
             await self.check_job(job)
             raise UnknownName(
-                f"execution={shown(execution)} does not exist in job {shown(job)}; call ",
-                Call("list_executions", {"job": clean(job, 80)}),
+                f"execution={quote_value(execution)} does not exist in job {quote_value(job)}; call ",
+                Call("list_executions", {"job": sanitize_text(job, 80)}),
                 " for those that do",
             ) from None
         full = parse(WireExecution, body, self._http.who).full(job)
@@ -128,7 +129,7 @@ class BlaxelBatch(BatchJobs):
             await self.execution(job, execution)
         except UnknownName as error:
             return error
-        return UnknownName(f"execution={shown(execution)} has no task list; call get_execution for it")
+        return UnknownName(f"execution={quote_value(execution)} has no task list; call get_execution for it")
 
 
 def _path(job: str, execution: str | None = None) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from jobtrail.errors import NotFound, UnknownName, Unreachable, shown
+from jobtrail.errors import NotFound, UnknownName, Unreachable, quote_value
 from jobtrail.models import Call, Job
 from jobtrail.paging import EVERYTHING, Walk, together, walk
 from jobtrail.sources.responses import name_in_path
@@ -55,13 +55,13 @@ class Owners:
                 whole = whole and None not in asked.values()
         if bound.cancelled_caught or not whole:
             raise Unreachable(
-                f"not every job of source {self._source!r} could be asked for execution {shown(execution)}; "
+                f"not every job of source {self._source!r} could be asked for execution {quote_value(execution)}; "
                 "say whose it is: ",
                 Call("get_execution", {"job": ..., "execution": ...}),
                 retryable=True,
             )
         raise UnknownName(
-            f"no batch job of source {self._source!r} has an execution {shown(execution)}, of {len(names):,}; ",
+            f"no batch job of source {self._source!r} has an execution {quote_value(execution)}, of {len(names):,}; ",
             Call("list_executions", {"job": ...}),
             " shows those of a job",
         )

@@ -15,8 +15,9 @@ from pydantic import Field
 
 from jobtrail.errors import NotFound, StrayCursor, UnreadableAnswer, Unsupported
 from jobtrail.logs.log import Line, Lines
-from jobtrail.models import ENDED, Call
+from jobtrail.models import Call
 from jobtrail.sources.responses import Items, Wire, moment, parse
+from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:
     from jobtrail.models import Execution

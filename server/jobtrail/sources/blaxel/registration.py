@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from pydantic import AfterValidator, Field
 
-from jobtrail.errors import SettingsError, shown
+from jobtrail.errors import SettingsError, quote_value
 from jobtrail.settings import (
     Address,
     Secret,
@@ -111,7 +111,7 @@ def _read_login(path: Path, workspace: str | None) -> dict[str, Any]:
     if not entries:
         return {}
     if entry is None:
-        raise SettingsError(f"{path} has no workspace {shown(wanted)}; set BL_WORKSPACE or run `bl login`")
+        raise SettingsError(f"{path} has no workspace {quote_value(wanted)}; set BL_WORKSPACE or run `bl login`")
     if credentials.get("apiKey"):
         return {"workspace": wanted, "api_key": credentials["apiKey"]}
     both = credentials.get("client_credentials") or credentials.get("clientCredentials")

@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from jobtrail.models import Execution, Job, JobDetail, Stats, Task, Total
+from jobtrail.models import Execution, Job, JobDetail, Task, TaskCounts, Total
 from jobtrail.sources.base import FullExecution
 from jobtrail.sources.responses import Items, OrEmpty, Wire, line, moment, seconds, word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jobtrail.models import Status
+    from jobtrail.vocabulary import Status
 
 EXECUTION_WORDS: Mapping[str, Status] = {
     "queued": "queued",
@@ -232,8 +232,8 @@ class _Stats(Wire):
     cancelled: int | None = None
     retried: int | None = None
 
-    def stats(self) -> Stats | None:
-        found = Stats(
+    def stats(self) -> TaskCounts | None:
+        found = TaskCounts(
             total=self.total,
             succeeded=self.success,
             failed=self.failure,
@@ -241,7 +241,7 @@ class _Stats(Wire):
             cancelled=self.cancelled,
             retried=self.retried,
         )
-        return found if found != Stats() else None
+        return found if found != TaskCounts() else None
 
 
 class _ExecutionMetadata(Wire):

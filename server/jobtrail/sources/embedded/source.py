@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from jobtrail.errors import UnknownName, shown
+from jobtrail.errors import UnknownName, quote_value
 from jobtrail.models import Call, Job
 from jobtrail.paging import EVERYTHING, Chain, Walk, walk
 from jobtrail.sources.base import About, Ask, Sort, Source, unknown_name
@@ -109,7 +109,7 @@ class Embedded(Source):
             if job.name == name:
                 batch = job.kind == "job"
                 call = Call("list_executions", {"job": name}) if batch else Call("list_runs", {"task": name})
-                return UnknownName(f"{shown(name)} is a {_KINDS[job.kind]}; call ", call)
+                return UnknownName(f"{quote_value(name)} is a {_KINDS[job.kind]}; call ", call)
         return unknown_name(what, name, [job.name for job in jobs])
 
 

@@ -16,7 +16,7 @@ from jobtrail.sources.responses import OrEmpty, Wire, line, moment, seconds, wor
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from jobtrail.models import Status
+    from jobtrail.vocabulary import Status
 
 RUN_WORDS_1: Mapping[str, Status] = {
     "pending": "queued",

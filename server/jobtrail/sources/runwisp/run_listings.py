@@ -6,7 +6,15 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from jobtrail.errors import BadArgument, NotFound, StrayCursor, UnknownName, UnreadableAnswer, Unsupported, shown
+from jobtrail.errors import (
+    BadArgument,
+    NotFound,
+    StrayCursor,
+    UnknownName,
+    UnreadableAnswer,
+    Unsupported,
+    quote_value,
+)
 from jobtrail.models import Call
 from jobtrail.paging import (
     START,
@@ -120,7 +128,7 @@ class RunWispRuns(Runs):
             return parse(WireRun, await self._http.get(f"api/runs/{run}", final=_has_ended), self._http.who).run()
         except NotFound:
             raise UnknownName(
-                f"run={shown(run)} does not exist, or was pruned; call ",
+                f"run={quote_value(run)} does not exist, or was pruned; call ",
                 Call("list_runs"),
                 " for those that are kept",
             ) from None
@@ -235,7 +243,9 @@ class _Failures:
 def _check_id(run: str) -> None:
     if not _ID.fullmatch(run):
         raise BadArgument(
-            f"run={shown(run)} is not a run id; ids are 26 letters and digits, call ", Call("list_runs"), " for them"
+            f"run={quote_value(run)} is not a run id; ids are 26 letters and digits, call ",
+            Call("list_runs"),
+            " for them",
         )
 
 

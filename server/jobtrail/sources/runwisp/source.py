@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, UnreadableAnswer, clean
+from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, UnreadableAnswer, sanitize_text
 from jobtrail.models import Call
 from jobtrail.paging import CountedPage, OffsetListing, Traits
 from jobtrail.sources.auth import Bearer, RunWispLogin
@@ -74,7 +74,7 @@ class RunWisp(Source):
             daemon = parse(WireDaemon, await self._http.get("api/daemon"), self._http.who)
         except (NotFound, Rejected, UnreadableAnswer):
             daemon = WireDaemon()
-        return About(f"RunWisp {clean(daemon.version or '1.x', 40)}, dialect 1.x", self._http.ahead)
+        return About(f"RunWisp {sanitize_text(daemon.version or '1.x', 40)}, dialect 1.x", self._http.ahead)
 
     def jobs(self, ask: Ask) -> Listing[Job]:
         """List task definitions; the daemon sends all of them, so a page is cut here."""
@@ -110,7 +110,7 @@ def open_source(one: RunWispSettings, fingerprint: str, edge: Edge) -> RunWisp:
     """Open a daemon: at its Unix socket, else at its address with a token, a password or neither."""
     if one.socket:
         transport = edge.transport or httpx2.AsyncHTTPTransport(uds=one.socket)
-        http = replace(open_http(one, _SOCKET_URL, transport), place=f"the socket {clean(one.socket)}")
+        http = replace(open_http(one, _SOCKET_URL, transport), place=f"the socket {sanitize_text(one.socket)}")
         return RunWisp(one.name, http, fingerprint)
     base = (one.url or DEFAULT_URL).rstrip("/")
     signer: httpx2.Auth | None = None

@@ -10,10 +10,10 @@ from pydantic import BaseModel, ConfigDict, PlainSerializer
 from jobtrail.times import format_milliseconds
 from jobtrail.vocabulary import Status
 
-Moment = Annotated[datetime, PlainSerializer(format_milliseconds, return_type=str, when_used="json")]
+Timestamp = Annotated[datetime, PlainSerializer(format_milliseconds, return_type=str, when_used="json")]
 
 
-class Seen(BaseModel):
+class FrozenModel(BaseModel):
     """Base of all models: frozen, and nothing but its own fields."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -23,7 +23,7 @@ class Seen(BaseModel):
         return self.model_dump(mode="json", exclude_none=True)
 
 
-class Stats(Seen):
+class TaskCounts(FrozenModel):
     """Task counts of an execution; no upstream counts what is queued."""
 
     total: int | None = None
@@ -34,7 +34,7 @@ class Stats(Seen):
     retried: int | None = None
 
 
-class Job(Seen):
+class Job(FrozenModel):
     """A definition that can run: a batch job, or a scheduled task or service.
 
     `status` is the deployment status of a batch job, in lower case; the others have none.
@@ -46,41 +46,41 @@ class Job(Seen):
     display_name: str | None = None
     description: str | None = None
     schedule: str | None = None
-    next_run_at: Moment | None = None
-    created_at: Moment | None = None
-    updated_at: Moment | None = None
+    next_run_at: Timestamp | None = None
+    created_at: Timestamp | None = None
+    updated_at: Timestamp | None = None
     group: str | None = None
     labels: dict[str, str] | None = None
 
 
-class Execution(Seen):
+class Execution(FrozenModel):
     """One triggered execution of a batch job; on a page of one job's executions, `job` is the page's."""
 
     id: str
     job: str | None = None
     status: Status
     raw_status: str | None = None
-    created_at: Moment | None = None
-    started_at: Moment | None = None
-    ended_at: Moment | None = None
+    created_at: Timestamp | None = None
+    started_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
     duration_s: float | None = None
-    stats: Stats | None = None
+    stats: TaskCounts | None = None
 
 
-class Task(Seen):
+class Task(FrozenModel):
     """One unit of work inside an execution."""
 
     name: str
     status: Status
     raw_status: str | None = None
-    created_at: Moment | None = None
-    started_at: Moment | None = None
-    ended_at: Moment | None = None
+    created_at: Timestamp | None = None
+    started_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
     duration_s: float | None = None
     reason: str | None = None
 
 
-class Run(Seen):
+class Run(FrozenModel):
     """One run of a scheduled task; on a page of one task's runs, `task` is the page's.
 
     `exit_code` is there only once the run has ended.
@@ -90,9 +90,9 @@ class Run(Seen):
     task: str | None = None
     status: Status
     raw_status: str | None = None
-    created_at: Moment | None = None
-    started_at: Moment | None = None
-    ended_at: Moment | None = None
+    created_at: Timestamp | None = None
+    started_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
     duration_s: float | None = None
     exit_code: int | None = None
     trigger: str | None = None
