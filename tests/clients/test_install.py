@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobtrail.clients import CLIENTS, Command, Host, Order, Scope, config_path, install, own_command, undo, wanted
-from jobtrail.clients.files import back_up, look, write
+from jobtrail.clients.config_file import back_up, look, write
 from jobtrail.clients.jsonc import JsoncError, parse
 from jobtrail.clients.server_entry import put, take
 from jobtrail.errors import SettingsError

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from jobtrail.cli.output import LineWatcher
+from jobtrail.cli.command_output import LineWatcher
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from jobtrail.cli.output import LineWatcher, Watcher
+from jobtrail.cli.command_output import LineWatcher, Watcher
 from jobtrail.errors import SettingsError
 from jobtrail.recorder import Order, record
 from jobtrail.settings import store_path

@@ -13,7 +13,7 @@ from jobtrail.clients.jsonc import JsoncError, Node, appended, parse, parse_file
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobtrail.clients.known import Client
+    from jobtrail.clients.known_clients import Client
 
 _INPUTS = "inputs"
 

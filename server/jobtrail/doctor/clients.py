@@ -10,10 +10,10 @@ from pathlib import Path, PureWindowsPath
 from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
-from jobtrail.clients.files import look
-from jobtrail.clients.installing import is_secret
+from jobtrail.clients.config_file import look
+from jobtrail.clients.installation import is_secret
 from jobtrail.clients.jsonc import JsoncError, parse_file
-from jobtrail.clients.known import existing_configs
+from jobtrail.clients.known_clients import existing_configs
 from jobtrail.clients.server_entry import is_ours
 from jobtrail.doctor.report import Check
 from jobtrail.errors import SettingsError, clean

@@ -6,9 +6,9 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.clients.files import back_up, look, write
+from jobtrail.clients.config_file import back_up, look, write
 from jobtrail.clients.jsonc import JsoncError, parse_file
-from jobtrail.clients.known import config_path
+from jobtrail.clients.known_clients import config_path
 from jobtrail.clients.server_entry import Wanted, entry_in, is_ours, put, take
 from jobtrail.errors import SettingsError, closest, shown
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from jobtrail.clients.known import Client, Host, Scope
-    from jobtrail.clients.own_command import Command
+    from jobtrail.clients.known_clients import Client, Host, Scope
+    from jobtrail.clients.start_command import Command
 
 _SECRET = re.compile(r"KEY|TOKEN|PASSWORD|SECRET|CREDENTIAL", re.IGNORECASE)
 
