@@ -1,4 +1,4 @@
-"""The output of recorded commands, passed on to the streams of this process."""
+"""Pass the output of recorded commands on to this process's standard output and standard error."""
 
 from __future__ import annotations
 
@@ -15,34 +15,34 @@ if TYPE_CHECKING:
     from jobtrail.recorder.tail import Stream
 
 
-class Watcher:
-    """Passes output on untouched, and warns on standard error."""
+class OutputForwarder:
+    """Passes output on unchanged, and shows warnings on standard error."""
 
     def __init__(self) -> None:
         self._closed: set[Stream] = set()
 
     def warn(self, text: str) -> None:
-        """Print a warning; where even that cannot be written, nobody can be told."""
+        """Print a warning, if standard error can be written."""
         with suppress(OSError):
             print(f"jobtrail: {text}", file=sys.stderr, flush=True)
 
-    def counted(self, ended: int, failed: int, total: int) -> None:
-        """Say nothing of how far it is."""
+    def show_progress(self, ended: int, failed: int, total: int) -> None:
+        """Show nothing: only the progress bar does."""
 
-    def sink(self) -> Callable[[Stream, bytes], Awaitable[None]]:
-        """Return where an attempt's output goes: the same streams of this process."""
-        return self.passed_on
+    def open_sink(self) -> Callable[[Stream, bytes], Awaitable[None]]:
+        """Return a function that passes the output of one attempt on."""
+        return self.forward
 
-    async def passed_on(self, stream: Stream, chunk: bytes) -> None:
-        """Write to this process's own stream; one that takes no more, as on a full disk, is told of once.
+    async def forward(self, stream: Stream, chunk: bytes) -> None:
+        """Write a chunk to the stream of this process; warn once if it cannot be written, as on a full disk.
 
         Raises:
-            BrokenPipeError: nobody reads it any more, which the command is to hear of.
+            BrokenPipeError: nobody reads the stream any more, and the command has to be told.
         """
         if stream in self._closed or not chunk:
             return
         try:
-            # In a thread: whoever reads may be slow.
+            # In a thread: the reader may be slow.
             await anyio.to_thread.run_sync(_write_all, 1 if stream == "stdout" else 2, chunk)
         except BrokenPipeError:
             raise
@@ -52,26 +52,26 @@ class Watcher:
             self.warn(f"{name} cannot be written ({error.strerror}); the command runs on, its output is not shown")
 
 
-class LineWatcher(Watcher):
-    """Passes on whole lines, so that those of tasks at the same time do not mix."""
+class LineForwarder(OutputForwarder):
+    """Passes on whole lines, so that the lines of parallel tasks do not mix."""
 
-    def sink(self) -> Callable[[Stream, bytes], Awaitable[None]]:
-        """Return where an attempt's output goes."""
+    def open_sink(self) -> Callable[[Stream, bytes], Awaitable[None]]:
+        """Return a function that passes the output of one attempt on by whole lines."""
         rests: dict[Stream, bytes] = {"stdout": b"", "stderr": b""}
 
-        async def lines(stream: Stream, chunk: bytes) -> None:
+        async def collect(stream: Stream, chunk: bytes) -> None:
             whole, newline, rests[stream] = (rests[stream] + chunk).rpartition(b"\n")
             if not chunk and rests[stream]:
-                # The end of the output: what has no end of line gets one.
+                # The end of the output: the last line gets an end of line.
                 whole, newline, rests[stream] = rests[stream], b"\n", b""
             if newline:
-                await self.lines(stream, whole + newline)
+                await self.forward_lines(stream, whole + newline)
 
-        return lines
+        return collect
 
-    async def lines(self, stream: Stream, text: bytes) -> None:
+    async def forward_lines(self, stream: Stream, text: bytes) -> None:
         """Pass on whole lines."""
-        await self.passed_on(stream, text)
+        await self.forward(stream, text)
 
 
 def _write_all(file: int, chunk: bytes) -> None:

@@ -16,7 +16,7 @@ from jobtrail.doctor.clients import examine_clients
 from jobtrail.doctor.machine import examine_settings, examine_store
 from jobtrail.doctor.report import Check, Report
 from jobtrail.doctor.sources import examine_source
-from jobtrail.recorder.secrets import Mask
+from jobtrail.recorder.mask import Mask
 from jobtrail.sources import open_sources
 from jobtrail.window import Clock
 
