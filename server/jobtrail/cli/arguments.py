@@ -134,7 +134,7 @@ def _add_install(commands: Commands) -> None:
         metavar="NAME[=VALUE]",
         help="a variable for it; without a value, a reference to the client's own; repeatable",
     )
-    parser.add_argument("--print", dest="shown", action="store_true", help="only show what would be written")
+    parser.add_argument("--print", dest="print_only", action="store_true", help="only show what would be written")
     parser.add_argument("--undo", action="store_true", help="take it out again")
     parser.add_argument("--force", action="store_true", help="replace another server of that name")
     parser.set_defaults(run="jobtrail.cli.install:run")

@@ -1,4 +1,4 @@
-"""`jobtrail install`: an entry written into a client's configuration, and taken out again."""
+"""Write Jobtrail into a client's configuration file, and take it out again."""
 
 from __future__ import annotations
 
@@ -6,31 +6,31 @@ import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.clients.config_file import back_up, look, write
-from jobtrail.clients.jsonc import JsoncError, parse_file
-from jobtrail.clients.known_clients import config_path
-from jobtrail.clients.server_entry import Wanted, entry_in, is_ours, put, take
+from jobtrail.clients.config_file import back_up, read_config, write_config
+from jobtrail.clients.jsonc import JsoncError, parse_config
+from jobtrail.clients.known_clients import find_config_path
+from jobtrail.clients.server_entry import ServerEntry, find_entry, put_entry, remove_entry, starts_jobtrail
 from jobtrail.errors import SettingsError, closest, shown
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-    from jobtrail.clients.known_clients import Client, Host, Scope
-    from jobtrail.clients.start_command import Command
+    from jobtrail.clients.known_clients import Client, Machine, Scope
+    from jobtrail.clients.start_command import StartCommand
 
 _SECRET = re.compile(r"KEY|TOKEN|PASSWORD|SECRET|CREDENTIAL", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
-class Order:
-    """What is to be written, and where.
+class Installation:
+    """What to write into which client's configuration.
 
     Attributes:
-        name: the server's.
-        env: variables for it; None for one whose value the client is to look up itself.
-        force: whether an entry of that name that is not Jobtrail's may go.
-        variables: those that Jobtrail reads, and what each is for.
+        name: the server's name.
+        env: values of environment variables by name; None if the client looks the value up itself.
+        force: whether another server's entry with that name may be replaced or removed.
+        variables: the variables that Jobtrail reads, and what each is for.
     """
 
     client: Client
@@ -42,44 +42,52 @@ class Order:
 
 
 @dataclass(frozen=True)
-class Done:
-    """What became of it.
+class InstallResult:
+    """What `install` or `uninstall` did.
 
     Attributes:
-        path: the file.
+        path: the configuration file.
         changed: whether it was written.
-        backup: where a copy of it as it was lies.
-        told: what happened, and what to know, in sentences.
+        backup: the copy of the file from before; None if there was none or nothing changed.
+        notes: sentences for the user.
     """
 
     path: Path
     changed: bool
     backup: Path | None
-    told: tuple[str, ...]
+    notes: tuple[str, ...]
 
 
 def is_secret(name: str) -> bool:
-    """Return whether a variable holds a secret, by its name."""
+    """Return whether a variable's name says that it holds a secret."""
     return _SECRET.search(name) is not None
 
 
-def wanted(order: Order, command: Command) -> Wanted:
-    """Return the entry that an order comes to.
+def build_entry(installation: Installation, command: StartCommand) -> ServerEntry:
+    """Return the entry that an installation writes.
 
     Raises:
-        SettingsError: a variable that Jobtrail does not know, or one that this client cannot look up.
+        SettingsError: Jobtrail reads no such variable, or the client cannot look it up.
     """
-    for name in order.env:
-        _check_variable(name, order.variables)
-    client = order.client
+    for name in installation.env:
+        _check_variable(name, installation.variables)
+    client = installation.client
     entry: dict[str, Any] = {"type": "stdio"} if client.typed else {}
     entry |= {"command": command.program, "args": [*command.args]}
-    inherits = order.scope in client.inherited
-    env = {name: _value(order, name, value) for name, value in order.env.items() if value is not None or not inherits}
+    inherits = installation.scope in client.inherited
+    env = {
+        name: _format_variable(installation, name, value)
+        for name, value in installation.env.items()
+        if value is not None or not inherits
+    }
     if env:
         entry["env"] = env
-    asked = [_asked(order, name) for name, value in order.env.items() if value is None and client.inputs]
-    return Wanted(order.name, entry, asked)
+    asked = [
+        _build_input(installation, name)
+        for name, value in installation.env.items()
+        if value is None and client.inputs
+    ]
+    return ServerEntry(installation.name, entry, asked)
 
 
 def _check_variable(name: str, known: Mapping[str, str]) -> None:
@@ -90,8 +98,8 @@ def _check_variable(name: str, known: Mapping[str, str]) -> None:
         raise SettingsError(f"--env {shown(name)}: Jobtrail reads no such variable{hint}")
 
 
-def _value(order: Order, name: str, value: str | None) -> str:
-    client = order.client
+def _format_variable(installation: Installation, name: str, value: str | None) -> str:
+    client = installation.client
     if value is not None:
         return value
     if client.reference is None:
@@ -100,89 +108,91 @@ def _value(order: Order, name: str, value: str | None) -> str:
             f"Jobtrail's own config.toml (readable by you alone, see README), or write it into this file in plain "
             f"text with --env {name}=VALUE"
         )
-    return client.reference.format(_input_id(order.name, name) if client.inputs else name)
+    return client.reference.format(_make_input_id(installation.name, name) if client.inputs else name)
 
 
-def _input_id(server: str, variable: str) -> str:
+def _make_input_id(server: str, variable: str) -> str:
     return f"{server}-{variable}"
 
 
-def _asked(order: Order, variable: str) -> dict[str, Any]:
-    """Return what VS Code is to ask for; it keeps a password in its own secret storage."""
+def _build_input(installation: Installation, variable: str) -> dict[str, Any]:
+    """Return an input by which VS Code asks for a variable; it keeps passwords in its secret storage."""
     return {
         "type": "promptString",
-        "id": _input_id(order.name, variable),
-        "description": order.variables.get(variable, variable),
+        "id": _make_input_id(installation.name, variable),
+        "description": installation.variables.get(variable, variable),
         "password": is_secret(variable),
     }
 
 
-def install(order: Order, host: Host, command: Command) -> Done:
-    """Write an order into its file.
+def install(installation: Installation, machine: Machine, command: StartCommand) -> InstallResult:
+    """Write the entry into the client's configuration file.
 
     Raises:
-        SettingsError: the file is not to be edited, or another server has the name; it is left as it is.
+        SettingsError: the file cannot be edited, or another server has the name; the file is unchanged.
     """
-    want = wanted(order, command)
-    was = look(config_path(order.client, order.scope, host))
+    entry = build_entry(installation, command)
+    was = read_config(find_config_path(installation.client, installation.scope, machine))
     text = was.text()
     try:
-        stood = entry_in(parse_file(text), order.client, order.name)
-        if stood is not None and not is_ours(stood) and not order.force:
+        existing = find_entry(parse_config(text), installation.client, installation.name)
+        if existing is not None and not starts_jobtrail(existing) and not installation.force:
             raise SettingsError(
-                f"{was.path} has another server named {shown(order.name)}; give another --name, or --force to "
+                f"{was.path} has another server named {shown(installation.name)}; give another --name, or --force to "
                 "replace it"
             )
-        new = put(text, order.client, want)
+        new = put_entry(text, installation.client, entry)
     except JsoncError as error:
         raise SettingsError(
             f"{was.path} cannot be edited ({error}); it was left as it is. Correct it and run this again, or paste "
-            f"this into it:\n{want.snippet(order.client)}"
+            f"this into it:\n{entry.format_snippet(installation.client)}"
         ) from None
     if new == text:
-        return Done(was.path, changed=False, backup=None, told=("it is there already; nothing was changed",))
+        return InstallResult(
+            was.path, changed=False, backup=None, notes=("it is there already; nothing was changed",)
+        )
     backup = back_up(was)
-    write(was, new.encode(), private=any(value for value in order.env.values()))
-    return Done(was.path, changed=True, backup=backup, told=tuple(_warnings(order)))
+    write_config(was, new.encode(), private=any(value for value in installation.env.values()))
+    return InstallResult(was.path, changed=True, backup=backup, notes=tuple(_list_warnings(installation)))
 
 
-def _warnings(order: Order) -> Iterator[str]:
-    plain = [name for name, value in order.env.items() if value is not None and is_secret(name)]
+def _list_warnings(installation: Installation) -> Iterator[str]:
+    plain = [name for name, value in installation.env.items() if value is not None and is_secret(name)]
     if plain:
-        often = ", and this file is often committed" if order.scope == "project" else ""
+        often = ", and this file is often committed" if installation.scope == "project" else ""
         yield f"{', '.join(plain)} now stands there in plain text{often}"
-    looked_up = [name for name, value in order.env.items() if value is None]
-    if looked_up and order.scope in order.client.inherited:
+    looked_up = [name for name, value in installation.env.items() if value is None]
+    if looked_up and installation.scope in installation.client.inherited:
         yield (
-            f"{', '.join(looked_up)} is not in the file: {order.client.title} hands on the environment it is "
+            f"{', '.join(looked_up)} is not in the file: {installation.client.title} hands on the environment it is "
             "started in"
         )
-    elif looked_up and order.client.inputs:
-        yield f"{order.client.title} asks for {', '.join(looked_up)} once and keeps it"
+    elif looked_up and installation.client.inputs:
+        yield f"{installation.client.title} asks for {', '.join(looked_up)} once and keeps it"
     elif looked_up:
-        yield f"{order.client.title} takes {', '.join(looked_up)} from the environment it is started in"
+        yield f"{installation.client.title} takes {', '.join(looked_up)} from the environment it is started in"
 
 
-def undo(order: Order, host: Host) -> Done:
-    """Take an entry out of its file again; everything else in it stays, and so do the backups beside it.
+def uninstall(installation: Installation, machine: Machine) -> InstallResult:
+    """Remove the entry from the client's configuration file; the rest of it and the backups stay.
 
     Raises:
-        SettingsError: the entry is not Jobtrail's, or the file is not to be edited; it is left as it is.
+        SettingsError: the entry is not Jobtrail's, or the file cannot be edited; the file is unchanged.
     """
-    client, name = order.client, order.name
-    was = look(config_path(client, order.scope, host))
+    client, name = installation.client, installation.name
+    was = read_config(find_config_path(client, installation.scope, machine))
     try:
-        entry = entry_in(parse_file(was.text()), client, name)
+        entry = find_entry(parse_config(was.text()), client, name)
         if entry is None:
-            told = f"it has no {name!r}, so there is nothing to undo"
-            return Done(was.path, changed=False, backup=None, told=(told,))
-        if not is_ours(entry) and not order.force:
+            nothing = f"it has no {name!r}, so there is nothing to undo"
+            return InstallResult(was.path, changed=False, backup=None, notes=(nothing,))
+        if not starts_jobtrail(entry) and not installation.force:
             raise SettingsError(f"{shown(name)} in {was.path} is another server; it was left as it is")
-        new = take(was.text(), client, name)
+        new = remove_entry(was.text(), client, name)
     except JsoncError as error:
         raise SettingsError(
             f"{was.path} cannot be edited ({error}); it was left as it is. Take the entry out by hand"
         ) from None
     backup = back_up(was)
-    write(was, new.encode())
-    return Done(was.path, changed=True, backup=backup, told=())
+    write_config(was, new.encode())
+    return InstallResult(was.path, changed=True, backup=backup, notes=())

@@ -1,4 +1,4 @@
-"""The command by which a client starts this Jobtrail: absolute, since what has a window has a PATH of its own."""
+"""The command by which a client starts this Jobtrail: an absolute path, since desktop programs have another PATH."""
 
 from __future__ import annotations
 
@@ -20,49 +20,49 @@ _SCRIPTS = ("jobtrail", "jobtrail.exe")
 
 
 @dataclass(frozen=True)
-class Command:
+class StartCommand:
     """A program and its arguments."""
 
     program: str
     args: tuple[str, ...]
 
 
-def own_command(
+def find_start_command(
     argv0: str | None = None, executable: str | None = None, environ: Mapping[str, str] | None = None
-) -> Command:
-    """Return the command that serves over stdio.
+) -> StartCommand:
+    """Return the command that serves MCP over stdio.
 
-    The script of the environment that runs now, or its Python with `-m`; what `uvx` runs lies in a cache that may be
-    emptied, so that there it is `uvx` itself.
+    This is the script of the running environment, or its Python with `-m`. Under `uvx`, whose environments are in a
+    cache that may be emptied, it is `uvx` itself.
 
     Args:
-        argv0: how this process was started; `sys.argv[0]` unless given.
-        executable: its Python; `sys.executable` unless given.
-        environ: its environment; `os.environ` unless given.
+        argv0: the command that started this process; `sys.argv[0]` unless given.
+        executable: the Python of this process; `sys.executable` unless given.
+        environ: the environment of this process; `os.environ` unless given.
     """
     environ = os.environ if environ is None else environ
     python = Path(executable or sys.executable)
-    # Where uv keeps what `uvx` runs; the uvx to name is the one beside the uv that says it started us.
-    passing = any(part.startswith(("archive-v", "environments-v")) for part in python.parts)
+    # The folders in which uv keeps what `uvx` runs. Take the uvx beside the uv that started us.
+    from_uvx = any(part.startswith(("archive-v", "environments-v")) for part in python.parts)
     places = str(Path(environ["UV"]).parent) if environ.get("UV") else environ.get("PATH")
-    if passing and (uvx := shutil.which("uvx", path=places)):
-        return Command(uvx, (*_origin(), "jobtrail", "serve"))
-    # As it was called, symbolic links and all: pipx and package managers move what is behind theirs.
+    if from_uvx and (uvx := shutil.which("uvx", path=places)):
+        return StartCommand(uvx, (*_find_origin(), "jobtrail", "serve"))
+    # Keep symbolic links: pipx and package managers move the files behind them.
     called = Path(argv0 if argv0 is not None else sys.argv[0])
     for script in (called, *(python.parent / name for name in _SCRIPTS)):
         if script.name in _SCRIPTS and script.is_absolute() and script.is_file() and os.access(script, os.X_OK):
-            return Command(str(script), ("serve",))
-    return Command(str(python), ("-m", "jobtrail", "serve"))
+            return StartCommand(str(script), ("serve",))
+    return StartCommand(str(python), ("-m", "jobtrail", "serve"))
 
 
-def _origin() -> tuple[str, ...]:
-    """Return what tells uvx where to get Jobtrail from, where that is not the package index."""
+def _find_origin() -> tuple[str, ...]:
+    """Return the arguments that tell uvx where to get Jobtrail from; none for the package index."""
     try:
         text = distribution("jobtrail").read_text("direct_url.json")
-        told: dict[str, Any] = json.loads(text) if text else {}
+        origin: dict[str, Any] = json.loads(text) if text else {}
     except (PackageNotFoundError, ValueError):
         return ()
-    url = str(told.get("url", ""))
+    url = str(origin.get("url", ""))
     if url.startswith("file:"):
         return ("--from", url2pathname(urlsplit(url).path))
-    return ("--from", f"git+{url}") if url and "vcs_info" in told else ()
+    return ("--from", f"git+{url}") if url and "vcs_info" in origin else ()
