@@ -14,10 +14,21 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobtrail.clients import CLIENTS, Command, Host, Order, Scope, config_path, install, own_command, undo, wanted
-from jobtrail.clients.files import back_up, look, write
-from jobtrail.clients.jsonc import JsoncError, parse
-from jobtrail.clients.server_entry import put, take
+from jobtrail.clients import (
+    CLIENTS,
+    Installation,
+    Machine,
+    Scope,
+    StartCommand,
+    build_entry,
+    find_config_path,
+    find_start_command,
+    install,
+    uninstall,
+)
+from jobtrail.clients.config_file import back_up, read_config, write_config
+from jobtrail.clients.jsonc import JsoncError, parse_jsonc
+from jobtrail.clients.server_entry import put_entry, remove_entry
 from jobtrail.errors import SettingsError
 from jobtrail.sources.registry import ENVIRONMENT
 from tests.cli.test_commands import SECRET, jobtrail, refused
@@ -25,20 +36,20 @@ from tests.cli.test_commands import SECRET, jobtrail, refused
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-COMMAND = Command("/opt/jobtrail/bin/jobtrail", ("serve",))
+COMMAND = StartCommand("/opt/jobtrail/bin/jobtrail", ("serve",))
 PLATFORMS = ("darwin", "linux", "win32")
 PLACES: list[tuple[str, Scope]] = [(name, scope) for name, one in CLIENTS.items() for scope in one.scopes]
 OTHER = {"command": "npx", "args": ["-y", "other"], "env": {"OTHER_TOKEN": SECRET}}
 
 
-def host(base: Path, platform: str = "linux", **environ: str) -> Host:
+def machine(base: Path, platform: str = "linux", **environ: str) -> Machine:
     (base / "home").mkdir(exist_ok=True)
     (base / "project").mkdir(exist_ok=True)
-    return Host(base / "home", environ, platform, base / "project")
+    return Machine(base / "home", environ, platform, base / "project")
 
 
-def order(client: str, scope: Scope = "user", *, force: bool = False, **env: str | None) -> Order:
-    return Order(CLIENTS[client], scope, env=env, force=force, variables=ENVIRONMENT)
+def installation(client: str, scope: Scope = "user", *, force: bool = False, **env: str | None) -> Installation:
+    return Installation(CLIENTS[client], scope, env=env, force=force, variables=ENVIRONMENT)
 
 
 def backups(path: Path) -> list[Path]:
@@ -46,7 +57,7 @@ def backups(path: Path) -> list[Path]:
 
 
 def written(path: Path) -> dict[str, Any]:
-    return parse(path.read_text(encoding="utf-8")).value
+    return parse_jsonc(path.read_text(encoding="utf-8")).value
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)
@@ -54,21 +65,25 @@ def written(path: Path) -> dict[str, Any]:
 def test_a_client_without_a_file_gets_one_and_undoing_takes_the_entry_out_of_it(
     tmp_path: Path, client: str, scope: Scope, platform: str
 ) -> None:
-    here = host(tmp_path, platform)
-    done = install(order(client, scope), here, COMMAND)
-    assert (done.changed, done.backup, done.path) == (True, None, config_path(CLIENTS[client], scope, here).resolve())
-    entry = written(done.path)[CLIENTS[client].root]["jobtrail"]
+    here = machine(tmp_path, platform)
+    done = install(installation(client, scope), here, COMMAND)
+    assert (done.changed, done.backup, done.path) == (
+        True,
+        None,
+        find_config_path(CLIENTS[client], scope, here).resolve(),
+    )
+    entry = written(done.path)[CLIENTS[client].servers_key]["jobtrail"]
     assert (entry["command"], entry["args"]) == ("/opt/jobtrail/bin/jobtrail", ["serve"])
     assert entry.get("type") == (None if client == "claude-desktop" else "stdio")
     assert done.path.read_text(encoding="utf-8").endswith("\n}\n")
-    assert undo(order(client, scope), here).changed
-    assert written(done.path) == {CLIENTS[client].root: {}}
+    assert uninstall(installation(client, scope), here).changed
+    assert written(done.path) == {CLIENTS[client].servers_key: {}}
 
 
 def test_each_platform_has_its_own_places(tmp_path: Path) -> None:
     def places(platform: str, **environ: str) -> list[str]:
-        here = host(tmp_path, platform, **environ)
-        return [config_path(CLIENTS[name], "user", here).relative_to(tmp_path).as_posix() for name in CLIENTS]
+        here = machine(tmp_path, platform, **environ)
+        return [find_config_path(CLIENTS[name], "user", here).relative_to(tmp_path).as_posix() for name in CLIENTS]
 
     common = ["home/.claude.json", "home/.cursor/mcp.json"]
     assert places("darwin") == [
@@ -126,12 +141,12 @@ def configurations(draw: st.DrawFn) -> tuple[dict[str, Any], bytes]:
     return value, text.replace("\r\n", "\n").replace("\n", newline).encode("utf-8", "surrogatepass")
 
 
-def ordered(place: tuple[str, Scope], env: dict[str, str]) -> Order:
-    return Order(CLIENTS[place[0]], place[1], env=env, variables=ENVIRONMENT)
+def installation_in(place: tuple[str, Scope], env: dict[str, str]) -> Installation:
+    return Installation(CLIENTS[place[0]], place[1], env=env, variables=ENVIRONMENT)
 
 
 ORDERS = st.builds(
-    ordered,
+    installation_in,
     st.sampled_from(PLACES),
     st.dictionaries(st.sampled_from(["BL_API_KEY", "BL_WORKSPACE", "MY_OWN"]), st.text(min_size=1, max_size=5)),
 )
@@ -141,11 +156,11 @@ MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCh
 @MANY
 @given(found=configurations(), wish=ORDERS)
 def test_any_configuration_keeps_all_it_holds_when_an_entry_comes_and_goes_and_its_backup_stays(
-    tmp_path_factory: pytest.TempPathFactory, found: tuple[dict[str, Any], bytes], wish: Order
+    tmp_path_factory: pytest.TempPathFactory, found: tuple[dict[str, Any], bytes], wish: Installation
 ) -> None:
     value, data = found
-    here = host(tmp_path_factory.mktemp("any"))
-    path = config_path(wish.client, wish.scope, here)
+    here = machine(tmp_path_factory.mktemp("any"))
+    path = find_config_path(wish.client, wish.scope, here)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     try:
@@ -156,13 +171,13 @@ def test_any_configuration_keeps_all_it_holds_when_an_entry_comes_and_goes_and_i
         assert backups(path) == []
         return
     now = json.loads(path.read_bytes().decode("utf-8-sig"))
-    assert now[wish.client.root].pop("jobtrail")["command"] == COMMAND.program
-    expected = {**value, wish.client.root: value.get(wish.client.root, {})}
+    assert now[wish.client.servers_key].pop("jobtrail")["command"] == COMMAND.program
+    expected = {**value, wish.client.servers_key: value.get(wish.client.servers_key, {})}
     assert (now, [*now]) == (expected, [*expected])
     assert done.backup is not None
     assert done.backup.read_bytes() == data
     assert not install(wish, here, COMMAND).changed
-    undo(wish, here)
+    uninstall(wish, here)
     assert json.loads(path.read_bytes().decode("utf-8-sig")) == expected
     assert done.backup.read_bytes() == data
 
@@ -170,11 +185,11 @@ def test_any_configuration_keeps_all_it_holds_when_an_entry_comes_and_goes_and_i
 @MANY
 @given(found=configurations(), wish=ORDERS, later=VALUES)
 def test_undoing_in_a_file_that_has_changed_since_takes_out_what_was_put_in_and_nothing_else(
-    tmp_path_factory: pytest.TempPathFactory, found: tuple[dict[str, Any], bytes], wish: Order, later: Any
+    tmp_path_factory: pytest.TempPathFactory, found: tuple[dict[str, Any], bytes], wish: Installation, later: Any
 ) -> None:
     value, data = found
-    here = host(tmp_path_factory.mktemp("later"))
-    path = config_path(wish.client, wish.scope, here)
+    here = machine(tmp_path_factory.mktemp("later"))
+    path = find_config_path(wish.client, wish.scope, here)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(data)
     try:
@@ -182,11 +197,11 @@ def test_undoing_in_a_file_that_has_changed_since_takes_out_what_was_put_in_and_
     except SettingsError:
         return
     now = json.loads(path.read_bytes().decode("utf-8-sig"))
-    now["later"] = now[wish.client.root]["later"] = later
+    now["later"] = now[wish.client.servers_key]["later"] = later
     path.write_text(json.dumps(now, indent=3), encoding="utf-8", errors="surrogatepass")
-    undo(wish, here)
-    root = {**value.get(wish.client.root, {}), "later": later}
-    assert json.loads(path.read_bytes()) == {**value, wish.client.root: root, "later": later}
+    uninstall(wish, here)
+    root = {**value.get(wish.client.servers_key, {}), "later": later}
+    assert json.loads(path.read_bytes()) == {**value, wish.client.servers_key: root, "later": later}
 
 
 COMMENTED = """\
@@ -203,20 +218,20 @@ COMMENTED = """\
 
 @pytest.mark.parametrize("client", ["vscode", "cursor"])
 def test_comments_and_trailing_commas_stay_where_the_client_allows_them(tmp_path: Path, client: str) -> None:
-    here = host(tmp_path)
-    root = CLIENTS[client].root
-    path = config_path(CLIENTS[client], "project", here)
+    here = machine(tmp_path)
+    root = CLIENTS[client].servers_key
+    path = find_config_path(CLIENTS[client], "project", here)
     path.parent.mkdir()
     before = COMMENTED.replace('"servers"', f'"{root}"')
     path.write_text(before, encoding="utf-8")
-    install(order(client, "project", BL_API_KEY=None), here, COMMAND)
+    install(installation(client, "project", BL_API_KEY=None), here, COMMAND)
     text = path.read_text(encoding="utf-8")
     for comment in ("// what I use", "/* pinned */", "}, // keep\n", "// more to come", "// none yet"):
         assert comment in text
     assert [*written(path)[root]] == ["other", "jobtrail"]
     # Somebody edits it, which undoing keeps.
     path.write_text(text.replace("// what I use", "// what we use"), encoding="utf-8")
-    undo(order(client, "project"), here)
+    uninstall(installation(client, "project"), here)
     assert path.read_text(encoding="utf-8") == before.replace("what I use", "what we use")
 
 
@@ -265,21 +280,21 @@ def test_no_comment_is_lost_wherever_it_stands_when_an_entry_comes_and_goes(
 ) -> None:
     value, text, comments = found
     client = CLIENTS[name]
-    want = wanted(Order(client, "project", env={"BL_API_KEY": None}, variables=ENVIRONMENT), COMMAND)
-    there = put(text, client, want)
+    entry = build_entry(Installation(client, "project", env={"BL_API_KEY": None}, variables=ENVIRONMENT), COMMAND)
+    there = put_entry(text, client, entry)
     assert sorted(re.findall(r"note [0-9]+, \{not\} \[json\]:", there)) == sorted(comments)
-    gone = take(there, client, "jobtrail")
+    gone = remove_entry(there, client, "jobtrail")
     assert sorted(re.findall(r"note [0-9]+, \{not\} \[json\]:", gone)) == sorted(comments)
-    assert parse(gone).value == {
+    assert parse_jsonc(gone).value == {
         **({"inputs": []} if client.inputs else {}),
         **value,
-        client.root: value.get(client.root, {}),
+        client.servers_key: value.get(client.servers_key, {}),
     }
 
 
 def test_vs_code_asks_for_a_secret_and_the_file_has_only_the_question(tmp_path: Path) -> None:
-    here = host(tmp_path, BL_API_KEY=SECRET)
-    done = install(order("vscode", "project", BL_API_KEY=None, BL_WORKSPACE="acme"), here, COMMAND)
+    here = machine(tmp_path, BL_API_KEY=SECRET)
+    done = install(installation("vscode", "project", BL_API_KEY=None, BL_WORKSPACE="acme"), here, COMMAND)
     found = written(done.path)
     assert found["servers"]["jobtrail"]["env"] == {
         "BL_API_KEY": "${input:jobtrail-BL_API_KEY}", "BL_WORKSPACE": "acme",
@@ -288,51 +303,53 @@ def test_vs_code_asks_for_a_secret_and_the_file_has_only_the_question(tmp_path: 
         {"type": "promptString", "id": "jobtrail-BL_API_KEY", "description": "Blaxel API key", "password": True}
     ]
     assert SECRET not in done.path.read_text(encoding="utf-8")
-    assert done.told == ("VS Code asks for BL_API_KEY once and keeps it",)
+    assert done.notes == ("VS Code asks for BL_API_KEY once and keeps it",)
 
 
 @pytest.mark.parametrize(("client", "spelt"), [("claude-code", "${BL_API_KEY}"), ("cursor", "${env:BL_API_KEY}")])
 def test_a_variable_without_a_value_is_a_reference_in_the_client_s_own_spelling(
     tmp_path: Path, client: str, spelt: str
 ) -> None:
-    done = install(order(client, "project", BL_API_KEY=None), host(tmp_path, BL_API_KEY=SECRET), COMMAND)
+    done = install(installation(client, "project", BL_API_KEY=None), machine(tmp_path, BL_API_KEY=SECRET), COMMAND)
     assert written(done.path)["mcpServers"]["jobtrail"]["env"] == {"BL_API_KEY": spelt}
-    assert "from the environment it is started in" in done.told[0]
+    assert "from the environment it is started in" in done.notes[0]
 
 
 def test_claude_code_hands_its_environment_on_to_a_server_of_the_user_and_no_reference_hides_it(
     tmp_path: Path,
 ) -> None:
     done = install(
-        order("claude-code", BL_API_KEY=None, BL_WORKSPACE="acme"), host(tmp_path, BL_API_KEY=SECRET), COMMAND
+        installation("claude-code", BL_API_KEY=None, BL_WORKSPACE="acme"),
+        machine(tmp_path, BL_API_KEY=SECRET),
+        COMMAND,
     )
     assert written(done.path)["mcpServers"]["jobtrail"]["env"] == {"BL_WORKSPACE": "acme"}
-    assert done.told == ("BL_API_KEY is not in the file: Claude Code hands on the environment it is started in",)
+    assert done.notes == ("BL_API_KEY is not in the file: Claude Code hands on the environment it is started in",)
 
 
 def test_claude_desktop_looks_nothing_up_so_that_a_bare_variable_is_refused_with_what_to_do(tmp_path: Path) -> None:
-    here = host(tmp_path, BL_API_KEY=SECRET)
+    here = machine(tmp_path, BL_API_KEY=SECRET)
     with pytest.raises(SettingsError, match=r"does not look variables up.*config\.toml.*--env BL_API_KEY=VALUE"):
-        install(order("claude-desktop", BL_API_KEY=None), here, COMMAND)
-    assert not config_path(CLIENTS["claude-desktop"], "user", here).exists()
-    done = install(order("claude-desktop", BL_API_KEY=SECRET), here, COMMAND)
-    assert done.told == ("BL_API_KEY now stands there in plain text",)
+        install(installation("claude-desktop", BL_API_KEY=None), here, COMMAND)
+    assert not find_config_path(CLIENTS["claude-desktop"], "user", here).exists()
+    done = install(installation("claude-desktop", BL_API_KEY=SECRET), here, COMMAND)
+    assert done.notes == ("BL_API_KEY now stands there in plain text",)
     if os.name == "posix":
         assert stat.S_IMODE(done.path.stat().st_mode) == 0o600
 
 
 def test_a_misspelt_variable_is_refused(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="reads no such variable; did you mean BL_API_KEY"):
-        install(order("cursor", BL_APIKEY=None), host(tmp_path), COMMAND)
+        install(installation("cursor", BL_APIKEY=None), machine(tmp_path), COMMAND)
 
 
 def test_what_somebody_else_has_written_meanwhile_is_not_written_over(tmp_path: Path) -> None:
     path = tmp_path / "mcp.json"
     path.write_text("{}", encoding="utf-8")
-    was = look(path)
+    was = read_config(path)
     path.write_text('{"mine": 1}', encoding="utf-8")
     with pytest.raises(SettingsError, match="was changed by somebody else just now; run this again"):
-        write(was, b"{}")
+        write_config(was, b"{}")
     assert path.read_text(encoding="utf-8") == '{"mine": 1}'
     assert [*tmp_path.iterdir()] == [path]
 
@@ -341,7 +358,7 @@ def test_every_backup_is_kept_and_the_newest_sorts_last(tmp_path: Path) -> None:
     path = tmp_path / "mcp.json"
     for text in ("1", "2", "3"):
         path.write_text(text, encoding="utf-8")
-        back_up(look(path))
+        back_up(read_config(path))
     assert [one.read_text(encoding="utf-8") for one in backups(path)] == ["1", "2", "3"]
 
 
@@ -349,14 +366,14 @@ def test_every_backup_is_kept_and_the_newest_sorts_last(tmp_path: Path) -> None:
 def test_questions_of_vs_code_that_are_no_array_are_left_alone(tmp_path: Path, inputs: str) -> None:
     here, path = prepared(tmp_path, "vscode", f'{{"inputs": {inputs}}}')
     with pytest.raises(SettingsError, match="its 'inputs' is no array"):
-        install(order("vscode", BL_API_KEY=None), here, COMMAND)
+        install(installation("vscode", BL_API_KEY=None), here, COMMAND)
     assert path.read_text(encoding="utf-8") == f'{{"inputs": {inputs}}}'
-    assert install(order("vscode"), here, COMMAND).changed
+    assert install(installation("vscode"), here, COMMAND).changed
 
 
-def prepared(tmp_path: Path, client: str, text: str | bytes) -> tuple[Host, Path]:
-    here = host(tmp_path)
-    path = config_path(CLIENTS[client], "user", here)
+def prepared(tmp_path: Path, client: str, text: str | bytes) -> tuple[Machine, Path]:
+    here = machine(tmp_path)
+    path = find_config_path(CLIENTS[client], "user", here)
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     return here, path
@@ -384,7 +401,7 @@ def test_a_file_that_cannot_be_edited_is_left_as_it_is_and_the_refusal_says_what
 ) -> None:
     here, path = prepared(tmp_path, client, text)
     with pytest.raises(SettingsError) as refusal:
-        install(order(client), here, COMMAND)
+        install(installation(client), here, COMMAND)
     assert why in str(refusal.value)
     assert "UTF-8" in why or '"command": "/opt/jobtrail/bin/jobtrail"' in str(refusal.value)
     assert path.read_bytes() == (text if isinstance(text, bytes) else text.encode())
@@ -395,12 +412,12 @@ def test_another_server_of_that_name_is_not_replaced_unless_forced(tmp_path: Pat
     before = json.dumps({"mcpServers": {"jobtrail": OTHER, "x": OTHER}}, indent=2)
     here, path = prepared(tmp_path, "cursor", before)
     with pytest.raises(SettingsError, match="another server named 'jobtrail'; give another --name, or --force"):
-        install(order("cursor"), here, COMMAND)
+        install(installation("cursor"), here, COMMAND)
     with pytest.raises(SettingsError, match="is another server; it was left as it is"):
-        undo(order("cursor"), here)
-    install(order("cursor", force=True), here, COMMAND)
+        uninstall(installation("cursor"), here)
+    install(installation("cursor", force=True), here, COMMAND)
     assert written(path)["mcpServers"]["jobtrail"]["command"] == COMMAND.program
-    undo(order("cursor"), here)
+    uninstall(installation("cursor"), here)
     assert written(path) == {"mcpServers": {"x": OTHER}}
     assert backups(path)[0].read_text(encoding="utf-8") == before
 
@@ -409,7 +426,7 @@ def test_a_folder_named_jobtrail_makes_no_server_ours(tmp_path: Path) -> None:
     files = {"command": "npx", "args": ["server-filesystem", "/home/me/jobtrail"]}
     here, _ = prepared(tmp_path, "cursor", json.dumps({"mcpServers": {"jobtrail": files}}))
     with pytest.raises(SettingsError, match="another server"):
-        install(order("cursor"), here, COMMAND)
+        install(installation("cursor"), here, COMMAND)
 
 
 def test_our_own_entry_is_brought_up_to_date_and_keeps_what_else_it_holds(tmp_path: Path) -> None:
@@ -417,7 +434,7 @@ def test_our_own_entry_is_brought_up_to_date_and_keeps_what_else_it_holds(tmp_pa
         // moved once
         "command": "/old/jobtrail", "args": ["serve"], "disabled": false, "env": {"BL_WORKSPACE": "acme"}}}}"""
     here, path = prepared(tmp_path, "cursor", text)
-    install(order("cursor", BL_API_KEY=None), here, COMMAND)
+    install(installation("cursor", BL_API_KEY=None), here, COMMAND)
     assert "// moved once" in path.read_text(encoding="utf-8")
     assert written(path)["mcpServers"]["jobtrail"] == {
         "command": COMMAND.program,
@@ -431,9 +448,9 @@ def test_our_own_entry_is_brought_up_to_date_and_keeps_what_else_it_holds(tmp_pa
 def test_installing_twice_differently_and_undoing_ends_where_it_began(tmp_path: Path) -> None:
     before = json.dumps({"mcpServers": {"x": OTHER}}, indent=4)
     here, path = prepared(tmp_path, "cursor", before)
-    install(order("cursor"), here, COMMAND)
-    install(order("cursor", BL_API_KEY=None), here, COMMAND)
-    undo(order("cursor"), here)
+    install(installation("cursor"), here, COMMAND)
+    install(installation("cursor", BL_API_KEY=None), here, COMMAND)
+    uninstall(installation("cursor"), here)
     assert path.read_text(encoding="utf-8") == before
 
 
@@ -444,22 +461,22 @@ def test_permissions_and_symbolic_links_stay(tmp_path: Path) -> None:
     path.rename(real)
     path.symlink_to(real)
     real.chmod(0o640)
-    done = install(order("cursor"), here, COMMAND)
+    done = install(installation("cursor"), here, COMMAND)
     assert path.is_symlink()
     assert done.backup is not None
     assert done.backup.parent == real.parent
     assert [stat.S_IMODE(one.stat().st_mode) for one in (real, done.backup)] == [0o640, 0o640]
-    undo(order("cursor"), here)
+    uninstall(installation("cursor"), here)
     assert (path.is_symlink(), written(real)) == (True, {"mcpServers": {}})
     assert stat.S_IMODE(real.stat().st_mode) == 0o640
 
 
 def test_undoing_where_nothing_was_installed_says_so(tmp_path: Path) -> None:
-    here = host(tmp_path)
+    here = machine(tmp_path)
     nothing = ("it has no 'jobtrail', so there is nothing to undo",)
-    assert undo(order("cursor"), here).told == nothing
+    assert uninstall(installation("cursor"), here).notes == nothing
     here, path = prepared(tmp_path, "cursor", '{"mcpServers": {}}')
-    assert undo(order("cursor"), here).told == nothing
+    assert uninstall(installation("cursor"), here).notes == nothing
     assert path.read_text(encoding="utf-8") == '{"mcpServers": {}}'
 
 
@@ -469,10 +486,10 @@ def test_the_command_is_absolute_and_as_it_was_called(tmp_path: Path) -> None:
     script.write_text("#!/bin/sh\n", encoding="utf-8")
     script.chmod(0o755)
     python = str(script.with_name("python"))
-    assert own_command(str(script), python, {}) == Command(str(script), ("serve",))
-    assert own_command("/x/jobtrail/__main__.py", python, {}) == Command(str(script), ("serve",))
+    assert find_start_command(str(script), python, {}) == StartCommand(str(script), ("serve",))
+    assert find_start_command("/x/jobtrail/__main__.py", python, {}) == StartCommand(str(script), ("serve",))
     script.unlink()
-    assert own_command("jobtrail", python, {}) == Command(python, ("-m", "jobtrail", "serve"))
+    assert find_start_command("jobtrail", python, {}) == StartCommand(python, ("-m", "jobtrail", "serve"))
 
 
 def test_what_uvx_runs_is_named_by_uvx_since_its_cache_may_be_emptied(tmp_path: Path) -> None:
@@ -480,9 +497,9 @@ def test_what_uvx_runs_is_named_by_uvx_since_its_cache_may_be_emptied(tmp_path: 
     uvx.write_text("#!/bin/sh\n", encoding="utf-8")
     uvx.chmod(0o755)
     python = str(tmp_path / "cache" / "uv" / "archive-v0" / "abc" / "bin" / "python")
-    found = own_command("jobtrail", python, {"UV": str(tmp_path / "uv")})
+    found = find_start_command("jobtrail", python, {"UV": str(tmp_path / "uv")})
     assert (found.program, found.args[-2:]) == (str(uvx), ("jobtrail", "serve"))
-    assert own_command("jobtrail", python, {"PATH": ""}).program == python
+    assert find_start_command("jobtrail", python, {"PATH": ""}).program == python
 
 
 def files(home: Path) -> Mapping[str, bytes]:
@@ -529,7 +546,7 @@ def test_what_does_not_go_together_is_refused(no_settings: Path) -> None:
     "text", ['{"a": "\\ud800"}', '{"a": 1e999}', '{"a": "/* no comment */ // none"}', '{"": {}}']
 )
 def test_odd_json_is_read_as_python_reads_it(text: str) -> None:
-    node = parse(text)
+    node = parse_jsonc(text)
     assert (node.value, node.loose) == (json.loads(text), False)
 
 
@@ -541,7 +558,7 @@ def test_what_is_strict_json_is_read_the_same_and_what_is_not_is_refused_or_loos
     except ValueError:
         strict = Ellipsis
     try:
-        node = parse(text)
+        node = parse_jsonc(text)
     except JsoncError:
         node = None
     if node is None or node.loose:

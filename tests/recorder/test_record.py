@@ -102,7 +102,7 @@ def test_a_script_without_its_interpreter_is_told_from_a_command_that_is_not_the
 
 def test_a_timeout_is_told_to_whoever_waits(stand: Stand) -> None:
     code, _, err = stand.record("--job", "nightly", "--timeout", "0.5s", "--", "sleep", "600")
-    assert (code, err) == (124, b"jobtrail: timed out after 0.5s and was ended\n")
+    assert (code, err) == (124, b"jobtrail: timed out after 500ms and was ended\n")
 
 
 def test_each_failed_attempt_is_a_condition(stand: Stand, tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobtrail.recorder.secrets import Mask
+from jobtrail.recorder.mask import Mask
 from jobtrail.recorder.tail import Tail
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def kept(*pieces: bytes, environ: dict[str, str] | None = None) -> list[str]:
     for piece in pieces:
         tail.feed("stdout", piece)
     tail.close()
-    return [text for _, _, text in tail.lines()]
+    return [text for _, _, text in tail.read_lines()]
 
 
 def cut(data: bytes, places: Sequence[int]) -> list[bytes]:
@@ -64,11 +64,11 @@ def test_bytes_that_are_no_text_are_kept_as_replacements() -> None:
 
 def test_the_last_word_is_that_of_stderr() -> None:
     tail = Tail(Mask({}))
-    assert tail.last() == ""
+    assert tail.find_last_line() == ""
     tail.feed("stdout", b"fine\n")
     tail.feed("stderr", b"psql: no route to host\n\n  \n")
     tail.feed("stdout", b"bye\n")
-    assert tail.last() == "psql: no route to host"
+    assert tail.find_last_line() == "psql: no route to host"
 
 
 @pytest.mark.parametrize(

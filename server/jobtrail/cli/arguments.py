@@ -5,7 +5,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobtrail import __version__
-from jobtrail.cli import options
+from jobtrail.cli.option_types import (
+    number_parser,
+    parse_argument,
+    parse_label,
+    parse_name,
+    parse_port,
+    parse_positive_seconds,
+    parse_seconds,
+    parse_task_name,
+    parse_variable,
+)
 from jobtrail.cli.parser import Parser
 
 if TYPE_CHECKING:
@@ -98,7 +108,7 @@ def _add_serve(commands: Commands) -> None:
     parser = commands.add_parser("serve", help="serve MCP over stdio (default), sse or http")
     parser.add_argument("--transport", choices=("stdio", "sse", "http"), default="stdio")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default %(default)s)")
-    parser.add_argument("--port", type=options.port, default=8080, help="port to listen on (default %(default)s)")
+    parser.add_argument("--port", type=parse_port, default=8080, help="port to listen on (default %(default)s)")
     parser.set_defaults(run="jobtrail.cli.serve:run")
 
 
@@ -115,18 +125,16 @@ def _add_install(commands: Commands) -> None:
         default="user",
         help="for you everywhere (default), or for this folder",
     )
-    parser.add_argument(
-        "--name", type=options.name, default="jobtrail", help="the server's name (default %(default)s)"
-    )
+    parser.add_argument("--name", type=parse_name, default="jobtrail", help="the server's name (default %(default)s)")
     parser.add_argument(
         "--env",
-        type=options.variable,
+        type=parse_variable,
         action="append",
         default=[],
         metavar="NAME[=VALUE]",
         help="a variable for it; without a value, a reference to the client's own; repeatable",
     )
-    parser.add_argument("--print", dest="shown", action="store_true", help="only show what would be written")
+    parser.add_argument("--print", dest="print_only", action="store_true", help="only show what would be written")
     parser.add_argument("--undo", action="store_true", help="take it out again")
     parser.add_argument("--force", action="store_true", help="replace another server of that name")
     parser.set_defaults(run="jobtrail.cli.install:run")
@@ -161,7 +169,7 @@ def _add_ask(commands: Commands) -> None:
     )
     parser.add_argument("-h", "--help", action="store_true", help="show this help, or that of a tool")
     parser.add_argument("tool", nargs="?", metavar="TOOL", help="one of the server's tools, such as list_jobs")
-    parser.add_argument("given", nargs="*", type=options.pair, metavar="name=value", help="its arguments")
+    parser.add_argument("given", nargs="*", type=parse_argument, metavar="name=value", help="its arguments")
     parser.add_argument("--all", action="store_true", help="follow a list to its end, 10,000 rows at most")
     parser.add_argument("--json", action="store_true", help="print the structured answer as JSON")
     _add_colour(parser)
@@ -176,7 +184,7 @@ def _add_board(commands: Commands) -> None:
         epilog=_BOARD_EPILOG,
     )
     parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (default %(default)s)")
-    parser.add_argument("--port", type=options.port, default=0, help="port to listen on (default any free one)")
+    parser.add_argument("--port", type=parse_port, default=0, help="port to listen on (default any free one)")
     parser.add_argument("--no-open", action="store_true", help="print the address, open no browser")
     parser.add_argument("--job", help="begin with this job's history")
     parser.add_argument("--execution", help="with --job, begin with this execution")
@@ -193,15 +201,21 @@ def _add_record(commands: Commands) -> None:
         epilog=_RECORD_EPILOG,
     )
     add = parser.add_argument
-    add("--job", type=options.name, metavar="NAME", help="the job to record it under")
-    add("--execution", type=options.name, metavar="ID", help="add a task to this open execution; made if it is new")
-    add("--task", type=options.task_name, metavar="NAME", help="the task's name (default task-0, task-1, …)")
-    add("--timeout", type=options.some_time, metavar="30m", help="end an attempt that takes longer")
-    add("--retries", type=options.whole(0, 1000), default=0, metavar="N", help="further attempts after a failed one")
-    add("--retry-delay", type=options.duration, default=1.0, metavar="10s", help="pause before each (default 1s)")
-    add("--label", type=options.label, action="append", default=[], metavar="k=v", help="label the job; repeatable")
+    add("--job", type=parse_name, metavar="NAME", help="the job to record it under")
+    add("--execution", type=parse_name, metavar="ID", help="add a task to this open execution; made if it is new")
+    add("--task", type=parse_task_name, metavar="NAME", help="the task's name (default task-0, task-1, …)")
+    add("--timeout", type=parse_positive_seconds, metavar="30m", help="end an attempt that takes longer")
+    add(
+        "--retries",
+        type=number_parser(0, 1000),
+        default=0,
+        metavar="N",
+        help="further attempts after a failed one",
+    )
+    add("--retry-delay", type=parse_seconds, default=1.0, metavar="10s", help="pause before each (default 1s)")
+    add("--label", type=parse_label, action="append", default=[], metavar="k=v", help="label the job; repeatable")
     add("--from", dest="inputs", metavar="FILE", help="a task for each line, in place of {}; - for standard input")
-    add("--parallel", type=options.whole(1, 1000), default=1, metavar="N", help="tasks at a time, with --from")
+    add("--parallel", type=number_parser(1, 1000), default=1, metavar="N", help="tasks at a time, with --from")
     parser.set_defaults(run="jobtrail.cli.record:run", takes_command=True)
 
 
@@ -235,7 +249,7 @@ def _add_store(commands: Commands) -> None:
         "prune", help="remove what ended long ago", epilog="  jobtrail store prune --keep 90d --dry-run"
     )
     prune.add_argument(
-        "--keep", type=options.some_time, required=True, metavar="90d", help="keep what ended within this time"
+        "--keep", type=parse_positive_seconds, required=True, metavar="90d", help="keep what ended within this time"
     )
     prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
     prune.set_defaults(run="jobtrail.cli.store:prune")
@@ -244,7 +258,7 @@ def _add_store(commands: Commands) -> None:
 def _add_plane(commands: Commands) -> None:
     parser = commands.add_parser("plane", help="serve the embedded control plane (both APIs) on a port")
     parser.add_argument("--host", default="127.0.0.1", help="loopback address to listen on (default %(default)s)")
-    parser.add_argument("--port", type=options.port, default=9478, help="port to listen on (default %(default)s)")
+    parser.add_argument("--port", type=parse_port, default=9478, help="port to listen on (default %(default)s)")
     parser.add_argument("--sample", action="store_true", help="serve the sample workspace, whatever the store holds")
     parser.set_defaults(run="jobtrail.cli.plane:run")
 

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from jobtrail.cli import options
 from jobtrail.cli.all_pages import MOST_ROWS, Pages, follow, merged, watching
 from jobtrail.cli.colours import console, for_people
 from jobtrail.cli.command_lines import complete_call, list_examples, to_command, with_commands
+from jobtrail.cli.option_types import collect_arguments
 from jobtrail.cli.settings import load_settings
 from jobtrail.cli.tables import lay_out
 from jobtrail.errors import JobtrailError, MissingArgument, SettingsError, find_closest, quote_value
@@ -48,7 +48,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.help:
         _explain(tool)
         return 0
-    asked = _Asked(server, tool, _typed(options.once(arguments.given), tool), follow=arguments.all)
+    asked = _Asked(server, tool, _typed(collect_arguments(arguments.given), tool), follow=arguments.all)
     _check_follow(asked)
     pages = Pages()
     try:

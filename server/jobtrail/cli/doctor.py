@@ -16,7 +16,7 @@ from rich.text import Text
 from jobtrail import __version__
 from jobtrail.cli.colours import console, for_people
 from jobtrail.cli.settings import load_settings
-from jobtrail.clients import Host, own_command
+from jobtrail.clients import Machine, find_start_command
 from jobtrail.doctor import examine
 from jobtrail.errors import SettingsError, find_closest, quote_value
 
@@ -39,9 +39,9 @@ def run(arguments: argparse.Namespace) -> int:
     settings, trouble = _settings()
     _check_source(arguments.source, settings, trouble)
     with _waiting(arguments.color):
-        report = anyio.run(examine, settings, trouble, _host(), own_command(), arguments.source)
+        report = anyio.run(examine, settings, trouble, _find_machine(), find_start_command(), arguments.source)
     if arguments.json:
-        print(json.dumps(report.as_json(__version__)))
+        print(json.dumps(report.to_json(__version__)))
     else:
         _print(report, arguments.color)
     return 0 if report.well else 1
@@ -68,12 +68,12 @@ def _check_source(name: str | None, settings: Settings | None, trouble: str) -> 
         raise SettingsError(f"source {quote_value(name)} is not configured; {hint}configured: {', '.join(names)}")
 
 
-def _host() -> Host:
+def _find_machine() -> Machine:
     try:
-        return Host.here()
+        return Machine.detect()
     except (RuntimeError, OSError):
         # Without a home directory there are no clients to look at.
-        return Host(Path(os.devnull), os.environ, sys.platform, Path(os.devnull))
+        return Machine(Path(os.devnull), os.environ, sys.platform, Path(os.devnull))
 
 
 @contextmanager
@@ -90,7 +90,7 @@ def _print(report: Report, colour: Colour) -> None:
     """Print a line for each check, aligned, with what to do under it."""
     out = console(colour)
     width = max(len(one.check) for one in report.checks)
-    for title, checks in report.groups():
+    for title, checks in report.group_checks():
         _line(out, (title, "bold"))
         for one in checks:
             word = _WORDS[one.verdict]

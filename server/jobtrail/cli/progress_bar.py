@@ -1,4 +1,4 @@
-"""The progress bar of a fan-out on a terminal."""
+"""Progress bars on standard error."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
-from jobtrail.cli.output import LineWatcher
+from jobtrail.cli.command_output import LineForwarder
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -21,8 +21,8 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def watching(total: int) -> Generator[LineWatcher]:
-    """Show a bar on standard error for as long as tasks run."""
+def show_task_bar(total: int) -> Generator[LineForwarder]:
+    """Show a bar of ended tasks while commands are recorded; yield what passes their output on around it."""
     console = Console(stderr=True)
     progress = Progress(
         BarColumn(),
@@ -33,11 +33,11 @@ def watching(total: int) -> Generator[LineWatcher]:
         console=console,
     )
     with progress:
-        yield _BarWatcher(progress, progress.add_task("tasks", total=total, failed=""))
+        yield _BarForwarder(progress, progress.add_task("tasks", total=total, failed=""))
 
 
-class _BarWatcher(LineWatcher):
-    """Prints lines above the bar, where they would go to the same terminal."""
+class _BarForwarder(LineForwarder):
+    """Prints lines above the bar if they go to the same terminal."""
 
     def __init__(self, progress: Progress, bar: TaskID) -> None:
         super().__init__()
@@ -48,14 +48,14 @@ class _BarWatcher(LineWatcher):
         """Print a warning above the bar."""
         self._progress.console.print(f"jobtrail: {text}", markup=False, highlight=False)
 
-    def counted(self, ended: int, failed: int, total: int) -> None:
+    def show_progress(self, ended: int, failed: int, total: int) -> None:
         """Move the bar."""
-        told = f"{failed} failed" if failed else ""
-        self._progress.update(self._bar, completed=ended, total=total, failed=told)
+        failures = f"{failed} failed" if failed else ""
+        self._progress.update(self._bar, completed=ended, total=total, failed=failures)
 
-    async def lines(self, stream: Stream, text: bytes) -> None:
-        """Pass on whole lines: above the bar on a terminal, untouched elsewhere."""
+    async def forward_lines(self, stream: Stream, text: bytes) -> None:
+        """Pass on whole lines: above the bar on a terminal, unchanged elsewhere."""
         if stream == "stdout" and not sys.stdout.isatty():
-            await self.passed_on(stream, text)
+            await self.forward(stream, text)
         else:
             self._progress.console.print(Text.from_ansi(text.decode(errors="replace").removesuffix("\n")))

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from jobtrail.cli.output import LineWatcher, Watcher
+from jobtrail.cli.command_output import LineForwarder, OutputForwarder
 from jobtrail.errors import SettingsError
-from jobtrail.recorder import Order, record
+from jobtrail.recorder import Plan, run_and_record
 from jobtrail.settings import store_path
 from jobtrail.store.recording import CannotJoin
 
@@ -20,31 +20,31 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Generator
 
-    from jobtrail.recorder import Outcome
+    from jobtrail.recorder import RecordingResult
 
 
 def run(arguments: argparse.Namespace) -> int:
     """Run the command, and return its exit code."""
-    order = _order(arguments)
-    with _watching(order) as watcher:
+    plan = _build_plan(arguments)
+    with _open_output(plan) as output:
         try:
-            outcome = anyio.run(record, order, store_path(), watcher)
+            result = anyio.run(run_and_record, plan, store_path(), output)
         except CannotJoin as error:
             raise SettingsError(str(error)) from None
-    if order.inputs is not None:
-        print(f"jobtrail: {_summary(order, outcome)}", file=sys.stderr)
-    return outcome.code
+    if plan.inputs is not None:
+        print(f"jobtrail: {_format_summary(plan, result)}", file=sys.stderr)
+    return result.code
 
 
-def _order(arguments: argparse.Namespace) -> Order:
-    """Return what is asked for.
+def _build_plan(arguments: argparse.Namespace) -> Plan:
+    """Return what the options ask for.
 
     Raises:
-        SettingsError: options that do not go together, or a file that cannot be read.
+        SettingsError: options exclude each other, or a file cannot be read.
     """
     job, execution = arguments.job, arguments.execution
     if job is None:
-        # Inside a recorder: one more task of what it runs.
+        # Inside a recorded command: add a task to the same execution.
         job = os.environ.get("JOBTRAIL_JOB")
         execution = execution or os.environ.get("JOBTRAIL_EXECUTION")
     if not job:
@@ -55,12 +55,12 @@ def _order(arguments: argparse.Namespace) -> Order:
         raise SettingsError("--task names one task and --from makes one for each line; give one of them")
     if arguments.inputs is None and arguments.parallel != 1:
         raise SettingsError("--parallel needs --from FILE, which makes a task for each line")
-    return Order(
+    return Plan(
         job=job,
         command=arguments.command,
         execution=execution,
         task=arguments.task,
-        inputs=None if arguments.inputs is None else _lines(arguments.inputs),
+        inputs=None if arguments.inputs is None else _read_input_lines(arguments.inputs),
         labels=dict(arguments.label),
         timeout=arguments.timeout,
         retries=arguments.retries,
@@ -69,9 +69,9 @@ def _order(arguments: argparse.Namespace) -> Order:
     )
 
 
-def _lines(name: str) -> list[str]:
+def _read_input_lines(name: str) -> list[str]:
     try:
-        # Arguments are bytes to the system: what is not UTF-8 goes through unchanged.
+        # Arguments are bytes to the system, so bytes that are not UTF-8 are passed unchanged.
         text = (sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()).decode(
             "utf-8", "surrogateescape"
         )
@@ -85,21 +85,21 @@ def _lines(name: str) -> list[str]:
     return lines
 
 
-def _summary(order: Order, outcome: Outcome) -> str:
-    counts = ", ".join(f"{count} {status}" for status, count in sorted(outcome.counts.items(), reverse=True))
-    where = f"recorded as {outcome.execution}" if outcome.execution else "not recorded"
-    return f"{sum(outcome.counts.values())} tasks of {order.job}: {counts}; {where}"
+def _format_summary(plan: Plan, result: RecordingResult) -> str:
+    counts = ", ".join(f"{count} {status}" for status, count in sorted(result.counts.items(), reverse=True))
+    where = f"recorded as {result.execution}" if result.execution else "not recorded"
+    return f"{sum(result.counts.values())} tasks of {plan.job}: {counts}; {where}"
 
 
 @contextmanager
-def _watching(order: Order) -> Generator[Watcher]:
-    """Yield who passes output on: as it comes for one command, in whole lines for several at once."""
-    if order.inputs is None:
-        yield Watcher()
+def _open_output(plan: Plan) -> Generator[OutputForwarder]:
+    """Yield what passes output on: as it comes from one command, by whole lines from several."""
+    if plan.inputs is None:
+        yield OutputForwarder()
     elif not sys.stderr.isatty():
-        yield LineWatcher()
+        yield LineForwarder()
     else:
-        from jobtrail.cli.progress_bar import watching  # noqa: PLC0415 # rich delays a command by 60 ms
+        from jobtrail.cli.progress_bar import show_task_bar  # noqa: PLC0415 # rich delays a command by 60 ms
 
-        with watching(len(order.inputs)) as watcher:
-            yield watcher
+        with show_task_bar(len(plan.inputs)) as output:
+            yield output

@@ -122,7 +122,7 @@ def _asked(what: str, begun: str, known: Mapping[str, str], *, own: bool = False
     found: list[str] = []
 
     def ask() -> None:
-        from jobtrail.cli.names import find_names  # noqa: PLC0415 # most Tabs need none of this
+        from jobtrail.cli.completion_names import find_names  # noqa: PLC0415 # most Tabs need none of this
 
         find_names(what, begun, known, found, own=own)
 

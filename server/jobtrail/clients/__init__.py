@@ -1,10 +1,10 @@
-"""Clients on this machine: where their configuration lies, what it says of Jobtrail, and how to write it."""
+"""Configuration files of MCP clients: where they are, and how Jobtrail is written into them."""
 
-from jobtrail.clients.installing import Done, Order, install, undo, wanted
-from jobtrail.clients.known import CLIENTS, Client, Host, Scope, config_path, existing_configs
-from jobtrail.clients.own_command import Command, own_command
+from jobtrail.clients.installation import Installation, InstallResult, build_entry, install, uninstall
+from jobtrail.clients.known_clients import CLIENTS, Client, Machine, Scope, find_config_path, list_existing_configs
+from jobtrail.clients.start_command import StartCommand, find_start_command
 
 __all__ = [
-    "CLIENTS", "Client", "Command", "Done", "Host", "Order", "Scope",
-    "config_path", "existing_configs", "install", "own_command", "undo", "wanted",
+    "CLIENTS", "Client", "InstallResult", "Installation", "Machine", "Scope", "StartCommand",
+    "build_entry", "find_config_path", "find_start_command", "install", "list_existing_configs", "uninstall",
 ]  # fmt: skip

@@ -1,6 +1,6 @@
-"""JSON as editors keep it, comments and trailing commas included: read with places, and edited as text.
+"""Parse and edit JSON with comments and trailing commas, as editors keep it.
 
-An edit touches the characters it is about and no others, so that order, spelling, indentation and comments stay.
+An edit changes only the characters of the edited value, so that order, spelling, indentation and comments stay.
 """
 
 from __future__ import annotations
@@ -22,20 +22,21 @@ _BOM = "\ufeff"
 
 
 class JsoncError(Exception):
-    """A text that is not JSON, or that cannot be edited without a loss; the message says where."""
+    """The text is not JSON, or cannot be edited without a loss; the message says where."""
 
 
 @dataclass
 class Node:
-    """A value and where it stands.
+    """A value and its position in the text.
 
     Attributes:
-        start, end: its characters.
-        value: as JSON means it.
-        key, key_start: of a member of an object; of an item of an array, no key and its own start.
-        comma: where the comma after it stands.
-        parts: members of an object, items of an array; None of a scalar.
-        loose: whether there is a comment or a trailing comma inside, which strict JSON has not.
+        start, end: the offsets of its first character and after its last one.
+        value: the Python value.
+        key: the key of a member of an object; None for an item of an array.
+        key_start: the offset of the key; without a key, `start`.
+        comma: the offset of the comma after it; None without one.
+        parts: the members of an object or items of an array; None for a scalar.
+        loose: whether it has a comment or a trailing comma, which strict JSON does not allow.
     """
 
     start: int
@@ -48,146 +49,148 @@ class Node:
     loose: bool = field(default=False, compare=False)
 
     def find(self, key: str) -> Node | None:
-        """Return the member of an object; None where there is none, or it is no object.
+        """Return the member with a key; None if there is none, or this is no object.
 
         Raises:
-            JsoncError: there are several, of which readers take one or another.
+            JsoncError: the key is there twice, and readers differ in which one they take.
         """
         found = [part for part in self.parts or () if part.key == key]
         if len(found) > 1:
             raise JsoncError(f"it has {key!r} twice")
         return found[0] if found else None
 
-    def at(self, path: Sequence[str]) -> Node | None:
-        """Return what lies at the end of a path of keys."""
+    def find_path(self, path: Sequence[str]) -> Node | None:
+        """Return the value at the end of a path of keys; None if there is none."""
         node: Node | None = self
         for key in path:
             node = node.find(key) if node is not None else None
         return node
 
 
-def parse(text: str) -> Node:
-    """Return the value of a text.
+def parse_jsonc(text: str) -> Node:
+    """Parse a text.
 
     Raises:
-        JsoncError: it is not JSON, not even with comments and trailing commas.
+        JsoncError: it is not JSON, even with comments and trailing commas allowed.
     """
     reader = _Reader(text)
-    reader.place = len(_BOM) if text.startswith(_BOM) else 0
-    reader.skip()
-    root = reader.value(0)
-    reader.skip()
-    if reader.place != len(text):
-        raise reader.error("more after its end")
+    reader.position = len(_BOM) if text.startswith(_BOM) else 0
+    reader.skip_trivia()
+    root = reader.read_value(0)
+    reader.skip_trivia()
+    if reader.position != len(text):
+        raise reader.make_error("more after its end")
     root.loose = reader.loose
     return root
 
 
-def parse_file(text: str) -> Node:
-    """Return the value of a file's text, where blank stands for an empty object.
+def parse_config(text: str) -> Node:
+    """Parse the text of a configuration file; a blank one is an empty object.
 
     Raises:
-        JsoncError: as `parse`.
+        JsoncError: as `parse_jsonc`.
     """
-    return parse(text if text.strip(f"{_BOM} \t\r\n") else "{}")
+    return parse_jsonc(text if text.strip(f"{_BOM} \t\r\n") else "{}")
 
 
 class _Reader:
     def __init__(self, text: str) -> None:
         self.text = text
-        self.place = 0
+        self.position = 0
         self.loose = False
 
-    def error(self, what: str) -> JsoncError:
-        line = self.text.count("\n", 0, self.place) + 1
-        column = self.place - self.text.rfind("\n", 0, self.place)
+    def make_error(self, what: str) -> JsoncError:
+        line = self.text.count("\n", 0, self.position) + 1
+        column = self.position - self.text.rfind("\n", 0, self.position)
         return JsoncError(f"line {line}, column {column}: {what}")
 
-    def skip(self) -> None:
-        match = _TRIVIA.match(self.text, self.place)
+    def skip_trivia(self) -> None:
+        match = _TRIVIA.match(self.text, self.position)
         if match is not None:
             self.loose = self.loose or _COMMENT.search(match[0]) is not None
-            self.place = match.end()
+            self.position = match.end()
 
     def peek(self) -> str:
-        return self.text[self.place : self.place + 1]
+        return self.text[self.position : self.position + 1]
 
-    def value(self, depth: int) -> Node:
+    def read_value(self, depth: int) -> Node:
         if depth > _DEEPEST:
-            raise self.error("nested too deeply")
-        node = Node(self.place, key_start=self.place)
+            raise self.make_error("nested too deeply")
+        node = Node(self.position, key_start=self.position)
         if self.peek() in {"{", "["}:
-            self._container(node, depth)
+            self._read_container(node, depth)
         else:
-            node.value = self._scalar()
-        node.end = self.place
+            node.value = self._read_scalar()
+        node.end = self.position
         return node
 
-    def _scalar(self) -> Any:
-        match = _STRING.match(self.text, self.place) or _SCALAR.match(self.text, self.place)
+    def _read_scalar(self) -> Any:
+        match = _STRING.match(self.text, self.position) or _SCALAR.match(self.text, self.position)
         if match is None:
-            raise self.error("no JSON value" if self.peek() else "it ends early")
+            raise self.make_error("no JSON value" if self.peek() else "it ends early")
         try:
             found = json.loads(match[0])
         except ValueError:
-            raise self.error("no JSON value") from None
-        self.place = match.end()
+            raise self.make_error("no JSON value") from None
+        self.position = match.end()
         return found
 
-    def _container(self, node: Node, depth: int) -> None:
+    def _read_container(self, node: Node, depth: int) -> None:
         close = "}" if self.peek() == "{" else "]"
         node.parts = []
-        self.place += 1
-        self.skip()
+        self.position += 1
+        self.skip_trivia()
         while self.peek() != close:
             if node.parts and node.parts[-1].comma is None:
-                raise self.error("a comma is missing" if self.peek() else "it ends early")
-            node.parts.append(self._part(depth, keyed=close == "}"))
-            self.skip()
+                raise self.make_error("a comma is missing" if self.peek() else "it ends early")
+            node.parts.append(self._read_part(depth, keyed=close == "}"))
+            self.skip_trivia()
             if self.peek() == ",":
-                node.parts[-1].comma = self.place
-                self.place += 1
-                self.skip()
+                node.parts[-1].comma = self.position
+                self.position += 1
+                self.skip_trivia()
         self.loose = self.loose or bool(node.parts and node.parts[-1].comma is not None)
-        self.place += 1
+        self.position += 1
         node.value = (
             {part.key: part.value for part in node.parts} if close == "}" else [part.value for part in node.parts]
         )
 
-    def _part(self, depth: int, *, keyed: bool) -> Node:
-        start, key = self.place, None
+    def _read_part(self, depth: int, *, keyed: bool) -> Node:
+        start, key = self.position, None
         if keyed:
             if self.peek() != '"':
-                raise self.error("a key in double quotes is missing" if self.peek() else "it ends early")
-            key = self._scalar()
-            self.skip()
+                raise self.make_error("a key in double quotes is missing" if self.peek() else "it ends early")
+            key = self._read_scalar()
+            self.skip_trivia()
             if self.peek() != ":":
-                raise self.error("a colon is missing" if self.peek() else "it ends early")
-            self.place += 1
-            self.skip()
-        part = self.value(depth + 1)
+                raise self.make_error("a colon is missing" if self.peek() else "it ends early")
+            self.position += 1
+            self.skip_trivia()
+        part = self.read_value(depth + 1)
         part.key, part.key_start = key, start
         return part
 
 
-def replaced(text: str, node: Node, value: Any) -> str:
-    """Return the text with another value in place of one.
+def replace_value(text: str, node: Node, value: Any) -> str:
+    """Return the text with one value replaced.
 
     Raises:
-        JsoncError: there are comments inside, which would be lost.
+        JsoncError: the old value has comments, which would be lost.
     """
     if _has_comment(text[node.start : node.end]):
         raise JsoncError("there are comments inside what would be replaced")
-    new = _written(text, value, _margin(text, node.key_start)) if _is_spread(text) else _on_a_line(value)
+    new = (
+        _format_value(text, value, _find_margin(text, node.key_start)) if _is_spread(text) else _format_inline(value)
+    )
     return text[: node.start] + new + text[node.end :]
 
 
-def appended(text: str, container: Node, value: Any, key: str | None = None) -> str:
-    """Return the text with one more member at the end of an object, or item at the end of an array."""
+def append_value(text: str, container: Node, value: Any, key: str | None = None) -> str:
+    """Return the text with a member added to an object, or an item to an array, at its end."""
     parts, close = container.parts or [], container.end - 1
     last = parts[-1] if parts else None
     start = container.start + 1 if last is None else last.end if last.comma is None else last.comma + 1
-    # A comment behind the last member stays with it: what is new comes after.
+    # A comment after the last member belongs to it, so the new part comes after the comment.
     tail = text[start:close]
     kept, rest = tail.rstrip(), tail[len(tail.rstrip()) :]
     before = text[:start] + ("," if last is not None and last.comma is None else "") + kept
@@ -195,23 +198,23 @@ def appended(text: str, container: Node, value: Any, key: str | None = None) -> 
     lead = "" if key is None else json.dumps(key, ensure_ascii=False) + ": "
     inside = text[container.start : parts[0].key_start] if parts else tail
     if "\n" not in inside and "//" not in tail and (parts or not _is_spread(text)):
-        return before + (" " if parts else "") + lead + _on_a_line(value) + trailing + rest + text[close:]
-    outer = _margin(text, container.key_start)
-    margin = _margin(text, parts[0].key_start) if parts and "\n" in inside else outer + _step(text)
-    new = _newline(text) + margin + lead + _written(text, value, margin) + trailing
-    return before + new + (rest if parts and "\n" in rest else _newline(text) + outer) + text[close:]
+        return before + (" " if parts else "") + lead + _format_inline(value) + trailing + rest + text[close:]
+    outer = _find_margin(text, container.key_start)
+    margin = _find_margin(text, parts[0].key_start) if parts and "\n" in inside else outer + _find_indent(text)
+    new = _find_newline(text) + margin + lead + _format_value(text, value, margin) + trailing
+    return before + new + (rest if parts and "\n" in rest else _find_newline(text) + outer) + text[close:]
 
 
-def removed(text: str, container: Node, part: Node) -> str:
+def remove_part(text: str, container: Node, part: Node) -> str:
     """Return the text without one member or item; comments around it stay."""
     parts = container.parts or []
-    index = next(place for place, one in enumerate(parts) if one is part)
+    index = next(number for number, one in enumerate(parts) if one is part)
     before = text[: part.key_start].rstrip()
     if part.comma is not None:
         rest = text[part.comma + 1 :]
         if index == len(parts) - 1 and not index and not _has_comment(text[container.start : container.end]):
             return text[: container.start + 1] + text[container.end - 1 :]
-        return _joined(before, rest)
+        return _join_pieces(before, rest)
     if not index:
         inside = text[container.start + 1 : part.key_start] + text[part.end : container.end - 1]
         kept = inside if _has_comment(inside) else ""
@@ -220,11 +223,11 @@ def removed(text: str, container: Node, part: Node) -> str:
     comma = parts[index - 1].comma
     if comma is None:
         raise JsoncError("a comma is missing")
-    return _joined(text[:comma] + text[comma + 1 : part.key_start].rstrip(), text[part.end :])
+    return _join_pieces(text[:comma] + text[comma + 1 : part.key_start].rstrip(), text[part.end :])
 
 
-def _joined(before: str, rest: str) -> str:
-    """Return two pieces of text as one; a comment to the end of its line does not swallow what follows."""
+def _join_pieces(before: str, rest: str) -> str:
+    """Join two pieces of text; add an end of line if the first would otherwise comment the second out."""
     last = before[before.rfind("\n") + 1 :]
     following = rest.lstrip(" \t")
     open_comment = "//" in _STRING.sub("", last) and not following.startswith(("\n", "\r"))
@@ -236,31 +239,31 @@ def _has_comment(text: str) -> bool:
     return _COMMENT.search(_STRING.sub("", text)) is not None
 
 
-def _newline(text: str) -> str:
+def _find_newline(text: str) -> str:
     return "\r\n" if "\r\n" in text else "\n"
 
 
 def _is_spread(text: str) -> bool:
-    """Return whether a text is written over several lines; one that holds nothing yet will be."""
+    """Return whether to write values over several lines: as the text does, or if it is still empty."""
     return "\n" in text.strip() or not re.search(r"[^\s{}\[\]" + _BOM + "]", text)
 
 
-def _margin(text: str, place: int) -> str:
-    """Return the blanks at the beginning of the line that a place is on."""
-    line = text[text.rfind("\n", 0, place) + 1 : place]
+def _find_margin(text: str, offset: int) -> str:
+    """Return the indentation of the line with an offset."""
+    line = text[text.rfind("\n", 0, offset) + 1 : offset]
     return line[: len(line) - len(line.lstrip(" \t"))]
 
 
-def _step(text: str) -> str:
-    """Return what a level is indented by: as the first indented line is."""
+def _find_indent(text: str) -> str:
+    """Return the indentation of one level: that of the first indented line."""
     match = re.search(r"^([ \t]+)\S", text, re.MULTILINE)
     return match[1] if match else "  "
 
 
-def _on_a_line(value: Any) -> str:
+def _format_inline(value: Any) -> str:
     return json.dumps(value, ensure_ascii=False)
 
 
-def _written(text: str, value: Any, margin: str) -> str:
-    written = json.dumps(value, indent=_step(text), ensure_ascii=False)
-    return written.replace("\n", _newline(text) + margin)
+def _format_value(text: str, value: Any, margin: str) -> str:
+    written = json.dumps(value, indent=_find_indent(text), ensure_ascii=False)
+    return written.replace("\n", _find_newline(text) + margin)

@@ -1,7 +1,7 @@
-"""`jobtrail doctor`: everything between a client and the jobs it asks about, looked at once.
+"""`jobtrail doctor`: check everything between a client and the jobs it asks about.
 
-What is found never holds a secret: it is made of names, addresses without credentials and our own sentences, and
-every text passes a mask of all secrets that are known besides.
+A report never has a secret in it: it is made of names, addresses without credentials and our own sentences, and all
+known secrets are masked in every text besides.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from jobtrail.doctor.clients import examine_clients
 from jobtrail.doctor.machine import examine_settings, examine_store
 from jobtrail.doctor.report import Check, Report
 from jobtrail.doctor.sources import examine_source
-from jobtrail.recorder.secrets import Mask
+from jobtrail.recorder.mask import Mask
 from jobtrail.sources import open_sources
 from jobtrail.window import Clock
 
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from jobtrail.clients import Command, Host
+    from jobtrail.clients import Machine, StartCommand
     from jobtrail.settings import Settings, SourceSettings
 
 __all__ = ["Check", "Report", "examine"]
@@ -34,59 +34,61 @@ __all__ = ["Check", "Report", "examine"]
 async def examine(
     settings: Settings | None,
     trouble: str,
-    host: Host,
-    own: Command,
+    machine: Machine,
+    own: StartCommand,
     only: str | None = None,
     transport: httpx2.AsyncBaseTransport | None = None,
 ) -> Report:
-    """Look at everything, the sources side by side.
+    """Check everything, and the sources at the same time.
 
     Args:
-        settings: as they were read; None where they could not be.
-        trouble: why they could not be.
-        host: the machine.
+        settings: the settings; None if they could not be read.
+        trouble: why they could not be read.
+        machine: this machine.
         own: the command that starts this Jobtrail.
-        only: the one source to look at, and nothing but sources.
-        transport: the network edge, where tests stand in for it.
+        only: the name of the only source to check; nothing else is checked then.
+        transport: replaces the network in tests.
     """
     checks: list[Check] = []
     if only is None:
-        checks += examine_settings(settings, trouble, host.environ)
-        checks += await anyio.to_thread.run_sync(lambda: [*examine_store(host.environ)])
+        checks += examine_settings(settings, trouble, machine.environ)
+        checks += await anyio.to_thread.run_sync(lambda: [*examine_store(machine.environ)])
     if settings is not None:
-        checks += await _sources(settings, only, transport)
+        checks += await _examine_sources(settings, only, transport)
     if only is None:
-        checks += examine_clients(host, own)
-    return Report(tuple(checks)).masked(Mask({**host.environ, **_secrets(settings)}))
+        checks += examine_clients(machine, own)
+    return Report(tuple(checks)).apply_mask(Mask({**machine.environ, **_collect_secrets(settings)}))
 
 
-async def _sources(settings: Settings, only: str | None, transport: httpx2.AsyncBaseTransport | None) -> list[Check]:
+async def _examine_sources(
+    settings: Settings, only: str | None, transport: httpx2.AsyncBaseTransport | None
+) -> list[Check]:
     clock = Clock(settings.zone(), settings.timezone)
     sources = open_sources(settings, transport, clock)
     found: dict[str, list[Check]] = {}
 
-    async def look(one: SourceSettings) -> None:
+    async def examine_one(one: SourceSettings) -> None:
         found[one.name] = await examine_source(one, partial(sources.get, one.name), clock)
 
     chosen = [one for one in settings.sources if only in {None, one.name}]
     try:
         async with anyio.create_task_group() as group:
             for one in chosen:
-                group.start_soon(look, one)
+                group.start_soon(examine_one, one)
     finally:
         with anyio.CancelScope(shield=True):
             await sources.aclose()
     return [check for one in chosen for check in found[one.name]]
 
 
-def _secrets(settings: Settings | None) -> Mapping[str, str]:
-    """Return every secret of the settings under a name that says what it is."""
+def _collect_secrets(settings: Settings | None) -> Mapping[str, str]:
+    """Return every secret of the settings, under names by which a mask knows them as secrets."""
     found: dict[str, str] = {}
     for number, one in enumerate(settings.sources if settings is not None else ()):
         for key in type(one).model_fields:
             value = getattr(one, key)
             if isinstance(value, SecretStr):
                 found[f"{number}_SECRET_{key}"] = value.get_secret_value()
-        # Of which only a password is masked.
+        # A mask takes only the password out of an address.
         found[f"{number}_address"] = one.identity[0]
     return found

@@ -1,4 +1,4 @@
-"""What is on this machine: settings, the store, and the configuration of clients."""
+"""Check the settings and the embedded store of this machine."""
 
 from __future__ import annotations
 
@@ -7,9 +7,13 @@ import tomllib
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+import platformdirs
+
 from jobtrail.doctor.report import Check
 from jobtrail.errors import SettingsError, find_closest, sanitize_text
 from jobtrail.settings import OWN_VARIABLES, store_path
+from jobtrail.store.database import StoreError
+from jobtrail.store.integrity import check_up
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -18,46 +22,44 @@ if TYPE_CHECKING:
     from jobtrail.settings import Settings
     from jobtrail.store.integrity import Checkup
 
-__all__ = ["examine_settings", "examine_store"]
-
 CHECK_SECONDS = 10.0
-"""For which the store is searched for damage."""
+"""How long the store is searched for damage, at most."""
 _SECRET_KEYS = ("api_key", "client_credentials", "password", "token")
 _OTHERS = 0o077
 
 
 def examine_settings(settings: Settings | None, trouble: str, environ: Mapping[str, str]) -> Iterator[Check]:
-    """Yield what is said of the settings.
+    """Check the settings.
 
     Args:
-        settings: as they were read; None where they could not be.
-        trouble: why they could not be.
+        settings: the settings; None if they could not be read.
+        trouble: why they could not be read.
         environ: the environment they were read from.
     """
-    yield from _file(environ)
+    yield from _examine_file(environ)
     if settings is None:
-        yield _of_settings(
+        yield _make_settings_check(
             "reading", "failed", sanitize_text(trouble, 400), "correct it; until then no source is asked"
         )
     else:
         names = ", ".join(f"{one.name} ({one.kind})" for one in settings.sources)
-        yield _of_settings("sources", "ok", f"{names}; default {settings.default}")
-        yield _of_settings("time zone", "ok", settings.timezone)
+        yield _make_settings_check("sources", "ok", f"{names}; default {settings.default}")
+        yield _make_settings_check("time zone", "ok", settings.timezone)
     unknown = [name for name in environ if name.startswith("JOBTRAIL_") and name not in OWN_VARIABLES]
     for name in sorted(unknown):
         near = find_closest(name, OWN_VARIABLES, 1)
         fix = f"rename it {near[0]}, or unset it" if near else "unset it"
-        yield _of_settings("variables", "warning", f"{sanitize_text(name, 60)} is set, and nothing reads it", fix)
+        yield _make_settings_check(
+            "variables", "warning", f"{sanitize_text(name, 60)} is set, and nothing reads it", fix
+        )
 
 
-def _of_settings(check: str, verdict: Verdict, found: str, fix: str | None = None) -> Check:
+def _make_settings_check(check: str, verdict: Verdict, found: str, fix: str | None = None) -> Check:
     return Check("settings", "", check, verdict, found, fix)
 
 
-def _file(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Say which file is read, and whether others can read the secrets in it."""
-    import platformdirs  # noqa: PLC0415 # as in settings
-
+def _examine_file(environ: Mapping[str, str]) -> Iterator[Check]:
+    """Check which file is read, and whether other users can read the secrets in it."""
     named = environ.get("JOBTRAIL_CONFIG", "").strip()
     try:
         path = Path(named or platformdirs.user_config_path("jobtrail") / "config.toml").expanduser()
@@ -66,86 +68,87 @@ def _file(environ: Mapping[str, str]) -> Iterator[Check]:
         return
     if not there:
         if not named:
-            yield _of_settings("file", "ok", f"none at {path}; the environment alone is read")
+            yield _make_settings_check("file", "ok", f"none at {path}; the environment alone is read")
         return
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
         mode = path.stat().st_mode
     except (OSError, ValueError):
-        # What is wrong with it is said by whoever reads it in earnest.
+        # The check of reading the settings reports what is wrong with it.
         return
-    secret = [key for key in _SECRET_KEYS if any(key in one for one in _tables(table))]
+    secret = [key for key in _SECRET_KEYS if any(key in one for one in _list_tables(table))]
     if os.name == "posix" and secret and mode & _OTHERS:
         found = f"{path} holds {' and '.join(secret)}, and others on this machine can read it"
-        yield _of_settings("file", "warning", found, f"chmod 600 {path}")
+        yield _make_settings_check("file", "warning", found, f"chmod 600 {path}")
     else:
-        yield _of_settings("file", "ok", str(path))
+        yield _make_settings_check("file", "ok", str(path))
 
 
-def _tables(table: dict[str, Any]) -> list[dict[str, Any]]:
+def _list_tables(table: dict[str, Any]) -> list[dict[str, Any]]:
     sources = table.get("sources")
     values: list[Any] = [*cast("dict[str, Any]", sources).values()] if isinstance(sources, dict) else []
     return [cast("dict[str, Any]", one) for one in values if isinstance(one, dict)]
 
 
 def examine_store(environ: Mapping[str, str]) -> Iterator[Check]:
-    """Yield what is said of the embedded store, without changing anything in it."""
+    """Check the embedded store, without changing anything in it."""
     try:
         path = store_path(environ)
         if not path.exists():
-            yield _of_store(
+            yield _make_store_check(
                 "file", "ok", f"none yet at {path}; the sample is shown until `jobtrail record` makes one"
             )
             return
     except (SettingsError, OSError) as error:
-        yield _of_store("file", "failed", sanitize_text(str(error)), "set JOBTRAIL_STORE to a file of your own")
+        yield _make_store_check(
+            "file", "failed", sanitize_text(str(error)), "set JOBTRAIL_STORE to a file of your own"
+        )
         return
-    from jobtrail.store.database import StoreError  # noqa: PLC0415 # likewise
-    from jobtrail.store.integrity import check_up  # noqa: PLC0415 # only where there is a store
-
     try:
         found = check_up(path, CHECK_SECONDS)
     except StoreError as error:
-        yield _of_store(
+        yield _make_store_check(
             "file", "failed", sanitize_text(str(error), 300), "restore it from a backup, or set JOBTRAIL_STORE"
         )
         return
-    yield _of_store("file", "ok", f"{path}, {found.size / 1_000_000:,.1f} MB")
-    yield from _found_in(path, found)
+    yield _make_store_check("file", "ok", f"{path}, {found.size / 1_000_000:,.1f} MB")
+    yield from _examine_integrity(path, found)
 
 
-def _of_store(check: str, verdict: Verdict, found: str, fix: str | None = None) -> Check:
+def _make_store_check(check: str, verdict: Verdict, found: str, fix: str | None = None) -> Check:
     return Check("store", "", check, verdict, found, fix)
 
 
-def _found_in(path: Path, found: Checkup) -> Iterator[Check]:
+def _examine_integrity(path: Path, found: Checkup) -> Iterator[Check]:
     if os.name == "posix" and found.mode & _OTHERS:
-        yield _of_store(
+        yield _make_store_check(
             "permissions", "warning", f"others on this machine can read it ({found.mode:o})", f"chmod 600 {path}"
         )
     elif not os.access(path, os.W_OK):
-        yield _of_store(
+        yield _make_store_check(
             "permissions", "warning", "it can be read and not written: nothing is recorded in it", f"chmod u+w {path}"
         )
     else:
-        yield _of_store("permissions", "ok", "readable by you alone")
+        yield _make_store_check("permissions", "ok", "readable by you alone")
     if found.version > found.known:
         fix = "use a newer Jobtrail, or another JOBTRAIL_STORE"
-        yield _of_store(
+        yield _make_store_check(
             "schema", "failed", f"version {found.version}, and this Jobtrail knows up to {found.known}", fix
         )
     elif found.version < found.known:
-        yield _of_store("schema", "ok", f"version {found.version}; it becomes {found.known} when it is next opened")
+        yield _make_store_check(
+            "schema", "ok", f"version {found.version}; it becomes {found.known} when it is next opened"
+        )
     else:
-        yield _of_store("schema", "ok", f"version {found.version}")
+        yield _make_store_check("schema", "ok", f"version {found.version}")
     if found.faults:
         fix = f"keep a copy of {path}, then record or import into a new one"
-        yield _of_store("integrity", "failed", sanitize_text("; ".join(found.faults), 200), fix)
+        yield _make_store_check("integrity", "failed", sanitize_text("; ".join(found.faults), 200), fix)
     elif found.faults is None:
-        yield _of_store(
+        yield _make_store_check(
             "integrity", "ok", f"no fault within {CHECK_SECONDS:g} s; it is too large to be read whole in that"
         )
     else:
-        yield _of_store("integrity", "ok", "no fault")
+        yield _make_store_check("integrity", "ok", "no fault")
     gone = f"; {found.gone} vanished, whose tasks are failed when the store is next read" if found.gone else ""
-    yield _of_store("recorders", "ok", f"{found.living or 'none'} running{gone}")
+    yield _make_store_check("recorders", "ok", f"{found.living or 'none'} running{gone}")

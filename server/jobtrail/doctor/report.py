@@ -1,4 +1,4 @@
-"""What a doctor finds: one check a line, and what to do where something is wrong."""
+"""The report of `jobtrail doctor`: its checks, and how to fix what is wrong."""
 
 from __future__ import annotations
 
@@ -9,22 +9,20 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-__all__ = ["Area", "Check", "Report", "Verdict"]
-
 Verdict = Literal["ok", "warning", "failed", "skipped"]
 Area = Literal["settings", "store", "source", "client"]
 
 
 @dataclass(frozen=True)
 class Check:
-    """One thing that was looked at.
+    """The result of one check.
 
     Attributes:
-        subject: what it is part of: a source's name, a client's; empty where the area is one thing.
-        check: what was looked at, a word or two that do not change.
-        found: what was found, a sentence or less.
-        fix: what to do about it.
-        seconds: how long it took, where that says something.
+        subject: the name of the source or client; empty in other areas.
+        check: what was checked: one or two words that programs can rely on.
+        found: what was found, in a sentence or less.
+        fix: how to fix it; None if there is nothing to fix.
+        seconds: how long it took; None if that says nothing.
     """
 
     area: Area
@@ -35,8 +33,8 @@ class Check:
     fix: str | None = None
     seconds: float | None = None
 
-    def as_json(self) -> dict[str, Any]:
-        """Return it as a JSON object; `fix` and `seconds` are null where there are none."""
+    def to_json(self) -> dict[str, Any]:
+        """Return the check as a JSON object."""
         return {
             "area": self.area,
             "subject": self.subject,
@@ -56,24 +54,24 @@ class Report:
 
     @property
     def well(self) -> bool:
-        """Whether nothing failed; warnings are allowed."""
+        """Whether no check failed; warnings are allowed."""
         return all(one.verdict != "failed" for one in self.checks)
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many checks there are by verdict."""
+        """The number of checks by verdict."""
         found = Counter(one.verdict for one in self.checks)
         return {verdict: found[verdict] for verdict in ("ok", "warning", "failed", "skipped")}
 
-    def groups(self) -> Sequence[tuple[str, Sequence[Check]]]:
-        """Return the checks under what they are about."""
+    def group_checks(self) -> Sequence[tuple[str, Sequence[Check]]]:
+        """Return the checks by area and subject."""
         found: dict[str, list[Check]] = {}
         for one in self.checks:
             found.setdefault(f"{one.area} {one.subject}".strip(), []).append(one)
         return [*found.items()]
 
-    def masked(self, mask: Callable[[str], str]) -> Report:
-        """Return the report with every text passed through a mask."""
+    def apply_mask(self, mask: Callable[[str], str]) -> Report:
+        """Return the report with secrets masked in every text."""
         return Report(
             tuple(
                 replace(one, found=mask(one.found), fix=None if one.fix is None else mask(one.fix))
@@ -81,11 +79,11 @@ class Report:
             )
         )
 
-    def as_json(self, version: str) -> dict[str, Any]:
-        """Return it as a JSON object: `jobtrail` (version), `well`, `counts`, `checks`."""
+    def to_json(self, version: str) -> dict[str, Any]:
+        """Return the report as a JSON object: `jobtrail` (version), `well`, `counts`, `checks`."""
         return {
             "jobtrail": version,
             "well": self.well,
             "counts": self.counts,
-            "checks": [one.as_json() for one in self.checks],
+            "checks": [one.to_json() for one in self.checks],
         }

@@ -1,6 +1,6 @@
-"""Recorders: they run commands and tell the store how they went."""
+"""What `jobtrail record` does: it runs commands and records in the store how they ended."""
 
-from jobtrail.recorder.plan import Order, Outcome
-from jobtrail.recorder.run import record
+from jobtrail.recorder.plan import Plan, RecordingResult
+from jobtrail.recorder.runner import run_and_record
 
-__all__ = ["Order", "Outcome", "record"]
+__all__ = ["Plan", "RecordingResult", "run_and_record"]

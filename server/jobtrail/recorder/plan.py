@@ -1,4 +1,4 @@
-"""What a recorder is asked to do, and what came of it."""
+"""The plan of a recording: which commands to run, and how; and the result of it."""
 
 from __future__ import annotations
 
@@ -9,35 +9,33 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
-__all__ = ["Order", "Outcome", "Piece"]
-
-_PLACE = "{}"
+_PLACEHOLDER = "{}"
 _LONGEST_NAME = 100
 _LONGEST_TITLE = 80
 
 
 @dataclass(frozen=True)
-class Piece:
-    """One task of an order: its name, None for one that is numbered, and its command."""
+class TaskCommand:
+    """The command of one task, and the task's name; None for a task that the store numbers."""
 
     name: str | None
     command: Sequence[str]
 
 
 @dataclass(frozen=True)
-class Order:
+class Plan:
     """What to run and how.
 
     Attributes:
         job: the job it is recorded under.
-        command: the program and its arguments; `{}` in them stands for an input line.
+        command: the program and its arguments; an input line replaces `{}` in them.
         execution: the execution to join, or the id of a new one; None for a new one with an id of its own.
         task: the task's name; None for one that is numbered.
         inputs: a task for each of these lines; None for one task.
-        labels: of the job.
+        labels: the job's, by key.
         timeout: seconds an attempt may take.
         retries: further attempts after one that failed.
-        retry_delay: seconds before each.
+        retry_delay: seconds to wait before each of these.
         parallel: tasks at a time.
     """
 
@@ -52,42 +50,42 @@ class Order:
     retry_delay: float = 1.0
     parallel: int = 1
 
-    def title(self, mask: Callable[[str], str]) -> str:
-        """Return the command up to its first option, without secrets: what follows may be nobody's business."""
+    def format_title(self, mask: Callable[[str], str]) -> str:
+        """Return the command up to its first option, without secrets; options may be private."""
         words = [*self.command]
-        end = next((place for place, word in enumerate(words) if word.startswith("-")), len(words))
+        end = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
         return shlex.join(mask(word) for word in words[:end])[:_LONGEST_TITLE]
 
-    def pieces(self, mask: Callable[[str], str]) -> list[Piece]:
-        """Return the tasks, in order: one, or one for each input line, which names it, without secrets."""
+    def list_commands(self, mask: Callable[[str], str]) -> list[TaskCommand]:
+        """Return the tasks in order: one, or one for each input line, which also names it, without secrets."""
         if self.inputs is None:
-            return [Piece(mask(self.task) if self.task else None, self.command)]
+            return [TaskCommand(mask(self.task) if self.task else None, self.command)]
         seen: dict[str, int] = {}
-        return [Piece(_named(mask(line), seen), _filled(self.command, line)) for line in self.inputs]
+        return [TaskCommand(_make_task_name(mask(line), seen), _fill_in(self.command, line)) for line in self.inputs]
 
 
-def _named(line: str, seen: dict[str, int]) -> str:
-    """Return a line as a task's name; one that comes again gets a number."""
+def _make_task_name(line: str, seen: dict[str, int]) -> str:
+    """Return a line as the name of a task; a line that was seen before gets a number."""
     name = " ".join("".join(one if one.isprintable() else " " for one in line).split())[:_LONGEST_NAME] or "(blank)"
     seen[name] = seen.get(name, 0) + 1
     return name if seen[name] == 1 else f"{name} #{seen[name]}"
 
 
-def _filled(command: Sequence[str], line: str) -> list[str]:
-    """Return the command with the line in place of `{}`, or at its end where there is none."""
-    if any(_PLACE in word for word in command):
-        return [word.replace(_PLACE, line) for word in command]
+def _fill_in(command: Sequence[str], line: str) -> list[str]:
+    """Return the command with each `{}` replaced by the line; without `{}` the line becomes the last argument."""
+    if any(_PLACEHOLDER in word for word in command):
+        return [word.replace(_PLACEHOLDER, line) for word in command]
     return [*command, line]
 
 
 @dataclass(frozen=True)
-class Outcome:
-    """What came of an order.
+class RecordingResult:
+    """How the tasks of a plan ended.
 
     Attributes:
-        code: the exit code to end with.
-        execution: its id; None where it could not be recorded.
-        counts: tasks by how they ended.
+        code: the exit code for the recorder's own process.
+        execution: the id of the recorded execution; None if it could not be recorded.
+        counts: the number of tasks by their final status.
     """
 
     code: int

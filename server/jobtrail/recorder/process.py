@@ -1,4 +1,4 @@
-"""One attempt: a command run to its end, its output passed on and its last lines kept."""
+"""Run one command to its end, pass its output on and keep the last lines of it."""
 
 from __future__ import annotations
 
@@ -7,10 +7,13 @@ import signal
 import sys
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from subprocess import DEVNULL
 from typing import TYPE_CHECKING, Literal
 
 import anyio
+
+from jobtrail.times import format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -19,8 +22,6 @@ if TYPE_CHECKING:
 
     from jobtrail.recorder.tail import Stream, Tail
 
-__all__ = ["Attempt", "Ended", "Stop", "run_child"]
-
 _GRACE = 10.0
 _DRAIN = 2.0
 _CHUNK = 65_536
@@ -28,54 +29,61 @@ _NOT_FOUND, _NOT_RUNNABLE, _TIMED_OUT = 127, 126, 124
 
 
 @dataclass(frozen=True)
-class Ended:
-    """How an attempt ended.
+class ProcessResult:
+    """How a process ended.
 
     Attributes:
-        kind: what it was.
-        code: as a shell would report it: 128 and the signal, 124 for a timeout, 127 and 126 for what did not start.
-        reason: in words, for a condition.
-        told: what the command itself cannot have said, for a person at the terminal; empty for nothing.
+        code: as a shell reports it: 128 + the signal, 124 for a timeout, 127 or 126 if it did not start.
+        reason: the reason of the recorded condition, such as `exit code 3`.
+        message: the message of that condition.
+        notice: a sentence for the terminal about something the command could not print itself; otherwise empty.
     """
 
     kind: Literal["success", "failure", "timeout", "cancelled"]
     code: int
     reason: str = ""
     message: str = ""
-    told: str = ""
+    notice: str = ""
 
 
 @dataclass
-class Stop:
-    """Whether the recorder was told to end, and the children that are to be told so."""
+class Shutdown:
+    """Whether the recorder has to end, and the running children that its signals are passed on to.
 
-    told: anyio.Event = field(default_factory=anyio.Event)
+    Attributes:
+        requested: set by the first signal.
+        signal: the number of that signal; 0 before it.
+    """
+
+    requested: anyio.Event = field(default_factory=anyio.Event)
     signal: int = 0
     children: list[_Child] = field(default_factory=list["_Child"])
 
-    def hit(self, number: int) -> None:
-        """Pass a signal on to every child; the second one kills."""
-        again = self.told.is_set()
+    def pass_on(self, number: int) -> None:
+        """Pass a signal on to every child; after the first signal, kill them instead."""
+        again = self.requested.is_set()
         self.signal = self.signal or number
         for child in self.children:
             child.send(signal.SIGKILL if again else number, from_terminal=number == signal.SIGINT and not again)
-        self.told.set()
+        self.requested.set()
 
-    async def insist(self) -> None:
-        """Kill what has not ended ten seconds after it was told to."""
-        await self.told.wait()
+    async def kill_stragglers(self) -> None:
+        """Wait for the first signal, and ten seconds later kill every child that still runs."""
+        await self.requested.wait()
         await anyio.sleep(_GRACE)
         for child in self.children:
             child.send(signal.SIGKILL)
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """What to run, and where its output goes.
+class ProcessSpec:
+    """What to run, and where the output goes.
 
     Attributes:
-        alone: whether it may read this process's standard input.
-        sink: takes each piece of output as it comes, and an empty one at its end.
+        alone: whether it is the only command, so that it may read this process's standard input.
+        timeout: in seconds.
+        tail: keeps the last lines of the output.
+        sink: called with each chunk of output as it comes, and with an empty one at its end.
     """
 
     command: Sequence[str]
@@ -87,7 +95,7 @@ class Attempt:
 
 
 class _Child:
-    """A process and, unless it shares the terminal, all that it starts."""
+    """A process and, unless it shares the terminal, its process group."""
 
     def __init__(self, process: Process, *, own_group: bool) -> None:
         self.process = process
@@ -95,7 +103,7 @@ class _Child:
 
     def send(self, number: int, *, from_terminal: bool = False) -> None:
         if from_terminal and not self._own_group:
-            # The terminal has told the whole foreground group already.
+            # The terminal has sent it to the whole foreground group already.
             return
         try:
             if self._own_group:
@@ -106,7 +114,7 @@ class _Child:
             pass
 
     async def end(self) -> None:
-        """Ask it to end, and kill it where it does not within ten seconds."""
+        """Send SIGTERM, and SIGKILL if the process runs on for ten seconds."""
         self.send(signal.SIGTERM)
         with anyio.move_on_after(_GRACE):
             await self.process.wait()
@@ -114,126 +122,122 @@ class _Child:
         await self.process.wait()
 
 
-async def run_child(attempt: Attempt, stop: Stop) -> Ended:
-    """Run a command to its end, its timeout, or until the recorder is told to stop."""
+async def run_process(spec: ProcessSpec, shutdown: Shutdown) -> ProcessResult:
+    """Run a command until it ends, its timeout is over or the recorder is shut down."""
     # A process that reads from a terminal must be in its foreground group.
-    own_group = not (attempt.alone and sys.stdin is not None and sys.stdin.isatty())
+    own_group = not (spec.alone and sys.stdin is not None and sys.stdin.isatty())
     pipes: dict[Stream, _Pipe] = {"stdout": _Pipe(), "stderr": _Pipe()}
-    process = await _started(attempt, pipes, own_group=own_group)
-    if isinstance(process, Ended):
+    process = await _start(spec, pipes, own_group=own_group)
+    if isinstance(process, ProcessResult):
         return process
     child = _Child(process, own_group=own_group)
-    stop.children.append(child)
-    if stop.told.is_set():
-        child.send(stop.signal)
+    shutdown.children.append(child)
+    if shutdown.requested.is_set():
+        child.send(shutdown.signal)
     try:
-        return await _follow(child, pipes, attempt, stop)
+        return await _wait_for_end(child, pipes, spec, shutdown)
     finally:
-        stop.children.remove(child)
+        shutdown.children.remove(child)
 
 
-async def _started(attempt: Attempt, pipes: Mapping[Stream, _Pipe], *, own_group: bool) -> Process | Ended:
-    """Start a command, or return why it did not start."""
+async def _start(spec: ProcessSpec, pipes: Mapping[Stream, _Pipe], *, own_group: bool) -> Process | ProcessResult:
+    """Start a command; return a result at once if it cannot be started."""
     try:
         return await anyio.open_process(
-            attempt.command,
-            stdin=None if attempt.alone else DEVNULL,
-            stdout=pipes["stdout"].theirs,
-            stderr=pipes["stderr"].theirs,
-            env=attempt.environ,
+            spec.command,
+            stdin=None if spec.alone else DEVNULL,
+            stdout=pipes["stdout"].write_end,
+            stderr=pipes["stderr"].write_end,
+            env=spec.environ,
             start_new_session=own_group,
         )
     except (OSError, ValueError) as error:
         for pipe in pipes.values():
-            os.close(pipe.ours)
-        return _not_started(attempt.command[0], error)
+            os.close(pipe.read_end)
+        return _explain_failed_start(spec.command[0], error)
     finally:
         for pipe in pipes.values():
-            os.close(pipe.theirs)
+            os.close(pipe.write_end)
 
 
-def _not_started(name: str, error: OSError | ValueError) -> Ended:
+def _explain_failed_start(name: str, error: OSError | ValueError) -> ProcessResult:
     program = repr(name)
     shown = name if name.isprintable() else program
     if isinstance(error, FileNotFoundError):
-        # A script whose interpreter is not there looks the same to us.
-        told = f"{shown}: its interpreter is not there" if os.path.isfile(name) else f"{shown}: command not found"  # noqa: PTH113 # a name may be none of a path
-        return Ended("failure", _NOT_FOUND, "command not found", f"there is no program {program}", told)
+        # The system reports a script without its interpreter in the same way.
+        notice = f"{shown}: its interpreter is not there" if Path(name).is_file() else f"{shown}: command not found"
+        return ProcessResult("failure", _NOT_FOUND, "command not found", f"there is no program {program}", notice)
     why = (error.strerror if isinstance(error, OSError) else "") or str(error)
-    told = f"{shown}: cannot be run ({why[:1].lower()}{why[1:]})"
-    return Ended("failure", _NOT_RUNNABLE, "command cannot run", f"{program}: {why}", told)
-
-
-def _length(seconds: float) -> str:
-    """Return a length of time as it is given on the command line."""
-    for unit, many in (("h", 3600), ("m", 60)):
-        if seconds and seconds % many == 0:
-            return f"{seconds / many:.0f}{unit}"
-    return f"{seconds:g}s"
+    notice = f"{shown}: cannot be run ({why[:1].lower()}{why[1:]})"
+    return ProcessResult("failure", _NOT_RUNNABLE, "command cannot run", f"{program}: {why}", notice)
 
 
 class _Pipe:
-    """A pipe of our own: one that the event loop made could not be closed before the process ends."""
+    """A pipe that can be closed before the process ends, as the event loop's own pipes cannot."""
 
     def __init__(self) -> None:
-        self.ours, self.theirs = os.pipe()
-        os.set_blocking(self.ours, False)
+        self.read_end, self.write_end = os.pipe()
+        os.set_blocking(self.read_end, False)
 
     async def read(self) -> bytes:
-        """Return what has come; nothing at its end."""
-        await anyio.wait_readable(self.ours)
-        return os.read(self.ours, _CHUNK)
+        """Wait for output and return it; empty at the end."""
+        await anyio.wait_readable(self.read_end)
+        return os.read(self.read_end, _CHUNK)
 
 
-async def _follow(child: _Child, pipes: Mapping[Stream, _Pipe], attempt: Attempt, stop: Stop) -> Ended:
+async def _wait_for_end(
+    child: _Child, pipes: Mapping[Stream, _Pipe], spec: ProcessSpec, shutdown: Shutdown
+) -> ProcessResult:
     process, timed_out = child.process, False
     async with anyio.create_task_group() as group:
         for stream, pipe in pipes.items():
-            group.start_soon(_pump, stream, pipe, attempt)
-        with anyio.move_on_after(attempt.timeout) as limit:
+            group.start_soon(_pump, stream, pipe, spec)
+        with anyio.move_on_after(spec.timeout) as limit:
             await process.wait()
         if limit.cancelled_caught:
             timed_out = True
             await child.end()
-        # A grandchild may hold the pipes open for ever.
+        # A grandchild may keep the pipes open for ever.
         group.cancel_scope.deadline = anyio.current_time() + _DRAIN
-    attempt.tail.close()
+    spec.tail.close()
     with suppress(OSError):
-        await attempt.sink("stdout", b"")
-        await attempt.sink("stderr", b"")
-    return _ended(process.returncode or 0, attempt, stop, timed_out=timed_out)
+        await spec.sink("stdout", b"")
+        await spec.sink("stderr", b"")
+    return _build_result(process.returncode or 0, spec, shutdown, timed_out=timed_out)
 
 
-async def _pump(stream: Stream, pipe: _Pipe, attempt: Attempt) -> None:
+async def _pump(stream: Stream, pipe: _Pipe, spec: ProcessSpec) -> None:
     try:
         while chunk := await pipe.read():
-            attempt.tail.feed(stream, chunk)
-            await attempt.sink(stream, chunk)
+            spec.tail.feed(stream, chunk)
+            await spec.sink(stream, chunk)
     except OSError:
-        # Whoever reads our output has enough: closing the pipe tells the command, as it would hear without us.
+        # The reader of our output is gone: close the pipe, so that the command gets SIGPIPE as it would without us.
         return
     finally:
-        os.close(pipe.ours)
+        os.close(pipe.read_end)
 
 
-def _ended(code: int, attempt: Attempt, stop: Stop, *, timed_out: bool) -> Ended:
-    last = attempt.tail.last()
+def _build_result(code: int, spec: ProcessSpec, shutdown: Shutdown, *, timed_out: bool) -> ProcessResult:
+    last = spec.tail.find_last_line()
     shell_code = code if code >= 0 else 128 - code
     if timed_out:
-        limit = f"it ran longer than its {attempt.timeout:g} seconds and was ended"
+        limit = f"it ran longer than its {spec.timeout:g} seconds and was ended"
         why = f"{limit}; last output: {last}" if last else limit
-        told = f"timed out after {_length(attempt.timeout or 0)} and was ended"
-        return Ended("timeout", _TIMED_OUT, "timeout", why, told)
-    if stop.told.is_set():
-        return Ended("cancelled", shell_code or 128 + stop.signal, "cancelled", f"by {_signal_name(stop.signal)}")
+        notice = f"timed out after {format_duration(spec.timeout or 0)} and was ended"
+        return ProcessResult("timeout", _TIMED_OUT, "timeout", why, notice)
+    if shutdown.requested.is_set():
+        return ProcessResult(
+            "cancelled", shell_code or 128 + shutdown.signal, "cancelled", f"by {_name_signal(shutdown.signal)}"
+        )
     if code == 0:
-        return Ended("success", 0)
+        return ProcessResult("success", 0)
     if code < 0:
-        return Ended("failure", shell_code, f"killed by {_signal_name(-code)}", last)
-    return Ended("failure", code, f"exit code {code}", last)
+        return ProcessResult("failure", shell_code, f"killed by {_name_signal(-code)}", last)
+    return ProcessResult("failure", code, f"exit code {code}", last)
 
 
-def _signal_name(number: int) -> str:
+def _name_signal(number: int) -> str:
     try:
         return signal.Signals(number).name
     except ValueError:

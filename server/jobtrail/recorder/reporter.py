@@ -1,6 +1,6 @@
-"""What a recorder tells the store, in order and from one task beside the commands, which never wait for it long.
+"""Report to the store how commands went, in order and in the background: a command never waits long for the store.
 
-A store that fails costs the record, never the command; one that another process holds only delays the record.
+If the store fails, the record is lost and the commands run on; if another process locks it, the record is only late.
 """
 
 from __future__ import annotations
@@ -24,23 +24,21 @@ if TYPE_CHECKING:
     from contextlib import ExitStack
     from pathlib import Path
 
-    from jobtrail.recorder.plan import Order, Piece
+    from jobtrail.recorder.plan import Plan, TaskCommand
     from jobtrail.recorder.tail import Tail
     from jobtrail.store.recording import Ending
 
-__all__ = ["Notes"]
-
 _PULSE = 1.0
 _PATIENCE = 1.5
-"""Seconds that a command waits for the store; what is not written by then is written while it runs, or after."""
+"""Seconds that a command waits for a report to be written; after that it is written while the command runs."""
 
 
-class Notes:
-    """One recorder's notes; `live` and `keep` run beside whatever calls the others.
+class Reporter:
+    """Writes the reports of one recorder; `keep_alive` and `write_reports` run in tasks of their own.
 
     Attributes:
-        execution: the execution's id; None where the store does not take it.
-        refused: why the execution is not to be had, where the store said so before anything was to run.
+        execution: the execution's id; None if it could not be recorded.
+        refused: the store's refusal to let this recorder join the execution, if it came before any command ran.
     """
 
     def __init__(self, mask: Callable[[str], str], warn: Callable[[str], None]) -> None:
@@ -51,36 +49,36 @@ class Notes:
         self._store: Store | None = None
         self._sign: Sign | None = None
         self._recording: Recording | None = None
-        self._lost = False
+        self._gave_up = False
         self._behind = False
-        self._ending = False
-        self._kept = anyio.Event()
+        self._closing = False
+        self._finished = anyio.Event()
         self._send, self._receive = anyio.create_memory_object_stream[tuple["Callable[[], None]", anyio.Event]](
             math.inf
         )
 
-    async def open(self, path: Path, order: Order, pieces: Sequence[Piece], until: ExitStack) -> None:
-        """Open the store and the execution, in the background where that takes long.
+    async def open_execution(self, path: Path, plan: Plan, commands: Sequence[TaskCommand], until: ExitStack) -> None:
+        """Open the store and the execution, in the background if that takes long.
 
         Args:
             path: the store's file.
-            order: what is to run.
-            pieces: its tasks.
-            until: closes what this opens.
+            plan: the plan.
+            commands: the commands of its tasks.
+            until: closes the store at its end.
         """
         opening = Opening(
-            order.job,
-            order.execution or f"exec-{secrets.token_hex(6)}",
-            [piece.name for piece in pieces],
-            title=order.title(self._mask),
-            labels={key: self._mask(value) for key, value in order.labels.items()},
-            parallelism=order.parallel,
-            retries=order.retries,
-            timeout_s=max(1, round(order.timeout)) if order.timeout else None,
+            plan.job,
+            plan.execution or f"exec-{secrets.token_hex(6)}",
+            [command.name for command in commands],
+            title=plan.format_title(self._mask),
+            labels={key: self._mask(value) for key, value in plan.labels.items()},
+            parallelism=plan.parallel,
+            retries=plan.retries,
+            timeout_s=max(1, round(plan.timeout)) if plan.timeout else None,
             at=time.time_ns(),
         )
         self.execution = opening.execution
-        await self._tell(lambda: self._open(path, opening, until))
+        await self._submit(lambda: self._open(path, opening, until))
 
     def _open(self, path: Path, opening: Opening, until: ExitStack) -> None:
         if self._store is None:
@@ -92,119 +90,119 @@ class Notes:
 
     @property
     def is_open(self) -> bool:
-        """Whether the execution is there for others to join."""
+        """Whether the execution is in the store, so that others can join it."""
         return self._recording is not None
 
-    async def live(self) -> None:
-        """Say every second that this recorder lives."""
+    async def keep_alive(self) -> None:
+        """Renew every second the sign that this recorder lives."""
         while True:
             if self._sign is not None:
                 self._sign.renew()
             await anyio.sleep(_PULSE)
 
-    async def keep(self) -> None:
-        """Write what is noted, one after the other."""
-        with self._receive as noted:
-            async for what, written in noted:
-                if not self._lost:
-                    await self._write(what)
+    async def write_reports(self) -> None:
+        """Write the reports in order, until `close`."""
+        with self._receive as reports:
+            async for write, written in reports:
+                if not self._gave_up:
+                    await self._write_or_give_up(write)
                 written.set()
-                self._behind = self._behind and noted.statistics().current_buffer_used > 0
-        self._kept.set()
+                self._behind = self._behind and reports.statistics().current_buffer_used > 0
+        self._finished.set()
 
     async def close(self) -> None:
-        """Return when all is written or lost."""
-        self._ending = True
+        """Take no more reports, and wait until all are written or lost."""
+        self._closing = True
         self._send.close()
         with anyio.move_on_after(_PATIENCE):
-            await self._kept.wait()
-        if not self._kept.is_set():
+            await self._finished.wait()
+        if not self._finished.is_set():
             self._warn("waiting for the store, which another process holds, to record how it went")
-            await self._kept.wait()
+            await self._finished.wait()
 
-    async def begins(self, number: int) -> None:
-        """Note that an attempt at a task begins, which is given by its place in the order."""
+    async def report_begin(self, number: int) -> None:
+        """Report that an attempt at a task begins; tasks are numbered from 0 in the plan's order."""
         at = time.time_ns()
 
         def write() -> None:
-            recording = self._held()
+            recording = self._get_recording()
             recording.begins(recording.tasks[number], at)
 
-        await self._tell(write)
+        await self._submit(write)
 
-    async def tries_again(self, number: int, conditions: Sequence[dict[str, str]], tail: Tail) -> None:
-        """Note that an attempt failed and another follows."""
+    async def report_retry(self, number: int, conditions: Sequence[dict[str, str]], tail: Tail) -> None:
+        """Report that an attempt failed and another one follows."""
         at, so_far = time.time_ns(), [*conditions]
 
         def write() -> None:
-            recording = self._held()
+            recording = self._get_recording()
             task = recording.tasks[number]
-            recording.tries_again(task, so_far, self._lines(task, tail), at)
+            recording.tries_again(task, so_far, self._make_lines(task, tail), at)
 
-        await self._tell(write)
+        await self._submit(write)
 
-    async def ends(
+    async def report_end(
         self,
         numbers: Sequence[int],
         status: Ending,
         conditions: Sequence[dict[str, str]] = (),
         tail: Tail | None = None,
     ) -> None:
-        """Note how tasks ended."""
+        """Report how tasks ended."""
         at, so_far = time.time_ns(), [*conditions]
 
         def write() -> None:
-            recording = self._held()
+            recording = self._get_recording()
             tasks = [recording.tasks[number] for number in numbers]
-            lines = self._lines(tasks[0], tail) if tail is not None else iter(())
+            lines = self._make_lines(tasks[0], tail) if tail is not None else iter(())
             recording.ends(tasks, status, so_far, lines, at)
 
-        await self._tell(write)
+        await self._submit(write)
 
-    def _held(self) -> Recording:
+    def _get_recording(self) -> Recording:
         if self._recording is None:
             raise StoreError("it was not opened")
         return self._recording
 
-    def _lines(self, task: str, tail: Tail) -> Iterator[Line]:
-        for at, stream, text in tail.lines():
+    def _make_lines(self, task: str, tail: Tail) -> Iterator[Line]:
+        for at, stream, text in tail.read_lines():
             yield Line(at, self.execution or "", task, stream, text)
 
-    async def _tell(self, what: Callable[[], None]) -> None:
-        """Have something written; wait for it, but not long, and not at all while earlier notes still wait."""
+    async def _submit(self, write: Callable[[], None]) -> None:
+        """Queue a report; wait a little until it is written, but not while earlier reports are late."""
         written = anyio.Event()
-        self._send.send_nowait((what, written))
+        self._send.send_nowait((write, written))
         if not self._behind:
             with anyio.move_on_after(_PATIENCE):
                 await written.wait()
             self._behind = not written.is_set()
 
-    async def _write(self, what: Callable[[], None]) -> None:
+    async def _write_or_give_up(self, write: Callable[[], None]) -> None:
         while True:
-            # Each try waits for two minutes; the last one is the first that began after the commands had ended.
-            last = self._ending
+            # Each try waits for two minutes. Retry until the commands end, then once more.
+            last = self._closing
             try:
-                await anyio.to_thread.run_sync(what)
+                await anyio.to_thread.run_sync(write)
             except CannotJoin as error:
                 if not self._behind:
                     self.refused = error
-                    self._lost = True
+                    self._gave_up = True
                     return
-                self._lose(error)
+                self._give_up(error)
             except (StoreError, OSError) as error:
                 if _is_busy(error) and not last:
                     continue
-                self._lose(error)
+                self._give_up(error)
             return
 
-    def _lose(self, error: Exception) -> None:
+    def _give_up(self, error: Exception) -> None:
         self._warn(f"this is not recorded: {error}")
-        self._lost = True
+        self._gave_up = True
         if self._recording is None:
             self.execution = None
 
 
 def _is_busy(error: Exception) -> bool:
-    """Return whether another process held the store for all the time that SQLite waits."""
+    """Return whether another process locked the store for longer than SQLite waits."""
     cause = error.__cause__
     return isinstance(cause, sqlite3.OperationalError) and cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY

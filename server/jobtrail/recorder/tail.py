@@ -1,4 +1,4 @@
-"""The last lines of an output, however much of it there is."""
+"""Keep the last lines of a command's output, in bounded memory."""
 
 from __future__ import annotations
 
@@ -12,12 +12,10 @@ from jobtrail.logs.lines import not_kept
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-__all__ = ["Stream", "Tail"]
-
 Stream = Literal["stdout", "stderr"]
 _LINES = 200
 _CHARACTERS = 2_000
-# More than a line keeps, so that a secret across its end is still known as one.
+# More than is kept of a line, so that a secret across that end is still recognised.
 _BYTES = 16_384
 # Escape sequences (ECMA-48) and control characters, tabs aside.
 _UNSEEN = re.compile(
@@ -39,47 +37,47 @@ class Tail:
         self._count = 0
 
     def feed(self, stream: Stream, chunk: bytes) -> None:
-        """Take a piece of output, wherever it was cut."""
+        """Take a chunk of output, which may end within a line."""
         *whole, rest = (self._rest[stream] + chunk).split(b"\n")
         for line in whole:
             self._keep(stream, line)
-        self._rest[stream] = _overwritten(rest)[:_BYTES]
+        self._rest[stream] = _drop_overwritten(rest)[:_BYTES]
 
     def _keep(self, stream: Stream, line: bytes) -> None:
         self._count += 1
         self._kept.append((time.time_ns(), stream, line[-4 * _BYTES :] if b"\r" in line else line[:_BYTES]))
 
     def close(self) -> None:
-        """Keep what came after the last line's end."""
+        """Keep the last line if it has no end of line."""
         for stream, rest in self._rest.items():
             if rest:
                 self._keep(stream, rest)
         self._rest = {"stdout": b"", "stderr": b""}
 
-    def lines(self) -> Iterator[tuple[int, Stream, str]]:
-        """Yield (nanoseconds since 1970, stream, text); where lines were dropped, the first says how many."""
+    def read_lines(self) -> Iterator[tuple[int, Stream, str]]:
+        """Yield (nanoseconds since 1970, stream, text); if lines were dropped, the first one says how many."""
         dropped = self._count - len(self._kept)
         if dropped:
             at, stream, _ = self._kept[0]
             yield at, stream, not_kept(dropped)
         for at, stream, line in self._kept:
-            yield at, stream, self._text(line)
+            yield at, stream, self._clean(line)
 
-    def last(self) -> str:
-        """Return the last line that says something, of stderr where there is one."""
+    def find_last_line(self) -> str:
+        """Return the last line of stderr that is not blank, or else of stdout; empty if there is none."""
         for wanted in ("stderr", "stdout"):
             for _, stream, line in reversed(self._kept):
-                if stream == wanted and (text := self._text(line).strip()):
+                if stream == wanted and (text := self._clean(line).strip()):
                     return text
         return ""
 
-    def _text(self, line: bytes) -> str:
-        # Colours first: they may stand in the middle of a secret.
-        text = self._mask(_UNSEEN.sub("", _overwritten(line.rstrip(b"\r")).decode(errors="replace")))
+    def _clean(self, line: bytes) -> str:
+        # Escape sequences first: they may be within a secret.
+        text = self._mask(_UNSEEN.sub("", _drop_overwritten(line.rstrip(b"\r")).decode(errors="replace")))
         return text if len(text) <= _CHARACTERS else text[:_CHARACTERS] + "…"
 
 
-def _overwritten(line: bytes) -> bytes:
-    """Return what a terminal would still show of a line that was written over, as progress bars do."""
+def _drop_overwritten(line: bytes) -> bytes:
+    """Return what a terminal still shows of a line after carriage returns, as progress bars write them."""
     start = line.rfind(b"\r", 0, len(line) - 1) + 1
     return line[start:]

@@ -1,4 +1,4 @@
-"""Configuration files: read whole, backed up beside themselves, and written whole or not at all."""
+"""Read, back up and replace a configuration file; it is written completely or not at all."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from jobtrail.errors import SettingsError
 
 
 @dataclass(frozen=True)
-class Snapshot:
-    """A file as it was found.
+class ConfigSnapshot:
+    """A file as it was read.
 
     Attributes:
-        path: where it is, behind any symbolic link: what is written stays where it was.
-        data: its bytes; None where there is no file.
+        path: with symbolic links resolved, so that a link stays one when the file is replaced.
+        data: its bytes; None if there is no file.
         mode: its permissions.
     """
 
@@ -27,7 +27,7 @@ class Snapshot:
     mode: int = 0
 
     def text(self) -> str:
-        """Return its text; nothing where there is none.
+        """Return its text; empty if there is no file.
 
         Raises:
             SettingsError: it is not UTF-8.
@@ -38,7 +38,7 @@ class Snapshot:
             raise SettingsError(f"{self.path} is not UTF-8 text; it was left as it is") from None
 
 
-def look(path: Path) -> Snapshot:
+def read_config(path: Path) -> ConfigSnapshot:
     """Read a file.
 
     Raises:
@@ -47,19 +47,19 @@ def look(path: Path) -> Snapshot:
     try:
         real = path.resolve()
         data = real.read_bytes()
-        return Snapshot(real, data, real.stat().st_mode & 0o7777)
+        return ConfigSnapshot(real, data, real.stat().st_mode & 0o7777)
     except FileNotFoundError:
-        return Snapshot(path.resolve(), None)
+        return ConfigSnapshot(path.resolve(), None)
     except (OSError, RuntimeError) as error:
         why = error.strerror if isinstance(error, OSError) else "its symbolic links go round"
         raise SettingsError(f"{path} cannot be read ({why})") from None
 
 
-def back_up(was: Snapshot) -> Path | None:
-    """Copy a file beside itself, readable by the same people; None where there is nothing to copy.
+def back_up(was: ConfigSnapshot) -> Path | None:
+    """Copy a file into the same folder, with the same permissions; return None if there is no file.
 
     Raises:
-        SettingsError: it cannot be written there.
+        SettingsError: the copy cannot be written.
     """
     if was.data is None:
         return None
@@ -74,16 +74,16 @@ def back_up(was: Snapshot) -> Path | None:
     return target
 
 
-def write(was: Snapshot, data: bytes, *, private: bool = False) -> None:
-    """Put other bytes in a file's place, all at once and with its permissions.
+def write_config(was: ConfigSnapshot, data: bytes, *, private: bool = False) -> None:
+    """Replace a file's content at once, and keep its permissions.
 
     Args:
-        was: the file as it was read; one that has changed since is not written.
-        data: what it is to hold.
-        private: whether a file that is made is for its owner alone.
+        was: the file as it was read; if it has changed since, it is not written.
+        data: the new content.
+        private: whether a new file is readable by its owner alone.
 
     Raises:
-        SettingsError: it cannot be written, or somebody else has written it meanwhile.
+        SettingsError: it cannot be written, or it has changed since it was read.
     """
     path = was.path
     try:
@@ -98,7 +98,7 @@ def write(was: Snapshot, data: bytes, *, private: bool = False) -> None:
             stream.flush()
             os.fsync(stream.fileno())
         temporary.chmod(was.mode if was.data is not None else 0o600 if private else 0o644)
-        if look(path).data != was.data:
+        if read_config(path).data != was.data:
             raise SettingsError(f"{path} was changed by somebody else just now; run this again")
         temporary.replace(path)
     except OSError as error:

@@ -1,6 +1,6 @@
-"""The clients whose configuration is known: where each keeps it, and how it is written.
+"""The MCP clients that can be configured: where each keeps its configuration file, and in which format.
 
-Where a fact is whose: Claude Desktop `claude_desktop_config.json` (modelcontextprotocol.io, quickstart; the Windows
+Sources: Claude Desktop `claude_desktop_config.json` (modelcontextprotocol.io, quickstart; the Windows
 store package keeps its own AppData), Claude Code `.mcp.json` and `~/.claude.json` with `${VAR}` (code.claude.com,
 mcp), VS Code `mcp.json` with `inputs` (code.visualstudio.com, mcp-configuration), Cursor `mcp.json` with `${env:VAR}`
 (cursor.com, mcp).
@@ -19,17 +19,17 @@ if TYPE_CHECKING:
 
 Scope = Literal["user", "project"]
 
-# The Windows store's name for Claude Desktop; such a package sees an AppData of its own.
+# The Windows store's name for Claude Desktop; a package from there has its own AppData.
 _CLAUDE_PACKAGE = "Claude_pzs8sxrjxfjjc"
 
 
 @dataclass(frozen=True)
-class Host:
-    """The machine as far as it decides where files lie.
+class Machine:
+    """The properties of a machine that decide where configuration files are.
 
     Attributes:
         platform: as `sys.platform`: `darwin`, `win32`, or anything else for Linux and its like.
-        folder: the project's, in which the command was given.
+        folder: the project's, which is the working directory of the command.
     """
 
     home: Path
@@ -38,7 +38,7 @@ class Host:
     folder: Path
 
     @classmethod
-    def here(cls) -> Host:
+    def detect(cls) -> Machine:
         """Return this machine.
 
         Raises:
@@ -46,19 +46,19 @@ class Host:
         """
         return cls(Path.home(), os.environ, sys.platform, Path.cwd())
 
-    def config(self) -> Path:
-        """Return where programs with a window keep their settings."""
+    def config_folder(self) -> Path:
+        """Return the folder in which desktop programs keep their settings."""
         if self.platform == "darwin":
             return self.home / "Library" / "Application Support"
         if self.platform == "win32":
-            return self._of("APPDATA") or self.home / "AppData" / "Roaming"
-        return self._of("XDG_CONFIG_HOME") or self.home / ".config"
+            return self._read_folder("APPDATA") or self.home / "AppData" / "Roaming"
+        return self._read_folder("XDG_CONFIG_HOME") or self.home / ".config"
 
-    def local(self) -> Path:
-        """Return where Windows keeps what stays on one machine."""
-        return self._of("LOCALAPPDATA") or self.home / "AppData" / "Local"
+    def local_folder(self) -> Path:
+        """Return the folder in which Windows keeps settings that do not roam."""
+        return self._read_folder("LOCALAPPDATA") or self.home / "AppData" / "Local"
 
-    def _of(self, name: str) -> Path | None:
+    def _read_folder(self, name: str) -> Path | None:
         value = self.environ.get(name, "")
         # A relative one is invalid by the XDG specification.
         return Path(value) if value and Path(value).is_absolute() else None
@@ -66,34 +66,34 @@ class Host:
 
 @dataclass(frozen=True)
 class Client:
-    """A client.
+    """An MCP client, and the format of its configuration.
 
     Attributes:
-        name: as it is named on the command line.
-        title: as it names itself.
-        root: the key of its servers.
-        typed: whether an entry says `"type": "stdio"`.
-        loose: whether comments and trailing commas are allowed.
-        reference: how it spells a variable of its own environment, with {} for the name; None where it cannot.
-        inherited: where it documents no such spelling, and hands its own environment on instead.
-        inputs: whether it asks for values itself, and keeps them.
-        then: what to do once the file is written.
+        name: the name on Jobtrail's command line.
+        title: the name that the client shows.
+        servers_key: the key of the object that holds the servers.
+        typed: whether an entry has `"type": "stdio"`.
+        allows_comments: whether comments and trailing commas are allowed.
+        reference: how a value refers to an environment variable, with {} for the name; None if it cannot.
+        inherited: scopes without such a reference, in which the server inherits the client's environment.
+        inputs: whether the client can ask the user for values, and keep them.
+        next_steps: by scope, what the user has to do after the file is written.
     """
 
     name: str
     title: str
-    root: str
+    servers_key: str
     typed: bool
-    loose: bool
+    allows_comments: bool
     reference: str | None
     inherited: tuple[Scope, ...]
     inputs: bool
-    then: Mapping[Scope, str]
+    next_steps: Mapping[Scope, str]
 
     @property
     def scopes(self) -> tuple[Scope, ...]:
-        """Where it can be configured."""
-        return tuple(self.then)
+        """The scopes in which the client can be configured."""
+        return tuple(self.next_steps)
 
 
 CLIENTS: dict[str, Client] = {
@@ -102,25 +102,27 @@ CLIENTS: dict[str, Client] = {
         Client(
             name="claude-desktop",
             title="Claude Desktop",
-            root="mcpServers",
+            servers_key="mcpServers",
             typed=False,
-            loose=False,
+            allows_comments=False,
             reference=None,
             inherited=(),
             inputs=False,
-            then={"user": "quit Claude Desktop and start it again; jobtrail is then under Settings > Developer"},
+            next_steps={
+                "user": "quit Claude Desktop and start it again; jobtrail is then under Settings > Developer"
+            },
         ),
         Client(
             name="claude-code",
             title="Claude Code",
-            root="mcpServers",
+            servers_key="mcpServers",
             typed=True,
-            loose=False,
+            allows_comments=False,
             reference="${{{}}}",
             # Reports of `${VAR}` in ~/.claude.json contradict each other; as text it would hide what is inherited.
             inherited=("user",),
             inputs=False,
-            then={
+            next_steps={
                 "user": "start a new `claude` session; /mcp shows jobtrail",
                 "project": "start `claude` in this folder and approve jobtrail; /mcp shows it",
             },
@@ -128,13 +130,13 @@ CLIENTS: dict[str, Client] = {
         Client(
             name="vscode",
             title="VS Code",
-            root="servers",
+            servers_key="servers",
             typed=True,
-            loose=True,
+            allows_comments=True,
             reference="${{input:{}}}",
             inherited=(),
             inputs=True,
-            then={
+            next_steps={
                 "user": "in VS Code run `MCP: List Servers`, choose jobtrail, and start it",
                 "project": "open this folder in VS Code, run `MCP: List Servers`, choose jobtrail, and start it",
             },
@@ -142,13 +144,13 @@ CLIENTS: dict[str, Client] = {
         Client(
             name="cursor",
             title="Cursor",
-            root="mcpServers",
+            servers_key="mcpServers",
             typed=True,
-            loose=True,
+            allows_comments=True,
             reference="${{env:{}}}",
             inherited=(),
             inputs=False,
-            then={
+            next_steps={
                 "user": "restart Cursor; jobtrail is then under Settings > MCP",
                 "project": "open this folder in Cursor and switch jobtrail on under Settings > MCP",
             },
@@ -157,32 +159,34 @@ CLIENTS: dict[str, Client] = {
 }
 
 
-def config_path(client: Client, scope: Scope, host: Host) -> Path:
-    """Return the file in which a client is configured, whether it is there or not."""
+def find_config_path(client: Client, scope: Scope, machine: Machine) -> Path:
+    """Return the path of the file that configures a client; it need not exist."""
     if client.name == "claude-desktop":
-        return _claude_desktop(host)
+        return _find_claude_desktop_config(machine)
     if client.name == "claude-code":
-        folder = host.environ.get("CLAUDE_CONFIG_DIR")
-        return (Path(folder or host.home) / ".claude.json") if scope == "user" else host.folder / ".mcp.json"
+        folder = machine.environ.get("CLAUDE_CONFIG_DIR")
+        return (Path(folder or machine.home) / ".claude.json") if scope == "user" else machine.folder / ".mcp.json"
     if client.name == "vscode":
-        return (host.config() / "Code" / "User" if scope == "user" else host.folder / ".vscode") / "mcp.json"
-    return (host.home if scope == "user" else host.folder) / ".cursor" / "mcp.json"
+        return (
+            machine.config_folder() / "Code" / "User" if scope == "user" else machine.folder / ".vscode"
+        ) / "mcp.json"
+    return (machine.home if scope == "user" else machine.folder) / ".cursor" / "mcp.json"
 
 
-def _claude_desktop(host: Host) -> Path:
-    if host.platform == "win32":
-        packaged = host.local() / "Packages" / _CLAUDE_PACKAGE / "LocalCache" / "Roaming"
+def _find_claude_desktop_config(machine: Machine) -> Path:
+    if machine.platform == "win32":
+        packaged = machine.local_folder() / "Packages" / _CLAUDE_PACKAGE / "LocalCache" / "Roaming"
         if packaged.is_dir():
             return packaged / "Claude" / "claude_desktop_config.json"
-    return host.config() / "Claude" / "claude_desktop_config.json"
+    return machine.config_folder() / "Claude" / "claude_desktop_config.json"
 
 
-def existing_configs(host: Host) -> list[tuple[Client, Scope, Path]]:
-    """Return the files that are there; one that is two at once, as in the home directory, only once."""
+def list_existing_configs(machine: Machine) -> list[tuple[Client, Scope, Path]]:
+    """Return the configuration files that exist; a file with two scopes, as in the home directory, only once."""
     found: dict[Path, tuple[Client, Scope, Path]] = {}
     for client in CLIENTS.values():
         for scope in client.scopes:
-            path = config_path(client, scope, host)
+            path = find_config_path(client, scope, machine)
             try:
                 if path.exists():
                     found.setdefault(path.absolute(), (client, scope, path))

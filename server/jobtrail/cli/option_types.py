@@ -1,16 +1,16 @@
-"""What command-line options are read as; each refusal says what is valid."""
+"""The values of command-line options, read from text; each refusal says what is valid."""
 
 from __future__ import annotations
 
 import re
 from argparse import ArgumentTypeError
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING
 
 from jobtrail.errors import SettingsError, quote_value, sanitize_text
 from jobtrail.times import parse_duration
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 _NAME = re.compile(r"[A-Za-z0-9._-]{1,100}")
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*")
@@ -18,7 +18,7 @@ _LARGEST_PORT = 65_535
 _LONGEST_TASK = 100
 
 
-def port(text: str) -> int:
+def parse_port(text: str) -> int:
     """Read a port, 0 for any free one."""
     number = int(text) if text.isdecimal() else -1
     if not 0 <= number <= _LARGEST_PORT:
@@ -26,7 +26,7 @@ def port(text: str) -> int:
     return number
 
 
-def duration(text: str) -> float:
+def parse_seconds(text: str) -> float:
     """Read a length of time in seconds."""
     found = parse_duration(text)
     if found is None:
@@ -34,16 +34,16 @@ def duration(text: str) -> float:
     return found.total_seconds()
 
 
-def some_time(text: str) -> float:
-    """Read a length of time in seconds that is not none."""
-    seconds = duration(text)
+def parse_positive_seconds(text: str) -> float:
+    """Read a length of time in seconds, which must be more than none."""
+    seconds = parse_seconds(text)
     if not seconds:
         raise ArgumentTypeError(f"{text!r} is no time at all; give one such as 90s, 30m, 12h or 90d")
     return seconds
 
 
-def name(text: str) -> str:
-    """Read the name of a job or the id of an execution, which stand in addresses."""
+def parse_name(text: str) -> str:
+    """Read the name of a job or the id of an execution; both are parts of addresses."""
     if not _NAME.fullmatch(text) or not text.strip("."):
         raise ArgumentTypeError(
             f"{text!r} cannot be a name; give 1 to 100 letters, digits, dots, dashes, underscores"
@@ -51,14 +51,14 @@ def name(text: str) -> str:
     return text
 
 
-def task_name(text: str) -> str:
+def parse_task_name(text: str) -> str:
     """Read the name of a task: one line."""
     if not text.strip() or len(text) > _LONGEST_TASK or not text.isprintable():
         raise ArgumentTypeError(f"{text!r} cannot be a task's name; give 1 to {_LONGEST_TASK} printable characters")
     return text
 
 
-def label(text: str) -> tuple[str, str]:
+def parse_label(text: str) -> tuple[str, str]:
     """Read `key=value`."""
     key, equals, value = text.partition("=")
     if not (key.strip() and equals):
@@ -66,7 +66,7 @@ def label(text: str) -> tuple[str, str]:
     return key.strip(), value.strip()
 
 
-def pair(text: str) -> tuple[str, str]:
+def parse_argument(text: str) -> tuple[str, str]:
     """Read `name=value`, an argument of a tool."""
     key, equals, value = text.partition("=")
     if not (key.strip() and equals):
@@ -74,15 +74,15 @@ def pair(text: str) -> tuple[str, str]:
     return key.strip(), value
 
 
-def variable(text: str) -> tuple[str, str | None]:
-    """Read NAME or NAME=VALUE; what does not fit is not quoted, since it may hold a secret."""
+def parse_variable(text: str) -> tuple[str, str | None]:
+    """Read NAME or NAME=VALUE; the refusal does not quote the text, since it may hold a secret."""
     name, equals, value = text.partition("=")
     if not _VARIABLE.fullmatch(name):
         raise ArgumentTypeError("give NAME or NAME=VALUE, with a name of letters, digits and underscores")
     return name, value if equals else None
 
 
-def once(given: Iterable[tuple[str, str]]) -> dict[str, str]:
+def collect_arguments(given: Iterable[tuple[str, str]]) -> dict[str, str]:
     """Return arguments by name.
 
     Raises:
@@ -97,15 +97,12 @@ def once(given: Iterable[tuple[str, str]]) -> dict[str, str]:
     return found
 
 
-def whole(least: int, most: int) -> type[int]:
-    """Return a reader of whole numbers between two bounds."""
+def number_parser(least: int, most: int) -> Callable[[str], int]:
+    """Return a function that reads a whole number between two bounds, which may be the number."""
 
-    class Whole(int):
-        """A whole number in range."""
+    def parse_number(text: str) -> int:
+        if not text.isdecimal() or not least <= int(text) <= most:
+            raise ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
+        return int(text)
 
-        def __new__(cls, text: str) -> Self:
-            if not text.isdecimal() or not least <= int(text) <= most:
-                raise ArgumentTypeError(f"{text!r} is not a whole number from {least} to {most}")
-            return super().__new__(cls, text)
-
-    return Whole
+    return parse_number

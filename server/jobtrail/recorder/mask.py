@@ -1,4 +1,4 @@
-"""Keeping secrets of the environment out of what is recorded."""
+"""Mask the secrets of the environment in text, such as recorded output."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-__all__ = ["Mask"]
-
 _MASKED = "***"
 _SHORTEST = 6
 _LIKELY = re.compile(
@@ -17,7 +15,7 @@ _LIKELY = re.compile(
     r"|CONN(ECTION)?_?STR",
     re.IGNORECASE,
 )
-# They look the part by name, and their values are in every other line of output.
+# Their names look secret, but they are not, and their values are common in output.
 _HARMLESS = {"PWD", "OLDPWD", "SSH_AUTH_SOCK", "XAUTHORITY", "SSH_AGENT_PID"}
 _IN_ADDRESS = re.compile(r"://[^/\s:@]*:([^/\s@]+)@")
 
@@ -30,8 +28,8 @@ class Mask:
     """
 
     def __init__(self, environ: Mapping[str, str]) -> None:
-        found = {one for name, value in environ.items() for one in _secrets(name, value)}
-        # The longest first, so that one inside another does not leave its rest.
+        found = {one for name, value in environ.items() for one in _find_secrets(name, value)}
+        # The longest first, so that a secret within another one does not leave a part of it.
         words = sorted((re.escape(one) for one in found), key=len, reverse=True)
         self._pattern = re.compile("|".join(words)) if words else None
 
@@ -40,7 +38,7 @@ class Mask:
         return text if self._pattern is None else self._pattern.sub(_MASKED, text)
 
 
-def _secrets(name: str, value: str) -> Iterator[str]:
+def _find_secrets(name: str, value: str) -> Iterator[str]:
     parts = [match[1] for match in _IN_ADDRESS.finditer(value)]
     if _LIKELY.search(name) and name not in _HARMLESS:
         parts += [value.strip(), *value.splitlines()]

@@ -1,0 +1,164 @@
+"""Run the tasks of a plan, several at a time, and report how each one result."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections import Counter
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+import anyio
+
+from jobtrail.recorder.mask import Mask
+from jobtrail.recorder.plan import Plan, RecordingResult, TaskCommand
+from jobtrail.recorder.process import ProcessResult, ProcessSpec, Shutdown, run_process
+from jobtrail.recorder.reporter import Reporter
+from jobtrail.recorder.tail import Tail
+from jobtrail.store.recording import failed_condition
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
+    from pathlib import Path
+
+    from anyio.abc import TaskStatus
+
+    from jobtrail.recorder.tail import Stream
+    from jobtrail.store.recording import Ending
+
+_ENDINGS: dict[str, Ending] = {
+    "success": "succeeded", "failure": "failed", "timeout": "failed", "cancelled": "cancelled",
+}  # fmt: skip
+
+
+class RecordingObserver(Protocol):
+    """What shows a person how a recording goes; the methods are called while it runs."""
+
+    def warn(self, text: str) -> None:
+        """Show a warning about something that does not stop the recording."""
+
+    def show_progress(self, ended: int, failed: int, total: int) -> None:
+        """Show how many tasks have ended, and how many of these failed."""
+
+    def open_sink(self) -> Callable[[Stream, bytes], Awaitable[None]]:
+        """Return a function for the output of one attempt; it is called with an empty chunk at the end."""
+        ...
+
+
+async def run_and_record(plan: Plan, store: Path, observer: RecordingObserver) -> RecordingResult:
+    """Run the commands of a plan and record them in the store.
+
+    The commands run even if the store cannot be written, and the observer gets a warning. While another process locks
+    the store they run too, and are recorded afterwards.
+
+    Raises:
+        CannotJoin: the execution that the plan names cannot be joined; nothing was run.
+    """
+    mask = Mask(os.environ)
+    commands = plan.list_commands(mask)
+    reporter = Reporter(mask, observer.warn)
+    with ExitStack() as stack:
+        runner = _PlanRunner(plan, reporter, observer, mask, len(commands))
+        async with anyio.create_task_group() as group:
+            await group.start(runner.pass_on_signals)
+            group.start_soon(runner.shutdown.kill_stragglers)
+            group.start_soon(reporter.keep_alive)
+            group.start_soon(reporter.write_reports)
+            await reporter.open_execution(store, plan, commands, stack)
+            if reporter.refused is None:
+                await runner.run_all(commands)
+            await reporter.close()
+            group.cancel_scope.cancel()
+        if reporter.refused is not None:
+            raise reporter.refused
+        return RecordingResult(runner.choose_exit_code(), reporter.execution, dict(runner.counts))
+
+
+@dataclass
+class _PlanRunner:
+    plan: Plan
+    reporter: Reporter
+    observer: RecordingObserver
+    mask: Mask
+    total: int
+    shutdown: Shutdown = field(default_factory=Shutdown)
+    counts: Counter[str] = field(default_factory=Counter[str])
+    last: ProcessResult | None = None
+    shown: set[str] = field(default_factory=set[str])
+
+    async def pass_on_signals(self, *, task_status: TaskStatus[None]) -> None:
+        """Pass the signals that end this process on to the commands."""
+        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+            task_status.started()
+            async for number in signals:
+                self.shutdown.pass_on(number)
+
+    async def run_all(self, commands: Sequence[TaskCommand]) -> None:
+        """Run every task; after a shutdown, cancel those that had not begun."""
+        waiting = iter(enumerate(commands))
+        environ = {**os.environ, "JOBTRAIL_JOB": self.plan.job}
+        # If the store does not have the execution yet, a recorder that the command starts would make it, and end it.
+        if self.reporter.is_open and self.reporter.execution is not None:
+            environ["JOBTRAIL_EXECUTION"] = self.reporter.execution
+        async with anyio.create_task_group() as group:
+            for _ in range(max(1, min(self.plan.parallel, len(commands)))):
+                group.start_soon(self._run_waiting_tasks, waiting, environ)
+        rest = [number for number, _ in waiting]
+        if rest:
+            await self.reporter.report_end(rest, "cancelled", [failed_condition("cancelled", "it had not begun")])
+            self.counts["cancelled"] += len(rest)
+
+    async def _run_waiting_tasks(self, waiting: Iterator[tuple[int, TaskCommand]], environ: dict[str, str]) -> None:
+        while not self.shutdown.requested.is_set():
+            number, command = next(waiting, (None, None))
+            if number is None or command is None:
+                return
+            self.last = await self._run_task(number, command, environ)
+            self.counts[_ENDINGS[self.last.kind]] += 1
+            self.observer.show_progress(self.counts.total(), self.counts["failed"], self.total)
+
+    async def _run_task(self, number: int, command: TaskCommand, environ: dict[str, str]) -> ProcessResult:
+        conditions: list[dict[str, str]] = []
+        attempt = 0
+        while True:
+            attempt += 1
+            tail = Tail(self.mask)
+            await self.reporter.report_begin(number)
+            alone = self.plan.inputs is None
+            spec = ProcessSpec(command.command, environ, self.plan.timeout, alone, tail, self.observer.open_sink())
+            result = await run_process(spec, self.shutdown)
+            self._warn_once(result, command)
+            if result.kind != "success":
+                conditions.append(failed_condition(result.reason, self.mask(result.message), attempt))
+            if result.kind in {"success", "cancelled"} or attempt > self.plan.retries:
+                break
+            await self.reporter.report_retry(number, conditions, tail)
+            if await self._wait_for_shutdown(self.plan.retry_delay):
+                result = ProcessResult("cancelled", 128 + self.shutdown.signal)
+                conditions.append(failed_condition("cancelled", "before its next attempt"))
+                tail = Tail(self.mask)
+                break
+        await self.reporter.report_end([number], _ENDINGS[result.kind], conditions, tail)
+        return result
+
+    def _warn_once(self, result: ProcessResult, command: TaskCommand) -> None:
+        """Show the notice of a result, unless another task of the plan had the same one."""
+        several = self.plan.inputs is not None and result.kind == "timeout"
+        notice = f"{command.name}: {result.notice}" if several else result.notice
+        if result.notice and notice not in self.shown:
+            self.shown.add(notice)
+            self.observer.warn(notice)
+
+    async def _wait_for_shutdown(self, seconds: float) -> bool:
+        with anyio.move_on_after(seconds):
+            await self.shutdown.requested.wait()
+        return self.shutdown.requested.is_set()
+
+    def choose_exit_code(self) -> int:
+        """Return the exit code of the only command; of several, 1 if one failed."""
+        if self.total == 1 and self.last is not None:
+            return self.last.code
+        if self.shutdown.requested.is_set():
+            return 128 + self.shutdown.signal
+        return 1 if self.counts["failed"] else 0
