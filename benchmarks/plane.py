@@ -27,7 +27,7 @@ import httpx2
 from jobtrail.plane import build_plane
 from jobtrail.store import Store
 from jobtrail.store.maintenance import info, prune
-from jobtrail.store.rows import Definition, Execution, Job, Run, Task
+from jobtrail.store.rows import DefinitionRow, ExecutionRow, JobRow, RunRow, TaskRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message
 
-    from jobtrail.store.rows import Record
+    from jobtrail.store.rows import AnyRow
 
 SECOND = 1_000_000_000
 START = 1_767_225_600 * SECOND
@@ -56,15 +56,15 @@ class Size:
     runs: int
 
 
-def jobs(size: Size) -> Iterator[Record]:
+def jobs(size: Size) -> Iterator[AnyRow]:
     """Yield the definitions of all jobs."""
     for number in range(size.jobs):
         metadata = {"displayName": f"Job {number}", "labels": dict[str, str]()}
-        yield Job(f"job-{number:04}", START + number, START + number, metadata=metadata, spec={"enabled": True})
-    yield Definition(NIGHTLY, {"name": NIGHTLY, "kind": "task"})
+        yield JobRow(f"job-{number:04}", START + number, START + number, metadata=metadata, spec={"enabled": True})
+    yield DefinitionRow(NIGHTLY, {"name": NIGHTLY, "kind": "task"})
 
 
-def executions(size: Size) -> Iterator[Record]:
+def executions(size: Size) -> Iterator[AnyRow]:
     """Yield executions, half of them of one job, ten seconds apart."""
     chance = random.Random(1)  # noqa: S311 # ids that come in no order
     for number in range(size.executions):
@@ -72,29 +72,29 @@ def executions(size: Size) -> Iterator[Record]:
         at, identity = START + 10 * number * SECOND, f"exec-{chance.randrange(16**12):012x}"
         status, ended = "succeeded" if number % 7 else "failed", at + 9 * SECOND
         spec = {"parallelism": 1, "timeout": 3600}
-        yield Execution(job, identity, status, at, ended, at + SECOND, ended, spec)
+        yield ExecutionRow(job, identity, status, at, ended, at + SECOND, ended, spec)
 
 
-def tasks(size: Size) -> Iterator[Record]:
+def tasks(size: Size) -> Iterator[AnyRow]:
     """Yield one execution and its tasks."""
-    yield Execution(BIG, LARGE, "queued", START, START, spec={"parallelism": 200})
+    yield ExecutionRow(BIG, LARGE, "queued", START, START, spec={"parallelism": 200})
     for number in range(size.tasks):
         begun = START + number * SECOND
         times, status = (begun + 30 * SECOND, begun, begun + 30 * SECOND), "succeeded" if number % 50 else "failed"
         spec = {"maxRetries": 2, "timeout": "30m"}
-        yield Task(LARGE, f"task-{number}", status, START + number, *times, attempts=1, spec=spec)
+        yield TaskRow(LARGE, f"task-{number}", status, START + number, *times, attempts=1, spec=spec)
 
 
-def runs(size: Size) -> Iterator[Record]:
+def runs(size: Size) -> Iterator[AnyRow]:
     """Yield the runs of one scheduled task."""
     chance = random.Random(2)  # noqa: S311 # durations
     for number in range(size.runs):
         at, end = START + 60 * number * SECOND, ("succeeded", 0) if number % 9 else ("failed", 1)
         times = at, at + SECOND, at + chance.randrange(2, 50) * SECOND
-        yield Run(f"01K9Z3V5Q8R2{number:014}", NIGHTLY, "ended", *times, *end, {"triggered_by": "cron"})
+        yield RunRow(f"01K9Z3V5Q8R2{number:014}", NIGHTLY, "ended", *times, *end, {"triggered_by": "cron"})
 
 
-def record_in_bulk(store: Store, records: Iterable[Record]) -> tuple[int, float]:
+def record_in_bulk(store: Store, records: Iterable[AnyRow]) -> tuple[int, float]:
     """Record rows, ten thousand a transaction, and return how many and how long that took."""
     pending, many, seconds = iter(records), 0, 0.0
     while chunk := [*islice(pending, BULK)]:
@@ -114,7 +114,7 @@ def record_each(path: str, worker: str, many: int) -> tuple[float, float, float]
         for number in range(many):
             before = time.perf_counter()
             at, identity = START + number, f"exec-{worker}-{chance.randrange(16**8):08x}-{number}"
-            store.record([Execution("job-0001", identity, "queued", at, at)])
+            store.record([ExecutionRow("job-0001", identity, "queued", at, at)])
             longest = max(longest, time.perf_counter() - before)
         return began, time.time(), longest
 
@@ -250,7 +250,7 @@ def keep_recording(path: str, ready: Flag, done: Flag, longest: Queue[float]) ->
         ready.set()
         for number in range(10**9):
             before = time.perf_counter()
-            store.record([Execution("job-0001", f"during-{number}", "queued", 2**61, 2**61)])
+            store.record([ExecutionRow("job-0001", f"during-{number}", "queued", 2**61, 2**61)])
             most = max(most, time.perf_counter() - before)
             if done.wait(0.005):
                 break

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import FrameLocator
 
-    from jobtrail.store.rows import Task
+    from jobtrail.store.rows import TaskRow
     from tests.board.conftest import Watched
 
 TASKS = 320
@@ -36,7 +36,7 @@ FAILING = """(args, before) => globalThis.failing
 RUNNING = changed(execution("a", "etl", 1), 2, "running")
 
 
-def started(number: int) -> Task:
+def started(number: int) -> TaskRow:
     return task(f"t{number}", "a", 1, *(["running"] if number < 4 else []))
 
 

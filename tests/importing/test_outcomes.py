@@ -12,7 +12,7 @@ from jobtrail.store import Store
 from jobtrail.store.imports import Outcome
 from jobtrail.store.liveness import Sign
 from jobtrail.store.recording import Opening, Recording
-from jobtrail.store.rows import Execution, Task
+from jobtrail.store.rows import ExecutionRow, TaskRow
 from tests.importing.documents import (
     ULID,
     answers,
@@ -190,8 +190,10 @@ def test_what_was_recorded_and_saved_is_there_already(store: Store) -> None:
     at = 10**18
     store.record(
         [
-            Execution("etl", "exec-1", "failed", at, at + 4, at + 1, at + 4, {"parallelism": 1, "memoryOverride": 4}),
-            Task("exec-1", "a/b", "failed", at + 1, at + 3, at + 2, at + 3, 1, {"maxRetries": 0}, why),
+            ExecutionRow(
+                "etl", "exec-1", "failed", at, at + 4, at + 1, at + 4, {"parallelism": 1, "memoryOverride": 4}
+            ),
+            TaskRow("exec-1", "a/b", "failed", at + 1, at + 3, at + 2, at + 3, 1, {"maxRetries": 0}, why),
         ]
     )
     bring(store, job())

@@ -6,13 +6,13 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.store import Store
-from jobtrail.store.rows import Definition, Job, Line, Run
+from jobtrail.store.rows import DefinitionRow, JobRow, LineRow, RunRow
 from tests.plane.records import changed, execution, job, nanos, task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobtrail.store.rows import Record
+    from jobtrail.store.rows import AnyRow
 
 __all__ = ["CONDITION", "FULL_JOB", "FULL_SPEC", "RUN", "full"]
 
@@ -86,8 +86,8 @@ def full() -> Store:
     return store
 
 
-def _blaxel() -> Iterator[Record]:
-    yield Job("etl", nanos(-1), nanos(-1), **FULL_JOB)
+def _blaxel() -> Iterator[AnyRow]:
+    yield JobRow("etl", nanos(-1), nanos(-1), **FULL_JOB)
     for number in range(60):
         yield job(f"job-{number:02}", number, status=_STATUSES[number % len(_STATUSES)], labels={"n": str(number)})
     for number in range(110):
@@ -99,20 +99,20 @@ def _blaxel() -> Iterator[Record]:
         yield changed(task(f"task-{number}", "full", 200, "running"), 210, status, conditions=conditions)
 
 
-def _lines() -> Iterator[Line]:
-    yield from (Line(nanos(1), RUN, "", stream, f"№ of {stream}") for stream in ("stdout", "stderr", "system"))
+def _lines() -> Iterator[LineRow]:
+    yield from (LineRow(nanos(1), RUN, "", stream, f"№ of {stream}") for stream in ("stdout", "stderr", "system"))
     for number in range(30):
-        yield Line(
+        yield LineRow(
             nanos(201 + number), "full", f"task-{number % 3}", "stdout" if number % 5 else "stderr", f"№ {number}"
         )
 
 
-def _runwisp() -> Iterator[Record]:
-    yield Definition("nightly", FULL_DEFINITION)
-    yield Definition("worker", {"kind": "service", "instances": 2, "restart": "on_failure"})
+def _runwisp() -> Iterator[AnyRow]:
+    yield DefinitionRow("nightly", FULL_DEFINITION)
+    yield DefinitionRow("worker", {"kind": "service", "instances": 2, "restart": "on_failure"})
     for number in range(60):
         name = f"01JZ{number:022}"
-        one = Run(name, "nightly", "pending", nanos(number), body=_run_body(number))
+        one = RunRow(name, "nightly", "pending", nanos(number), body=_run_body(number))
         if number:
             one = replace(one, status="running", started_at=nanos(number + 1))
         if number > 1:

@@ -11,7 +11,7 @@ import httpx2
 
 from jobtrail.plane import build_plane
 from jobtrail.store import Store
-from jobtrail.store.rows import Execution, Job, Task
+from jobtrail.store.rows import ExecutionRow, JobRow, TaskRow
 from jobtrail.times import to_nanoseconds
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ __all__ = [
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 EXECUTIONS, TASKS = "/jobs/etl/executions", "/jobs/etl/executions/exec-000/tasks"
-_Changing = TypeVar("_Changing", Execution, Task)
+_Changing = TypeVar("_Changing", ExecutionRow, TaskRow)
 PAGED = {"Blaxel-Version": "2026-04-28"}
 
 
@@ -54,21 +54,21 @@ def job(
     labels: Mapping[str, str] | None = None,
     status: str = "DEPLOYED",
     envs: list[dict[str, Any]] | None = None,
-) -> Job:
+) -> JobRow:
     metadata = {"displayName": title, "labels": labels or {}}
     spec = {"enabled": True, "runtime": {"envs": envs or []}}
-    return Job(name, nanos(minutes), nanos(minutes), status, metadata, spec)
+    return JobRow(name, nanos(minutes), nanos(minutes), status, metadata, spec)
 
 
-def execution(identity: str, of: str, minutes: float = 0, status: str = "queued", **spec: Any) -> Execution:
+def execution(identity: str, of: str, minutes: float = 0, status: str = "queued", **spec: Any) -> ExecutionRow:
     """Return an execution that was created, began a minute later, and took its status a minute after that."""
-    made = Execution(of, identity, "queued", nanos(minutes), nanos(minutes), spec={"parallelism": 1, **spec})
+    made = ExecutionRow(of, identity, "queued", nanos(minutes), nanos(minutes), spec={"parallelism": 1, **spec})
     return made if status == "queued" else changed(changed(made, minutes + 1, "running"), minutes + 2, status)
 
 
-def task(name: str, of: str, minutes: float = 0, *statuses: str, **more: Any) -> Task:
+def task(name: str, of: str, minutes: float = 0, *statuses: str, **more: Any) -> TaskRow:
     """Return a task that was scheduled and took one status a minute since."""
-    made = Task(of, name, "pending", nanos(minutes), nanos(minutes), spec={"maxRetries": 2, "timeout": "30m"})
+    made = TaskRow(of, name, "pending", nanos(minutes), nanos(minutes), spec={"maxRetries": 2, "timeout": "30m"})
     for number, status in enumerate(statuses, 1):
         made = changed(made, minutes + number, status)
     return replace(made, **more)
@@ -77,7 +77,7 @@ def task(name: str, of: str, minutes: float = 0, *statuses: str, **more: Any) ->
 def changed(one: _Changing, minutes: float, status: str, **more: Any) -> _Changing:
     """Return an execution or task as it is once it has taken a status at a minute."""
     when, begins = nanos(minutes), status == "running" != one.status
-    if isinstance(one, Task):
+    if isinstance(one, TaskRow):
         more = {"attempts": one.attempts + begins, **more}
     started = when if begins and one.started_at is None else one.started_at
     ended = when if status in {"succeeded", "failed", "cancelled", "timeout"} else None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from jobtrail.store import Store
-from jobtrail.store.rows import Definition, Line, Run
+from jobtrail.store.rows import DefinitionRow, LineRow, RunRow
 
 __all__ = ["DEFINITION", "FAILURES", "PRINTED", "RUNS", "WORDED", "stocked_runs", "took", "ulid"]
 
@@ -40,7 +40,7 @@ def took(number: int) -> int:
     return number * 5 % 14 + 1 if number > 1 else 0
 
 
-def _worded(number: int) -> Run:
+def _worded(number: int) -> RunRow:
     word, created = WORDED[number], START + 60 * number * SECOND
     began = created + 10 * SECOND if number else None
     body = {
@@ -51,14 +51,14 @@ def _worded(number: int) -> Run:
         "replica_index": number % 2,
     }
     if number < 2:
-        return Run(ulid(number), "worded", word, created, began, body=body)
+        return RunRow(ulid(number), "worded", word, created, began, body=body)
     ended = created + (10 + took(number)) * SECOND
-    return Run(ulid(number), "worded", "ended", created, began, ended, word, number % 3, body)
+    return RunRow(ulid(number), "worded", "ended", created, began, ended, word, number % 3, body)
 
 
-def _plain(number: int, task: str, created: int) -> Run:
+def _plain(number: int, task: str, created: int) -> RunRow:
     body = {"triggered_by": "cron", "is_failure": False}
-    return Run(ulid(number), task, "ended", created, created, created + SECOND, "succeeded", 0, body)
+    return RunRow(ulid(number), task, "ended", created, created, created + SECOND, "succeeded", 0, body)
 
 
 RUNS = (
@@ -73,7 +73,7 @@ RUNS = (
 def stocked_runs() -> Store:
     """Return a store with all of it; the output is of run 2."""
     store = Store(None)
-    store.record(Definition(name, {}) for name in ("worded", "tied", "never"))
-    store.record([Definition("printing", DEFINITION), *RUNS])
-    store.record(Line(START, ulid(2), "", stream, text) for stream, text in PRINTED)
+    store.record(DefinitionRow(name, {}) for name in ("worded", "tied", "never"))
+    store.record([DefinitionRow("printing", DEFINITION), *RUNS])
+    store.record(LineRow(START, ulid(2), "", stream, text) for stream, text in PRINTED)
     return store

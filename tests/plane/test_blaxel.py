@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobtrail.store import Store
-from jobtrail.store.rows import Stats
+from jobtrail.store.rows import StatsRow
 from tests.plane.records import (
     EXECUTIONS,
     TASKS,
@@ -273,7 +273,7 @@ async def test_times_and_counts_of_an_execution_are_in_the_documented_fields() -
 async def test_the_total_of_tasks_is_of_those_that_are_listed() -> None:
     store = Store(None)
     store.record([job("etl"), execution("e1", "etl", 0, "failed"), task("t1", "e1", 0, "running", "failed")])
-    store.record([Stats("e1", nanos(2), total=900, success=0, failure=30, running=0, cancelled=0, retried=0)])
+    store.record([StatsRow("e1", nanos(2), total=900, success=0, failure=30, running=0, cancelled=0, retried=0)])
     async with client_of(store) as client:
         whole = (await client.get(f"{EXECUTIONS}/e1")).json()
         listed = (await client.get(f"{EXECUTIONS}/e1/tasks")).json()

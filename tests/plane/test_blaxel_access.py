@@ -12,7 +12,7 @@ import pytest
 
 from jobtrail.plane import build_plane
 from jobtrail.store import Store
-from jobtrail.store.rows import Job
+from jobtrail.store.rows import JobRow
 from tests.plane.records import (
     EXECUTIONS,
     PAGED,
@@ -57,7 +57,7 @@ async def test_secrets_and_overridden_variables_are_masked() -> None:
 async def test_the_secret_of_a_trigger_is_masked() -> None:
     store = Store(None)
     hook = {"id": "hook", "type": "http-async", "configuration": {"path": "/invoke", "callbackSecret": "hidden"}}
-    store.record([Job("etl", 0, 0, spec={"triggers": [{"id": "bare"}, hook]})])
+    store.record([JobRow("etl", 0, 0, spec={"triggers": [{"id": "bare"}, hook]})])
     async with client_of(store) as client:
         one = (await client.get("/jobs/etl")).json()
     assert one["spec"]["triggers"][0] == {"id": "bare"}

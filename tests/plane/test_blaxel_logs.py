@@ -8,7 +8,7 @@ import pytest
 
 from jobtrail.store import Store
 from jobtrail.store.output import OutputQuery, select_output
-from jobtrail.store.rows import Line
+from jobtrail.store.rows import LineRow
 from tests.plane.records import Counting, client_of, execution, job, nanos, refused, task
 
 if TYPE_CHECKING:
@@ -38,9 +38,9 @@ AS_SENT = {
 }
 
 
-def line(minutes: float, text: str, owner: str = "e1", of: str = "t1", *, err: bool = False) -> Line:
+def line(minutes: float, text: str, owner: str = "e1", of: str = "t1", *, err: bool = False) -> LineRow:
     stream: Literal["stdout", "stderr"] = "stderr" if err else "stdout"
-    return Line(nanos(minutes), owner, of, stream, text)
+    return LineRow(nanos(minutes), owner, of, stream, text)
 
 
 @pytest.fixture(scope="module")
@@ -134,7 +134,7 @@ async def test_several_jobs_are_answered_by_name_and_unknown_ones_are_missing(st
 
 async def test_a_line_of_neither_stream_is_of_unknown_severity() -> None:
     store = Store(None)
-    said = [line(1, "out"), Line(nanos(2), "e1", "t1", "system", "killed by the scheduler")]
+    said = [line(1, "out"), LineRow(nanos(2), "e1", "t1", "system", "killed by the scheduler")]
     store.record([job("etl"), execution("e1", "etl"), *said])
     async with client_of(store) as client:
         both = (await logs(client))["etl"]["logs"]

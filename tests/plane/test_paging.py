@@ -20,7 +20,7 @@ from jobtrail.settings import Settings
 from jobtrail.sources.runwisp.registration import RunWispSettings
 from jobtrail.store import Store
 from jobtrail.store.maintenance import prune
-from jobtrail.store.rows import Definition, Run
+from jobtrail.store.rows import DefinitionRow, RunRow
 from tests.plane.records import EXECUTIONS, TASKS, changed, client_of, execution, job, name_of, nanos, task, walk
 from tests.sample_client import answer
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from jobtrail.store.rows import Execution, Record, Task
+    from jobtrail.store.rows import AnyRow, ExecutionRow, TaskRow
 
 OF_PLANE = Settings(sources=(RunWispSettings(name="runwisp", url="http://plane.invalid"),), default="runwisp")
 FAR_TOO_MANY = 1000
@@ -61,35 +61,35 @@ class Kind:
     path: str
     table: str
     column: str
-    comes: Callable[[str, int], Record]
-    ends: Callable[[str, int, int], Record]
+    comes: Callable[[str, int], AnyRow]
+    ends: Callable[[str, int, int], AnyRow]
 
 
-def job_ends(name: str, came: int, _ended: int) -> Record:
+def job_ends(name: str, came: int, _ended: int) -> AnyRow:
     return job(name, came, status="TERMINATED")
 
 
-def execution_comes(name: str, minute: int) -> Execution:
+def execution_comes(name: str, minute: int) -> ExecutionRow:
     return execution(name, "etl", minute)
 
 
-def execution_ends(name: str, came: int, ended: int) -> Record:
+def execution_ends(name: str, came: int, ended: int) -> AnyRow:
     return changed(execution_comes(name, came), ended, "failed")
 
 
-def task_comes(name: str, minute: int) -> Task:
+def task_comes(name: str, minute: int) -> TaskRow:
     return task(name, "exec-000", minute)
 
 
-def task_ends(name: str, came: int, ended: int) -> Record:
+def task_ends(name: str, came: int, ended: int) -> AnyRow:
     return changed(task_comes(name, came), ended, "failed")
 
 
-def run_comes(name: str, minute: int) -> Run:
-    return Run(name, "nightly", "pending", nanos(minute), body={"triggered_by": "cron"})
+def run_comes(name: str, minute: int) -> RunRow:
+    return RunRow(name, "nightly", "pending", nanos(minute), body={"triggered_by": "cron"})
 
 
-def run_ends(name: str, came: int, ended: int) -> Record:
+def run_ends(name: str, came: int, ended: int) -> AnyRow:
     how = {"status": "ended", "end_reason": "failed", "exit_code": 1}
     return replace(run_comes(name, came), ended_at=nanos(ended), **how)
 
@@ -128,7 +128,7 @@ class Scene:
         self.kind = kind
         self.minutes: dict[str, int] = {}
         self._name = name
-        nightly = Definition("nightly", {"name": "nightly", "kind": "task"})
+        nightly = DefinitionRow("nightly", {"name": "nightly", "kind": "task"})
         self.store.record([job("etl"), execution("exec-000", "etl"), nightly])
         for change in before:
             self.happens(change)

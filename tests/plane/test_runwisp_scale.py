@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobtrail.store import Store
-from jobtrail.store.rows import Run
+from jobtrail.store.rows import RunRow
 from jobtrail.store.runs import RunQuery, select_runs
 from tests.plane.records import Counting
 from tests.plane.runwisp_records import RUNS, ulid
@@ -30,11 +30,11 @@ def filled(count: int) -> Counting:
     return store
 
 
-def _run(number: int, rare: int, *, going: bool) -> Run:
+def _run(number: int, rare: int, *, going: bool) -> RunRow:
     task = f"task-{number % 10}"
     if going:
-        return Run(ulid(number), task, "running", number)
-    return Run(ulid(number), task, "ended", number, end_reason="succeeded" if number % rare else "failed")
+        return RunRow(ulid(number), task, "running", number)
+    return RunRow(ulid(number), task, "ended", number, end_reason="succeeded" if number % rare else "failed")
 
 
 @pytest.fixture(scope="module")
@@ -97,7 +97,7 @@ class Interrupted(Store):
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         found = super().rows(sql, values)
         self.added += 1
-        self._other.record([Run(ulid(9000 + self.added), "worded", "ended", 2**62, end_reason="failed")])
+        self._other.record([RunRow(ulid(9000 + self.added), "worded", "ended", 2**62, end_reason="failed")])
         return found
 
     def close(self) -> None:
@@ -120,7 +120,7 @@ def test_a_run_that_comes_meanwhile_takes_nobodys_place(tmp_path: Path, filtered
 def test_tallies_follow_what_is_recorded_changed_and_taken_away() -> None:
     with closing(Counting(None)) as store:
         store.record(RUNS)
-        store.record([Run(ulid(1), "worded", "ended", 0, end_reason="failed")])
+        store.record([RunRow(ulid(1), "worded", "ended", 0, end_reason="failed")])
         with store.transaction() as db:
             db.execute("DELETE FROM runs WHERE seq % 3 = 0")
         counted = "SELECT task, word, failure, count(*) AS runs FROM runs GROUP BY task, word, failure"

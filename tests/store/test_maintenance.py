@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 
 from jobtrail.store import Store, StoreError
 from jobtrail.store.maintenance import Info, Pruned, info, prune, prune_by_steps
-from jobtrail.store.rows import Line, Record, Run, Task
+from jobtrail.store.rows import AnyRow, LineRow, RunRow, TaskRow
 from tests.plane.records import Counting, execution, job, nanos, task
 
 if TYPE_CHECKING:
@@ -37,12 +37,12 @@ _STATUS = st.sampled_from(["queued", "running", "succeeded", "failed", "cancelle
 _TASK_STATUSES = st.lists(st.sampled_from(["pending", "running", "succeeded", "failed"]), max_size=4)
 
 
-def run(identity: str, minutes: float = 0, reason: str | None = None) -> Run:
-    made = Run(identity, "nightly", "pending", nanos(minutes), body={"triggered_by": "cron"})
+def run(identity: str, minutes: float = 0, reason: str | None = None) -> RunRow:
+    made = RunRow(identity, "nightly", "pending", nanos(minutes), body={"triggered_by": "cron"})
     return replace(made, status="ended", ended_at=nanos(minutes + 2), end_reason=reason) if reason else made
 
 
-def task_in(name: str, of: str, minutes: int, statuses: list[str]) -> Task:
+def task_in(name: str, of: str, minutes: int, statuses: list[str]) -> TaskRow:
     return task(name, of, minutes, *statuses)
 
 
@@ -54,14 +54,14 @@ RECORDS = st.lists(
             st.builds(execution, _OWNER, st.sampled_from(["etl", "report"]), _MINUTE, _STATUS),
             st.builds(task_in, _TASK, _OWNER, _MINUTE, _TASK_STATUSES),
             st.builds(run, _OWNER, _MINUTE, st.sampled_from([None, "success", "failed"])),
-            st.builds(Line, _MINUTE, _OWNER, _TASK, st.sampled_from(["stdout", "stderr"]), st.text(max_size=5)),
+            st.builds(LineRow, _MINUTE, _OWNER, _TASK, st.sampled_from(["stdout", "stderr"]), st.text(max_size=5)),
         ),
     ),
     max_size=40,
 )  # fmt: skip
 
 
-def happen(store: Store, records: Iterable[tuple[str, Record]]) -> None:
+def happen(store: Store, records: Iterable[tuple[str, AnyRow]]) -> None:
     """Record what a store takes."""
     for workspace, record in records:
         with suppress(sqlite3.IntegrityError):
@@ -89,7 +89,7 @@ def assert_whole(store: Store) -> None:
 @settings(deadline=None, max_examples=150)
 @given(before=_MINUTE, there=RECORDS, between=RECORDS, batch=st.integers(1, 5), stop=st.integers(0, 12))
 def test_a_store_is_whole_at_any_moment_of_a_prune_which_can_go_on_after_a_stop(
-    before: int, there: list[tuple[str, Record]], between: list[tuple[str, Record]], batch: int, stop: int
+    before: int, there: list[tuple[str, AnyRow]], between: list[tuple[str, AnyRow]], batch: int, stop: int
 ) -> None:
     with closing(Store(None)) as store:
         happen(store, there)
@@ -105,7 +105,7 @@ def test_a_store_is_whole_at_any_moment_of_a_prune_which_can_go_on_after_a_stop(
 @settings(deadline=None)
 @given(there=RECORDS, before=st.integers(-1, 70), batch=st.integers(1, 5))
 def test_a_prune_takes_away_what_ended_before_and_nothing_else(
-    there: list[tuple[str, Record]], before: int, batch: int
+    there: list[tuple[str, AnyRow]], before: int, batch: int
 ) -> None:
     with closing(Store(None)) as store:
         happen(store, there)
@@ -131,8 +131,8 @@ def test_a_prune_takes_away_what_ended_before_and_nothing_else(
         assert total == Pruned(**{table: len(old[table]) - len(expected[table]) for table in tables})
 
 
-def output(owner: str, task: str = "", text: str = "…", count: int = 1) -> list[Line]:
-    return [Line(nanos(number), owner, task, "stdout", text) for number in range(count)]
+def output(owner: str, task: str = "", text: str = "…", count: int = 1) -> list[LineRow]:
+    return [LineRow(nanos(number), owner, task, "stdout", text) for number in range(count)]
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from jobtrail.store.rows import Run
+from jobtrail.store.rows import RunRow
 from jobtrail.store.store import Query
 from tests.plane.records import EXECUTIONS, Counting, at, client_of, execution, job, nanos, task
 
@@ -37,10 +37,10 @@ WALKS = [
 MEBI = 1024 * 1024
 
 
-def run(number: int) -> Run:
+def run(number: int) -> RunRow:
     times = nanos(number), nanos(number + 0.5), nanos(number + 1 + number % 7)
     end = (("success", 0), ("failed", 1), ("timeout", 2))[number % 3]
-    return Run(f"01K9Z3V5Q8R2M4N6P7S9{number:06}", "nightly", "ended", *times, *end, {"triggered_by": "cron"})
+    return RunRow(f"01K9Z3V5Q8R2M4N6P7S9{number:06}", "nightly", "ended", *times, *end, {"triggered_by": "cron"})
 
 
 @pytest.fixture(scope="module")

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from jobtrail.store import Store
 from jobtrail.store.recording import Opening, Recording, failed_condition
-from jobtrail.store.rows import Definition, Record, Run, Stats
+from jobtrail.store.rows import AnyRow, DefinitionRow, RunRow, StatsRow
 from jobtrail.store.runs import RunQuery, select_runs
 from jobtrail.store.store import Query
 from tests.plane.records import changed, execution, job, nanos, task
@@ -124,7 +124,7 @@ def test_a_job_written_again_takes_the_place_of_the_former(store: Store) -> None
 
 def test_a_definition_written_again_takes_the_place_of_the_former(store: Store) -> None:
     for kind in ("task", "service"):
-        store.record([Definition("nightly", {"name": "nightly", "kind": kind})])
+        store.record([DefinitionRow("nightly", {"name": "nightly", "kind": kind})])
     assert store.definitions() == [{"name": "nightly", "kind": "service"}]
 
 
@@ -136,7 +136,7 @@ def test_an_execution_changes_with_its_tasks_and_never_back(store: Store) -> Non
 
 
 def test_stats_of_another_system_stand_until_a_task_changes(store: Store) -> None:
-    told = Stats("e1", nanos(9), total=900, success=869, failure=30, running=1, cancelled=0, retried=5)
+    told = StatsRow("e1", nanos(9), total=900, success=869, failure=30, running=1, cancelled=0, retried=5)
     store.record([task("t1", "e1", 0, "running"), told])
     assert stats(store) == counted(total=900, success=869, failure=30, running=1, retried=5)
     store.record([task("t1", "e1", 0, "running", "succeeded")])
@@ -178,7 +178,7 @@ def test_a_row_that_is_refused_takes_back_all_that_came_with_it(store: Store) ->
 
 
 def test_rows_that_cannot_be_made_take_back_those_before_them(store: Store) -> None:
-    def broken() -> Iterator[Record]:
+    def broken() -> Iterator[AnyRow]:
         yield execution("e2", "etl")
         raise RuntimeError("no more")
 
@@ -191,7 +191,7 @@ def test_a_file_store_that_is_reopened_has_its_data(tmp_path: Path) -> None:
     path = tmp_path / "plane.db"
     first = Store(path)
     first.record([job("etl"), execution("e1", "etl", 0, "failed"), task("t1", "e1", 0, "failed")])
-    first.record([Run("r1", "nightly", "pending", 0, body={"triggered_by": "cron"})])
+    first.record([RunRow("r1", "nightly", "pending", 0, body={"triggered_by": "cron"})])
     first.set_meta("sample", "1")
     kept = [tuple(row) for row in first.executions("default", "etl", EVERYTHING)]
     key = first.meta("cursor_key")

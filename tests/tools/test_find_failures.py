@@ -17,7 +17,7 @@ from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.runwisp.registration import RunWispSettings
 from jobtrail.store import Store
-from jobtrail.store.rows import Definition, Run
+from jobtrail.store.rows import DefinitionRow, RunRow
 from jobtrail.tools import failures
 from tests.plane.records import at, changed, execution, job, nanos, task
 from tests.sample_client import FixedClock, answer, follow, sample_client, text_of
@@ -25,7 +25,7 @@ from tests.sample_client import FixedClock, answer, follow, sample_client, text_
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from jobtrail.store.rows import Record
+    from jobtrail.store.rows import AnyRow
 
 pytestmark = pytest.mark.anyio
 
@@ -58,7 +58,7 @@ async def client() -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def two_sources(*records: Record) -> AsyncGenerator[tuple[Client, Network]]:
+async def two_sources(*records: AnyRow) -> AsyncGenerator[tuple[Client, Network]]:
     store = Store(None)
     store.record([job("etl"), job("quiet"), *records])
     network = Network(store)
@@ -67,7 +67,7 @@ async def two_sources(*records: Record) -> AsyncGenerator[tuple[Client, Network]
     store.close()
 
 
-def failed(identity: str, minutes: float, reason: str, of: str = "etl", status: str = "failed") -> list[Record]:
+def failed(identity: str, minutes: float, reason: str, of: str = "etl", status: str = "failed") -> list[AnyRow]:
     condition = {"type": "Failed", "reason": reason, "message": f"attempt at {minutes}"}
     return [
         changed(execution(identity, of, minutes), minutes + 2, status),
@@ -75,14 +75,14 @@ def failed(identity: str, minutes: float, reason: str, of: str = "etl", status: 
     ]
 
 
-def run(number: int, minutes: float, reason: str = "failed", code: int = 1, task: str = "backup") -> Run:
+def run(number: int, minutes: float, reason: str = "failed", code: int = 1, task: str = "backup") -> RunRow:
     identity = f"01K9Z3V5Q8R2M4N6P7S9T0W{number:03}"
     begun, ended = nanos(minutes), nanos(minutes + 1)
-    return Run(identity, task, "ended", begun, begun, ended, reason, code, {"triggered_by": "cron"})
+    return RunRow(identity, task, "ended", begun, begun, ended, reason, code, {"triggered_by": "cron"})
 
 
-def defined(name: str = "backup") -> Definition:
-    return Definition(name, {"name": name, "kind": "task"})
+def defined(name: str = "backup") -> DefinitionRow:
+    return DefinitionRow(name, {"name": name, "kind": "task"})
 
 
 async def test_what_failed_in_the_sample_since_yesterday(client: Client) -> None:

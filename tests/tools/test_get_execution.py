@@ -17,13 +17,13 @@ from tests.sources.test_cache import TWO, Upstream
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from jobtrail.store.rows import Record
+    from jobtrail.store.rows import AnyRow
 
 pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def explaining(*records: Record) -> AsyncGenerator[tuple[Client, Upstream]]:
+async def explaining(*records: AnyRow) -> AsyncGenerator[tuple[Client, Upstream]]:
     store = Store(None)
     store.record([job("etl"), job("idle"), *records])
     upstream = Upstream(store)

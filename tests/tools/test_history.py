@@ -16,7 +16,7 @@ from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.store import Store
-from jobtrail.store.rows import Execution, Record
+from jobtrail.store.rows import AnyRow, ExecutionRow
 from jobtrail.times import NANOSECONDS, to_nanoseconds
 from jobtrail.tools import trends
 from tests.plane.records import job
@@ -130,12 +130,12 @@ async def test_a_history_of_all_time_reaches_ten_years_back_and_fits_on_a_page(c
     assert "note: a history reaches ten years back at most: since 2016-11-" in text
 
 
-def every_minute(count: int) -> Iterator[Record]:
+def every_minute(count: int) -> Iterator[AnyRow]:
     yield job("etl")
     for number in range(count):
         at = to_nanoseconds(datetime(2026, 11, 23, 11, 30, tzinfo=UTC) - timedelta(minutes=number))
         ended = at + 9 * NANOSECONDS
-        yield Execution("etl", f"e{number:05}", "succeeded", at, ended, at + NANOSECONDS, ended)
+        yield ExecutionRow("etl", f"e{number:05}", "succeeded", at, ended, at + NANOSECONDS, ended)
 
 
 async def test_numbers_over_a_part_say_so_and_name_the_call_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobtrail.models import Status
-    from jobtrail.store.rows import Record
+    from jobtrail.store.rows import AnyRow
 
 pytestmark = pytest.mark.anyio
 
@@ -260,12 +260,12 @@ async def stocked(path: Path) -> AsyncGenerator[tuple[Client, Store]]:
     store.close()
 
 
-def ends(*tasks: str, status: str = "succeeded") -> list[Record]:
+def ends(*tasks: str, status: str = "succeeded") -> list[AnyRow]:
     return [task(name, "a", 1, "running", status) for name in tasks]
 
 
 @asynccontextmanager
-async def recorded(store: Store, *records: Record) -> AsyncGenerator[None]:
+async def recorded(store: Store, *records: AnyRow) -> AsyncGenerator[None]:
     """Record them a moment from now."""
 
     async def record() -> None:

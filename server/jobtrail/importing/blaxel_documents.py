@@ -24,7 +24,7 @@ from jobtrail.importing.validation import (
     one_of,
     refuse,
 )
-from jobtrail.store.rows import Execution, Job, Task
+from jobtrail.store.rows import ExecutionRow, JobRow, TaskRow
 from jobtrail.times import format_nanoseconds
 
 if TYPE_CHECKING:
@@ -153,7 +153,7 @@ def read_execution(document: Mapping[str, Any]) -> ExecutionSnapshot:
     given = check(_Execution, document)
     metadata = given.metadata
     _check_end("metadata.completedAt", given.status, metadata)
-    execution = Execution(
+    execution = ExecutionRow(
         job=metadata.job,
         id=metadata.id,
         status=given.status,
@@ -176,11 +176,11 @@ def _check_tasks(tasks: list[_Task]) -> None:
         _check_end(f"tasks[{place}].metadata.completedAt", task.status, task.metadata)
 
 
-def _read_task(given: _Task, execution: Execution) -> Task:
+def _read_task(given: _Task, execution: ExecutionRow) -> TaskRow:
     metadata = given.metadata
     # A task of which that is not told was created with its execution, as far as anyone knows.
     created = metadata.created_at or metadata.scheduled_at or metadata.started_at or execution.created_at
-    return Task(
+    return TaskRow(
         execution=execution.id,
         name=metadata.name,
         status=given.status,
@@ -200,7 +200,7 @@ def _check_end(field: str, status: str, given: _TaskMetadata | _ExecutionMetadat
     check_end(field, ended, [("startedAt", given.started_at), ("createdAt", given.created_at)])
 
 
-def read_job(document: Mapping[str, Any]) -> Job:
+def read_job(document: Mapping[str, Any]) -> JobRow:
     """Return what a Job tells.
 
     Raises:
@@ -208,7 +208,7 @@ def read_job(document: Mapping[str, Any]) -> Job:
     """
     given = check(_Job, document)
     metadata = given.metadata
-    return Job(
+    return JobRow(
         name=metadata.name,
         created_at=metadata.created_at or 0,
         updated_at=metadata.updated_at or 0,

@@ -16,7 +16,7 @@ from jobtrail.importing.snapshot import ExecutionSnapshot, RunSnapshot
 from jobtrail.importing.staging import Stage
 from jobtrail.importing.validation import Refused
 from jobtrail.store.imports import Outcome, Unfit, open_import
-from jobtrail.store.rows import Definition, Job, Line
+from jobtrail.store.rows import DefinitionRow, JobRow, LineRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
@@ -30,7 +30,7 @@ __all__ = ["FileSummary", "Progress", "import_files"]
 
 _REPORTED = 20
 _STEP = 1_000
-_NOUNS = {Job: "job", ExecutionSnapshot: "execution", Definition: "definition", RunSnapshot: "run"}
+_NOUNS = {JobRow: "job", ExecutionSnapshot: "execution", DefinitionRow: "definition", RunSnapshot: "run"}
 
 
 @dataclass(frozen=True)
@@ -203,7 +203,7 @@ class _File:
 
     def _count(self, item: Snapshot, outcome: Outcome) -> None:
         # Of a bare name its runs tell.
-        if not isinstance(item, Definition) or item.body:
+        if not isinstance(item, DefinitionRow) or item.body:
             self._outcomes[_NOUNS[type(item)], outcome] += 1
 
 
@@ -213,13 +213,13 @@ class _TakenBack(Exception):
 
 def _bring_item(target: Import, item: Snapshot) -> Outcome:
     match item:
-        case Job():
+        case JobRow():
             return target.bring_job(item)
         case ExecutionSnapshot():
             return target.bring_execution(item.execution, item.tasks, item.stats)
-        case Definition():
+        case DefinitionRow():
             return target.bring_definition(item)
         case RunSnapshot():
             # When each line was written is not told.
-            lines = item.log and [Line(0, item.run.id, "", stream, text) for stream, text in log_tail(item.log)]
+            lines = item.log and [LineRow(0, item.run.id, "", stream, text) for stream, text in log_tail(item.log)]
             return target.bring_run(item.run, lines)

@@ -27,7 +27,7 @@ from jobtrail.importing.validation import (
     one_of,
     refuse,
 )
-from jobtrail.store.rows import Definition, Run
+from jobtrail.store.rows import DefinitionRow, RunRow
 from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
@@ -101,7 +101,7 @@ def read_run(document: Mapping[str, Any], log: Path | None = None) -> RunSnapsho
     """
     given = check(_Run, document, to_snake if "task_name" in document else str)
     _check_end(given, document)
-    run = Run(
+    run = RunRow(
         id=given.id,
         task=given.task_name,
         status=given.status,
@@ -143,20 +143,20 @@ def _check_end(given: _Run, document: Mapping[str, Any]) -> None:
     check_end(ended, given.ended_at, [(started, given.started_at), (created, given.created_at)])
 
 
-def read_definition(document: Mapping[str, Any]) -> Definition:
+def read_definition(document: Mapping[str, Any]) -> DefinitionRow:
     """Return what the definition of a task or service tells.
 
     Raises:
         Refused: it is none.
     """
     given = check(_Definition, document)
-    return Definition(given.name, given.to_json())
+    return DefinitionRow(given.name, given.to_json())
 
 
-def read_registration(name: Any) -> Definition:
+def read_registration(name: Any) -> DefinitionRow:
     """Return the definition of a task of which only the name is known.
 
     Raises:
         Refused: it is no name.
     """
-    return Definition(check(_Definition, {"name": name}).name, {})
+    return DefinitionRow(check(_Definition, {"name": name}).name, {})

@@ -16,7 +16,7 @@ import anyio.to_thread
 
 from jobtrail.store.liveness import Sign
 from jobtrail.store.recording import CannotJoin, Opening, Recording
-from jobtrail.store.rows import Line
+from jobtrail.store.rows import LineRow
 from jobtrail.store.store import Store, StoreError
 
 if TYPE_CHECKING:
@@ -166,9 +166,9 @@ class Notes:
             raise StoreError("it was not opened")
         return self._recording
 
-    def _lines(self, task: str, tail: Tail) -> Iterator[Line]:
+    def _lines(self, task: str, tail: Tail) -> Iterator[LineRow]:
         for at, stream, text in tail.lines():
-            yield Line(at, self.execution or "", task, stream, text)
+            yield LineRow(at, self.execution or "", task, stream, text)
 
     async def _tell(self, what: Callable[[], None]) -> None:
         """Have something written; wait for it, but not long, and not at all while earlier notes still wait."""

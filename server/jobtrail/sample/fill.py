@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from jobtrail.sample.data import BATCH_JOBS, MINUTE
 from jobtrail.sample.runs import list_scheduled
 from jobtrail.sample.schedule import EPOCH, SECOND, chance_of, schedule
-from jobtrail.store.rows import Execution, Job, Line, Task
+from jobtrail.store.rows import ExecutionRow, JobRow, LineRow, TaskRow
 from jobtrail.times import to_nanoseconds
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from jobtrail.sample.data import BatchJob, Cause
-    from jobtrail.store.rows import Record
+    from jobtrail.store.rows import AnyRow
     from jobtrail.store.store import Store
 
 __all__ = ["fill"]
@@ -51,7 +51,7 @@ def fill(store: Store, now: datetime) -> None:
     store.record(chain(_list_batch_jobs(now), list_scheduled(now)))
 
 
-def _list_batch_jobs(now: datetime) -> Iterator[Record]:
+def _list_batch_jobs(now: datetime) -> Iterator[AnyRow]:
     """Yield jobs, executions, tasks and what failed tasks printed."""
     for job in BATCH_JOBS:
         yield _describe_job(job)
@@ -59,7 +59,7 @@ def _list_batch_jobs(now: datetime) -> Iterator[Record]:
             yield from _list_execution(job, at, now)
 
 
-def _describe_job(job: BatchJob) -> Job:
+def _describe_job(job: BatchJob) -> JobRow:
     runtime = {
         "envs": [
             {"name": "LOG_LEVEL", "value": "info", "secret": False},
@@ -81,10 +81,10 @@ def _describe_job(job: BatchJob) -> Job:
     }
     created = to_nanoseconds(EPOCH + timedelta(days=chance_of("created", job.name).randrange(600), seconds=7))
     metadata = {"displayName": job.title, "labels": labels, "createdBy": "sample"}
-    return Job(job.name, created, created, job.deployment, metadata, spec)
+    return JobRow(job.name, created, created, job.deployment, metadata, spec)
 
 
-def _list_execution(job: BatchJob, at: datetime, now: datetime) -> Iterator[Record]:
+def _list_execution(job: BatchJob, at: datetime, now: datetime) -> Iterator[AnyRow]:
     """Yield an execution as it is by now, its tasks, and what those that failed printed."""
     chance = chance_of(job.name, at)
     identity = f"exec-{chance.randrange(16**12):012x}"
@@ -99,7 +99,7 @@ def _list_execution(job: BatchJob, at: datetime, now: datetime) -> Iterator[Reco
         steps.append(_Step(at + job.every, "cancelling"))
         end, status = at + 2 * job.every + 2 * MINUTE, "cancelled"
     steps = _cut([*steps, _Step(end, status)], now)
-    yield Execution(job.name, identity, steps[-1].status, *_read_times(steps), spec=spec)
+    yield ExecutionRow(job.name, identity, steps[-1].status, *_read_times(steps), spec=spec)
     tasks = [_cut(task, now) for task in tasks]
     yield from (_make_task(identity, number, task) for number, task in enumerate(tasks))
     for number, task in enumerate(tasks):
@@ -119,8 +119,8 @@ def _read_times(steps: _Steps) -> tuple[int, int, int | None, int | None]:
     return to_nanoseconds(steps[0].at), last, began, last if steps[-1].status in _ENDED else None
 
 
-def _make_task(execution: str, number: int, steps: _Steps) -> Task:
-    return Task(
+def _make_task(execution: str, number: int, steps: _Steps) -> TaskRow:
+    return TaskRow(
         execution,
         f"task-{number}",
         steps[-1].status,
@@ -131,12 +131,12 @@ def _make_task(execution: str, number: int, steps: _Steps) -> Task:
     )
 
 
-def _list_output(execution: str, task: str, failed: _Step) -> Iterator[Line]:
+def _list_output(execution: str, task: str, failed: _Step) -> Iterator[LineRow]:
     """Yield what a failed task printed: each attempt, and why it failed."""
     at = to_nanoseconds(failed.at)
     for condition in failed.conditions:
-        yield Line(at, execution, task, "stdout", f"{condition['executionReason']} began")
-        yield Line(at, execution, task, "stderr", condition["message"])
+        yield LineRow(at, execution, task, "stdout", f"{condition['executionReason']} began")
+        yield LineRow(at, execution, task, "stderr", condition["message"])
 
 
 def _plan_tasks(

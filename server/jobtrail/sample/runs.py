@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from jobtrail.sample.data import DAY, HOUR
 from jobtrail.sample.schedule import EPOCH, SECOND, chance_of, schedule
 from jobtrail.sample.tasks import SCHEDULED
-from jobtrail.store.rows import Definition, Line, Run
+from jobtrail.store.rows import DefinitionRow, LineRow, RunRow
 from jobtrail.times import to_nanoseconds
 
 if TYPE_CHECKING:
@@ -36,10 +36,10 @@ class _Run:
     code: int
     body: dict[str, Any]
 
-    def as_of(self, now: datetime) -> Run:
+    def as_of(self, now: datetime) -> RunRow:
         """Return it as it is by now."""
         ended, begun = self.ended <= now, self.begun <= now and self.reason != "skipped"
-        run = Run(self.id, self.task.name, "pending", to_nanoseconds(self.created), body=self.body)
+        run = RunRow(self.id, self.task.name, "pending", to_nanoseconds(self.created), body=self.body)
         if begun:
             run = replace(run, status="running", started_at=to_nanoseconds(self.begun))
         if ended:
@@ -47,7 +47,7 @@ class _Run:
             run = replace(run, status="ended", ended_at=end, end_reason=self.reason, exit_code=self.code)
         return run
 
-    def output(self) -> Iterator[Line]:
+    def output(self) -> Iterator[LineRow]:
         if self.reason == "skipped":
             return
         printed: tuple[Printed, ...] = (("stdout", self.task.begins), *self.task.ends.get(self.reason, ()))
@@ -61,14 +61,14 @@ class _Run:
                 hex=f"{mine.randrange(16**10):010x}",
                 date=f"{self.created:%Y-%m-%d}",
             )
-            yield Line(to_nanoseconds(at), self.id, "", stream, words)
+            yield LineRow(to_nanoseconds(at), self.id, "", stream, words)
 
 
-def list_scheduled(now: datetime) -> Iterator[Definition | Run | Line]:
+def list_scheduled(now: datetime) -> Iterator[DefinitionRow | RunRow | LineRow]:
     """Yield definitions, the runs that were created up to now, and what they printed."""
     until = to_nanoseconds(now)
     for task in SCHEDULED:
-        yield Definition(task.name, _definition(task, now))
+        yield DefinitionRow(task.name, _definition(task, now))
         runs = [run for at in schedule(task.every, task.at, _KEEP_RUNS, now) for run in _runs(task, at)]
         yield from (run.as_of(now) for run in runs if run.created <= now)
         yield from (line for run in runs for line in run.output() if line.at <= until)

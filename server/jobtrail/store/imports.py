@@ -15,13 +15,13 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.errors import shown
-from jobtrail.store.rows import Definition, Job, Stats, write_rows
+from jobtrail.store.rows import DefinitionRow, JobRow, StatsRow, write_rows
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Generator, Mapping, Sequence
 
-    from jobtrail.store.rows import Execution, Line, Record, Run, Task
+    from jobtrail.store.rows import AnyRow, ExecutionRow, LineRow, RunRow, TaskRow
     from jobtrail.store.store import Row, Store
 
 __all__ = ["Import", "Outcome", "Unfit", "open_import"]
@@ -65,8 +65,8 @@ class Import:
         self._db = db
         self._space = workspace
         # Named so far, each as small as can be: made at the end, since they may be told of yet.
-        self._jobs: dict[str, Job] = {}
-        self._definitions: dict[str, Definition] = {}
+        self._jobs: dict[str, JobRow] = {}
+        self._definitions: dict[str, DefinitionRow] = {}
 
     def define_named(self) -> None:
         """Make the jobs and definitions that were named and not told of."""
@@ -76,7 +76,7 @@ class Import:
                 self._write(job)
         self._write(*(one for one in self._definitions.values() if self._definition(one.name) is None))
 
-    def bring_job(self, told: Job) -> Outcome:
+    def bring_job(self, told: JobRow) -> Outcome:
         """Bring in a job; a later document takes the place of an earlier one."""
         row = self._find("jobs", name=told.name)
         now = time.time_ns()
@@ -101,7 +101,7 @@ class Import:
         self._write(told)
         return Outcome.NEW if bare else Outcome.FORWARD
 
-    def bring_execution(self, told: Execution, tasks: Sequence[Task], stats: Mapping[str, int]) -> Outcome:
+    def bring_execution(self, told: ExecutionRow, tasks: Sequence[TaskRow], stats: Mapping[str, int]) -> Outcome:
         """Bring in an execution.
 
         Args:
@@ -138,18 +138,18 @@ class Import:
             return Outcome.KEPT
         if tasks and not row["tasks"]:
             # Counts that were told stood for its tasks, which are counted now.
-            self._write(Stats(told.id, 0, 0, 0, 0, 0, 0, row["retried"]))
+            self._write(StatsRow(told.id, 0, 0, 0, 0, 0, 0, row["retried"]))
         self._write_execution(replace(told, spec={**spec, **told.spec}), changed, stats)
         return Outcome.FORWARD
 
-    def _write_execution(self, told: Execution, tasks: Sequence[Task], stats: Mapping[str, int]) -> None:
+    def _write_execution(self, told: ExecutionRow, tasks: Sequence[TaskRow], stats: Mapping[str, int]) -> None:
         updated = told.updated_at or max(told.created_at, told.started_at or 0, told.ended_at or 0)
         self._write(replace(told, updated_at=updated), *tasks)
         sql = f"SELECT {_STATS} FROM executions WHERE workspace = ? AND id = ?"  # noqa: S608 # names are ours
         (counts,) = self._db.execute(sql, (self._space, told.id))
-        self._write(Stats(told.id, updated, **{**dict(counts), **stats}))
+        self._write(StatsRow(told.id, updated, **{**dict(counts), **stats}))
 
-    def bring_definition(self, told: Definition) -> Outcome:
+    def bring_definition(self, told: DefinitionRow) -> Outcome:
         """Bring in a definition; one without a body is only named."""
         if not told.body:
             self._name_definition(told.name)
@@ -160,7 +160,7 @@ class Import:
         self._write(told)
         return Outcome.NEW if known is None else Outcome.FORWARD
 
-    def bring_run(self, told: Run, output: Sequence[Line] | None) -> Outcome:
+    def bring_run(self, told: RunRow, output: Sequence[LineRow] | None) -> Outcome:
         """Bring in a run.
 
         Args:
@@ -189,7 +189,7 @@ class Import:
         self._keep_output(told.id, output)
         return Outcome.FORWARD
 
-    def _keep_output(self, run: str, output: Sequence[Line] | None) -> bool:
+    def _keep_output(self, run: str, output: Sequence[LineRow] | None) -> bool:
         """Keep the lines of a run; return whether they differ from those that are here."""
         if output is None:
             return False
@@ -203,17 +203,17 @@ class Import:
         self._write(*output)
         return True
 
-    def _name_job(self, execution: Execution) -> None:
+    def _name_job(self, execution: ExecutionRow) -> None:
         """Remember a job of which no more is known than that it was there when an execution was created."""
         created = execution.created_at
         if execution.job not in self._jobs or created < self._jobs[execution.job].created_at:
-            self._jobs[execution.job] = Job(execution.job, created, created)
+            self._jobs[execution.job] = JobRow(execution.job, created, created)
 
     def _name_definition(self, name: str, *, service: bool = False) -> None:
         if service or name not in self._definitions:
-            self._definitions[name] = Definition(name, {"name": name, "kind": "service" if service else "task"})
+            self._definitions[name] = DefinitionRow(name, {"name": name, "kind": "service" if service else "task"})
 
-    def _write(self, *records: Record) -> None:
+    def _write(self, *records: AnyRow) -> None:
         write_rows(self._db, self._space, records)
 
     def _find(self, table: str, **column: str) -> Row | None:
@@ -232,7 +232,7 @@ def _is_bare(job: Row) -> bool:
     return not (body["metadata"] or body["spec"])
 
 
-def _state_of(told: Execution | Task | Run) -> tuple[Any, ...]:
+def _state_of(told: ExecutionRow | TaskRow | RunRow) -> tuple[Any, ...]:
     return tuple(getattr(told, column) for column in _STATE)
 
 
@@ -240,12 +240,12 @@ def _state_in(row: Row) -> tuple[Any, ...]:
     return tuple(row[column] for column in _STATE)
 
 
-def _differs(told: Task, row: Row) -> bool:
+def _differs(told: TaskRow, row: Row) -> bool:
     conditions = json.loads(row["conditions"] or "[]")
     return _state_of(told) != _state_in(row) or [*told.conditions] != conditions
 
 
-def _is_later(told: Execution, row: Row) -> bool:
+def _is_later(told: ExecutionRow, row: Row) -> bool:
     """Return whether an execution that differs was told of later than what is here."""
     if row["status"] not in _RANKS:
         return False

@@ -13,13 +13,13 @@ from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobtrail.store.liveness import forget, vanished
-from jobtrail.store.rows import Execution, Job, Task, write_rows
+from jobtrail.store.rows import ExecutionRow, JobRow, TaskRow, write_rows
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
 
-    from jobtrail.store.rows import Line
+    from jobtrail.store.rows import LineRow
     from jobtrail.store.store import Store
 
 __all__ = ["VANISHED", "CannotJoin", "Ending", "Opening", "Recording", "failed_condition", "sweep"]
@@ -98,13 +98,15 @@ class Recording:
             spec: dict[str, Any] = {"parallelism": opening.parallelism}
             if opening.timeout_s:
                 spec["timeout"] = opening.timeout_s
-            made = Execution(opening.job, self.execution, "running", now, now, started_at=now, spec=spec)
+            made = ExecutionRow(opening.job, self.execution, "running", now, now, started_at=now, spec=spec)
             write_rows(db, space, [made])
         taken = _names(db, row["key"], opening.tasks) if row is not None else _numbered(opening.tasks, 0)
         spec = {"maxRetries": opening.retries}
         if opening.timeout_s:
             spec["timeout"] = f"{opening.timeout_s}s"
-        tasks = (Task(self.execution, name, "pending", now, now, spec=spec, recorder=self._token) for name in taken)
+        tasks = (
+            TaskRow(self.execution, name, "pending", now, now, spec=spec, recorder=self._token) for name in taken
+        )
         write_rows(db, space, tasks)
         return taken
 
@@ -114,7 +116,7 @@ class Recording:
             _change_task(db, self._owner, task, "running", at or time.time_ns())
 
     def tries_again(
-        self, task: str, conditions: Sequence[dict[str, str]], output: Iterable[Line], at: int | None = None
+        self, task: str, conditions: Sequence[dict[str, str]], output: Iterable[LineRow], at: int | None = None
     ) -> None:
         """Record that an attempt at a task failed and another will follow; the conditions are those of all so far."""
         with self._store.transaction() as db:
@@ -126,7 +128,7 @@ class Recording:
         tasks: Iterable[str],
         status: Ending,
         conditions: Sequence[dict[str, str]] = (),
-        output: Iterable[Line] = (),
+        output: Iterable[LineRow] = (),
         at: int | None = None,
     ) -> None:
         """Record how tasks ended; where nothing is left to run, the execution ends with them."""
@@ -190,14 +192,14 @@ def _define_job(db: sqlite3.Connection, space: str, opening: Opening, now: int) 
     ).fetchone()
     if row is None:
         metadata = {"displayName": opening.title, "labels": dict(opening.labels)}
-        write_rows(db, space, [Job(opening.job, now, now, metadata=metadata, spec={"enabled": True})])
+        write_rows(db, space, [JobRow(opening.job, now, now, metadata=metadata, spec={"enabled": True})])
         return
     body: dict[str, Any] = json.loads(row["body"])
     there: dict[str, str] = body["metadata"].get("labels") or {}
     labels = {**there, **opening.labels}
     if labels != there:
         metadata = {**body["metadata"], "labels": labels}
-        write_rows(db, space, [Job(opening.job, row["created_at"], now, row["status"], metadata, body["spec"])])
+        write_rows(db, space, [JobRow(opening.job, row["created_at"], now, row["status"], metadata, body["spec"])])
 
 
 _CHANGE_TASK = """

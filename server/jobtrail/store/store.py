@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from jobtrail.store.rows import Record
+    from jobtrail.store.rows import AnyRow
 
 __all__ = ["Key", "Query", "Row", "Store", "StoreError"]
 
@@ -52,7 +52,7 @@ class Store(Database):
         tables = ("jobs", "executions", "definitions", "runs")
         return not any(self.rows(f"SELECT 1 FROM {table} LIMIT 1") for table in tables)  # noqa: S608 # our own names
 
-    def record(self, records: Iterable[Record], workspace: str | None = None) -> None:
+    def record(self, records: Iterable[AnyRow], workspace: str | None = None) -> None:
         """Write rows in one transaction: each is inserted, or takes the place of the one that is there."""
         with self.transaction() as db:
             write_rows(db, workspace or self.workspace, records)

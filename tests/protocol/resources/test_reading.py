@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from jobtrail.store.rows import Record
+    from jobtrail.store.rows import AnyRow
 
 pytestmark = pytest.mark.anyio
 
@@ -86,7 +86,7 @@ async def test_a_long_list_of_jobs_goes_on_at_the_address_it_names(tmp_path: Pat
     assert 'more: list_jobs(cursor="' in text
 
 
-def stocked(folder: Path, records: Iterable[Record]) -> Client:
+def stocked(folder: Path, records: Iterable[AnyRow]) -> Client:
     store = Store(folder / "store.db")
     store.record(records)
     store.close()
