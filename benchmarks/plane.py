@@ -26,7 +26,7 @@ import httpx2
 
 from jobtrail.plane import build_plane
 from jobtrail.store import Store
-from jobtrail.store.maintenance import info, prune
+from jobtrail.store.maintenance import prune, read_info
 from jobtrail.store.rows import DefinitionRow, ExecutionRow, JobRow, RunRow, TaskRow
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ def record_in_bulk(store: Store, records: Iterable[AnyRow]) -> tuple[int, float]
     pending, many, seconds = iter(records), 0, 0.0
     while chunk := [*islice(pending, BULK)]:
         began = time.perf_counter()
-        store.record(chunk)
+        store.write(chunk)
         seconds += time.perf_counter() - began
         many += len(chunk)
     return many, seconds
@@ -114,7 +114,7 @@ def record_each(path: str, worker: str, many: int) -> tuple[float, float, float]
         for number in range(many):
             before = time.perf_counter()
             at, identity = START + number, f"exec-{worker}-{chance.randrange(16**8):08x}-{number}"
-            store.record([ExecutionRow("job-0001", identity, "queued", at, at)])
+            store.write([ExecutionRow("job-0001", identity, "queued", at, at)])
             longest = max(longest, time.perf_counter() - before)
         return began, time.time(), longest
 
@@ -250,7 +250,7 @@ def keep_recording(path: str, ready: Flag, done: Flag, longest: Queue[float]) ->
         ready.set()
         for number in range(10**9):
             before = time.perf_counter()
-            store.record([ExecutionRow("job-0001", f"during-{number}", "queued", 2**61, 2**61)])
+            store.write([ExecutionRow("job-0001", f"during-{number}", "queued", 2**61, 2**61)])
             most = max(most, time.perf_counter() - before)
             if done.wait(0.005):
                 break
@@ -264,7 +264,7 @@ def pruned(store: Store, size: Size) -> None:
     recorder = context.Process(target=keep_recording, args=(str(store.path), ready, done, longest))
     recorder.start()
     ready.wait()
-    before, began = info(store), time.perf_counter()
+    before, began = read_info(store), time.perf_counter()
     gone = prune(store, START + 10 * (size.executions // 2) * SECOND)
     seconds = time.perf_counter() - began
     done.set()
@@ -274,7 +274,7 @@ def pruned(store: Store, size: Size) -> None:
     table(
         "executions | tasks | runs | seconds | a recorder waited at most, s | MB before | MB after",
         [(*(f"{one:,}" for one in (gone.executions, gone.tasks, gone.runs)), f"{seconds:.0f}",
-          f"{waited:.2f}", f"{before.size / 1e6:,.0f}", f"{info(store).size / 1e6:,.0f}")],
+          f"{waited:.2f}", f"{before.size / 1e6:,.0f}", f"{read_info(store).size / 1e6:,.0f}")],
     )  # fmt: skip
 
 

@@ -139,7 +139,7 @@ def test_a_store_that_cannot_be_opened_is_2_as_everywhere(tmp_path: Path, argume
 
 def test_what_the_tool_refuses_is_1_though_the_store_is_well(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db")
-    store.record([job("etl")])
+    store.write([job("etl")])
     store.close()
     assert jobtrail("ask", "get_job", "job=x", JOBTRAIL_STORE=str(tmp_path / "store.db")).code == 1
 
@@ -154,7 +154,7 @@ IDS = ["exec-0123456789ab", "exec-ba9876543210"]
 def own(tmp_path: Path) -> Path:
     """A small store of one's own, with one execution that failed and one that did not."""
     store = Store(tmp_path / "own.db")
-    store.record([job("etl"), execution(IDS[0], "etl", 0, "succeeded"), execution(IDS[1], "etl", 5, "failed")])
+    store.write([job("etl"), execution(IDS[0], "etl", 0, "succeeded"), execution(IDS[1], "etl", 5, "failed")])
     store.close()
     return tmp_path / "own.db"
 
@@ -285,7 +285,7 @@ HOSTILE = "[red]not markup[/red] :smile: [link=file:///etc/passwd]x[/link] \\[b]
 
 def test_what_an_upstream_wrote_is_no_markup(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db")
-    store.record([job("etl", title=HOSTILE), job("other")])
+    store.write([job("etl", title=HOSTILE), job("other")])
     store.close()
     with terminal("list_jobs", columns=200, JOBTRAIL_STORE=str(tmp_path / "store.db")) as one:
         code, seen = one.rest()

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from jobtrail.store import Store
-    from jobtrail.store.imports import Outcome
+    from jobtrail.store.imports import ImportOutcome
 
 __all__ = [
     "ULID",
@@ -133,7 +133,7 @@ def lines_of(documents: Iterable[Any]) -> bytes:
 class Brought:
     """What became of a file, and what was refused of it."""
 
-    outcomes: Mapping[tuple[str, Outcome], int]
+    outcomes: Mapping[tuple[str, ImportOutcome], int]
     refused: int
     refusals: list[str]
 
@@ -156,8 +156,8 @@ def refusals(store: Store, *documents: Any) -> list[str]:
 
 def everything(store: Store) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of a store, by table."""
-    tables = [row["name"] for row in store.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-    return {table: [tuple(row) for row in store.rows(f"SELECT * FROM {table}")] for table in tables}  # noqa: S608 # its own names
+    tables = [row["name"] for row in store.select("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    return {table: [tuple(row) for row in store.select(f"SELECT * FROM {table}")] for table in tables}  # noqa: S608 # its own names
 
 
 def answers(store: Store, *paths: str) -> list[Any]:

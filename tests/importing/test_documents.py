@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobtrail.store.imports import Outcome
+from jobtrail.store.imports import ImportOutcome
 from tests.importing.documents import (
     ULID,
     answers,
@@ -25,7 +25,7 @@ from tests.importing.documents import (
 if TYPE_CHECKING:
     from jobtrail.store import Store
 
-NEW = Outcome.NEW
+NEW = ImportOutcome.NEW
 TIME = "is no time; give RFC 3339, such as 2026-11-01T09:30:00Z"
 EXECUTION_WORDS = "queued, pending, running, cancelling, cancelled, failed, succeeded, timeout"
 END_REASONS = (
@@ -249,7 +249,7 @@ def test_what_is_wrong_is_told_with_its_field_its_value_and_what_is_valid(
     store: Store, document: Any, sentence: str
 ) -> None:
     assert refusals(store, document) == [f"line 1: {sentence}"]
-    assert store.empty
+    assert store.is_empty
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobtrail.importing import FileSummary, Progress, files, import_files, importer
-from jobtrail.store.imports import Outcome
+from jobtrail.store.imports import ImportOutcome
 from tests.importing.documents import answers, condition, execution, job, lines_of, run, seed_run, task
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from jobtrail.store import Store
 
-NEW = Outcome.NEW
+NEW = ImportOutcome.NEW
 
 
 def ids(count: int) -> list[str]:
@@ -41,7 +41,7 @@ def importing(store: Store, *paths: Path, skip_refused: bool = False) -> tuple[l
 
 
 def count(store: Store) -> int:
-    return store.rows("SELECT count(*) FROM executions")[0][0] + store.rows("SELECT count(*) FROM runs")[0][0]
+    return store.select("SELECT count(*) FROM executions")[0][0] + store.select("SELECT count(*) FROM runs")[0][0]
 
 
 def write(path: Path, content: bytes) -> Path:
@@ -102,7 +102,7 @@ def test_standard_input_is_a_file_too(store: Store, tmp_path: Path, monkeypatch:
 def test_a_line_that_is_no_json_is_refused(store: Store, tmp_path: Path, content: bytes, sentence: str) -> None:
     _, said = importing(store, write(tmp_path / "saved", content))
     assert said == [f"saved, {sentence}", "saved: nothing imported, 1 refused"]
-    assert store.empty
+    assert store.is_empty
 
 
 @pytest.mark.parametrize(
@@ -124,7 +124,7 @@ def test_a_file_that_cannot_be_read_to_its_end_is_refused_whole(
     _, said = importing(store, write(tmp_path / "saved", content), skip_refused=True)
     assert said[0].startswith(sentence)
     assert said[1:] == ["saved: nothing imported, 1 refused"]
-    assert store.empty
+    assert store.is_empty
 
 
 def test_a_file_that_is_not_there_or_a_folder_does_not_keep_the_others(store: Store, tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobtrail.store import Store
-from jobtrail.store.imports import Outcome
-from jobtrail.store.liveness import Sign
-from jobtrail.store.recording import Opening, Recording
+from jobtrail.store.imports import ImportOutcome
+from jobtrail.store.liveness import LivenessLock
+from jobtrail.store.recording import Recording, RecordingRequest
 from jobtrail.store.rows import ExecutionRow, TaskRow
 from tests.importing.documents import (
     ULID,
@@ -29,11 +29,11 @@ from tests.importing.documents import (
 if TYPE_CHECKING:
     from pathlib import Path
 
-NEW, FORWARD, SAME, KEPT = Outcome.NEW, Outcome.FORWARD, Outcome.SAME, Outcome.KEPT
+NEW, FORWARD, SAME, KEPT = ImportOutcome.NEW, ImportOutcome.FORWARD, ImportOutcome.SAME, ImportOutcome.KEPT
 EXECUTION = "/v0/jobs/etl/executions/exec-1"
 
 
-def only(store: Store, document: dict[str, Any]) -> Outcome:
+def only(store: Store, document: dict[str, Any]) -> ImportOutcome:
     """What becomes of a document, which nothing is wrong with."""
     summary = bring(store, document)
     assert summary.refusals == []
@@ -167,28 +167,28 @@ def test_an_id_of_another_job_or_task_is_refused(store: Store) -> None:
     assert store.count_executions("default", "etl") == 1
     summary = bring(store, execution(of="report"), run(taskName="other"), execution("exec-2"), skip_refused=True)
     assert (summary.refused, summary.outcomes) == (2, {("execution", NEW): 1})
-    assert store.job("default", "report") is None
+    assert store.find_job("default", "report") is None
     assert not store.has_definition("other")
 
 
 def test_what_a_recorder_of_this_machine_runs_is_refused_until_it_has_ended(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
-    with closing(Store(path)) as store, Sign(path) as sign:
-        recording = Recording(store, sign.token, Opening(job="etl", execution="exec-1", tasks=["task-0"]))
-        recording.begins("task-0")
+    with closing(Store(path)) as store, LivenessLock(path) as sign:
+        recording = Recording(store, sign.token, RecordingRequest(job="etl", execution="exec-1", tasks=["task-0"]))
+        recording.begin_task("task-0")
         summary = bring(store, execution(tasks=[task()]))
         (sentence,) = summary.refusals
         assert sentence.endswith(
             "metadata.id='exec-1' is being recorded on this machine; import it once that has ended"
         )
-        recording.ends(["task-0"], "failed")
+        recording.end_tasks(["task-0"], "failed")
         assert only(store, execution(tasks=[task()])) is KEPT
 
 
 def test_what_was_recorded_and_saved_is_there_already(store: Store) -> None:
     why = [{**condition("OOM", "no"), "executionReason": "attempt 1"}]
     at = 10**18
-    store.record(
+    store.write(
         [
             ExecutionRow(
                 "etl", "exec-1", "failed", at, at + 4, at + 1, at + 4, {"parallelism": 1, "memoryOverride": 4}
@@ -202,7 +202,7 @@ def test_what_was_recorded_and_saved_is_there_already(store: Store) -> None:
 
 
 def test_a_failure_in_the_middle_leaves_nothing(store: Store) -> None:
-    store.rows("CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'full'); END")
+    store.select("CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'full'); END")
     with pytest.raises(sqlite3.IntegrityError, match="full"):
         bring(store, execution(), job(), run())
-    assert store.empty
+    assert store.is_empty

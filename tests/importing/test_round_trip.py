@@ -17,7 +17,7 @@ from jobtrail.importing import import_files
 from jobtrail.sources.blaxel.response_models import WireExecution, WireJob
 from jobtrail.sources.runwisp.response_models import WireRun, WireTaskDefinition
 from jobtrail.store import Store
-from jobtrail.store.imports import Outcome
+from jobtrail.store.imports import ImportOutcome
 from jobtrail.times import format_nanoseconds
 from tests.importing.documents import ULID, answers, bring, everything, run, seed_run
 from tests.plane.records import client_of, walk
@@ -167,7 +167,7 @@ def test_an_execution_that_is_told_again_is_brought_forward_or_kept_and_the_same
     before = shown(answer_of(store, first))
     (outcome,) = [one for _, one in bring(store, second).outcomes]
     found = answer_of(store, second)
-    if outcome is Outcome.FORWARD:
+    if outcome is ImportOutcome.FORWARD:
         # Tasks and settings that were told before and are not now are still known.
         told, known = completed(second), completed(first)
         names = {one["metadata"]["name"] for one in told["tasks"]}
@@ -231,7 +231,7 @@ def test_a_run_is_shown_as_it_was_told_in_either_spelling(fields: dict[str, Any]
     (page,) = answers(store, "/api/tasks/backup/runs")
     (answer,) = page["runs"]
     assert WireRun.model_validate(answer).run() == WireRun.model_validate(document).run()
-    assert bring(store, document).outcomes == {("run", Outcome.SAME): 1}
+    assert bring(store, document).outcomes == {("run", ImportOutcome.SAME): 1}
     store.close()
 
 
@@ -352,5 +352,5 @@ def test_what_the_plane_answers_of_the_sample_fills_an_empty_store_that_shows_th
     assert summary.refused == 0, said
     assert seen(anyio.run(saved_pages, store)) == seen(saved)
     (again,) = import_files(store, [path], say=said.append)
-    assert {outcome for _, outcome in again.outcomes} == {Outcome.SAME}
+    assert {outcome for _, outcome in again.outcomes} == {ImportOutcome.SAME}
     store.close()

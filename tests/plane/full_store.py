@@ -82,7 +82,7 @@ _TASKS = ("unspecified", "pending", "reconciling", "failed", "succeeded", "runni
 def full() -> Store:
     """Return the store: more than a page of everything, and of `etl` and its execution `full` every field."""
     store = Store(None)
-    store.record([*_blaxel(), *_lines(), *_runwisp()])
+    store.write([*_blaxel(), *_lines(), *_runwisp()])
     return store
 
 

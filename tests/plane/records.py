@@ -138,7 +138,7 @@ async def walk(client: httpx2.AsyncClient, path: str, **params: Any) -> list[dic
 def stocked() -> Store:
     """Return 210 jobs, of one of which there are 110 executions, of the first of which there are 210 tasks."""
     store = Store(None)
-    store.record(
+    store.write(
         [
             job("etl", -1, title="Nightly ETL", labels={"team": "Data Platform", "Env-Tier": "gold"}),
             *(job(f"job-{number:03}", number, status="FAILED" if number < 5 else "BUILT") for number in range(209)),

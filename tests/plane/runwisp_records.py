@@ -73,7 +73,7 @@ RUNS = (
 def stocked_runs() -> Store:
     """Return a store with all of it; the output is of run 2."""
     store = Store(None)
-    store.record(DefinitionRow(name, {}) for name in ("worded", "tied", "never"))
-    store.record([DefinitionRow("printing", DEFINITION), *RUNS])
-    store.record(LineRow(START, ulid(2), "", stream, text) for stream, text in PRINTED)
+    store.write(DefinitionRow(name, {}) for name in ("worded", "tied", "never"))
+    store.write([DefinitionRow("printing", DEFINITION), *RUNS])
+    store.write(LineRow(START, ulid(2), "", stream, text) for stream, text in PRINTED)
     return store

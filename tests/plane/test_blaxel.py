@@ -135,7 +135,7 @@ async def test_q_searches_the_ids_of_executions_and_the_names_of_tasks(stock: St
 
 async def test_q_is_lowercased_beyond_ascii_as_the_names_are() -> None:
     store = Store(None)
-    store.record([job("etl", title="Übergabe"), execution("Lauf-Ä", "etl"), task("ПЕРВАЯ", "Lauf-Ä")])
+    store.write([job("etl", title="Übergabe"), execution("Lauf-Ä", "etl"), task("ПЕРВАЯ", "Lauf-Ä")])
     async with client_of(store) as client:
         for path, name, parts in (
             ("/jobs", "etl", ("über", "ÜBER")),
@@ -235,8 +235,8 @@ async def test_show_secrets_is_a_boolean(stock: Store) -> None:
 
 async def test_times_and_counts_of_an_execution_are_in_the_documented_fields() -> None:
     store = Store(None)
-    store.record([job("etl"), execution("e1", "etl", 0, "failed", timeout=3600)])
-    store.record([task("t1", "e1", 0, "running", "succeeded"), task("t2", "e1", 0)])
+    store.write([job("etl"), execution("e1", "etl", 0, "failed", timeout=3600)])
+    store.write([task("t1", "e1", 0, "running", "succeeded"), task("t2", "e1", 0)])
     async with client_of(store) as client:
         whole = (await client.get(f"{EXECUTIONS}/e1")).json()
         listed = (await client.get(EXECUTIONS)).json()["data"][0]
@@ -272,8 +272,8 @@ async def test_times_and_counts_of_an_execution_are_in_the_documented_fields() -
 
 async def test_the_total_of_tasks_is_of_those_that_are_listed() -> None:
     store = Store(None)
-    store.record([job("etl"), execution("e1", "etl", 0, "failed"), task("t1", "e1", 0, "running", "failed")])
-    store.record([StatsRow("e1", nanos(2), total=900, success=0, failure=30, running=0, cancelled=0, retried=0)])
+    store.write([job("etl"), execution("e1", "etl", 0, "failed"), task("t1", "e1", 0, "running", "failed")])
+    store.write([StatsRow("e1", nanos(2), total=900, success=0, failure=30, running=0, cancelled=0, retried=0)])
     async with client_of(store) as client:
         whole = (await client.get(f"{EXECUTIONS}/e1")).json()
         listed = (await client.get(f"{EXECUTIONS}/e1/tasks")).json()
@@ -286,7 +286,7 @@ async def test_the_total_of_tasks_is_of_those_that_are_listed() -> None:
 @pytest.mark.parametrize("path", ["/jobs/etl%2Fexecutions", "/jobs/etl%2f", "/jobs/..%2Fjobs"])
 async def test_a_name_with_a_slash_is_no_other_path(path: str) -> None:
     store = Store(None)
-    store.record([job("etl")])
+    store.write([job("etl")])
     async with client_of(store) as client:
         found = await client.get(path)
     store.close()

@@ -38,7 +38,7 @@ pytestmark = pytest.mark.anyio
 async def test_secrets_and_overridden_variables_are_masked() -> None:
     store = Store(None)
     envs = [{"name": "OPEN", "value": "shown"}, {"name": "TOKEN", "value": "hidden-1", "secret": True}]
-    store.record([job("etl", envs=envs), execution("e1", "etl", envOverride={"A": "hidden-2", "B": "hidden-3"})])
+    store.write([job("etl", envs=envs), execution("e1", "etl", envOverride={"A": "hidden-2", "B": "hidden-3"})])
     async with client_of(store, "") as client:
         bodies = ""
         for path in ("/v0/jobs", "/v0/jobs/etl?show_secrets=true", f"/v0{EXECUTIONS}", f"/v0{EXECUTIONS}/e1"):
@@ -57,7 +57,7 @@ async def test_secrets_and_overridden_variables_are_masked() -> None:
 async def test_the_secret_of_a_trigger_is_masked() -> None:
     store = Store(None)
     hook = {"id": "hook", "type": "http-async", "configuration": {"path": "/invoke", "callbackSecret": "hidden"}}
-    store.record([JobRow("etl", 0, 0, spec={"triggers": [{"id": "bare"}, hook]})])
+    store.write([JobRow("etl", 0, 0, spec={"triggers": [{"id": "bare"}, hook]})])
     async with client_of(store) as client:
         one = (await client.get("/jobs/etl")).json()
     assert one["spec"]["triggers"][0] == {"id": "bare"}
@@ -153,10 +153,10 @@ async def test_another_grant_gets_no_token(stock: Store, body: bytes) -> None:
 async def test_workspaces_do_not_see_each_other() -> None:
     store = Store(None, "ours")
     for space, job_names in (("ours", ["shared", "mine"]), ("theirs", ["shared", "secret"])):
-        store.record([job(name) for name in job_names], space)
+        store.write([job(name) for name in job_names], space)
         # The same ids in both.
-        store.record([execution("e1", "shared", 0, "running"), task("t1", "e1", 0, "running")], space)
-    store.record([task("t2", "e1", 1, "failed")], "theirs")
+        store.write([execution("e1", "shared", 0, "running"), task("t1", "e1", 0, "running")], space)
+    store.write([task("t2", "e1", 1, "failed")], "theirs")
     async with client_of(store) as client:
         ways: list[dict[str, Any]] = [
             {"headers": {"X-Blaxel-Workspace": "theirs"}},
@@ -240,7 +240,7 @@ HOSTILE = [
 @pytest.mark.parametrize("name", HOSTILE)
 async def test_a_hostile_name_is_looked_up_as_it_is_or_not_found(name: str) -> None:
     store = Store(None)
-    store.record([job(name), job("etl"), execution(f"x{name}", name, 1), task(name, f"x{name}", 1)])
+    store.write([job(name), job("etl"), execution(f"x{name}", name, 1), task(name, f"x{name}", 1)])
     quoted = "".join(f"%{byte:02X}" for byte in name.encode())
     async with client_of(store) as client:
         answers = [

@@ -47,8 +47,8 @@ async def test_a_cursor_is_refused_for_another_query(
 async def test_a_cursor_of_one_job_is_refused_for_another_whatever_their_names() -> None:
     store = Store(None)
     twins = ["a?x", "a?y", "a#x", "a\\x"]
-    store.record([job(name) for name in twins])
-    store.record([execution(f"{name}-{n}", name, n) for name in twins for n in (1, 2)])
+    store.write([job(name) for name in twins])
+    store.write([execution(f"{name}-{n}", name, n) for name in twins for n in (1, 2)])
     async with client_of(store) as client:
         paths = [
             "/jobs/a%3Fx/executions",
@@ -75,7 +75,7 @@ async def test_a_cursor_is_refused_after_24_hours(stock: Store) -> None:
 
 async def test_a_cursor_of_another_store_is_refused(stock: Store) -> None:
     other = Store(None)
-    other.record([job("a"), job("b", 1)])
+    other.write([job("a"), job("b", 1)])
     async with client_of(stock) as client, client_of(other) as stranger:
         cursor = (await stranger.get("/jobs", params={"limit": 1})).json()["meta"]["nextCursor"]
         refused(await client.get("/jobs", params={"cursor": cursor}))

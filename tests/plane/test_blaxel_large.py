@@ -28,8 +28,8 @@ TRACED = 50
 def large() -> Iterator[Store]:
     """One execution of many tasks."""
     store = Store(None)
-    store.record([job("etl"), execution("large", "etl", 0, "failed")])
-    store.record(task(f"task-{number}", "large") for number in range(MANY))
+    store.write([job("etl"), execution("large", "etl", 0, "failed")])
+    store.write(task(f"task-{number}", "large") for number in range(MANY))
     yield store
     store.close()
 
@@ -105,8 +105,8 @@ async def test_the_pieces_make_up_one_json_document_with_every_task_once(large: 
 @pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1000, 1001])
 async def test_a_body_is_whole_json_wherever_its_pieces_end(count: int) -> None:
     store = Store(None)
-    store.record([job("etl"), execution("e", "etl", 0, "failed")])
-    store.record([task(f"t{number}", "e", 0) for number in range(count)])
+    store.write([job("etl"), execution("e", "etl", 0, "failed")])
+    store.write([task(f"t{number}", "e", 0) for number in range(count)])
     async with client_of(store) as client:
         body: dict[str, Any] = json.loads((await client.get(f"{EXECUTIONS}/e")).content)
     assert [one["metadata"]["name"] for one in body["tasks"]] == [f"t{number}" for number in range(count)]
@@ -117,7 +117,7 @@ async def test_text_that_has_no_utf8_is_sent_escaped() -> None:
     store = Store(None)
     conditions = [{"message": "half a pair: \ud83d"}]
     failed = changed(task("t", "e", 0, "running"), 9, "failed", conditions=conditions)
-    store.record([job("etl"), execution("e", "etl"), failed])
+    store.write([job("etl"), execution("e", "etl"), failed])
     async with client_of(store) as client:
         for path in (f"{EXECUTIONS}/e", f"{EXECUTIONS}/e/tasks"):
             answer = await client.get(path)

@@ -57,8 +57,8 @@ def stock() -> Iterator[Store]:
         line(1, "one"), line(2, "Über two", err=True), line(2, "same moment"), line(3, "three", of="t2"),
         line(11, "four", "e2"), line(21, "five", "o1"),
     ]  # fmt: skip
-    store.record([*happened, *lines])
-    store.record([job("etl"), execution("e1", "etl"), line(1, "theirs")], "theirs")
+    store.write([*happened, *lines])
+    store.write([job("etl"), execution("e1", "etl"), line(1, "theirs")], "theirs")
     yield store
     store.close()
 
@@ -135,7 +135,7 @@ async def test_several_jobs_are_answered_by_name_and_unknown_ones_are_missing(st
 async def test_a_line_of_neither_stream_is_of_unknown_severity() -> None:
     store = Store(None)
     said = [line(1, "out"), LineRow(nanos(2), "e1", "t1", "system", "killed by the scheduler")]
-    store.record([job("etl"), execution("e1", "etl"), *said])
+    store.write([job("etl"), execution("e1", "etl"), *said])
     async with client_of(store) as client:
         both = (await logs(client))["etl"]["logs"]
         assert [one["severity"] for one in both] == [0, 9]
@@ -144,7 +144,7 @@ async def test_a_line_of_neither_stream_is_of_unknown_severity() -> None:
 
 async def test_at_most_1000_lines_are_sent_at_a_time() -> None:
     store = Store(None)
-    store.record([job("etl"), execution("e1", "etl"), *(line(number, str(number)) for number in range(1100))])
+    store.write([job("etl"), execution("e1", "etl"), *(line(number, str(number)) for number in range(1100))])
     async with client_of(store) as client:
         for limit in ({}, {"limit": "1000"}, {"limit": "5000"}):
             found = (await logs(client, **limit))["etl"]
@@ -186,9 +186,9 @@ def test_lines_of_an_execution_take_as_many_steps_whatever_else_was_printed(task
     query = OutputQuery("default", "etl", "e1", task_name, 0, nanos(9), ("stdout", "stderr"), "x", limit=3, offset=0)
     steps: list[int] = []
     for others in (0, 500):
-        store.record(line(1, f"x {number}") for number in range(0 if others else 20))
-        store.record(line(10, "x") for _ in range(others))
-        store.record(line(1, "x", "e2") for _ in range(others))
+        store.write(line(1, f"x {number}") for number in range(0 if others else 20))
+        store.write(line(10, "x") for _ in range(others))
+        store.write(line(1, "x", "e2") for _ in range(others))
         with store.counted():
             assert select_output(store, query)[1] == 20
         steps.append(store.steps)

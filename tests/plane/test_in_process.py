@@ -41,7 +41,7 @@ def path(tmp_path: Path) -> Path:
 
 def fill(path: Path, name: str = "mine") -> None:
     store = Store(path)
-    store.record([job(name), execution("e1", name)])
+    store.write([job(name), execution("e1", name)])
     store.close()
 
 
@@ -67,7 +67,7 @@ async def test_a_store_that_is_filled_while_the_sample_is_served_takes_over_at_o
         assert names_in(found) == ["mine"]
         assert "jobtrail-data" not in found.headers
         store = Store(path)
-        store.record([job("later", 5)])
+        store.write([job("later", 5)])
         store.close()
         assert names_in(await client.get("/jobs")) == ["later", "mine"]
 

@@ -129,7 +129,7 @@ class Scene:
         self.minutes: dict[str, int] = {}
         self._name = name
         nightly = DefinitionRow("nightly", {"name": "nightly", "kind": "task"})
-        self.store.record([job("etl"), execution("exec-000", "etl"), nightly])
+        self.store.write([job("etl"), execution("exec-000", "etl"), nightly])
         for change in before:
             self.happens(change)
         self.lasting = self._there()
@@ -140,9 +140,9 @@ class Scene:
         if what == "comes" and name not in self.minutes:
             # Never a second time: what comes back is not what was there.
             self.minutes[name] = minute
-            self.store.record([self.kind.comes(name, minute)])
+            self.store.write([self.kind.comes(name, minute)])
         elif what == "ends" and name in self._there():
-            self.store.record([self.kind.ends(name, self.minutes[name], minute)])
+            self.store.write([self.kind.ends(name, self.minutes[name], minute)])
         elif what == "goes":
             with self.store.transaction() as db:
                 db.execute(f"DELETE FROM {self.kind.table} WHERE {self.kind.column} = ?", (name,))  # noqa: S608 # our own
@@ -150,7 +150,7 @@ class Scene:
             prune(self.store, nanos(minute))
 
     def _there(self) -> set[str]:
-        rows = self.store.rows(f"SELECT {self.kind.column} FROM {self.kind.table}")  # noqa: S608 # our own
+        rows = self.store.select(f"SELECT {self.kind.column} FROM {self.kind.table}")  # noqa: S608 # our own
         return {row[0] for row in rows} & {*self.minutes}
 
     def meanwhile(self, changes: Iterable[Change]) -> None:

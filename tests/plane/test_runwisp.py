@@ -94,7 +94,7 @@ async def test_each_parameter_of_the_seed_document_does_what_it_says(
 
 async def test_a_page_of_the_seed_document_has_50_runs_unless_told() -> None:
     with closing(Store(None)) as store:
-        store.record(
+        store.write(
             [DefinitionRow("t", {}), *(RunRow(ulid(number), "t", "pending", number) for number in range(1001))]
         )
         async with client_of(store, "/api") as client:
@@ -176,7 +176,7 @@ async def test_a_run_has_the_documented_fields_and_only_those_it_can_have(stock:
     common = {"$schema": schema, "task_name": "worded", "exit_code": 0}
     body = {"triggered_by": "cloud", "external_execution_id": "execution-7", "retry_of_run_id": ulid(6)}
     with closing(Store(None)) as store:
-        store.record([DefinitionRow("t", {}), RunRow(ulid(7), "t", "ended", 0, 1, 2_500_000_000, "success", 2, body)])
+        store.write([DefinitionRow("t", {}), RunRow(ulid(7), "t", "ended", 0, 1, 2_500_000_000, "success", 2, body)])
         async with client_of(store, "/api") as client:
             (whole,) = (await client.get("/tasks/t/runs")).json()["runs"]
     assert whole == {
@@ -209,10 +209,10 @@ async def test_a_run_has_the_documented_fields_and_only_those_it_can_have(stock:
 
 async def test_words_of_either_dialect_are_told_in_both() -> None:
     with closing(Store(None)) as store:
-        store.record([DefinitionRow("t", {})])
+        store.write([DefinitionRow("t", {})])
         for number, (reason, trigger) in enumerate(zip(WORDS, [*TRIGGERS, *["cron"] * 9], strict=False)):
             body = {"triggered_by": trigger}
-            store.record([RunRow(ulid(number), "t", "ended", number, end_reason=reason, body=body)])
+            store.write([RunRow(ulid(number), "t", "ended", number, end_reason=reason, body=body)])
         async with client_of(store, "/api") as client:
             older = (await client.get("/tasks/t/runs?sort_direction=asc")).json()["runs"]
             newer = (await client.get("/runs?sortDirection=asc")).json()["items"]
@@ -230,7 +230,7 @@ async def test_what_counts_as_a_failure_is_as_it_was_recorded_where_it_was() -> 
             [("stopped", {"is_failure": True}), ("failed", {"is_failure": False}), ("failed", {}), ("stopped", {}),
              ("succeeded", {"is_failure": True})]
         ):  # fmt: skip
-            store.record([RunRow(ulid(number), "t", "ended", number, end_reason=reason, body=body)])
+            store.write([RunRow(ulid(number), "t", "ended", number, end_reason=reason, body=body)])
         async with client_of(store, "/api") as client:
             items = (await client.get("/runs?sortDirection=asc")).json()["items"]
             found = (await client.get("/runs?isFailure=true")).json()
@@ -240,10 +240,10 @@ async def test_what_counts_as_a_failure_is_as_it_was_recorded_where_it_was() -> 
 
 async def test_a_log_is_of_its_run_alone_and_final_once_that_has_ended() -> None:
     with closing(Store(None)) as store:
-        store.record([RunRow(ulid(0), "t", "ended", 0, end_reason="failed"), RunRow(ulid(1), "t", "running", 0)])
+        store.write([RunRow(ulid(0), "t", "ended", 0, end_reason="failed"), RunRow(ulid(1), "t", "running", 0)])
         lines = [LineRow(0, ulid(0), "", "stdout", f"entry {number}") for number in range(2500)]
         lines += [LineRow(1_500_000_000, ulid(0), "", "stderr", "last"), LineRow(1, ulid(1), "a task", "stdout", "x")]
-        store.record(lines)
+        store.write(lines)
         async with client_of(store, "/api") as client:
             ended, running = [(await client.get(f"/runs/{ulid(number)}/log")).json() for number in (0, 1)]
     assert ended.pop("lines")[998:] == [

@@ -26,7 +26,7 @@ def filled(count: int) -> Counting:
     """Return a store with runs of ten tasks, of which one in 50 (of many, 500) fails and the last three run."""
     store = Counting(None)
     rare = max(count // 40, 50)
-    store.record(_run(number, rare, going=number >= count - 3) for number in range(count))
+    store.write(_run(number, rare, going=number >= count - 3) for number in range(count))
     return store
 
 
@@ -95,9 +95,9 @@ class Interrupted(Store):
         self.added = 0
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-        found = super().rows(sql, values)
+        found = super().select(sql, values)
         self.added += 1
-        self._other.record([RunRow(ulid(9000 + self.added), "worded", "ended", 2**62, end_reason="failed")])
+        self._other.write([RunRow(ulid(9000 + self.added), "worded", "ended", 2**62, end_reason="failed")])
         return found
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ class Interrupted(Store):
 def test_a_run_that_comes_meanwhile_takes_nobodys_place(tmp_path: Path, filtered: dict[str, Any]) -> None:
     query = RunQuery("worded", limit=50, **filtered)
     with closing(Store(tmp_path / "store.db")) as store:
-        store.record(RUNS)
+        store.write(RUNS)
         before, total = select_runs(store, query)
     with closing(Interrupted(tmp_path / "store.db")) as store:
         found = select_runs(store, query)
@@ -119,13 +119,13 @@ def test_a_run_that_comes_meanwhile_takes_nobodys_place(tmp_path: Path, filtered
 
 def test_tallies_follow_what_is_recorded_changed_and_taken_away() -> None:
     with closing(Counting(None)) as store:
-        store.record(RUNS)
-        store.record([RunRow(ulid(1), "worded", "ended", 0, end_reason="failed")])
+        store.write(RUNS)
+        store.write([RunRow(ulid(1), "worded", "ended", 0, end_reason="failed")])
         with store.transaction() as db:
             db.execute("DELETE FROM runs WHERE seq % 3 = 0")
         counted = "SELECT task, word, failure, count(*) AS runs FROM runs GROUP BY task, word, failure"
-        kept = store.rows("SELECT task, word, failure, runs FROM run_tallies")
-        assert sorted(map(tuple, kept)) == sorted(map(tuple, store.rows(counted)))
+        kept = store.select("SELECT task, word, failure, runs FROM run_tallies")
+        assert sorted(map(tuple, kept)) == sorted(map(tuple, store.select(counted)))
         with store.transaction() as db:
             db.execute("DELETE FROM runs")
-        assert store.rows("SELECT * FROM run_tallies") == []
+        assert store.select("SELECT * FROM run_tallies") == []

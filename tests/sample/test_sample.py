@@ -18,7 +18,7 @@ from jobtrail.plane import LocalPlane
 from jobtrail.sample.fill import fill
 from jobtrail.store import Store
 from jobtrail.store.runs import RunQuery, select_runs
-from jobtrail.store.store import Query
+from jobtrail.store.store import PageQuery
 from jobtrail.times import to_nanoseconds
 from tests.plane.records import PAGED
 
@@ -48,7 +48,7 @@ STATUSES = {"queued", "pending", "running", "cancelling", "cancelled", "failed",
 ENDED = {"cancelled", "failed", "succeeded", "timeout"}
 END_REASONS = {"succeeded", "failed", "stopped", "timeout", "crashed", "skipped", "log_overflow"}
 COUNTS = {"success": "succeeded", "failure": "failed", "running": "running", "cancelled": "cancelled"}
-ALL = Query("createdAt", descending=False, limit=-1)
+ALL = PageQuery("createdAt", descending=False, limit=-1)
 Fields = dict[str, Any]
 
 
@@ -68,16 +68,16 @@ class Workspace:
 def workspace(now: datetime) -> Workspace:
     store = Store(None)
     fill(store, now)
-    jobs = [dict(row) for row in store.jobs("default", ALL)]
+    jobs = [dict(row) for row in store.list_jobs("default", ALL)]
     executions: dict[tuple[str, str], Fields] = {}
     tasks: dict[tuple[str, str], list[Fields]] = {}
     for job in jobs:
-        for row in store.executions("default", job["name"], ALL):
+        for row in store.list_executions("default", job["name"], ALL):
             fields = dict(row)
             key = fields.pop("key")
             executions[job["name"], row["id"]] = fields
-            tasks[job["name"], row["id"]] = [{**dict(task), "execution": None} for task in store.all_tasks(key)]
-    definitions = store.definitions()
+            tasks[job["name"], row["id"]] = [{**dict(task), "execution": None} for task in store.iterate_tasks(key)]
+    definitions = store.list_definitions()
     runs = {
         row["id"]: {**dict(row), "seq": None}
         for one in definitions

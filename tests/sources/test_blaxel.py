@@ -52,8 +52,8 @@ def execution(number: int, status: str) -> ExecutionRow:
 def stocked(count: int) -> Store:
     """Return a store with a job whose every third execution failed."""
     store = Store(None)
-    store.record([JobRow("etl", 0, 0, spec={"runtime": {}})])
-    store.record(execution(number, "succeeded" if number % 3 else "failed") for number in range(count))
+    store.write([JobRow("etl", 0, 0, spec={"runtime": {}})])
+    store.write(execution(number, "succeeded" if number % 3 else "failed") for number in range(count))
     return store
 
 
@@ -85,7 +85,7 @@ def test_executions_that_arrive_during_a_walk_neither_repeat_nor_hide_one(
                     return listed
                 arguments = {"cursor": page["cursor"]}
                 for _ in range(pending.pop() if pending else 0):
-                    store.record([execution(newest, "failed")])
+                    store.write([execution(newest, "failed")])
                     newest += 1
 
     listed = anyio.run(walk)

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Literal
 import pytest
 
 from jobtrail.store.rows import RunRow
-from jobtrail.store.store import Query
+from jobtrail.store.store import PageQuery
 from tests.plane.records import EXECUTIONS, Counting, at, client_of, execution, job, nanos, task
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from jobtrail.store.store import Key, Row
+    from jobtrail.store.store import PageKey, Row
 
 SORTS = ("createdAt:desc", "createdAt:asc", "name:asc", "name:desc")
 ROOT = Path(__file__).parents[2]
@@ -47,10 +47,10 @@ def run(number: int) -> RunRow:
 def large() -> Iterator[Counting]:
     """1,000 jobs, 20,000 executions of one, 100,000 tasks in one of these, and 5,000 runs."""
     with closing(Counting(None)) as store:
-        store.record([job("etl"), *(job(f"j{number:03}", number) for number in range(JOB_COUNT - 1))])
-        store.record(execution(f"e{number:05}", "etl", number) for number in range(EXECUTION_COUNT))
-        store.record(task(f"t{number:05}", "e00007", number / 7) for number in range(TASK_COUNT))
-        store.record(map(run, range(RUN_COUNT)))
+        store.write([job("etl"), *(job(f"j{number:03}", number) for number in range(JOB_COUNT - 1))])
+        store.write(execution(f"e{number:05}", "etl", number) for number in range(EXECUTION_COUNT))
+        store.write(task(f"t{number:05}", "e00007", number / 7) for number in range(TASK_COUNT))
+        store.write(map(run, range(RUN_COUNT)))
         yield store
 
 
@@ -69,14 +69,18 @@ def assert_even(steps: list[int], rows: int) -> None:
 def test_a_page_takes_as_many_steps_wherever_it_lies(large: Counting, table: str, sort: str) -> None:
     order: Literal["createdAt", "name"] = "name" if sort.startswith("name") else "createdAt"
     many = EXECUTION_COUNT if table == "executions" else TASK_COUNT
-    one = large.execution("default", "etl", "e00007")
+    one = large.find_execution("default", "etl", "e00007")
     assert one is not None
 
-    def page(after: Key | None, limit: int = 200) -> list[Row]:
-        query = Query(order, descending=sort.endswith("desc"), limit=limit, after=after)
-        return large.executions("default", "etl", query) if table == "executions" else large.tasks(one["key"], query)
+    def page(after: PageKey | None, limit: int = 200) -> list[Row]:
+        query = PageQuery(order, descending=sort.endswith("desc"), limit=limit, after=after)
+        return (
+            large.list_executions("default", "etl", query)
+            if table == "executions"
+            else large.list_tasks(one["key"], query)
+        )
 
-    def place(row: Row) -> Key:
+    def place(row: Row) -> PageKey:
         second = "id" if table == "executions" else "position" if order == "createdAt" else "name"
         return row["created_at"], row[second]
 

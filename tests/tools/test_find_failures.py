@@ -60,7 +60,7 @@ async def client() -> AsyncIterator[Client]:
 @asynccontextmanager
 async def two_sources(*records: AnyRow) -> AsyncGenerator[tuple[Client, Network]]:
     store = Store(None)
-    store.record([job("etl"), job("quiet"), *records])
+    store.write([job("etl"), job("quiet"), *records])
     network = Network(store)
     async with Client(build_server(TWO, transport=network, clock=FixedClock(moment=at(600)))) as client:
         yield client, network

@@ -25,7 +25,7 @@ pytestmark = pytest.mark.anyio
 @asynccontextmanager
 async def explaining(*records: AnyRow) -> AsyncGenerator[tuple[Client, Upstream]]:
     store = Store(None)
-    store.record([job("etl"), job("idle"), *records])
+    store.write([job("etl"), job("idle"), *records])
     upstream = Upstream(store)
     async with Client(build_server(TWO, transport=upstream)) as client:
         yield client, upstream

@@ -141,7 +141,7 @@ def every_minute(count: int) -> Iterator[AnyRow]:
 async def test_numbers_over_a_part_say_so_and_name_the_call_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trends, "_BUDGET", trends.Budget(items=300))
     store = Store(None)
-    store.record(every_minute(1000))
+    store.write(every_minute(1000))
     server = build_server(BLAXEL, transport=httpx2.ASGITransport(build_plane(store)), clock=FixedClock(moment=NOW))
     async with Client(server) as client:
         text, content = await answer(client, "history", job="etl", since="10h")

@@ -73,7 +73,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
         LineRow(nanos(1.1), RUN, "", "stdout", "dumping"),
         LineRow(nanos(1.9), RUN, "", "stderr", "no space left"),
     ]
-    store.record([*happened, *output(), *dump])
+    store.write([*happened, *output(), *dump])
     store.close()
     return path
 
@@ -234,7 +234,7 @@ log of etl e3 · source embedded · no lines yet, still being written
 next: get_execution(job='etl', execution='e3', source='embedded')
 newer: read_log(cursor="1juyK3EMJOCSnJKeYmScZ5SPsSC0BOQLFh8ZA_QA..0.0.0.0.0.0.~1.~1.6ae685b0-0-0")\
 """)
-        store.record([LineRow(nanos(21), "e3", "t1", "stdout", f"step {number}") for number in range(3)])
+        store.write([LineRow(nanos(21), "e3", "t1", "stdout", f"step {number}") for number in range(3)])
         text, page = await answer(client, "read_log", **cursor_of(page, "newer"))
         assert text == snapshot("""\
 log of etl e3 · source embedded · lines 1 to 3 of 3, still being written
@@ -412,7 +412,7 @@ async def test_a_log_that_lost_its_beginning_is_never_called_complete(tmp_path: 
     store = Store(tmp_path / "store.db")
     happened = [job("etl"), execution("e1", "etl", 0, "succeeded"), task("t1", "e1", 0, "running", "succeeded")]
     texts = [not_kept(99_800), *(str(number) for number in range(200))]
-    store.record([*happened, *(LineRow(nanos(0.1), "e1", "t1", "stdout", text) for text in texts)])
+    store.write([*happened, *(LineRow(nanos(0.1), "e1", "t1", "stdout", text) for text in texts)])
     store.close()
     settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=tmp_path / "store.db")
     async with Client(build_server(settings, clock=FixedClock(moment=at(30)))) as client:

@@ -251,9 +251,9 @@ RUNNING = changed(execution("a", "etl", 1), 2, "running")
 async def stocked(path: Path) -> AsyncGenerator[tuple[Client, Store]]:
     """A client over a store of its own, and the store: `a` runs, `b` has failed, `c` is queued."""
     store = Store(path)
-    store.record([job("etl"), execution("b", "etl", 0, "failed"), execution("c", "etl", 2), RUNNING])
-    store.record([task(f"t{number}", "a", 1, "running") for number in range(4)])
-    store.record([task("t0", "b", 0, "running", "failed")])
+    store.write([job("etl"), execution("b", "etl", 0, "failed"), execution("c", "etl", 2), RUNNING])
+    store.write([task(f"t{number}", "a", 1, "running") for number in range(4)])
+    store.write([task("t0", "b", 0, "running", "failed")])
     settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=path)
     async with Client(build_server(settings, clock=FixedClock(moment=at(10)))) as client:
         yield client, store
@@ -270,7 +270,7 @@ async def recorded(store: Store, *records: AnyRow) -> AsyncGenerator[None]:
 
     async def record() -> None:
         await anyio.sleep(0.1)
-        store.record(records)
+        store.write(records)
 
     async with anyio.create_task_group() as group:
         group.start_soon(record)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from jobtrail.doctor.report import Verdict
     from jobtrail.settings import Settings
-    from jobtrail.store.integrity import Checkup
+    from jobtrail.store.integrity import IntegrityReport
 
 __all__ = ["examine_settings", "examine_store"]
 
@@ -99,10 +99,10 @@ def examine_store(environ: Mapping[str, str]) -> Iterator[Check]:
         yield _of_store("file", "failed", clean(str(error)), "set JOBTRAIL_STORE to a file of your own")
         return
     from jobtrail.store.database import StoreError  # noqa: PLC0415 # likewise
-    from jobtrail.store.integrity import check_up  # noqa: PLC0415 # only where there is a store
+    from jobtrail.store.integrity import check_integrity  # noqa: PLC0415 # only where there is a store
 
     try:
-        found = check_up(path, CHECK_SECONDS)
+        found = check_integrity(path, CHECK_SECONDS)
     except StoreError as error:
         yield _of_store("file", "failed", clean(str(error), 300), "restore it from a backup, or set JOBTRAIL_STORE")
         return
@@ -114,7 +114,7 @@ def _of_store(check: str, verdict: Verdict, found: str, fix: str | None = None) 
     return Check("store", "", check, verdict, found, fix)
 
 
-def _found_in(path: Path, found: Checkup) -> Iterator[Check]:
+def _found_in(path: Path, found: IntegrityReport) -> Iterator[Check]:
     if os.name == "posix" and found.mode & _OTHERS:
         yield _of_store(
             "permissions", "warning", f"others on this machine can read it ({found.mode:o})", f"chmod 600 {path}"

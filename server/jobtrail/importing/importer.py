@@ -15,7 +15,7 @@ from jobtrail.importing.runwisp_documents import read_registration, read_run
 from jobtrail.importing.snapshot import ExecutionSnapshot, RunSnapshot
 from jobtrail.importing.staging import Stage
 from jobtrail.importing.validation import Refused
-from jobtrail.store.imports import Outcome, Unfit, open_import
+from jobtrail.store.imports import ImportConflict, ImportOutcome, open_import
 from jobtrail.store.rows import DefinitionRow, JobRow, LineRow
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobtrail.importing.snapshot import Snapshot
-    from jobtrail.store.imports import Import
+    from jobtrail.store.imports import ImportTransaction
     from jobtrail.store.store import Store
 
 __all__ = ["FileSummary", "Progress", "import_files"]
@@ -61,7 +61,7 @@ class FileSummary:
     """
 
     file: str
-    outcomes: Mapping[tuple[str, Outcome], int]
+    outcomes: Mapping[tuple[str, ImportOutcome], int]
     refused: int
 
     def __str__(self) -> str:
@@ -71,10 +71,10 @@ class FileSummary:
         new = [
             f"{count:,} {noun}{'' if count == 1 else 's'}"
             for (noun, outcome), count in sorted(self.outcomes.items())
-            if outcome is Outcome.NEW
+            if outcome is ImportOutcome.NEW
         ]
         parts = [f"{' and '.join(new)} imported" if new else ""]
-        for wanted in (Outcome.FORWARD, Outcome.SAME, Outcome.KEPT):
+        for wanted in (ImportOutcome.FORWARD, ImportOutcome.SAME, ImportOutcome.KEPT):
             count = sum(count for (_, outcome), count in self.outcomes.items() if outcome is wanted)
             parts.append(f"{count:,} {wanted}" if count else "")
         return f"{self.file}: {', '.join(part for part in (*parts, refused) if part)}"
@@ -116,7 +116,7 @@ class _File:
         self._progress = progress
         self._pages = PageCounts()
         self._refused = 0
-        self._outcomes: Counter[tuple[str, Outcome]] = Counter()
+        self._outcomes: Counter[tuple[str, ImportOutcome]] = Counter()
 
     def run(self, *, skip_refused: bool) -> FileSummary:
         """Import it and say what became of it."""
@@ -143,7 +143,7 @@ class _File:
         """Take note of what is refused inside."""
         try:
             yield
-        except (Refused, Unfit) as error:
+        except (Refused, ImportConflict) as error:
             self._refuse(place, error)
 
     def _report(self, doing: Literal["reading", "importing"], done: int, total: int | None = None) -> None:
@@ -201,7 +201,7 @@ class _File:
             return
         self._outcomes.clear()
 
-    def _count(self, item: Snapshot, outcome: Outcome) -> None:
+    def _count(self, item: Snapshot, outcome: ImportOutcome) -> None:
         # Of a bare name its runs tell.
         if not isinstance(item, DefinitionRow) or item.body:
             self._outcomes[_NOUNS[type(item)], outcome] += 1
@@ -211,15 +211,15 @@ class _TakenBack(Exception):
     """Ends a transaction of which nothing is to stay."""
 
 
-def _bring_item(target: Import, item: Snapshot) -> Outcome:
+def _bring_item(target: ImportTransaction, item: Snapshot) -> ImportOutcome:
     match item:
         case JobRow():
-            return target.bring_job(item)
+            return target.import_job(item)
         case ExecutionSnapshot():
-            return target.bring_execution(item.execution, item.tasks, item.stats)
+            return target.import_execution(item.execution, item.tasks, item.stats)
         case DefinitionRow():
-            return target.bring_definition(item)
+            return target.import_definition(item)
         case RunSnapshot():
             # When each line was written is not told.
             lines = item.log and [LineRow(0, item.run.id, "", stream, text) for stream, text in log_tail(item.log)]
-            return target.bring_run(item.run, lines)
+            return target.import_run(item.run, lines)

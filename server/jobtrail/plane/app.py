@@ -54,7 +54,7 @@ def build_plane(store: Store, *, api_key: str | None = None, clock: Callable[[],
         middleware=[Middleware(_OneSegment)],
         exception_handlers={Refusal: _refused, 404: _not_found, 405: _not_allowed, sqlite3.Error: _failed},
     )
-    return _Labelled(app) if store.meta("sample") else app
+    return _Labelled(app) if store.read_meta("sample") else app
 
 
 def _healthy(_request: Request) -> Response:

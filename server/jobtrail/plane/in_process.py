@@ -11,7 +11,7 @@ from starlette.responses import JSONResponse
 
 from jobtrail.plane.app import build_plane, utc_now
 from jobtrail.sample.fill import fill
-from jobtrail.store.recording import sweep
+from jobtrail.store.recording import fail_vanished
 from jobtrail.store.store import Store, StoreError
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class LocalPlane:
     def sample(self) -> bool:
         """Whether it is the sample that is shown, as far as that can be told without opening anything."""
         if self._own is not None:
-            return self._own.store.empty
+            return self._own.store.is_empty
         return _identity(self._path) is None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -67,7 +67,7 @@ class LocalPlane:
         """
         async with self._lock:
             own = await self._look()
-            if own is None or own.store.empty:
+            if own is None or own.store.is_empty:
                 return await self._of_sample()
             self._drop_sample()
             await self._sweep(own.store)
@@ -91,7 +91,7 @@ class LocalPlane:
             return
         self._swept = now
         try:
-            await anyio.to_thread.run_sync(sweep, store)
+            await anyio.to_thread.run_sync(fail_vanished, store)
         except StoreError:
             return
 

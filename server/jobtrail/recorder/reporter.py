@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
-from jobtrail.store.liveness import Sign
-from jobtrail.store.recording import CannotJoin, Opening, Recording
+from jobtrail.store.liveness import LivenessLock
+from jobtrail.store.recording import CannotJoin, Recording, RecordingRequest
 from jobtrail.store.rows import LineRow
 from jobtrail.store.store import Store, StoreError
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from jobtrail.recorder.plan import Order, Piece
     from jobtrail.recorder.tail import Tail
-    from jobtrail.store.recording import Ending
+    from jobtrail.store.recording import TaskEnding
 
 __all__ = ["Notes"]
 
@@ -49,7 +49,7 @@ class Notes:
         self._mask = mask
         self._warn = warn
         self._store: Store | None = None
-        self._sign: Sign | None = None
+        self._sign: LivenessLock | None = None
         self._recording: Recording | None = None
         self._lost = False
         self._behind = False
@@ -68,7 +68,7 @@ class Notes:
             pieces: its tasks.
             until: closes what this opens.
         """
-        opening = Opening(
+        opening = RecordingRequest(
             order.job,
             order.execution or f"exec-{secrets.token_hex(6)}",
             [piece.name for piece in pieces],
@@ -82,12 +82,12 @@ class Notes:
         self.execution = opening.execution
         await self._tell(lambda: self._open(path, opening, until))
 
-    def _open(self, path: Path, opening: Opening, until: ExitStack) -> None:
+    def _open(self, path: Path, opening: RecordingRequest, until: ExitStack) -> None:
         if self._store is None:
             self._store = Store(path)
             until.callback(self._store.close)
         if self._sign is None:
-            self._sign = until.enter_context(Sign(path))
+            self._sign = until.enter_context(LivenessLock(path))
         self._recording = Recording(self._store, self._sign.token, opening)
 
     @property
@@ -128,7 +128,7 @@ class Notes:
 
         def write() -> None:
             recording = self._held()
-            recording.begins(recording.tasks[number], at)
+            recording.begin_task(recording.tasks[number], at)
 
         await self._tell(write)
 
@@ -139,14 +139,14 @@ class Notes:
         def write() -> None:
             recording = self._held()
             task = recording.tasks[number]
-            recording.tries_again(task, so_far, self._lines(task, tail), at)
+            recording.retry_task(task, so_far, self._lines(task, tail), at)
 
         await self._tell(write)
 
     async def ends(
         self,
         numbers: Sequence[int],
-        status: Ending,
+        status: TaskEnding,
         conditions: Sequence[dict[str, str]] = (),
         tail: Tail | None = None,
     ) -> None:
@@ -157,7 +157,7 @@ class Notes:
             recording = self._held()
             tasks = [recording.tasks[number] for number in numbers]
             lines = self._lines(tasks[0], tail) if tail is not None else iter(())
-            recording.ends(tasks, status, so_far, lines, at)
+            recording.end_tasks(tasks, status, so_far, lines, at)
 
         await self._tell(write)
 

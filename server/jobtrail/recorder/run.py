@@ -16,7 +16,7 @@ from jobtrail.recorder.process import Attempt, Ended, Stop, run_child
 from jobtrail.recorder.reporter import Notes
 from jobtrail.recorder.secrets import Mask
 from jobtrail.recorder.tail import Tail
-from jobtrail.store.recording import failed_condition
+from jobtrail.store.recording import build_condition
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -25,11 +25,11 @@ if TYPE_CHECKING:
     from anyio.abc import TaskStatus
 
     from jobtrail.recorder.tail import Stream
-    from jobtrail.store.recording import Ending
+    from jobtrail.store.recording import TaskEnding
 
 __all__ = ["Watcher", "record"]
 
-_ENDINGS: dict[str, Ending] = {
+_ENDINGS: dict[str, TaskEnding] = {
     "success": "succeeded", "failure": "failed", "timeout": "failed", "cancelled": "cancelled",
 }  # fmt: skip
 
@@ -108,7 +108,7 @@ class _Run:
                 group.start_soon(self._work, waiting, environ)
         rest = [number for number, _ in waiting]
         if rest:
-            await self.notes.ends(rest, "cancelled", [failed_condition("cancelled", "it had not begun")])
+            await self.notes.ends(rest, "cancelled", [build_condition("cancelled", "it had not begun")])
             self.counts["cancelled"] += len(rest)
 
     async def _work(self, waiting: Iterator[tuple[int, Piece]], environ: dict[str, str]) -> None:
@@ -132,13 +132,13 @@ class _Run:
             ended = await run_child(attempt, self.stop)
             self._say(ended, piece)
             if ended.kind != "success":
-                conditions.append(failed_condition(ended.reason, self.mask(ended.message), number))
+                conditions.append(build_condition(ended.reason, self.mask(ended.message), number))
             if ended.kind in {"success", "cancelled"} or number > self.order.retries:
                 break
             await self.notes.tries_again(place, conditions, tail)
             if await self._told_within(self.order.retry_delay):
                 ended = Ended("cancelled", 128 + self.stop.signal)
-                conditions.append(failed_condition("cancelled", "before its next attempt"))
+                conditions.append(build_condition("cancelled", "before its next attempt"))
                 tail = Tail(self.mask)
                 break
         await self.notes.ends([place], _ENDINGS[ended.kind], conditions, tail)

@@ -45,10 +45,10 @@ _Steps = list[_Step]
 
 def fill(store: Store, now: datetime) -> None:
     """Record the sample's history up to `now` and mark the store as holding it."""
-    store.set_meta("sample", "1")
+    store.write_meta("sample", "1")
     # No secret, so that a cursor of the sample goes on after a restart.
-    store.set_meta("cursor_key", hashlib.sha256(b"sample").hexdigest())
-    store.record(chain(_list_batch_jobs(now), list_scheduled(now)))
+    store.write_meta("cursor_key", hashlib.sha256(b"sample").hexdigest())
+    store.write(chain(_list_batch_jobs(now), list_scheduled(now)))
 
 
 def _list_batch_jobs(now: datetime) -> Iterator[AnyRow]:

@@ -88,7 +88,7 @@ async def test_a_long_list_of_jobs_goes_on_at_the_address_it_names(tmp_path: Pat
 
 def stocked(folder: Path, records: Iterable[AnyRow]) -> Client:
     store = Store(folder / "store.db")
-    store.record(records)
+    store.write(records)
     store.close()
     settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=folder / "store.db")
     return Client(build_server(settings, clock=FixedClock(moment=at(60))))

@@ -42,13 +42,13 @@ def store(tmp_path: Path) -> Store:
     now = time.time_ns()
     store = Store(tmp_path / "store.db")
     job = JobRow("etl", now, now, spec={"enabled": True, "runtime": {}})
-    store.record([job, ExecutionRow("etl", "exec-1", "running", now, now, now)])
+    store.write([job, ExecutionRow("etl", "exec-1", "running", now, now, now)])
     return store
 
 
 def ended(store: Store) -> None:
     now = time.time_ns()
-    store.record([ExecutionRow("etl", "exec-1", "succeeded", now, now, now, now)])
+    store.write([ExecutionRow("etl", "exec-1", "succeeded", now, now, now, now)])
 
 
 class Heard:

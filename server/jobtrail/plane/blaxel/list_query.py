@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobtrail.plane.responses import Refusal
-from jobtrail.store.store import Query
+from jobtrail.store.store import PageQuery
 from jobtrail.times import parse_nanoseconds
 
 if TYPE_CHECKING:
@@ -46,7 +46,7 @@ class ListQuery:
         statuses: of jobs, none for all.
     """
 
-    query: Query
+    query: PageQuery
     cursor: str
     bound_to: tuple[str, ...]
     from_end: bool
@@ -67,7 +67,7 @@ def read_list(request: Request, workspace: str, default: int, most: int, *, of_j
     from_end = of_jobs and _read_anchor(params.get("anchor"), sort, cursor)
     key, _, direction = sort.partition(":")
     return ListQuery(
-        Query(
+        PageQuery(
             "name" if key == "name" else "createdAt",
             descending=direction == "desc",
             limit=read_whole(request, "limit", default, 1, most),

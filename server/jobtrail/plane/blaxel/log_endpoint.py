@@ -66,7 +66,7 @@ def read_logs(request: Request, workspace: str) -> tuple[list[str], OutputQuery]
 
 def wire_logs(store: Store, query: OutputQuery) -> dict[str, Any]:
     """Return the lines of one job, the newest first, and how many there are."""
-    if query.execution and store.execution(query.workspace, query.job, query.execution) is None:
+    if query.execution and store.find_execution(query.workspace, query.job, query.execution) is None:
         return {"logs": [], "totalCount": 0}
     rows, total = select_output(store, query)
     return {"logs": [_line(row) for row in rows], "totalCount": total}

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from jobtrail.plane.responses import Refusal
 
 if TYPE_CHECKING:
-    from jobtrail.store.store import Key
+    from jobtrail.store.store import PageKey
 
 __all__ = ["open_cursor", "seal_cursor"]
 
@@ -24,7 +24,7 @@ LIFE_SECONDS = 24 * 3600
 _MAC = 9
 
 
-def seal_cursor(secret: str, bound_to: tuple[str, ...], key: Key, now: float) -> str:
+def seal_cursor(secret: str, bound_to: tuple[str, ...], key: PageKey, now: float) -> str:
     """Return a cursor for the row after `key`.
 
     Args:
@@ -37,7 +37,7 @@ def seal_cursor(secret: str, bound_to: tuple[str, ...], key: Key, now: float) ->
     return _text(_mac(secret, bound_to, payload) + payload)
 
 
-def open_cursor(secret: str, bound_to: tuple[str, ...], cursor: str, now: float) -> Key:
+def open_cursor(secret: str, bound_to: tuple[str, ...], cursor: str, now: float) -> PageKey:
     """Return the key a cursor stands for.
 
     Raises:

@@ -18,7 +18,7 @@ from jobtrail.plane.blaxel.log_endpoint import read_logs, wire_logs
 from jobtrail.plane.blaxel.page_cursors import open_cursor, seal_cursor
 from jobtrail.plane.blaxel.serializers import wire_execution, wire_job, wire_task
 from jobtrail.plane.responses import Answer, Refusal, json_bytes
-from jobtrail.store.store import Query
+from jobtrail.store.store import PageQuery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
     from jobtrail.plane.access import Caller
     from jobtrail.plane.blaxel.list_query import ListQuery
-    from jobtrail.store.store import Key, Row, Store
+    from jobtrail.store.store import PageKey, Row, Store
 
 __all__ = ["Blaxel"]
 
@@ -64,11 +64,11 @@ class Blaxel:
         caller = self._access.identify(request)
         asked = read_list(request, caller.workspace, 50, 200, of_jobs=True)
         if not caller.paged:
-            rows = self._store.jobs(caller.workspace, Query("createdAt", descending=True, limit=-1))
+            rows = self._store.list_jobs(caller.workspace, PageQuery("createdAt", descending=True, limit=-1))
             return Answer([wire_job(row) for row in rows])
         return self._answer_page(
             asked,
-            lambda query: self._store.jobs(caller.workspace, query, asked.statuses),
+            lambda query: self._store.list_jobs(caller.workspace, query, asked.statuses),
             wire_job,
             lambda row: (row["created_at"], row["name"]),
             self._store.count_jobs(caller.workspace),
@@ -87,11 +87,11 @@ class Blaxel:
         asked = read_list(request, caller.workspace, 20, 100)
         offset = read_whole(request, "offset", 0, 0, _FURTHEST)
         if not caller.paged:
-            query = Query("createdAt", descending=True, limit=asked.query.limit, offset=offset)
-            return Answer([wire_execution(row) for row in self._store.executions(caller.workspace, job, query)])
+            query = PageQuery("createdAt", descending=True, limit=asked.query.limit, offset=offset)
+            return Answer([wire_execution(row) for row in self._store.list_executions(caller.workspace, job, query)])
         return self._answer_page(
             asked,
-            lambda query: self._store.executions(caller.workspace, job, query),
+            lambda query: self._store.list_executions(caller.workspace, job, query),
             wire_execution,
             lambda row: (row["created_at"], row["id"]),
             self._store.count_executions(caller.workspace, job),
@@ -112,7 +112,7 @@ class Blaxel:
         second = "position" if asked.query.sort == "createdAt" else "name"
         return self._answer_page(
             asked,
-            lambda query: self._store.tasks(row["key"], query),
+            lambda query: self._store.list_tasks(row["key"], query),
             wire_task,
             lambda task: (task["created_at"], task[second]),
             # What is listed; the execution's own count may be of tasks that another system kept to itself.
@@ -123,12 +123,12 @@ class Blaxel:
         """`GET /observability/logs`, which the vendor does not document."""
         workspace = self._access.identify(request).workspace
         jobs, query = read_logs(request, workspace)
-        known = [job for job in jobs if self._store.job(workspace, job) is not None]
+        known = [job for job in jobs if self._store.find_job(workspace, job) is not None]
         return Answer({job: wire_logs(self._store, replace(query, job=job)) for job in known})
 
     @property
     def _secret(self) -> str:
-        return self._store.meta("cursor_key") or ""
+        return self._store.read_meta("cursor_key") or ""
 
     def _now(self) -> float:
         return self._clock().timestamp()
@@ -136,9 +136,9 @@ class Blaxel:
     def _answer_page(
         self,
         asked: ListQuery,
-        read: Callable[[Query], Sequence[Row]],
+        read: Callable[[PageQuery], Sequence[Row]],
         shape: Callable[[Row], dict[str, Any]],
-        key: Callable[[Row], Key],
+        key: Callable[[Row], PageKey],
         total: int,
     ) -> Response:
         """Return `{data, meta}`; one row more is read to know whether there is a next page."""
@@ -159,7 +159,7 @@ class Blaxel:
 
     def _stream_execution(self, row: Row) -> Iterator[bytes]:
         """Yield the JSON of an execution with all of its tasks, of which only some are in memory at a time."""
-        tasks = self._store.all_tasks(row["key"])
+        tasks = self._store.iterate_tasks(row["key"])
         before = json_bytes(wire_execution(row))[:-1] + b',"tasks":['
         while batch := [wire_task(task) for task in islice(tasks, _BATCH)]:
             yield before + json_bytes(batch)[1:-1]
@@ -167,14 +167,14 @@ class Blaxel:
         yield b"]}" if before == b"," else before + b"]}"
 
     def _read_job(self, caller: Caller, request: Request) -> Row:
-        row = self._store.job(caller.workspace, request.path_params["job"])
+        row = self._store.find_job(caller.workspace, request.path_params["job"])
         if row is None:
             raise Refusal(404, "job not found")
         return row
 
     def _read_execution(self, caller: Caller, request: Request) -> Row:
         job = self._read_job(caller, request)["name"]
-        row = self._store.execution(caller.workspace, job, request.path_params["execution"])
+        row = self._store.find_execution(caller.workspace, job, request.path_params["execution"])
         if row is None:
             raise Refusal(404, "execution not found")
         return row

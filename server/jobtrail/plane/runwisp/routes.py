@@ -47,7 +47,7 @@ class RunWisp:
 
     def list_definitions(self, _request: Request) -> Response:
         """`GET /api/tasks`: every definition, by name."""
-        rows = self._store.rows("SELECT name, body FROM definitions ORDER BY name")
+        rows = self._store.select("SELECT name, body FROM definitions ORDER BY name")
         return Answer({"items": [wire_definition(row) for row in rows]})
 
     def list_task_runs(self, request: Request) -> Response:
@@ -88,7 +88,7 @@ class RunWisp:
         )
 
     def _read_run(self, request: Request) -> Row:
-        row = self._store.run(request.path_params["runId"])
+        row = self._store.find_run(request.path_params["runId"])
         if row is None:
             raise Refusal(404, "run not found")
         return row
