@@ -16,7 +16,7 @@ from mcp import Client
 
 from jobtrail.plane import build_plane
 from jobtrail.protocol.app import build_server
-from jobtrail.sample.fill import fill
+from jobtrail.sample.fill import fill_sample
 from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
@@ -104,7 +104,7 @@ def make_world(folder: Path) -> Generator[World]:
     """Make everything but the daemon in an empty folder."""
     sample = folder / "sample.db"
     store = Store(sample)
-    fill(store, NOW)
+    fill_sample(store, NOW)
     store.close()
     stand = Stand(folder / "own" / "store.db")
     _record(stand, folder)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobtrail.plane import LocalPlane
+from jobtrail.plane import InProcessPlane
 from jobtrail.protocol.prompts import load_prompts
 from jobtrail.tools import TOOLS
 from tests.distribution.host import Installed, pack
@@ -34,7 +34,7 @@ def bundle(npm: Npm, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def plane() -> Iterator[str]:
     """The address of the sample, which speaks both upstreams' APIs."""
-    with serving(LocalPlane(None)) as url:
+    with serving(InProcessPlane(None)) as url:
         yield url
 
 

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobtrail.importing import FileSummary, Progress, files, import_files, importer
+from jobtrail.importing import FileSummary, ImportProgress, files, import_files, importer
 from jobtrail.store.imports import ImportOutcome
 from tests.importing.documents import answers, condition, execution, job, lines_of, run, seed_run, task
 
@@ -219,7 +219,7 @@ def test_a_line_that_is_too_long_is_refused_without_being_held(
 
 def test_progress_is_told_now_and_then_and_always_grows(store: Store, tmp_path: Path) -> None:
     path = write(tmp_path / "saved", lines_of(run(one) for one in ids(2500)))
-    told: list[Progress] = []
+    told: list[ImportProgress] = []
     import_files(store, [path], say=lambda _: None, progress=told.append)
     assert [(one.doing, one.done, one.total) for one in told] == [
         ("reading", 1000, None), ("reading", 2000, None), ("importing", 1000, 2500), ("importing", 2000, 2500),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobtrail.sample.fill import fill
+from jobtrail.sample.fill import fill_sample
 from jobtrail.store import Store
 from tests.plane.records import stocked
 from tests.sample_client import NOW
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def sample() -> Iterator[Store]:
     store = Store(None)
-    fill(store, NOW)
+    fill_sample(store, NOW)
     yield store
     store.close()
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from jobtrail.plane import LocalPlane
+from jobtrail.plane import InProcessPlane
 from jobtrail.store import Store
 from tests.plane.records import PAGED, execution, job, names_in
 from tests.sample_client import SAMPLE, answer, text_of
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 @asynccontextmanager
 async def client_of_local(path: Path | None) -> AsyncGenerator[httpx2.AsyncClient]:
-    plane = LocalPlane(path)
+    plane = InProcessPlane(path)
     transport = httpx2.ASGITransport(plane)
     async with httpx2.AsyncClient(transport=transport, base_url="http://plane.invalid/v0", headers=PAGED) as client:
         yield client

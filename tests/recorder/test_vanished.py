@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from jobtrail.plane import LocalPlane
+from jobtrail.plane import InProcessPlane
 from jobtrail.store import Store
 from jobtrail.store.recording import fail_vanished
 from tests.plane.records import PAGED
@@ -32,7 +32,7 @@ async def test_a_killed_recorder_s_execution_is_shown_as_failed_with_the_reason(
         child = int(process.stdout.readline())
         process.kill()
     os.kill(child, signal.SIGKILL)
-    transport = httpx2.ASGITransport(LocalPlane(stand.path))
+    transport = httpx2.ASGITransport(InProcessPlane(stand.path))
     async with httpx2.AsyncClient(transport=transport, base_url="http://plane.invalid/v0", headers=PAGED) as client:
         body = (await client.get("/jobs/nightly/executions/e1")).json()
     assert body["status"] == "failed"

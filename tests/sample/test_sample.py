@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobtrail.plane import LocalPlane
-from jobtrail.sample.fill import fill
+from jobtrail.plane import InProcessPlane
+from jobtrail.sample.fill import fill_sample
 from jobtrail.store import Store
 from jobtrail.store.runs import RunQuery, select_runs
 from jobtrail.store.store import PageQuery
@@ -67,7 +67,7 @@ class Workspace:
 @lru_cache(maxsize=4)
 def workspace(now: datetime) -> Workspace:
     store = Store(None)
-    fill(store, now)
+    fill_sample(store, now)
     jobs = [dict(row) for row in store.list_jobs("default", ALL)]
     executions: dict[tuple[str, str], Fields] = {}
     tasks: dict[tuple[str, str], list[Fields]] = {}
@@ -210,7 +210,7 @@ async def test_concurrent_first_requests_make_the_sample_once() -> None:
         asked.append(NOWS[0])
         return NOWS[0]
 
-    plane = LocalPlane(clock=clock)
+    plane = InProcessPlane(clock=clock)
     answers: list[Any] = []
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(plane), base_url="http://plane.invalid") as client:
         assert asked == []
@@ -234,7 +234,7 @@ async def test_a_cursor_of_the_sample_goes_on_after_a_restart() -> None:
     pages: list[Any] = []
     cursor: dict[str, str] = {}
     for _ in range(2):
-        plane = LocalPlane(clock=lambda: NOWS[0])
+        plane = InProcessPlane(clock=lambda: NOWS[0])
         async with httpx2.AsyncClient(
             transport=httpx2.ASGITransport(plane), base_url="http://plane.invalid/v0"
         ) as client:
