@@ -27,7 +27,7 @@ from jobtrail.store.liveness import LivenessLock
 from jobtrail.store.recording import Recording, RecordingRequest
 from tests.cli.terminal import Terminal, plain
 from tests.cli.test_commands import jobtrail, refused
-from tests.plane.records import execution, job
+from tests.plane.records import make_execution, make_job
 from tests.upstreams import (
     BLAXEL_HOST,
     ENVIRON,
@@ -238,7 +238,7 @@ async def test_sources_that_hang_are_given_up_side_by_side(tmp_path: Path, monke
 
 async def test_the_embedded_source_and_a_store_of_one_s_own(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db")
-    store.write([job("etl"), execution("e1", "etl", 0, "failed")])
+    store.write([make_job("etl"), make_execution("e1", "etl", 0, "failed")])
     store.close()
     found = await checks(host(tmp_path))
     area = {one.check: (one.verdict, one.found) for one in found if one.area == "store"}

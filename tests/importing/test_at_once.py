@@ -15,9 +15,9 @@ import pytest
 
 from jobtrail.importing import import_files
 from jobtrail.store import Store
-from tests.importing.documents import execution, lines_of, run, task
-from tests.plane.records import execution as recorded
-from tests.plane.records import task as recorded_task
+from tests.importing.documents import execution, run, task, write_json_lines
+from tests.plane.records import make_execution as recorded
+from tests.plane.records import make_task as recorded_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def saved(tmp_path: Path) -> Path:
         run(f"01M6FK0E50C4TP2FT2E{number:07}") if number % 2 else execution(f"exec-{number}", tasks=[task()])
         for number in range(ITEMS)
     )
-    path.write_bytes(lines_of(documents))
+    path.write_bytes(write_json_lines(documents))
     return path
 
 
@@ -146,7 +146,7 @@ def test_a_pipe_that_stalls_keeps_nobody_waiting(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     with start(str(path), "-") as process:
         assert process.stdin is not None
-        process.stdin.write(lines_of([run(), execution()]))
+        process.stdin.write(write_json_lines([run(), execution()]))
         process.stdin.flush()
         while not path.exists():
             assert process.poll() is None

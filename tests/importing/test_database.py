@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jobtrail.importing import import_files
 from jobtrail.store.imports import ImportOutcome
 from tests.importing.daemon_files import RUNS_1, A, B, C, database
-from tests.importing.documents import answers
+from tests.importing.documents import read_answers
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -32,7 +32,7 @@ def test_times_are_read_as_the_database_has_them(store: Store, tmp_path: Path) -
     times = {"created_at": "2026-11-01 03:15:00.000000001+01:00", "started_at": "2026-11-01 02:15:01+00:00"}
     path = database(tmp_path / "runwisp.db", RUNS_1, {"id": A, "task_name": "backup", **times})
     assert imported(store, path) == ["runwisp.db: 1 run imported"]
-    (found,) = answers(store, "/api/tasks/backup/runs")[0]["runs"]
+    (found,) = read_answers(store, "/api/tasks/backup/runs")[0]["runs"]
     assert (found["created_at"], found["start_at"]) == ("2026-11-01T02:15:00.000000001Z", "2026-11-01T02:15:01Z")
 
 
@@ -54,7 +54,7 @@ def test_a_task_that_never_ran_is_known_by_its_name(store: Store, tmp_path: Path
         db.execute("INSERT INTO task_registrations VALUES ('idle', '2026-10-26 03:15:00+01:00')")
         db.commit()
     assert imported(store, path) == ["runwisp.db: 1 run imported"]
-    assert [one["name"] for one in answers(store, "/api/tasks")[0]["items"]] == ["backup", "idle"]
+    assert [one["name"] for one in read_answers(store, "/api/tasks")[0]["items"]] == ["backup", "idle"]
 
 
 def test_a_log_is_kept_with_its_run_and_grows_with_it(store: Store, tmp_path: Path) -> None:

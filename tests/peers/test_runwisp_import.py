@@ -15,7 +15,7 @@ from jobtrail.importing import import_files
 from jobtrail.sources.runwisp.response_models import WireRun, WireTaskDefinition
 from jobtrail.store import Store
 from jobtrail.store.imports import ImportOutcome
-from tests.importing.documents import answers
+from tests.importing.documents import read_answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ def served(daemon: Daemon) -> list[dict[str, Any]]:
 
 def stored(store: Store) -> list[dict[str, Any]]:
     """Every run that the plane answers, likewise."""
-    return answers(store, f"/api/runs?{urlencode(OLDEST_FIRST)}")[0]["items"]
+    return read_answers(store, f"/api/runs?{urlencode(OLDEST_FIRST)}")[0]["items"]
 
 
 def shown(runs: list[dict[str, Any]]) -> list[tuple[Run, bool]]:
@@ -89,7 +89,7 @@ def test_the_database_of_a_running_daemon_is_imported_as_the_daemon_answers_it(s
     runs = served(settled)
     assert first.outcomes == {("run", ImportOutcome.NEW): len(runs)}
     assert shown(stored(store)) == shown(runs)
-    assert {one["name"] for one in answers(store, "/api/tasks")[0]["items"]} >= {run["taskName"] for run in runs}
+    assert {one["name"] for one in read_answers(store, "/api/tasks")[0]["items"]} >= {run["taskName"] for run in runs}
 
 
 def test_what_the_daemon_did_since_is_brought_forward(store: Store, settled: Daemon) -> None:
@@ -114,7 +114,7 @@ def test_the_last_lines_of_each_log_are_those_that_the_daemon_answers(store: Sto
             if run["status"] == "ended":
                 page = client.get(f"/api/runs/{run['id']}/log", params=TAIL).json()
                 theirs = [(line["stream"], line["ts"], line["text"][:2000]) for line in page["lines"] or ()]
-                mine = answers(store, f"/api/runs/{run['id']}/log?{urlencode(TAIL)}")[0]["lines"]
+                mine = read_answers(store, f"/api/runs/{run['id']}/log?{urlencode(TAIL)}")[0]["lines"]
                 assert [(line["stream"], line["ts"], line["text"].rstrip("…")) for line in mine] == theirs, run["id"]
                 compared += len(theirs)
     assert compared > 1000
@@ -137,7 +137,7 @@ def test_saved_answers_of_the_daemon_are_imported_like_its_database(
     }
     assert shown(stored(store)) == shown(runs)
     theirs = {one["name"]: one for one in pages[0]["items"]}
-    mine = {one["name"]: one for one in answers(store, "/api/tasks")[0]["items"]}
+    mine = {one["name"]: one for one in read_answers(store, "/api/tasks")[0]["items"]}
     for name, definition in theirs.items():
         told, kept = (WireTaskDefinition.model_validate(one).detail("") for one in (definition, mine[name]))
         assert kept == told

@@ -8,7 +8,7 @@ import pytest
 
 from jobtrail.sample.fill import fill_sample
 from jobtrail.store import Store
-from tests.plane.records import stocked
+from tests.plane.records import make_paging_store
 from tests.sample_client import NOW
 
 if TYPE_CHECKING:
@@ -25,6 +25,6 @@ def sample() -> Iterator[Store]:
 
 @pytest.fixture(scope="session")
 def stock() -> Iterator[Store]:
-    store = stocked()
+    store = make_paging_store()
     yield store
     store.close()

@@ -14,8 +14,8 @@ import pytest
 
 from jobtrail.plane import build_plane
 from jobtrail.store.store import PageQuery
-from tests.plane.records import Hand
-from tests.plane.serving import serving
+from tests.plane.records import ManualClock
+from tests.plane.serving import serve_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -50,8 +50,8 @@ class Noting:
 @pytest.fixture(scope="module")
 def loaded(sample: Store) -> Generator[Any]:
     """The SDK's modules, its client pointed at the plane, and what the plane is asked."""
-    plane = Noting(build_plane(sample, api_key=KEY, clock=Hand()))
-    with pytest.MonkeyPatch.context() as patch, serving(plane) as url:
+    plane = Noting(build_plane(sample, api_key=KEY, clock=ManualClock()))
+    with pytest.MonkeyPatch.context() as patch, serve_app(plane) as url:
         for name, value in SETTINGS.items():
             patch.setenv(name, value)
         core = importlib.import_module("blaxel.core")

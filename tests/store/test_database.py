@@ -15,7 +15,7 @@ import pytest
 from jobtrail.store import Store, StoreError
 from jobtrail.store.database import list_migrations
 from jobtrail.store.integrity import check_integrity
-from tests.plane.records import execution, job
+from tests.plane.records import make_execution, make_job
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -50,7 +50,7 @@ class Later(Store):
 def older(tmp_path: Path) -> Path:
     path = tmp_path / "plane.db"
     with closing(Store(path)) as store:
-        store.write([job("etl"), execution("e1", "etl")])
+        store.write([make_job("etl"), make_execution("e1", "etl")])
     return path
 
 
@@ -187,7 +187,7 @@ def test_a_file_that_may_only_be_read_is_shown_and_not_written() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plane.db"
         with closing(Store(path)) as store:
-            store.write([job("etl"), execution("e1", "etl")])
+            store.write([make_job("etl"), make_execution("e1", "etl")])
             path.chmod(0o444)
             # A reader needs what SQLite keeps beside a file that is open.
             path.with_name("plane.db-wal").chmod(0o444)
@@ -196,7 +196,7 @@ def test_a_file_that_may_only_be_read_is_shown_and_not_written() -> None:
             with as_somebody_else(), closing(Store(path)) as reader:
                 assert reader.find_execution("default", "etl", "e1") == store.find_execution("default", "etl", "e1")
                 with pytest.raises(StoreError) as refused:
-                    reader.write([job("report")])
+                    reader.write([make_job("report")])
     assert str(refused.value) == f"the store {path} cannot be written: attempt to write a readonly database"
 
 

@@ -19,14 +19,14 @@ from hypothesis import strategies as st
 from jobtrail.store import Store, StoreError
 from jobtrail.store.maintenance import PruneCounts, StoreInfo, prune, prune_by_steps, read_info
 from jobtrail.store.rows import AnyRow, LineRow, RunRow, TaskRow
-from tests.plane.records import Counting, execution, job, nanos, task
+from tests.plane.records import StepCountingStore, make_execution, make_job, make_task, nanoseconds_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
-LATE = nanos(10_000)
+LATE = nanoseconds_at(10_000)
 
 _MINUTE = st.integers(0, 60)
 _WORKSPACE = st.sampled_from(["default", "other"])
@@ -38,20 +38,20 @@ _TASK_STATUSES = st.lists(st.sampled_from(["pending", "running", "succeeded", "f
 
 
 def run(identity: str, minutes: float = 0, reason: str | None = None) -> RunRow:
-    made = RunRow(identity, "nightly", "pending", nanos(minutes), body={"triggered_by": "cron"})
-    return replace(made, status="ended", ended_at=nanos(minutes + 2), end_reason=reason) if reason else made
+    made = RunRow(identity, "nightly", "pending", nanoseconds_at(minutes), body={"triggered_by": "cron"})
+    return replace(made, status="ended", ended_at=nanoseconds_at(minutes + 2), end_reason=reason) if reason else made
 
 
 def task_in(name: str, of: str, minutes: int, statuses: list[str]) -> TaskRow:
-    return task(name, of, minutes, *statuses)
+    return make_task(name, of, minutes, *statuses)
 
 
 RECORDS = st.lists(
     st.tuples(
         _WORKSPACE,
         st.one_of(
-            st.builds(job, st.sampled_from(["etl", "report"]), _MINUTE),
-            st.builds(execution, _OWNER, st.sampled_from(["etl", "report"]), _MINUTE, _STATUS),
+            st.builds(make_job, st.sampled_from(["etl", "report"]), _MINUTE),
+            st.builds(make_execution, _OWNER, st.sampled_from(["etl", "report"]), _MINUTE, _STATUS),
             st.builds(task_in, _TASK, _OWNER, _MINUTE, _TASK_STATUSES),
             st.builds(run, _OWNER, _MINUTE, st.sampled_from([None, "success", "failed"])),
             st.builds(LineRow, _MINUTE, _OWNER, _TASK, st.sampled_from(["stdout", "stderr"]), st.text(max_size=5)),
@@ -94,12 +94,12 @@ def test_a_store_is_whole_at_any_moment_of_a_prune_which_can_go_on_after_a_stop(
     with closing(Store(None)) as store:
         happen(store, there)
         coming = iter(between)
-        for _ in islice(prune_by_steps(store, nanos(before), batch), stop):
+        for _ in islice(prune_by_steps(store, nanoseconds_at(before), batch), stop):
             assert_whole(store)
             happen(store, islice(coming, 2))
-        prune(store, nanos(before))
+        prune(store, nanoseconds_at(before))
         assert_whole(store)
-        assert prune(store, nanos(before)) == PruneCounts()
+        assert prune(store, nanoseconds_at(before)) == PruneCounts()
 
 
 @settings(deadline=None)
@@ -109,7 +109,7 @@ def test_a_prune_takes_away_what_ended_before_and_nothing_else(
 ) -> None:
     with closing(Store(None)) as store:
         happen(store, there)
-        old, moment = kept(store), nanos(before)
+        old, moment = kept(store), nanoseconds_at(before)
         expected = {
             table: [
                 row for row in rows if "ended_at" not in row or row["ended_at"] is None or row["ended_at"] >= moment
@@ -132,7 +132,7 @@ def test_a_prune_takes_away_what_ended_before_and_nothing_else(
 
 
 def output(owner: str, task: str = "", text: str = "…", count: int = 1) -> list[LineRow]:
-    return [LineRow(nanos(number), owner, task, "stdout", text) for number in range(count)]
+    return [LineRow(nanoseconds_at(number), owner, task, "stdout", text) for number in range(count)]
 
 
 @pytest.fixture
@@ -142,38 +142,42 @@ def store() -> Iterator[Store]:
 
 
 def test_an_execution_that_is_pruned_goes_with_all_that_belongs_to_it(store: Store) -> None:
-    ended = [execution("old", "etl", 0, "failed"), task("t1", "old", 0, "running", "failed"), *output("old", "t1")]
-    open_ = [execution("open", "etl", 0), task("t1", "open", 0, "running"), *output("open", "t1")]
-    store.write([job("etl"), *ended, *open_, execution("new", "etl", 8, "succeeded")])
-    assert prune(store, nanos(10)) == PruneCounts(executions=1, tasks=1, lines=1)
+    ended = [
+        make_execution("old", "etl", 0, "failed"),
+        make_task("t1", "old", 0, "running", "failed"),
+        *output("old", "t1"),
+    ]
+    open_ = [make_execution("open", "etl", 0), make_task("t1", "open", 0, "running"), *output("open", "t1")]
+    store.write([make_job("etl"), *ended, *open_, make_execution("new", "etl", 8, "succeeded")])
+    assert prune(store, nanoseconds_at(10)) == PruneCounts(executions=1, tasks=1, lines=1)
     assert [row["id"] for row in store.select("SELECT id FROM executions ORDER BY id")] == ["new", "open"]
     assert [row["owner"] for row in store.select("SELECT owner FROM lines")] == ["open"]
     assert store.count_executions("default", "etl") == 2
 
 
 def test_the_moment_itself_is_kept(store: Store) -> None:
-    store.write([job("etl"), execution("e1", "etl", 0, "failed")])
-    assert prune(store, nanos(2)) == PruneCounts()
-    assert prune(store, nanos(2) + 1) == PruneCounts(executions=1)
+    store.write([make_job("etl"), make_execution("e1", "etl", 0, "failed")])
+    assert prune(store, nanoseconds_at(2)) == PruneCounts()
+    assert prune(store, nanoseconds_at(2) + 1) == PruneCounts(executions=1)
 
 
 def test_what_has_not_ended_stays_however_old_it_is(store: Store) -> None:
-    store.write([job("etl"), execution("e1", "etl", 0, "running"), run("r1")])
+    store.write([make_job("etl"), make_execution("e1", "etl", 0, "running"), run("r1")])
     assert prune(store, LATE) == PruneCounts()
 
 
 def test_an_execution_that_begins_anew_during_a_prune_stays(store: Store) -> None:
-    store.write([job("etl"), execution("e1", "etl", 0, "failed"), execution("e2", "etl", 0, "failed")])
+    store.write([make_job("etl"), make_execution("e1", "etl", 0, "failed"), make_execution("e2", "etl", 0, "failed")])
     steps = prune_by_steps(store, LATE, 1)
     assert next(steps) == PruneCounts(executions=1)
-    store.write([execution("e2", "etl", 0, "running")])
+    store.write([make_execution("e2", "etl", 0, "running")])
     assert sum(steps, PruneCounts()) == PruneCounts()
     assert store.find_execution("default", "etl", "e2") is not None
 
 
 def test_workspaces_have_executions_of_one_name_each_of_its_own(store: Store) -> None:
     for space, status in (("a", "failed"), ("b", "queued")):
-        store.write([job("etl"), execution("e1", "etl", 0, status), *output("e1", "t1")], space)
+        store.write([make_job("etl"), make_execution("e1", "etl", 0, status), *output("e1", "t1")], space)
     assert prune(store, LATE) == PruneCounts(executions=1, lines=1)
     assert store.find_execution("b", "etl", "e1") is not None
     assert [row["workspace"] for row in store.select("SELECT workspace FROM lines")] == ["b"]
@@ -181,12 +185,12 @@ def test_workspaces_have_executions_of_one_name_each_of_its_own(store: Store) ->
 
 def test_a_prune_looks_at_output_once_however_much_goes() -> None:
     def steps(executions: int, doomed: int) -> int:
-        with closing(Counting(None)) as store:
-            store.write([job("etl")])
+        with closing(StepCountingStore(None)) as store:
+            store.write([make_job("etl")])
             for number in range(executions):
                 status = "failed" if number % (executions // doomed) == 0 else "queued"
-                store.write([execution(f"e{number}", "etl", 0, status), *output(f"e{number}")])
-            with store.counted():
+                store.write([make_execution(f"e{number}", "etl", 0, status), *output(f"e{number}")])
+            with store.count_steps():
                 assert prune(store, LATE).executions == doomed
             return store.steps
 
@@ -199,12 +203,12 @@ def test_a_prune_looks_at_output_once_however_much_goes() -> None:
 def filled(path: Path, executions: int = 40) -> Store:
     """Return a store in a file with as many executions that have ended as not, and output of each."""
     store = Store(path)
-    store.write([job("etl")])
+    store.write([make_job("etl")])
     for number in range(executions):
         identity, status = f"e{number:03}", "failed" if number % 2 else "queued"
-        tasks = [task(f"t{name}", identity, number, "running", "failed") for name in range(20)]
+        tasks = [make_task(f"t{name}", identity, number, "running", "failed") for name in range(20)]
         said = output(identity, "t0", "x" * 500, 20)
-        store.write([execution(identity, "etl", number, status), *tasks, *said])
+        store.write([make_execution(identity, "etl", number, status), *tasks, *said])
     return store
 
 
@@ -281,11 +285,11 @@ def test_recorders_that_record_during_a_prune_lose_nothing(tmp_path: Path) -> No
             with closing(Store(path)) as own:
                 for number in range(20):
                     identity = f"w{worker}-{number}"
-                    own.write([execution(identity, "etl", number), *output(identity)])
-                    own.write([task("t1", identity, 0, "running", "succeeded")])
+                    own.write([make_execution(identity, "etl", number), *output(identity)])
+                    own.write([make_task("t1", identity, 0, "running", "succeeded")])
 
         workers = [pool.submit(record, worker) for worker in range(4)]
-        total = sum(prune_by_steps(store, nanos(9_000), 25), PruneCounts())
+        total = sum(prune_by_steps(store, nanoseconds_at(9_000), 25), PruneCounts())
         for worker in workers:
             worker.result()
         assert total.executions == 20
@@ -299,13 +303,15 @@ def test_info_counts_what_a_store_holds(tmp_path: Path) -> None:
         empty = read_info(store)
         assert empty == StoreInfo(path, empty.size, 1, (), 0, 0, 0, 0, 0, 0, None, None)
         assert empty.size == size_of(path) - path.with_name("plane.db-shm").stat().st_size
-        store.write([job("etl"), execution("e1", "etl", 3, "failed"), task("t1", "e1"), *output("e1", "t1")])
-        store.write([job("etl"), job("report"), execution("e1", "etl", 5)], "other")
+        store.write(
+            [make_job("etl"), make_execution("e1", "etl", 3, "failed"), make_task("t1", "e1"), *output("e1", "t1")]
+        )
+        store.write([make_job("etl"), make_job("report"), make_execution("e1", "etl", 5)], "other")
         store.write([run("r1", 1), run("r2", 2, "success")])
         found = read_info(store)
         assert found == StoreInfo(
             path=path, size=found.size, version=1, workspaces=("default", "other"), jobs=3, executions=2, tasks=1,
-            runs=2, lines=1, unfinished=2, oldest=nanos(1), newest=nanos(5),
+            runs=2, lines=1, unfinished=2, oldest=nanoseconds_at(1), newest=nanoseconds_at(5),
         )  # fmt: skip
 
 

@@ -19,7 +19,7 @@ from jobtrail.store.recording import Recording, RecordingRequest, build_conditio
 from jobtrail.store.rows import AnyRow, DefinitionRow, RunRow, StatsRow
 from jobtrail.store.runs import RunQuery, select_runs
 from jobtrail.store.store import PageQuery
-from tests.plane.records import changed, execution, job, nanos, task
+from tests.plane.records import make_execution, make_job, make_task, nanoseconds_at, set_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -35,7 +35,7 @@ ENDED = ("succeeded", "failed", "cancelled")
 @pytest.fixture
 def store() -> Iterator[Store]:
     store = Store(None)
-    store.write([job("etl"), execution("e1", "etl")])
+    store.write([make_job("etl"), make_execution("e1", "etl")])
     yield store
     store.close()
 
@@ -67,7 +67,7 @@ def test_stats_follow_each_status_of_a_task(store: Store) -> None:
     seen: list[dict[str, int]] = []
     statuses = ("running", "pending", "running", "failed", "cancelled", "succeeded")
     for number in range(len(statuses) + 1):
-        store.write([task("t1", "e1", 0, *statuses[:number])])
+        store.write([make_task("t1", "e1", 0, *statuses[:number])])
         seen.append(stats(store))
     assert seen == [
         counted(total=1),
@@ -81,8 +81,8 @@ def test_stats_follow_each_status_of_a_task(store: Store) -> None:
 
 
 def test_a_task_that_is_retried_twice_is_one_retried_task(store: Store) -> None:
-    store.write([task("t1", "e1", 0, "running", "failed", "running", "failed", "running", "succeeded")])
-    store.write([task("t2", "e1", 0, "running", "pending", "running")])
+    store.write([make_task("t1", "e1", 0, "running", "failed", "running", "failed", "running", "succeeded")])
+    store.write([make_task("t2", "e1", 0, "running", "pending", "running")])
     assert stats(store) == counted(total=2, success=1, running=1, retried=2)
 
 
@@ -93,10 +93,10 @@ def test_a_task_that_is_retried_twice_is_one_retried_task(store: Store) -> None:
 )
 def test_stats_equal_the_counts_of_the_tasks_whatever_happens(changes: Sequence[tuple[int, str]]) -> None:
     store = Store(None)
-    tasks = [task(f"t{number}", "e1") for number in range(4)]
-    store.write([job("etl"), execution("e1", "etl"), *tasks])
+    tasks = [make_task(f"t{number}", "e1") for number in range(4)]
+    store.write([make_job("etl"), make_execution("e1", "etl"), *tasks])
     for minute, (number, status) in enumerate(changes):
-        tasks[number] = changed(tasks[number], minute, status)
+        tasks[number] = set_status(tasks[number], minute, status)
         store.write([tasks[number]])
     row = store.find_execution("default", "etl", "e1")
     assert row is not None
@@ -114,9 +114,9 @@ def starts(changes: Sequence[tuple[int, str]], number: int) -> int:
 
 
 def test_a_job_written_again_takes_the_place_of_the_former(store: Store) -> None:
-    store.write([job("etl", 9, title="Renamed", status="FAILED")])
+    store.write([make_job("etl", 9, title="Renamed", status="FAILED")])
     (row,) = store.list_jobs("default", EVERYTHING)
-    assert (row["updated_at"], row["status"]) == (nanos(9), "FAILED")
+    assert (row["updated_at"], row["status"]) == (nanoseconds_at(9), "FAILED")
     query = PageQuery("name", descending=False, limit=9, q="renamed")
     assert [one["name"] for one in store.list_jobs("default", query)] == ["etl"]
     assert store.count_jobs("default") == 1
@@ -129,17 +129,17 @@ def test_a_definition_written_again_takes_the_place_of_the_former(store: Store) 
 
 
 def test_an_execution_changes_with_its_tasks_and_never_back(store: Store) -> None:
-    store.write([task("t1", "e1", 5), task("t2", "e1", 3)])
-    assert execution_of(store)["updated_at"] == nanos(5)
-    store.write([task("t2", "e1", 3, "running", "running", "running")])
-    assert execution_of(store)["updated_at"] == nanos(6)
+    store.write([make_task("t1", "e1", 5), make_task("t2", "e1", 3)])
+    assert execution_of(store)["updated_at"] == nanoseconds_at(5)
+    store.write([make_task("t2", "e1", 3, "running", "running", "running")])
+    assert execution_of(store)["updated_at"] == nanoseconds_at(6)
 
 
 def test_stats_of_another_system_stand_until_a_task_changes(store: Store) -> None:
-    told = StatsRow("e1", nanos(9), total=900, success=869, failure=30, running=1, cancelled=0, retried=5)
-    store.write([task("t1", "e1", 0, "running"), told])
+    told = StatsRow("e1", nanoseconds_at(9), total=900, success=869, failure=30, running=1, cancelled=0, retried=5)
+    store.write([make_task("t1", "e1", 0, "running"), told])
     assert stats(store) == counted(total=900, success=869, failure=30, running=1, retried=5)
-    store.write([task("t1", "e1", 0, "running", "succeeded")])
+    store.write([make_task("t1", "e1", 0, "running", "succeeded")])
     assert stats(store) == counted(total=900, success=870, failure=30, retried=5)
 
 
@@ -169,17 +169,17 @@ def test_a_recorded_task_has_its_first_start_and_its_last_end() -> None:
 
 
 def test_a_row_that_is_refused_takes_back_all_that_came_with_it(store: Store) -> None:
-    store.write([job("report")])
-    taken = execution("e1", "report")
+    store.write([make_job("report")])
+    taken = make_execution("e1", "report")
     with pytest.raises(sqlite3.IntegrityError):
-        store.write([execution("e2", "etl", 0, "running"), task("t1", "e1", 0, "running"), taken])
+        store.write([make_execution("e2", "etl", 0, "running"), make_task("t1", "e1", 0, "running"), taken])
     assert store.find_execution("default", "etl", "e2") is None
     assert (stats(store), store.count_executions("default", "etl")) == (counted(), 1)
 
 
 def test_rows_that_cannot_be_made_take_back_those_before_them(store: Store) -> None:
     def broken() -> Iterator[AnyRow]:
-        yield execution("e2", "etl")
+        yield make_execution("e2", "etl")
         raise RuntimeError("no more")
 
     with pytest.raises(RuntimeError, match="no more"):
@@ -190,7 +190,7 @@ def test_rows_that_cannot_be_made_take_back_those_before_them(store: Store) -> N
 def test_a_file_store_that_is_reopened_has_its_data(tmp_path: Path) -> None:
     path = tmp_path / "plane.db"
     first = Store(path)
-    first.write([job("etl"), execution("e1", "etl", 0, "failed"), task("t1", "e1", 0, "failed")])
+    first.write([make_job("etl"), make_execution("e1", "etl", 0, "failed"), make_task("t1", "e1", 0, "failed")])
     first.write([RunRow("r1", "nightly", "pending", 0, body={"triggered_by": "cron"})])
     first.write_meta("sample", "1")
     kept = [tuple(row) for row in first.list_executions("default", "etl", EVERYTHING)]
@@ -218,12 +218,12 @@ def test_a_new_file_opened_by_many_at_once_is_made_once(tmp_path: Path) -> None:
 def test_nothing_recorded_from_several_threads_is_lost(tmp_path: Path, *, shared: bool) -> None:
     path = tmp_path / "plane.db"
     store = Store(path)
-    store.write([job("etl"), execution("e1", "etl")])
+    store.write([make_job("etl"), make_execution("e1", "etl")])
 
     def record(worker: int) -> None:
         own = store if shared else Store(path)
         for number in range(25):
-            own.write([task(f"t{worker}-{number}", "e1", number, "running", "succeeded")])
+            own.write([make_task(f"t{worker}-{number}", "e1", number, "running", "succeeded")])
         if not shared:
             own.close()
 

@@ -19,7 +19,7 @@ from jobtrail.store import Store
 from jobtrail.store.rows import AnyRow, ExecutionRow
 from jobtrail.times import NANOSECONDS, to_nanoseconds
 from jobtrail.tools import trends
-from tests.plane.records import job
+from tests.plane.records import make_job
 from tests.sample_client import NOW, FixedClock, answer, sample_client, text_of
 
 if TYPE_CHECKING:
@@ -131,7 +131,7 @@ async def test_a_history_of_all_time_reaches_ten_years_back_and_fits_on_a_page(c
 
 
 def every_minute(count: int) -> Iterator[AnyRow]:
-    yield job("etl")
+    yield make_job("etl")
     for number in range(count):
         at = to_nanoseconds(datetime(2026, 11, 23, 11, 30, tzinfo=UTC) - timedelta(minutes=number))
         ended = at + 9 * NANOSECONDS

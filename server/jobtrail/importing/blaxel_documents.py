@@ -108,12 +108,12 @@ class _JobMetadata(Document):
     labels: dict[str, str] | None = None
 
 
-class _Env(Document):
+class _EnvDocument(Document):
     name: str | None = None
 
 
-class _Runtime(Document):
-    envs: list[_Env] | None = None
+class _RuntimeDocument(Document):
+    envs: list[_EnvDocument] | None = None
     generation: Annotated[str, accept_words("mk2", "mk3")] | None = None
     image: str | None = None
     max_retries: Int64 | None = None
@@ -125,7 +125,7 @@ class _TriggerConfiguration(Document):
     schedule: str | None = None
 
 
-class _Trigger(Document):
+class _TriggerDocument(Document):
     configuration: _TriggerConfiguration | None = None
     enabled: bool | None = None
     type: Annotated[str, accept_words("http", "http-async", "cron")] | None = None
@@ -134,8 +134,8 @@ class _Trigger(Document):
 class _JobSpec(Document):
     enabled: bool | None = None
     region: str | None = None
-    runtime: _Runtime | None = None
-    triggers: list[_Trigger] | None = None
+    runtime: _RuntimeDocument | None = None
+    triggers: list[_TriggerDocument] | None = None
 
 
 class _JobDocument(Document):
