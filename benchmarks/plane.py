@@ -26,8 +26,8 @@ import httpx2
 
 from jobtrail.plane import build_plane
 from jobtrail.store import Store
-from jobtrail.store.maintenance import info, prune
-from jobtrail.store.rows import Definition, Execution, Job, Run, Task
+from jobtrail.store.maintenance import prune, read_info
+from jobtrail.store.rows import DefinitionRow, ExecutionRow, JobRow, RunRow, TaskRow
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Message
 
-    from jobtrail.store.rows import Record
+    from jobtrail.store.rows import AnyRow
 
 SECOND = 1_000_000_000
 START = 1_767_225_600 * SECOND
@@ -56,15 +56,15 @@ class Size:
     runs: int
 
 
-def jobs(size: Size) -> Iterator[Record]:
+def list_jobs(size: Size) -> Iterator[AnyRow]:
     """Yield the definitions of all jobs."""
     for number in range(size.jobs):
         metadata = {"displayName": f"Job {number}", "labels": dict[str, str]()}
-        yield Job(f"job-{number:04}", START + number, START + number, metadata=metadata, spec={"enabled": True})
-    yield Definition(NIGHTLY, {"name": NIGHTLY, "kind": "task"})
+        yield JobRow(f"job-{number:04}", START + number, START + number, metadata=metadata, spec={"enabled": True})
+    yield DefinitionRow(NIGHTLY, {"name": NIGHTLY, "kind": "task"})
 
 
-def executions(size: Size) -> Iterator[Record]:
+def list_executions(size: Size) -> Iterator[AnyRow]:
     """Yield executions, half of them of one job, ten seconds apart."""
     chance = random.Random(1)  # noqa: S311 # ids that come in no order
     for number in range(size.executions):
@@ -72,34 +72,34 @@ def executions(size: Size) -> Iterator[Record]:
         at, identity = START + 10 * number * SECOND, f"exec-{chance.randrange(16**12):012x}"
         status, ended = "succeeded" if number % 7 else "failed", at + 9 * SECOND
         spec = {"parallelism": 1, "timeout": 3600}
-        yield Execution(job, identity, status, at, ended, at + SECOND, ended, spec)
+        yield ExecutionRow(job, identity, status, at, ended, at + SECOND, ended, spec)
 
 
-def tasks(size: Size) -> Iterator[Record]:
+def list_tasks(size: Size) -> Iterator[AnyRow]:
     """Yield one execution and its tasks."""
-    yield Execution(BIG, LARGE, "queued", START, START, spec={"parallelism": 200})
+    yield ExecutionRow(BIG, LARGE, "queued", START, START, spec={"parallelism": 200})
     for number in range(size.tasks):
         begun = START + number * SECOND
         times, status = (begun + 30 * SECOND, begun, begun + 30 * SECOND), "succeeded" if number % 50 else "failed"
         spec = {"maxRetries": 2, "timeout": "30m"}
-        yield Task(LARGE, f"task-{number}", status, START + number, *times, attempts=1, spec=spec)
+        yield TaskRow(LARGE, f"task-{number}", status, START + number, *times, attempts=1, spec=spec)
 
 
-def runs(size: Size) -> Iterator[Record]:
+def list_runs(size: Size) -> Iterator[AnyRow]:
     """Yield the runs of one scheduled task."""
     chance = random.Random(2)  # noqa: S311 # durations
     for number in range(size.runs):
         at, end = START + 60 * number * SECOND, ("succeeded", 0) if number % 9 else ("failed", 1)
         times = at, at + SECOND, at + chance.randrange(2, 50) * SECOND
-        yield Run(f"01K9Z3V5Q8R2{number:014}", NIGHTLY, "ended", *times, *end, {"triggered_by": "cron"})
+        yield RunRow(f"01K9Z3V5Q8R2{number:014}", NIGHTLY, "ended", *times, *end, {"triggered_by": "cron"})
 
 
-def record_in_bulk(store: Store, records: Iterable[Record]) -> tuple[int, float]:
+def record_in_bulk(store: Store, records: Iterable[AnyRow]) -> tuple[int, float]:
     """Record rows, ten thousand a transaction, and return how many and how long that took."""
     pending, many, seconds = iter(records), 0, 0.0
     while chunk := [*islice(pending, BULK)]:
         began = time.perf_counter()
-        store.record(chunk)
+        store.write(chunk)
         seconds += time.perf_counter() - began
         many += len(chunk)
     return many, seconds
@@ -114,12 +114,12 @@ def record_each(path: str, worker: str, many: int) -> tuple[float, float, float]
         for number in range(many):
             before = time.perf_counter()
             at, identity = START + number, f"exec-{worker}-{chance.randrange(16**8):08x}-{number}"
-            store.record([Execution("job-0001", identity, "queued", at, at)])
+            store.write([ExecutionRow("job-0001", identity, "queued", at, at)])
             longest = max(longest, time.perf_counter() - before)
         return began, time.time(), longest
 
 
-def table(head: str, rows: Iterable[Iterable[object]]) -> None:
+def print_table(head: str, rows: Iterable[Iterable[object]]) -> None:
     """Print a Markdown table."""
     names = head.split(" | ")
     print(f"| {head} |\n|{'|'.join('---' if number == 0 else '---:' for number in range(len(names)))}|")
@@ -128,11 +128,11 @@ def table(head: str, rows: Iterable[Iterable[object]]) -> None:
     print(flush=True)
 
 
-def build(store: Store, size: Size) -> None:
+def print_recording(store: Store, size: Size) -> None:
     """Fill the store and print how fast that went."""
     rows: list[tuple[object, ...]] = []
-    record_in_bulk(store, jobs(size))
-    for name, records in {"executions": executions, "tasks": tasks, "runs": runs}.items():
+    record_in_bulk(store, list_jobs(size))
+    for name, records in {"executions": list_executions, "tasks": list_tasks, "runs": list_runs}.items():
         many, seconds = record_in_bulk(store, records(size))
         rows.append((f"{name}, {BULK:,} a transaction", f"{many:,}", f"{many / seconds:,.0f}", "-"))
     path = str(store.path)
@@ -147,10 +147,10 @@ def build(store: Store, size: Size) -> None:
         (f"the same, {RECORDERS} processes at once", f"{many:,}", f"{many / spent:,.0f}", f"{longest * 1000:.0f}")
     )
     print("## Recording\n")
-    table("what | rows | rows/s | longest transaction, ms", rows)
+    print_table("what | rows | rows/s | longest transaction, ms", rows)
 
 
-async def medians(
+async def measure_medians(
     client: httpx2.AsyncClient, path: str, version: str, asked: list[dict[str, Any]]
 ) -> tuple[str, ...]:
     """Return the cells of a row: the median milliseconds of each page asked for, and the last over the first.
@@ -168,7 +168,7 @@ async def medians(
     return (*(f"{one:.2f}" for one in found), f"{found[-1] / found[0]:.2f}")
 
 
-async def walk(client: httpx2.AsyncClient, path: str, limit: int, sort: str) -> list[dict[str, Any]]:
+async def list_pages(client: httpx2.AsyncClient, path: str, limit: int, sort: str) -> list[dict[str, Any]]:
     """Follow a list's cursors to its end, and return what to ask for its pages."""
     asked: list[dict[str, Any]] = [{"limit": limit, "sort": sort}]
     while True:
@@ -179,26 +179,28 @@ async def walk(client: httpx2.AsyncClient, path: str, limit: int, sort: str) -> 
         asked.append({**asked[0], "cursor": meta["nextCursor"]})
 
 
-async def pages(client: httpx2.AsyncClient) -> None:
+async def print_pages(client: httpx2.AsyncClient) -> None:
     """Print what a page of each list by cursor costs."""
     rows: list[tuple[object, ...]] = []
     lists = {"jobs": ("/v0/jobs", 50), "executions": (f"/v0/jobs/{BIG}/executions", 100)}
     lists["tasks"] = (f"/v0/jobs/{BIG}/executions/{LARGE}/tasks", 200)
     for name, (path, limit) in lists.items():
         for sort in SORTS:
-            asked = await walk(client, path, limit, sort)
+            asked = await list_pages(client, path, limit, sort)
             # The last page may be a short one.
             some = [asked[0], asked[len(asked) // 2], asked[-2]]
-            rows.append((f"{name}, {sort}", limit, f"{len(asked):,}", *await medians(client, path, PAGED, some)))
+            rows.append(
+                (f"{name}, {sort}", limit, f"{len(asked):,}", *await measure_medians(client, path, PAGED, some))
+            )
     print("## Pages by cursor, ms\n")
-    table("list and sort | limit | pages | start | middle | end | end/start", rows)
+    print_table("list and sort | limit | pages | start | middle | end | end/start", rows)
 
 
-async def deep(client: httpx2.AsyncClient, size: Size) -> None:
+async def print_deep_pages(client: httpx2.AsyncClient, size: Size) -> None:
     """Print what a page costs by offset, and of runs also by time."""
 
     async def by_offset(path: str, many: int) -> tuple[str, ...]:
-        return await medians(
+        return await measure_medians(
             client, path, LEGACY, [{"limit": 100, "offset": one} for one in (0, many // 2, many - 100)]
         )
 
@@ -208,13 +210,13 @@ async def deep(client: httpx2.AsyncClient, size: Size) -> None:
     rows = {
         "executions, legacy offset": await by_offset(f"/v0/jobs/{BIG}/executions", size.executions // 2),
         "runs, offset": await by_offset(f"/api/tasks/{NIGHTLY}/runs", size.runs),
-        "runs, createdBefore": await medians(client, "/api/runs", LEGACY, by_time),
+        "runs, createdBefore": await measure_medians(client, "/api/runs", LEGACY, by_time),
     }
     print("## Pages by offset and by time, 100 rows, ms\n")
-    table("list | start | middle | end | end/start", ((name, *cells) for name, cells in rows.items()))
+    print_table("list | start | middle | end | end/start", ((name, *cells) for name, cells in rows.items()))
 
 
-def resident() -> float:
+def read_resident_memory() -> float:
     """Return the memory that this process holds, in MiB; where the system does not say, the most it ever held."""
     pages = Path("/proc/self/statm")
     if not pages.exists():
@@ -222,7 +224,7 @@ def resident() -> float:
     return int(pages.read_text(encoding="ascii").split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
 
 
-async def whole(plane: ASGIApp) -> tuple[int, float]:
+async def measure_whole_execution(plane: ASGIApp) -> tuple[int, float]:
     """Read the execution with all its tasks as it is sent, and return the bytes and the most memory meanwhile."""
     path = f"/v0/jobs/{BIG}/executions/{LARGE}"
     scope: dict[str, Any] = {
@@ -237,7 +239,7 @@ async def whole(plane: ASGIApp) -> tuple[int, float]:
 
     async def send(message: Message) -> None:
         nonlocal length, most
-        length, most = length + len(message.get("body", b"")), max(most, resident())
+        length, most = length + len(message.get("body", b"")), max(most, read_resident_memory())
 
     await plane(scope, receive, send)
     return length, most
@@ -250,47 +252,47 @@ def keep_recording(path: str, ready: Flag, done: Flag, longest: Queue[float]) ->
         ready.set()
         for number in range(10**9):
             before = time.perf_counter()
-            store.record([Execution("job-0001", f"during-{number}", "queued", 2**61, 2**61)])
+            store.write([ExecutionRow("job-0001", f"during-{number}", "queued", 2**61, 2**61)])
             most = max(most, time.perf_counter() - before)
             if done.wait(0.005):
                 break
     longest.put(most)
 
 
-def pruned(store: Store, size: Size) -> None:
+def print_prune(store: Store, size: Size) -> None:
     """Prune half of the executions while something is recorded, and print what that cost."""
     context = multiprocessing.get_context("spawn")
     ready, done, longest = context.Event(), context.Event(), context.Queue()
     recorder = context.Process(target=keep_recording, args=(str(store.path), ready, done, longest))
     recorder.start()
     ready.wait()
-    before, began = info(store), time.perf_counter()
+    before, began = read_info(store), time.perf_counter()
     gone = prune(store, START + 10 * (size.executions // 2) * SECOND)
     seconds = time.perf_counter() - began
     done.set()
     waited = longest.get()
     recorder.join()
     print("## Pruning half of it while something is recorded\n")
-    table(
+    print_table(
         "executions | tasks | runs | seconds | a recorder waited at most, s | MB before | MB after",
         [(*(f"{one:,}" for one in (gone.executions, gone.tasks, gone.runs)), f"{seconds:.0f}",
-          f"{waited:.2f}", f"{before.size / 1e6:,.0f}", f"{info(store).size / 1e6:,.0f}")],
+          f"{waited:.2f}", f"{before.size / 1e6:,.0f}", f"{read_info(store).size / 1e6:,.0f}")],
     )  # fmt: skip
 
 
-async def read(store: Store, size: Size) -> None:
+async def print_reads(store: Store, size: Size) -> None:
     """Print what pages cost, in time and memory."""
     plane = build_plane(store)
     transport = httpx2.ASGITransport(plane)
     async with httpx2.AsyncClient(transport=transport, base_url="http://plane.invalid") as client:
-        memory = [("before any page", resident())]
-        await pages(client)
-        memory.append(("after every page of every list", resident()))
-        await deep(client, size)
-    length, most = await whole(plane)
+        memory = [("before any page", read_resident_memory())]
+        await print_pages(client)
+        memory.append(("after every page of every list", read_resident_memory()))
+        await print_deep_pages(client, size)
+    length, most = await measure_whole_execution(plane)
     memory.append((f"while an execution with {size.tasks:,} tasks is sent ({length / 1e6:.0f} MB)", most))
     print("## Memory, MiB resident\n")
-    table("when | MiB", ((name, f"{one:.0f}") for name, one in memory))
+    print_table("when | MiB", ((name, f"{one:.0f}") for name, one in memory))
 
 
 def main() -> None:
@@ -300,9 +302,9 @@ def main() -> None:
         parser.add_argument(f"--{name}", type=int, default=default, help=f"default {default:,}")
     size = Size(**vars(parser.parse_args()))
     with tempfile.TemporaryDirectory() as folder, closing(Store(Path(folder) / "store.db")) as store:
-        build(store, size)
-        anyio.run(read, store, size)
-        pruned(store, size)
+        print_recording(store, size)
+        anyio.run(print_reads, store, size)
+        print_prune(store, size)
 
 
 if __name__ == "__main__":

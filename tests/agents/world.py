@@ -16,7 +16,7 @@ from mcp import Client
 
 from jobtrail.plane import build_plane
 from jobtrail.protocol.app import build_server
-from jobtrail.sample.fill import fill
+from jobtrail.sample.fill import fill_sample
 from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
@@ -26,7 +26,7 @@ from jobtrail.store import Store
 from jobtrail.window import Clock
 from tests.agents.edge import Edge, counted
 from tests.agents.truth import Rows
-from tests.plane.records import Hand
+from tests.plane.records import ManualClock
 from tests.recorder.recording import Stand
 from tests.sample_client import NOW
 
@@ -57,7 +57,7 @@ INPUTS = ("alder.png", *DAMAGED, "willow.png", "yew.png")
 class HeldClock(Clock):
     """A clock that shows what a hand is set to."""
 
-    hand: Hand = field(default_factory=lambda: Hand(NOW))
+    hand: ManualClock = field(default_factory=lambda: ManualClock(NOW))
 
     def now(self) -> datetime:
         """Return the time it was set to."""
@@ -94,7 +94,7 @@ class Scene:
     """One client of one server, and what the network saw."""
 
     client: Client
-    hand: Hand
+    hand: ManualClock
     requests: int = 0
     spared: list[str] = field(default_factory=list[str])
 
@@ -104,7 +104,7 @@ def make_world(folder: Path) -> Generator[World]:
     """Make everything but the daemon in an empty folder."""
     sample = folder / "sample.db"
     store = Store(sample)
-    fill(store, NOW)
+    fill_sample(store, NOW)
     store.close()
     stand = Stand(folder / "own" / "store.db")
     _record(stand, folder)
@@ -132,7 +132,7 @@ def _record(stand: Stand, folder: Path) -> None:
 async def scene(world: World, data: Data, faults: Sequence[Fault]) -> AsyncGenerator[Scene]:
     """Open a server over the data, with a client of it; upstream requests are tried again as ever, but at once."""
     fixed = data in {"sample", "two sources"}
-    hand = Hand(NOW if fixed else datetime.now(UTC))
+    hand = ManualClock(NOW if fixed else datetime.now(UTC))
     with stamina.set_testing(testing=True, attempts=HttpLimits().attempts, cap=True), counted() as counter:
         if data in {"sample", "recorded"}:
             assert not faults, "an embedded source has no network"
@@ -152,7 +152,7 @@ async def scene(world: World, data: Data, faults: Sequence[Fault]) -> AsyncGener
         found.requests, found.spared = edge.requests, edge.spared
 
 
-def _served(settings: Settings, edge: Edge | None, hand: Hand) -> Client:
+def _served(settings: Settings, edge: Edge | None, hand: ManualClock) -> Client:
     return Client(build_server(settings, edge, HeldClock(hand=hand)))
 
 
@@ -160,7 +160,7 @@ def _embedded(store: Path) -> Settings:
     return Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=store)
 
 
-def _network(world: World, data: Data, hand: Hand) -> tuple[Settings, httpx2.AsyncBaseTransport, Store | None]:
+def _network(world: World, data: Data, hand: ManualClock) -> tuple[Settings, httpx2.AsyncBaseTransport, Store | None]:
     """Return what is configured, and what answers: the sample as two upstreams, or the daemon."""
     if data == "RunWisp 1.0.1":
         assert world.daemon is not None

@@ -15,7 +15,7 @@ from tests.board.answers import rows, whole
 from tests.board.browser import bundle
 from tests.board.conftest import Hosted
 from tests.board.serving import host_pages
-from tests.plane.records import changed, execution, job, task
+from tests.plane.records import make_execution, make_job, make_task, set_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from playwright.sync_api import FrameLocator
 
-    from jobtrail.store.rows import Task
+    from jobtrail.store.rows import TaskRow
     from tests.board.conftest import Watched
 
 TASKS = 320
@@ -33,11 +33,11 @@ FAILING = """(args, before) => globalThis.failing
     ? { isError: true, content: [{ type: "text", text: "source 'embedded' answered 503" }] } : undefined"""
 
 
-RUNNING = changed(execution("a", "etl", 1), 2, "running")
+RUNNING = set_status(make_execution("a", "etl", 1), 2, "running")
 
 
-def started(number: int) -> Task:
-    return task(f"t{number}", "a", 1, *(["running"] if number < 4 else []))
+def started(number: int) -> TaskRow:
+    return make_task(f"t{number}", "a", 1, *(["running"] if number < 4 else []))
 
 
 @dataclass
@@ -53,10 +53,10 @@ class Live:
         return board
 
     def tell(self, status: str, *tasks: int, minutes: float = 3) -> None:
-        self.store.record([changed(started(number), minutes, status) for number in tasks])
+        self.store.write([set_status(started(number), minutes, status) for number in tasks])
 
     def end(self, status: str) -> None:
-        self.store.record([changed(RUNNING, 9, status)])
+        self.store.write([set_status(RUNNING, 9, status)])
 
     def asked(self, tool: str = "get_execution") -> int:
         return len(self.hosted.calls(tool))
@@ -79,7 +79,7 @@ class Live:
 def live(watched: Watched, host_address: str, tmp_path: Path) -> Iterator[Live]:
     path = tmp_path / "store.db"
     store = Store(path)
-    store.record([job("etl"), RUNNING, *(started(number) for number in range(TASKS))])
+    store.write([make_job("etl"), RUNNING, *(started(number) for number in range(TASKS))])
     settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=path)
     with host_pages(bundle(), settings) as address:
         yield Live(Hosted(watched, address), store)
@@ -90,13 +90,13 @@ def test_counts_bars_and_causes_follow_without_a_reload(live: Live) -> None:
     board = live.open()
     expect(board.locator(".bar.open:visible")).to_have_count(4)
     ended = {0: "succeeded", 1: "succeeded", 2: "failed"}
-    live.store.record([changed(started(number), 3, how) for number, how in ended.items()])
+    live.store.write([set_status(started(number), 3, how) for number, how in ended.items()])
     expect(board.get_by_text("of 320 tasks 2 succeeded, 1 failed, 1 running", exact=False).first).to_be_visible()
     expect(board.get_by_role("button", name="succeeded 2")).to_be_visible()
     expect(board.locator("#said")).to_have_text("now 3 of 320 done")
     expect(board.locator(".bar.open:visible")).to_have_count(1)
     expect(board.get_by_role("heading", name="1 failed task by cause, from all tasks")).to_be_visible()
-    live.store.record([task(f"t{number}", "a", 4) for number in (1000, 1001)])
+    live.store.write([make_task(f"t{number}", "a", 4) for number in (1000, 1001)])
     whole(board, "322 tasks")
     live.hosted.shoot("following-light")
 

@@ -37,7 +37,7 @@ from jobtrail.store import Store
 from jobtrail.tools import TOOLS
 from tests.cli.terminal import ANSI, Terminal, plain
 from tests.cli.test_commands import jobtrail, refused
-from tests.plane.records import at, execution, job
+from tests.plane.records import make_execution, make_job, time_at
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -139,7 +139,7 @@ def test_a_store_that_cannot_be_opened_is_2_as_everywhere(tmp_path: Path, argume
 
 def test_what_the_tool_refuses_is_1_though_the_store_is_well(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db")
-    store.record([job("etl")])
+    store.write([make_job("etl")])
     store.close()
     assert jobtrail("ask", "get_job", "job=x", JOBTRAIL_STORE=str(tmp_path / "store.db")).code == 1
 
@@ -154,7 +154,9 @@ IDS = ["exec-0123456789ab", "exec-ba9876543210"]
 def own(tmp_path: Path) -> Path:
     """A small store of one's own, with one execution that failed and one that did not."""
     store = Store(tmp_path / "own.db")
-    store.record([job("etl"), execution(IDS[0], "etl", 0, "succeeded"), execution(IDS[1], "etl", 5, "failed")])
+    store.write(
+        [make_job("etl"), make_execution(IDS[0], "etl", 0, "succeeded"), make_execution(IDS[1], "etl", 5, "failed")]
+    )
     store.close()
     return tmp_path / "own.db"
 
@@ -285,7 +287,7 @@ HOSTILE = "[red]not markup[/red] :smile: [link=file:///etc/passwd]x[/link] \\[b]
 
 def test_what_an_upstream_wrote_is_no_markup(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db")
-    store.record([job("etl", title=HOSTILE), job("other")])
+    store.write([make_job("etl", title=HOSTILE), make_job("other")])
     store.close()
     with terminal("list_jobs", columns=200, JOBTRAIL_STORE=str(tmp_path / "store.db")) as one:
         code, seen = one.rest()
@@ -379,14 +381,14 @@ def page(*names: str, notes: tuple[str, ...], cursor: str | None = None) -> JobP
 def causes(*rows: FailureCause, cursor: str | None = None, errors: dict[str, Note] | None = None) -> Failures:
     return Failures(
         sources=("a",), jobs=1, failures=sum(row.count for row in rows), causes=rows, errors=errors,
-        coverage=COVERAGE, cursor=cursor, window=Window(now=at(0)), filters={},
+        coverage=COVERAGE, cursor=cursor, window=Window(now=time_at(0)), filters={},
     )  # fmt: skip
 
 
 def cause(text: str, count: int, example: str, first: int) -> FailureCause:
     return FailureCause(
         source="a", job="etl", kind="execution", status="failed", cause=text, count=count, example=example,
-        first_at=at(first), open=Call("get_execution", {"job": "etl", "execution": example}),
+        first_at=time_at(first), open=Call("get_execution", {"job": "etl", "execution": example}),
     )  # fmt: skip
 
 
@@ -396,7 +398,7 @@ def test_pages_are_merged_row_by_row_with_what_the_last_one_says() -> None:
     newest, oldest = cause("exit code 1 after 10 s", 2, "e9", 5), cause("exit code 1 after 12 s", 1, "e1", 3)
     other = cause("killed by SIGKILL", 1, "e5", 4)
     assert merged([causes(newest, cursor="a", errors={"a": "down"}), causes(other, oldest)]) == causes(
-        newest.model_copy(update={"count": 3, "first_at": at(3)}), other, errors={"a": "down"}
+        newest.model_copy(update={"count": 3, "first_at": time_at(3)}), other, errors={"a": "down"}
     )
     one = causes(newest)
     assert merged([one]) is one

@@ -21,7 +21,7 @@ from jobtrail.store import Store
 from jobtrail.vocabulary import STATUSES
 from tests.cli.terminal import Terminal
 from tests.cli.test_commands import jobtrail
-from tests.plane.records import execution, job
+from tests.plane.records import make_execution, make_job
 from tests.sample_client import SAMPLE
 from tests.upstreams import accept_and_hang, listening
 
@@ -158,7 +158,7 @@ def test_an_interactive_bash_completes_what_is_typed() -> None:
 
 def test_the_jobs_of_a_store_of_one_s_own_are_offered(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db")
-    store.record([job("mine-daily"), job("mine-weekly"), job("other")])
+    store.write([make_job("mine-daily"), make_job("mine-weekly"), make_job("other")])
     store.close()
     assert bash("jobtrail ask get_job job=mine", JOBTRAIL_STORE=str(tmp_path / "store.db")) == {
         "mine-daily",
@@ -171,7 +171,7 @@ def test_options_that_name_something_offer_names_and_no_files(tmp_path: Path) ->
     # There is no store of one's own yet, and its sample is nothing to record to.
     assert bash("jobtrail record --job ", JOBTRAIL_STORE=own) == set()
     store = Store(tmp_path / "store.db")
-    store.record([job("mine-daily"), execution("e-1", "mine-daily", 0), job("other")])
+    store.write([make_job("mine-daily"), make_execution("e-1", "mine-daily", 0), make_job("other")])
     store.close()
     assert bash("jobtrail record --job mine", JOBTRAIL_STORE=own) == {"mine-daily"}
     assert bash("jobtrail record --job mine-daily --execution e", JOBTRAIL_STORE=own) == {"e-1"}

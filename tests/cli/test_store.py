@@ -10,7 +10,7 @@ import pytest
 
 from jobtrail.store import Store
 from tests.cli.test_commands import jobtrail, refused
-from tests.plane.records import execution, job
+from tests.plane.records import make_execution, make_job
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -59,7 +59,7 @@ def test_a_refused_line_is_named_and_nothing_of_its_file_is_imported_unless_aske
 
 def test_store_info_tells_what_is_in_it(path: Path) -> None:
     store = Store(path)
-    store.record([job("etl"), execution("e1", "etl", 0, "failed"), execution("e2", "etl", 5)])
+    store.write([make_job("etl"), make_execution("e1", "etl", 0, "failed"), make_execution("e2", "etl", 5)])
     store.close()
     ended = jobtrail("store", "info", JOBTRAIL_STORE=str(path))
     rows = dict(line.split(maxsplit=1) for line in ended.out.splitlines())
@@ -72,7 +72,7 @@ def test_store_info_tells_what_is_in_it(path: Path) -> None:
 
 def test_store_prune_removes_what_ended_long_ago_and_says_how_much(path: Path) -> None:
     store = Store(path)
-    store.record([job("etl"), execution("e1", "etl", 0, "failed"), execution("e2", "etl", 5)])
+    store.write([make_job("etl"), make_execution("e1", "etl", 0, "failed"), make_execution("e2", "etl", 5)])
     store.close()
     would = jobtrail("store", "prune", "--keep", "1d", "--dry-run", JOBTRAIL_STORE=str(path))
     assert would.out.startswith("would be removed, as ended before ")
@@ -111,7 +111,7 @@ def test_a_tour_shows_the_sample_whatever_the_store_holds_and_leaves_nothing_beh
     path: Path, tmp_path: Path
 ) -> None:
     store = Store(path)
-    store.record([job("mine")])
+    store.write([make_job("mine")])
     store.close()
     (tmp_path / "tmp").mkdir()
     before = everything_in(tmp_path)

@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobtrail.plane import LocalPlane
+from jobtrail.plane import InProcessPlane
 from jobtrail.protocol.prompts import load_prompts
 from jobtrail.tools import TOOLS
 from tests.distribution.host import Installed, pack
 from tests.distribution.listing import ROOT
-from tests.plane.serving import serving
+from tests.plane.serving import serve_app
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,7 +34,7 @@ def bundle(npm: Npm, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def plane() -> Iterator[str]:
     """The address of the sample, which speaks both upstreams' APIs."""
-    with serving(LocalPlane(None)) as url:
+    with serve_app(InProcessPlane(None)) as url:
         yield url
 
 

@@ -13,10 +13,10 @@ import pytest
 from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 
-from jobtrail.plane import LocalPlane
+from jobtrail.plane import InProcessPlane
 from jobtrail.sources.registry import ENVIRONMENT
 from tests.distribution.listing import ROOT, read
-from tests.plane.serving import serving
+from tests.plane.serving import serve_app
 from tests.sample_client import answer
 
 pytestmark = pytest.mark.anyio
@@ -53,7 +53,7 @@ async def test_with_no_variable_set_it_starts_on_the_sample(tmp_path: Path) -> N
 
 
 async def test_the_variables_of_the_user_s_shell_reach_it(tmp_path: Path) -> None:
-    with serving(LocalPlane(None)) as url, anyio.fail_after(30):
+    with serve_app(InProcessPlane(None)) as url, anyio.fail_after(30):
         async with Client(stdio_client(started(tmp_path, {"RUNWISP_URL": url}))) as client:
             text, _ = await answer(client, "list_jobs", limit=1)
     assert "source runwisp" in text

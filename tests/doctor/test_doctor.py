@@ -23,11 +23,11 @@ from jobtrail.doctor.machine import examine_store
 from jobtrail.errors import SettingsError
 from jobtrail.sources.registry import load_settings
 from jobtrail.store import Store
-from jobtrail.store.liveness import Sign
-from jobtrail.store.recording import Opening, Recording
+from jobtrail.store.liveness import LivenessLock
+from jobtrail.store.recording import Recording, RecordingRequest
 from tests.cli.terminal import Terminal, plain
 from tests.cli.test_commands import jobtrail, refused
-from tests.plane.records import execution, job
+from tests.plane.records import make_execution, make_job
 from tests.upstreams import (
     BLAXEL_HOST,
     ENVIRON,
@@ -240,7 +240,7 @@ async def test_sources_that_hang_are_given_up_side_by_side(tmp_path: Path, monke
 
 async def test_the_embedded_source_and_a_store_of_one_s_own(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db")
-    store.record([job("etl"), execution("e1", "etl", 0, "failed")])
+    store.write([make_job("etl"), make_execution("e1", "etl", 0, "failed")])
     store.close()
     found = await checks(machine(tmp_path))
     area = {one.check: (one.verdict, one.found) for one in found if one.area == "store"}
@@ -288,9 +288,9 @@ async def test_a_store_of_a_newer_jobtrail_fails(tmp_path: Path) -> None:
 async def test_recorders_that_run_and_that_vanished_are_counted_and_looking_changes_neither(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     store = Store(path)
-    with Sign(path) as living:
-        Recording(store, living.token, Opening("etl", "e1", [None]))
-        Recording(store, "vanished", Opening("etl", "e2", [None]))
+    with LivenessLock(path) as living:
+        Recording(store, living.token, RecordingRequest("etl", "e1", [None]))
+        Recording(store, "vanished", RecordingRequest("etl", "e2", [None]))
         for _ in range(2):
             found = [*examine_store(quick(tmp_path).environ)]
             said = "1 running; 1 vanished, whose tasks are failed when the store is next read"

@@ -11,27 +11,27 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from jobtrail.importing import import_files
-from tests.plane.records import client_of
+from tests.plane.records import open_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from jobtrail.store import Store
-    from jobtrail.store.imports import Outcome
+    from jobtrail.store.imports import ImportOutcome
 
 __all__ = [
     "ULID",
-    "answers",
-    "bring",
     "condition",
-    "everything",
     "execution",
+    "import_documents",
     "job",
-    "lines_of",
-    "refusals",
+    "list_refusals",
+    "read_answers",
+    "read_tables",
     "run",
     "seed_run",
     "task",
+    "write_json_lines",
 ]
 
 ULID = "01M6FK0E50C4TP2FT2ERSACTJ5"
@@ -124,48 +124,48 @@ def seed_run(identity: str = ULID, **fields: Any) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if value is not None}
 
 
-def lines_of(documents: Iterable[Any]) -> bytes:
+def write_json_lines(documents: Iterable[Any]) -> bytes:
     """JSON Lines."""
     return b"".join(json.dumps(one).encode() + b"\n" for one in documents)
 
 
 @dataclass(frozen=True)
-class Brought:
+class ImportResult:
     """What became of a file, and what was refused of it."""
 
-    outcomes: Mapping[tuple[str, Outcome], int]
+    outcomes: Mapping[tuple[str, ImportOutcome], int]
     refused: int
     refusals: list[str]
 
 
-def bring(store: Store, *documents: Any, skip_refused: bool = False) -> Brought:
+def import_documents(store: Store, *documents: Any, skip_refused: bool = False) -> ImportResult:
     """Import a file of these documents."""
     said: list[str] = []
     with TemporaryDirectory() as folder:
         path = Path(folder) / "saved.jsonl"
-        path.write_bytes(lines_of(documents))
+        path.write_bytes(write_json_lines(documents))
         (summary,) = import_files(store, [path], skip_refused=skip_refused, say=said.append)
     refusals = [one.removeprefix(f"{folder}/") for one in said[: summary.refused]]
-    return Brought(summary.outcomes, summary.refused, refusals)
+    return ImportResult(summary.outcomes, summary.refused, refusals)
 
 
-def refusals(store: Store, *documents: Any) -> list[str]:
+def list_refusals(store: Store, *documents: Any) -> list[str]:
     """What importing these documents is refused for, without the file's name."""
-    return [one.removeprefix("saved.jsonl, ") for one in bring(store, *documents).refusals]
+    return [one.removeprefix("saved.jsonl, ") for one in import_documents(store, *documents).refusals]
 
 
-def everything(store: Store) -> dict[str, list[tuple[Any, ...]]]:
+def read_tables(store: Store) -> dict[str, list[tuple[Any, ...]]]:
     """All rows of a store, by table."""
-    tables = [row["name"] for row in store.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")]
-    return {table: [tuple(row) for row in store.rows(f"SELECT * FROM {table}")] for table in tables}  # noqa: S608 # its own names
+    tables = [row["name"] for row in store.select("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+    return {table: [tuple(row) for row in store.select(f"SELECT * FROM {table}")] for table in tables}  # noqa: S608 # its own names
 
 
-def answers(store: Store, *paths: str) -> list[Any]:
+def read_answers(store: Store, *paths: str) -> list[Any]:
     """What the plane answers, each path below its API; an error fails the test."""
 
     async def ask() -> list[Any]:
         found: list[Any] = []
-        async with client_of(store, "") as client:
+        async with open_client(store, "") as client:
             for path in paths:
                 answer = await client.get(path)
                 assert answer.status_code == 200, (path, answer.text)

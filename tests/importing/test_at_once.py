@@ -15,9 +15,9 @@ import pytest
 
 from jobtrail.importing import import_files
 from jobtrail.store import Store
-from tests.importing.documents import execution, lines_of, run, task
-from tests.plane.records import execution as recorded
-from tests.plane.records import task as recorded_task
+from tests.importing.documents import execution, run, task, write_json_lines
+from tests.plane.records import make_execution as recorded
+from tests.plane.records import make_task as recorded_task
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -52,7 +52,7 @@ def saved(tmp_path: Path) -> Path:
         run(f"01M6FK0E50C4TP2FT2E{number:07}") if number % 2 else execution(f"exec-{number}", tasks=[task()])
         for number in range(ITEMS)
     )
-    path.write_bytes(lines_of(documents))
+    path.write_bytes(write_json_lines(documents))
     return path
 
 
@@ -62,7 +62,7 @@ def start(*arguments: str, stdin: int = subprocess.PIPE) -> subprocess.Popen[byt
 
 def contents(store: Store) -> tuple[int, ...]:
     tables = ("executions", "tasks", "runs")
-    return tuple(store.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables)  # noqa: S608 # our own tables
+    return tuple(store.select(f"SELECT count(*) FROM {table}")[0][0] for table in tables)  # noqa: S608 # our own tables
 
 
 def steps(process: subprocess.Popen[bytes]) -> Iterator[str]:
@@ -102,9 +102,9 @@ def test_an_import_that_is_killed_at_any_moment_leaves_all_or_nothing(tmp_path: 
             time.sleep(number * 0.003)
             process.kill()
         with closing(Store(path)) as store:
-            assert store.rows("PRAGMA integrity_check")[0][0] == "ok"
+            assert store.select("PRAGMA integrity_check")[0][0] == "ok"
             assert contents(store) in {(0, 0, 0), (1000, 1000, 1000)}
-            assert (store.job("default", "etl") is None) == (contents(store)[0] == 0)
+            assert (store.find_job("default", "etl") is None) == (contents(store)[0] == 0)
 
 
 def test_one_file_imported_twice_at_once_is_imported_once(tmp_path: Path, saved: Path) -> None:
@@ -127,7 +127,7 @@ def test_what_is_recorded_meanwhile_is_all_there(tmp_path: Path, saved: Path) ->
             number = 0
             while process.poll() is None:
                 identity = f"recorded-{worker}-{number}"
-                own.record([recorded(identity, "nightly"), recorded_task("t", identity, 0, "running", "failed")])
+                own.write([recorded(identity, "nightly"), recorded_task("t", identity, 0, "running", "failed")])
                 number += 1
             return number
 
@@ -146,14 +146,14 @@ def test_a_pipe_that_stalls_keeps_nobody_waiting(tmp_path: Path) -> None:
     path = tmp_path / "store.db"
     with start(str(path), "-") as process:
         assert process.stdin is not None
-        process.stdin.write(lines_of([run(), execution()]))
+        process.stdin.write(write_json_lines([run(), execution()]))
         process.stdin.flush()
         while not path.exists():
             assert process.poll() is None
             os.sched_yield()
         with closing(Store(path)) as store:
             began = time.monotonic()
-            store.record([recorded("meanwhile", "nightly")])
+            store.write([recorded("meanwhile", "nightly")])
             # The store's own limit, after which it would fail, is 30 s.
             assert time.monotonic() - began < 15
         process.stdin.write(json.dumps(execution("exec-2")).encode())

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobtrail.store.imports import Outcome
+from jobtrail.store.imports import ImportOutcome
 from tests.importing.documents import (
     ULID,
-    answers,
-    bring,
     condition,
-    everything,
     execution,
+    import_documents,
     job,
-    refusals,
+    list_refusals,
+    read_answers,
+    read_tables,
     run,
     seed_run,
     task,
@@ -25,7 +25,7 @@ from tests.importing.documents import (
 if TYPE_CHECKING:
     from jobtrail.store import Store
 
-NEW = Outcome.NEW
+NEW = ImportOutcome.NEW
 TIME = "is no time; give RFC 3339, such as 2026-11-01T09:30:00Z"
 EXECUTION_WORDS = "queued, pending, running, cancelling, cancelled, failed, succeeded, timeout"
 END_REASONS = (
@@ -77,7 +77,7 @@ def changed(document: dict[str, Any], where: str, value: Any) -> dict[str, Any]:
 def test_a_document_is_known_by_its_fields_alone_or_in_an_answer_page(
     store: Store, document: Any, expected: dict[Any, int]
 ) -> None:
-    assert bring(store, document).outcomes == expected
+    assert import_documents(store, document).outcomes == expected
 
 
 @pytest.mark.parametrize(
@@ -248,8 +248,8 @@ def test_a_document_is_known_by_its_fields_alone_or_in_an_answer_page(
 def test_what_is_wrong_is_told_with_its_field_its_value_and_what_is_valid(
     store: Store, document: Any, sentence: str
 ) -> None:
-    assert refusals(store, document) == [f"line 1: {sentence}"]
-    assert store.empty
+    assert list_refusals(store, document) == [f"line 1: {sentence}"]
+    assert store.is_empty
 
 
 @pytest.mark.parametrize(
@@ -263,7 +263,7 @@ def test_what_is_wrong_is_told_with_its_field_its_value_and_what_is_valid(
     ],
 )
 def test_a_task_alone_is_told_where_it_belongs(store: Store, lone: dict[str, Any]) -> None:
-    (sentence,) = refusals(store, {"data": [lone], "meta": {"hasMore": False}})
+    (sentence,) = list_refusals(store, {"data": [lone], "meta": {"hasMore": False}})
     assert sentence == (
         "line 1, data[0]: 'task-0' is a task of an execution; it is imported within its execution, in `tasks`, "
         "as GET /jobs/{jobId}/executions/{executionId} answers"
@@ -273,7 +273,7 @@ def test_a_task_alone_is_told_where_it_belongs(store: Store, lone: dict[str, Any
 def test_a_refusal_names_the_line_and_the_item(store: Store) -> None:
     page: dict[str, Any] = {"data": [execution("e1"), changed(execution("e2"), "status", "exploded")], "meta": {}}
     bare = [run(), run(id="short")]
-    assert refusals(store, page, bare) == [
+    assert list_refusals(store, page, bare) == [
         f"line 1, data[1]: status='exploded' is none of {EXECUTION_WORDS}",
         "line 2, [1]: id='short' is no run id; give a ULID, 26 of 0-9 A-Z without I L O U",
     ]
@@ -281,8 +281,8 @@ def test_a_refusal_names_the_line_and_the_item(store: Store) -> None:
 
 @pytest.mark.parametrize("word", ["SUCCEEDED", "Succeeded", "succeeded"])
 def test_words_of_blaxel_may_be_written_in_any_case(store: Store, word: str) -> None:
-    bring(store, execution(status="succeeded") | {"status": word}, job() | {"status": "deployed"})
-    (found, of) = answers(store, "/v0/jobs/etl/executions/exec-1", "/v0/jobs/etl")
+    import_documents(store, execution(status="succeeded") | {"status": word}, job() | {"status": "deployed"})
+    (found, of) = read_answers(store, "/v0/jobs/etl/executions/exec-1", "/v0/jobs/etl")
     assert (found["status"], of["status"]) == ("succeeded", "DEPLOYED")
 
 
@@ -290,40 +290,40 @@ def test_nulls_and_unknown_fields_are_as_good_as_absent(store: Store) -> None:
     document = execution(tasks=None, stats=None, undocumented={"secret": "hidden"})
     document["metadata"] |= {"updatedAt": None, "deletedAt": None, "undocumented": "hidden"}
     document["spec"] |= {"envOverride": None, "undocumented": "hidden"}
-    assert bring(store, document).refusals == []
-    (found,) = answers(store, "/v0/jobs/etl/executions/exec-1")
+    assert import_documents(store, document).refusals == []
+    (found,) = read_answers(store, "/v0/jobs/etl/executions/exec-1")
     assert found["spec"] == {"parallelism": 2, "timeout": 3600}
-    assert "hidden" not in str(everything(store))
+    assert "hidden" not in str(read_tables(store))
 
 
 def test_empty_optional_fields_of_a_run_are_absent(store: Store) -> None:
     document = run(status="running", endReason="", endedAt="", retryOfRunId="", executionId="", exitCode=0)
-    assert bring(store, document).refusals == []
+    assert import_documents(store, document).refusals == []
 
 
 def test_half_a_surrogate_pair_is_kept_as_it_was_told(store: Store) -> None:
     half = "cut \ud83d"
-    bring(
+    import_documents(
         store,
         execution(tasks=[task(status="failed", conditions=[condition("Cut", half)])]),
         job(metadata={"displayName": half, "labels": {"note": half}}),
     )
-    (found, of) = answers(store, "/v0/jobs/etl/executions/exec-1", "/v0/jobs/etl")
+    (found, of) = read_answers(store, "/v0/jobs/etl/executions/exec-1", "/v0/jobs/etl")
     assert found["tasks"][0]["conditions"][0]["message"] == half
     assert of["metadata"]["displayName"] == half
 
 
 @pytest.mark.parametrize("status", ["succeeded", "failed", "cancelled", "timeout"])
 def test_what_has_ended_needs_no_end(store: Store, status: str) -> None:
-    bring(store, execution(status=status, metadata={"completedAt": "", "startedAt": ""}))
-    (found,) = answers(store, "/v0/jobs/etl/executions/exec-1")
+    import_documents(store, execution(status=status, metadata={"completedAt": "", "startedAt": ""}))
+    (found,) = read_answers(store, "/v0/jobs/etl/executions/exec-1")
     assert found["status"] == status
     assert not {"startedAt", "completedAt"} & found["metadata"].keys()
 
 
 def test_a_run_of_an_unknown_task_makes_a_definition_of_its_kind(store: Store) -> None:
-    bring(store, run(), run("01M6FK0E50C4TP2FT2ERSACTJ6", taskName="worker", triggeredBy="service"))
-    (page,) = answers(store, "/api/tasks")
+    import_documents(store, run(), run("01M6FK0E50C4TP2FT2ERSACTJ6", taskName="worker", triggeredBy="service"))
+    (page,) = read_answers(store, "/api/tasks")
     assert [(one["name"], one["kind"]) for one in page["items"]] == [("backup", "task"), ("worker", "service")]
 
 
@@ -332,31 +332,31 @@ def test_a_job_nothing_is_told_of_is_as_old_as_its_oldest_execution_and_gives_wa
 ) -> None:
     newer, older = "2026-11-02T00:00:00Z", "2026-11-01T01:00:00Z"
     still = {"startedAt": "", "completedAt": ""}
-    bring(store, execution("e1", metadata={**still, "createdAt": newer}))
-    assert answers(store, "/v0/jobs/etl")[0]["metadata"]["createdAt"] == newer
-    bring(store, execution("e2", metadata={**still, "createdAt": older}))
-    assert answers(store, "/v0/jobs/etl")[0]["metadata"]["createdAt"] == older
-    assert bring(store, job()).outcomes == {("job", NEW): 1}
-    (of,) = answers(store, "/v0/jobs/etl")
+    import_documents(store, execution("e1", metadata={**still, "createdAt": newer}))
+    assert read_answers(store, "/v0/jobs/etl")[0]["metadata"]["createdAt"] == newer
+    import_documents(store, execution("e2", metadata={**still, "createdAt": older}))
+    assert read_answers(store, "/v0/jobs/etl")[0]["metadata"]["createdAt"] == older
+    assert import_documents(store, job()).outcomes == {("job", NEW): 1}
+    (of,) = read_answers(store, "/v0/jobs/etl")
     assert (of["metadata"]["displayName"], of["metadata"]["createdAt"], of["metadata"]["updatedAt"]) == (
         "Nightly ETL", "2026-10-01T00:00:00Z", "2026-10-20T00:00:00Z",
     )  # fmt: skip
-    bring(store, execution("e3", metadata={**still, "createdAt": "2026-09-01T00:00:00Z"}))
-    assert answers(store, "/v0/jobs/etl")[0]["metadata"]["createdAt"] == "2026-10-01T00:00:00Z"
+    import_documents(store, execution("e3", metadata={**still, "createdAt": "2026-09-01T00:00:00Z"}))
+    assert read_answers(store, "/v0/jobs/etl")[0]["metadata"]["createdAt"] == "2026-10-01T00:00:00Z"
 
 
 def test_a_document_may_name_any_workspace_and_goes_into_the_stores_own(store: Store) -> None:
-    bring(store, execution(metadata={"workspace": "acme"}), job(metadata={"workspace": "acme"}))
-    (found,) = answers(store, "/v0/jobs/etl/executions/exec-1")
+    import_documents(store, execution(metadata={"workspace": "acme"}), job(metadata={"workspace": "acme"}))
+    (found,) = read_answers(store, "/v0/jobs/etl/executions/exec-1")
     assert found["metadata"]["workspace"] == "default"
 
 
 def test_values_of_overridden_variables_are_not_kept(store: Store) -> None:
     document = execution()
     document["spec"]["envOverride"] = {"TOKEN": "hidden"}
-    bring(store, document)
-    assert "hidden" not in str(everything(store))
+    import_documents(store, document)
+    assert "hidden" not in str(read_tables(store))
 
 
 def test_ids_of_runs_and_executions_do_not_meet(store: Store) -> None:
-    assert bring(store, execution(ULID), run()).refusals == []
+    assert import_documents(store, execution(ULID), run()).refusals == []

@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobtrail.importing import FileSummary, Progress, files, import_files, importer
-from jobtrail.store.imports import Outcome
-from tests.importing.documents import answers, condition, execution, job, lines_of, run, seed_run, task
+from jobtrail.importing import FileSummary, ImportProgress, files, import_files, importer
+from jobtrail.store.imports import ImportOutcome
+from tests.importing.documents import condition, execution, job, read_answers, run, seed_run, task, write_json_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from jobtrail.store import Store
 
-NEW = Outcome.NEW
+NEW = ImportOutcome.NEW
 
 
 def ids(count: int) -> list[str]:
@@ -41,7 +41,7 @@ def importing(store: Store, *paths: Path, skip_refused: bool = False) -> tuple[l
 
 
 def count(store: Store) -> int:
-    return store.rows("SELECT count(*) FROM executions")[0][0] + store.rows("SELECT count(*) FROM runs")[0][0]
+    return store.select("SELECT count(*) FROM executions")[0][0] + store.select("SELECT count(*) FROM runs")[0][0]
 
 
 def write(path: Path, content: bytes) -> Path:
@@ -52,13 +52,13 @@ def write(path: Path, content: bytes) -> Path:
 @pytest.mark.parametrize(
     "content",
     [
-        lines_of([execution(), run()]),
-        lines_of([execution(), run()]).rstrip(b"\n"),
-        b"\xef\xbb\xbf" + lines_of([execution(), run()]),
-        lines_of([execution(), run()]).replace(b"\n", b"\r\n"),
-        b"\n  \n" + lines_of([execution()]) + b"\n\n" + lines_of([run()]),
-        gzip.compress(lines_of([execution(), run()])),
-        gzip.compress(lines_of([execution()])) + gzip.compress(lines_of([run()])),
+        write_json_lines([execution(), run()]),
+        write_json_lines([execution(), run()]).rstrip(b"\n"),
+        b"\xef\xbb\xbf" + write_json_lines([execution(), run()]),
+        write_json_lines([execution(), run()]).replace(b"\n", b"\r\n"),
+        b"\n  \n" + write_json_lines([execution()]) + b"\n\n" + write_json_lines([run()]),
+        gzip.compress(write_json_lines([execution(), run()])),
+        gzip.compress(write_json_lines([execution()])) + gzip.compress(write_json_lines([run()])),
     ],
     ids=[
         "plain",
@@ -77,7 +77,7 @@ def test_json_lines_are_read_as_they_come(store: Store, tmp_path: Path, content:
 
 
 def test_standard_input_is_a_file_too(store: Store, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    for content in (lines_of([execution()]), gzip.compress(lines_of([run()]))):
+    for content in (write_json_lines([execution()]), gzip.compress(write_json_lines([run()]))):
         monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BufferedReader(io.BytesIO(content))))
         _, said = importing(store, tmp_path.__class__("-"))
         assert said[0].startswith("standard input: 1 ")
@@ -88,7 +88,7 @@ def test_standard_input_is_a_file_too(store: Store, tmp_path: Path, monkeypatch:
     ("content", "sentence"),
     [
         (b"hello\n", "line 1: is no JSON: Expecting value at character 1"),
-        (lines_of([run()]) + b'{"id": \n', "line 2: is no JSON: Expecting value at character 7"),
+        (write_json_lines([run()]) + b'{"id": \n', "line 2: is no JSON: Expecting value at character 7"),
         (b'{"id": "\xff"}\n', "line 1: is no JSON: invalid start byte at byte 9"),
         (b"NaN\n", "line 1: is no JSON: it holds NaN"),
         (b"[" * 5000 + b"\n", "line 1: is no JSON: it is nested too deeply"),
@@ -102,19 +102,22 @@ def test_standard_input_is_a_file_too(store: Store, tmp_path: Path, monkeypatch:
 def test_a_line_that_is_no_json_is_refused(store: Store, tmp_path: Path, content: bytes, sentence: str) -> None:
     _, said = importing(store, write(tmp_path / "saved", content))
     assert said == [f"saved, {sentence}", "saved: nothing imported, 1 refused"]
-    assert store.empty
+    assert store.is_empty
 
 
 @pytest.mark.parametrize(
     ("content", "sentence"),
     [
-        (lines_of([run()]).decode().encode("utf-16"), "saved: is UTF-16; JSON Lines are UTF-8"),
+        (write_json_lines([run()]).decode().encode("utf-16"), "saved: is UTF-16; JSON Lines are UTF-8"),
         (
-            gzip.compress(lines_of([run(), seed_run()]))[:-9],
+            gzip.compress(write_json_lines([run(), seed_run()]))[:-9],
             "saved: ends early after line 2: the gzip data is cut short; fetch the file again",
         ),
-        (gzip.compress(lines_of([run()]))[:-6] + b"wrong!", "saved: cannot be read beyond line 1: CRC check failed"),
-        (gzip.compress(lines_of([run()]))[:12], "saved: ends early: the gzip data is cut short"),
+        (
+            gzip.compress(write_json_lines([run()]))[:-6] + b"wrong!",
+            "saved: cannot be read beyond line 1: CRC check failed",
+        ),
+        (gzip.compress(write_json_lines([run()]))[:12], "saved: ends early: the gzip data is cut short"),
         (b"\x1f\x8bnot gzip", "saved: cannot be read: Unknown compression method"),
     ],
 )  # fmt: skip
@@ -124,11 +127,11 @@ def test_a_file_that_cannot_be_read_to_its_end_is_refused_whole(
     _, said = importing(store, write(tmp_path / "saved", content), skip_refused=True)
     assert said[0].startswith(sentence)
     assert said[1:] == ["saved: nothing imported, 1 refused"]
-    assert store.empty
+    assert store.is_empty
 
 
 def test_a_file_that_is_not_there_or_a_folder_does_not_keep_the_others(store: Store, tmp_path: Path) -> None:
-    good = write(tmp_path / "good", lines_of([run()]))
+    good = write(tmp_path / "good", write_json_lines([run()]))
     (tmp_path / "folder").mkdir()
     summaries, said = importing(store, tmp_path / "none", tmp_path / "folder", good)
     assert said == [
@@ -142,8 +145,8 @@ def test_a_file_that_is_not_there_or_a_folder_does_not_keep_the_others(store: St
 
 
 def test_a_file_is_imported_whole_or_not_at_all_and_each_for_itself(store: Store, tmp_path: Path) -> None:
-    good = write(tmp_path / "good", lines_of([run()]))
-    bad = write(tmp_path / "bad", lines_of([execution("e1"), {"hello": 1}, execution("e2"), [run(id="x")]]))
+    good = write(tmp_path / "good", write_json_lines([run()]))
+    bad = write(tmp_path / "bad", write_json_lines([execution("e1"), {"hello": 1}, execution("e2"), [run(id="x")]]))
     summaries, said = importing(store, bad, good)
     assert said[-2:] == ["bad: nothing imported, 2 refused", "good: 1 run imported"]
     assert [line.partition(": ")[0] for line in said[:2]] == ["bad, line 2", "bad, line 4, [0]"]
@@ -163,7 +166,7 @@ def test_the_first_twenty_refusals_are_told_and_the_rest_are_counted(store: Stor
 def test_nothing_of_a_document_is_printed_raw(store: Store, tmp_path: Path) -> None:
     nasty = "\x1b[2J\u202e\nmore: list_jobs()" + "x" * 500
     documents: list[Any] = [{nasty: 1, "metadata": {"id": nasty, "job": nasty}}, {nasty: 1}, nasty, {"status": nasty}]
-    path = write(tmp_path / "a\x1b[31mb\nc", lines_of(documents))
+    path = write(tmp_path / "a\x1b[31mb\nc", write_json_lines(documents))
     said = importing(store, path)[1]
     assert all(sentence.isprintable() and len(sentence) < 500 for sentence in said), said
 
@@ -182,7 +185,7 @@ def test_nothing_of_a_document_is_printed_raw(store: Store, tmp_path: Path) -> N
 def test_what_became_of_a_file_is_one_sentence(
     store: Store, tmp_path: Path, documents: Sequence[Any], sentence: str
 ) -> None:
-    assert importing(store, write(tmp_path / "saved", lines_of(documents)))[1] == [sentence]
+    assert importing(store, write(tmp_path / "saved", write_json_lines(documents)))[1] == [sentence]
 
 
 @pytest.mark.parametrize(
@@ -200,7 +203,7 @@ def test_what_became_of_a_file_is_one_sentence(
 def test_an_answer_that_is_not_complete_never_reads_as_everything(
     store: Store, tmp_path: Path, pages: Sequence[Any], sentence: str | None
 ) -> None:
-    said = importing(store, write(tmp_path / "saved", lines_of(pages)))[1]
+    said = importing(store, write(tmp_path / "saved", write_json_lines(pages)))[1]
     assert said[1:] == ([sentence] if sentence else [])
 
 
@@ -209,7 +212,7 @@ def test_a_line_that_is_too_long_is_refused_without_being_held(
 ) -> None:
     for module in (files, importer):
         monkeypatch.setattr(module, "LONGEST_LINE", 2000)
-    content = lines_of([run(), {"hello": "x" * 5000}]) + lines_of([execution()])
+    content = write_json_lines([run(), {"hello": "x" * 5000}]) + write_json_lines([execution()])
     _, said = importing(store, write(tmp_path / "saved", content), skip_refused=True)
     assert said == [
         "saved, line 2: is longer than 2,000 bytes",
@@ -218,8 +221,8 @@ def test_a_line_that_is_too_long_is_refused_without_being_held(
 
 
 def test_progress_is_told_now_and_then_and_always_grows(store: Store, tmp_path: Path) -> None:
-    path = write(tmp_path / "saved", lines_of(run(one) for one in ids(2500)))
-    told: list[Progress] = []
+    path = write(tmp_path / "saved", write_json_lines(run(one) for one in ids(2500)))
+    told: list[ImportProgress] = []
     import_files(store, [path], say=lambda _: None, progress=told.append)
     assert [(one.doing, one.done, one.total) for one in told] == [
         ("reading", 1000, None), ("reading", 2000, None), ("importing", 1000, 2500), ("importing", 2000, 2500),
@@ -228,9 +231,9 @@ def test_progress_is_told_now_and_then_and_always_grows(store: Store, tmp_path: 
 
 def test_an_execution_with_a_hundred_thousand_tasks_is_one_line(store: Store, tmp_path: Path) -> None:
     tasks = [task(f"task-{number}", "failed" if number % 1000 == 0 else "pending") for number in range(100_000)]
-    path = write(tmp_path / "saved", lines_of([execution(status="running", tasks=tasks)]))
+    path = write(tmp_path / "saved", write_json_lines([execution(status="running", tasks=tasks)]))
     assert importing(store, path)[0][0].outcomes == {("execution", NEW): 1}
-    (page,) = answers(store, "/v0/jobs/etl/executions")
+    (page,) = read_answers(store, "/v0/jobs/etl/executions")
     assert page["data"][0]["stats"] == {
         "total": 100_000, "success": 0, "failure": 100, "running": 0, "cancelled": 0, "retried": 0,
     }  # fmt: skip

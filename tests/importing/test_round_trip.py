@@ -17,10 +17,10 @@ from jobtrail.importing import import_files
 from jobtrail.sources.blaxel.response_models import WireExecution, WireJob
 from jobtrail.sources.runwisp.response_models import WireRun, WireTaskDefinition
 from jobtrail.store import Store
-from jobtrail.store.imports import Outcome
+from jobtrail.store.imports import ImportOutcome
 from jobtrail.times import format_nanoseconds
-from tests.importing.documents import ULID, answers, bring, everything, run, seed_run
-from tests.plane.records import client_of, walk
+from tests.importing.documents import ULID, import_documents, read_answers, read_tables, run, seed_run
+from tests.plane.records import open_client, read_all_pages
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,14 +142,14 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
 
 def answer_of(store: Store, document: dict[str, Any]) -> dict[str, Any]:
     job, identity = (quote(document["metadata"][key], safe="") for key in ("job", "id"))
-    return answers(store, f"/v0/jobs/{job}/executions/{identity}")[0]
+    return read_answers(store, f"/v0/jobs/{job}/executions/{identity}")[0]
 
 
 @settings(deadline=None)
 @given(executions())
 def test_an_execution_is_shown_as_it_was_told(document: dict[str, Any]) -> None:
     store = Store(None)
-    assert bring(store, document).refusals == []
+    assert import_documents(store, document).refusals == []
     answer = answer_of(store, document)
     assert shown(answer) == shown(completed(document))
     assert nanos_of(answer["metadata"]["createdAt"]) == nanos_of(document["metadata"]["createdAt"])
@@ -163,11 +163,11 @@ def test_an_execution_that_is_told_again_is_brought_forward_or_kept_and_the_same
 ) -> None:
     store = Store(None)
     second["metadata"] |= {"id": first["metadata"]["id"], "job": first["metadata"]["job"]}
-    bring(store, first)
+    import_documents(store, first)
     before = shown(answer_of(store, first))
-    (outcome,) = [one for _, one in bring(store, second).outcomes]
+    (outcome,) = [one for _, one in import_documents(store, second).outcomes]
     found = answer_of(store, second)
-    if outcome is Outcome.FORWARD:
+    if outcome is ImportOutcome.FORWARD:
         # Tasks and settings that were told before and are not now are still known.
         told, known = completed(second), completed(first)
         names = {one["metadata"]["name"] for one in told["tasks"]}
@@ -177,10 +177,10 @@ def test_an_execution_that_is_told_again_is_brought_forward_or_kept_and_the_same
         assert second.get("stats", {}).items() <= found["stats"].items()
     else:
         assert shown(found) == before
-    there = everything(store)
-    again = [bring(store, document).outcomes for document in (second, second)]
+    there = read_tables(store)
+    again = [import_documents(store, document).outcomes for document in (second, second)]
     assert again[0] == again[1]
-    assert everything(store) == there
+    assert read_tables(store) == there
     store.close()
 
 
@@ -227,11 +227,11 @@ SEED = {
 def test_a_run_is_shown_as_it_was_told_in_either_spelling(fields: dict[str, Any], seed: bool) -> None:
     store = Store(None)
     document = seed_run(**{SEED.get(key, key): value for key, value in fields.items()}) if seed else run(**fields)
-    assert bring(store, document).refusals == []
-    (page,) = answers(store, "/api/tasks/backup/runs")
+    assert import_documents(store, document).refusals == []
+    (page,) = read_answers(store, "/api/tasks/backup/runs")
     (answer,) = page["runs"]
     assert WireRun.model_validate(answer).run() == WireRun.model_validate(document).run()
-    assert bring(store, document).outcomes == {("run", Outcome.SAME): 1}
+    assert import_documents(store, document).outcomes == {("run", ImportOutcome.SAME): 1}
     store.close()
 
 
@@ -250,8 +250,8 @@ def test_a_run_of_1_is_answered_in_the_words_of_1(
     document = run(**{**fields, **more})
     if document["status"] == "ended":
         document["endReason"] = reason
-    assert bring(store, document).refusals == []
-    (answer,) = answers(store, f"/api/runs/{ULID}")
+    assert import_documents(store, document).refusals == []
+    (answer,) = read_answers(store, f"/api/runs/{ULID}")
     times = {key: format_nanoseconds(nanos_of(value)) for key, value in document.items() if key.endswith("At")}
     assert {key: value for key, value in answer.items() if key != "$schema"} == {**document, **times}
     store.close()
@@ -291,11 +291,11 @@ def test_a_job_is_answered_with_what_is_shown_of_one_and_nothing_else_is_kept(st
     document["spec"]["triggers"][0]["configuration"] |= {"callbackSecret": "hidden", "path": "hidden"}
     document["spec"]["policies"] = ["hidden"]
     document["metadata"]["createdBy"] = "hidden"
-    bring(store, document)
-    found = answers(store, "/v0/jobs/etl")[0]
+    import_documents(store, document)
+    found = read_answers(store, "/v0/jobs/etl")[0]
     assert found["metadata"].pop("workspace") == "default"
     assert {**found, "events": []} == {**JOB, "events": []}
-    assert "hidden" not in str(everything(store))
+    assert "hidden" not in str(read_tables(store))
 
 
 def test_a_definition_is_answered_with_what_is_shown_of_one_and_its_variables_by_name(store: Store) -> None:
@@ -304,17 +304,19 @@ def test_a_definition_is_answered_with_what_is_shown_of_one_and_its_variables_by
         "timezone": "Europe/Berlin", "nextRunAt": "2026-11-02T02:00:00Z", "instances": 2, "maxConcurrent": 1,
         "onOverlap": "skip", "restart": "always", "retryAttempts": 1, "timeout": 7_200_000_000_000,
     }  # fmt: skip
-    bring(store, {**definition, "env": {"TOKEN": "hidden"}, "workingDir": "hidden", "undocumented": "hidden"})
-    assert answers(store, "/api/tasks")[0]["items"][0].items() >= {**definition, "env": {"TOKEN": "***"}}.items()
-    assert "hidden" not in str(everything(store))
+    import_documents(
+        store, {**definition, "env": {"TOKEN": "hidden"}, "workingDir": "hidden", "undocumented": "hidden"}
+    )
+    assert read_answers(store, "/api/tasks")[0]["items"][0].items() >= {**definition, "env": {"TOKEN": "***"}}.items()
+    assert "hidden" not in str(read_tables(store))
 
 
 async def saved_pages(store: Store) -> list[Any]:
     """All that the plane answers, as `curl` would save it page by page; runs oldest first, as they were created."""
-    async with client_of(store, "") as client:
-        pages = await walk(client, "/v0/jobs", limit=5)
+    async with open_client(store, "") as client:
+        pages = await read_all_pages(client, "/v0/jobs", limit=5)
         for job in [job["metadata"]["name"] for page in pages for job in page["data"]]:
-            listed = await walk(client, f"/v0/jobs/{job}/executions", limit=100)
+            listed = await read_all_pages(client, f"/v0/jobs/{job}/executions", limit=100)
             ids = [one["metadata"]["id"] for page in listed for one in page["data"]]
             details = [(await client.get(f"/v0/jobs/{job}/executions/{one}")).json() for one in ids]
             pages += [*listed, *details]
@@ -352,5 +354,5 @@ def test_what_the_plane_answers_of_the_sample_fills_an_empty_store_that_shows_th
     assert summary.refused == 0, said
     assert seen(anyio.run(saved_pages, store)) == seen(saved)
     (again,) = import_files(store, [path], say=said.append)
-    assert {outcome for _, outcome in again.outcomes} == {Outcome.SAME}
+    assert {outcome for _, outcome in again.outcomes} == {ImportOutcome.SAME}
     store.close()

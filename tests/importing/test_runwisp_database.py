@@ -9,12 +9,12 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobtrail.importing.runwisp_database import (
+    DatabaseRun,
+    DatabaseTask,
     ForeignDatabase,
-    FoundRun,
-    FoundTask,
     is_database,
-    log_tail,
     read_database,
+    read_log_tail,
 )
 from jobtrail.importing.runwisp_documents import read_run
 from jobtrail.store import Store
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 
-def runs(path: Path) -> list[FoundRun]:
-    return [one for one in read_database(path) if isinstance(one, FoundRun)]
+def runs(path: Path) -> list[DatabaseRun]:
+    return [one for one in read_database(path) if isinstance(one, DatabaseRun)]
 
 
 def everything(folder: Path) -> dict[str, bytes]:
@@ -69,7 +69,7 @@ def test_tasks_that_the_daemon_has_seen_come_first(tmp_path: Path) -> None:
         db.execute("INSERT INTO task_registrations VALUES ('idle', '2026-10-26 03:15:00+01:00')")
         db.commit()
     first, *rest = read_database(path)
-    assert first == FoundTask(1, "idle")
+    assert first == DatabaseTask(1, "idle")
     assert len(rest) == 1
 
 
@@ -157,7 +157,7 @@ def test_a_log_s_streams_are_told_apart(tmp_path: Path) -> None:
     content = (
         b"out\n[ERR] err\n[2026-11-24 13:27:21] [SYSTEM] Log rotated: [ERR]\n\ncaf\xe9 \x1b[31mred\x1b[0m\r\nno end"
     )
-    assert log_tail(write(tmp_path / "log", content)) == [
+    assert read_log_tail(write(tmp_path / "log", content)) == [
         ("stdout", "out"),
         ("stderr", "err"),
         ("system", "Log rotated: [ERR]"),
@@ -171,13 +171,13 @@ def test_a_log_s_streams_are_told_apart(tmp_path: Path) -> None:
 @pytest.mark.parametrize("width", [1, 500])
 def test_the_last_two_hundred_lines_of_a_log_are_kept(tmp_path: Path, count: int, width: int) -> None:
     lines = [f"{number} {'x' * width}" for number in range(count)]
-    tail = log_tail(write(tmp_path / "log", "".join(f"{line}\n" for line in lines).encode()))
+    tail = read_log_tail(write(tmp_path / "log", "".join(f"{line}\n" for line in lines).encode()))
     assert tail == [("stdout", line) for line in lines[-200:]]
 
 
 def test_a_log_that_was_rotated_goes_on_in_the_file_before_it(tmp_path: Path) -> None:
     write(tmp_path / ".a.log.prev", "".join(f"old {number}\n" for number in range(300)).encode())
-    tail = log_tail(write(tmp_path / "a.log", "".join(f"new {number}\n" for number in range(150)).encode()))
+    tail = read_log_tail(write(tmp_path / "a.log", "".join(f"new {number}\n" for number in range(150)).encode()))
     assert [tail[0], tail[49], tail[50], tail[-1]] == [
         ("stdout", "old 250"), ("stdout", "old 299"), ("stdout", "new 0"), ("stdout", "new 149"),
     ]  # fmt: skip
@@ -185,10 +185,10 @@ def test_a_log_that_was_rotated_goes_on_in_the_file_before_it(tmp_path: Path) ->
 
 
 def test_a_long_line_is_clipped_and_an_endless_one_is_not_read_to_its_beginning(tmp_path: Path) -> None:
-    assert log_tail(write(tmp_path / "log", b"x" * 2001 + b"\n")) == [("stdout", "x" * 2000 + "…")]
-    assert log_tail(write(tmp_path / "log", b"a" * 3_000_000)) == [("stdout", "a" * 2000 + "…")]
-    assert log_tail(write(tmp_path / "log", b"a" * 3_000_000 + b"\nlast\n")) == [("stdout", "last")]
+    assert read_log_tail(write(tmp_path / "log", b"x" * 2001 + b"\n")) == [("stdout", "x" * 2000 + "…")]
+    assert read_log_tail(write(tmp_path / "log", b"a" * 3_000_000)) == [("stdout", "a" * 2000 + "…")]
+    assert read_log_tail(write(tmp_path / "log", b"a" * 3_000_000 + b"\nlast\n")) == [("stdout", "last")]
 
 
 def test_a_log_that_is_gone_has_no_lines(tmp_path: Path) -> None:
-    assert log_tail(tmp_path / "none") == []
+    assert read_log_tail(tmp_path / "none") == []

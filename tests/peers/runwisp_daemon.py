@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Daemon",
-    "RunRow",
+    "DaemonRunRow",
     "RunwispMissing",
     "copy_home",
     "find_binary",
@@ -270,7 +270,7 @@ def _healthy(url: str) -> bool:
 
 
 @dataclass(frozen=True, kw_only=True)
-class RunRow:
+class DaemonRunRow:
     """One row of the `runs` table, its fields named as its columns are.
 
     A time given as text is stored as it stands; RunWisp compares stored times as text.
@@ -312,18 +312,18 @@ def stored_time(moment: datetime) -> str:
     return f"{utc:%Y-%m-%d %H:%M:%S}{fraction}+00:00"
 
 
-def insert_runs(db: Path, rows: Iterable[RunRow]) -> None:
+def insert_runs(db: Path, rows: Iterable[DaemonRunRow]) -> None:
     """Insert runs, in one transaction; a running daemon serves them at once.
 
     Insert pending and running ones while it runs: a daemon that starts ends those it finds.
     """
-    columns = list(RunRow.__dataclass_fields__)
+    columns = list(DaemonRunRow.__dataclass_fields__)
     statement = f"INSERT INTO runs ({', '.join(columns)}) VALUES ({', '.join('?' * len(columns))})"  # noqa: S608 - names of fields
     with closing(sqlite3.connect(db, timeout=10)) as connection, connection:
         connection.executemany(statement, (_stored(row) for row in rows))
 
 
-def _stored(row: RunRow) -> list[Any]:
+def _stored(row: DaemonRunRow) -> list[Any]:
     values = asdict(row).values()
     return [stored_time(value) if isinstance(value, datetime) else value for value in values]
 

@@ -10,7 +10,7 @@ import httpx2
 import pytest
 
 from jobtrail.times import format_nanoseconds
-from tests.peers.runwisp_daemon import Daemon, RunRow, insert_runs
+from tests.peers.runwisp_daemon import Daemon, DaemonRunRow, insert_runs
 from tests.plane.runwisp_records import PRINTED, RUNS, ulid
 from tests.plane.runwisp_table import TABLE, Case
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from jobtrail.store.rows import Run
+    from jobtrail.store.rows import RunRow
 
 # Apart in time, so that the daemon reads both streams in this order.
 PRINT = "; sleep 0.1; ".join(f"echo {text}{' >&2' if stream == 'stderr' else ''}" for stream, text in PRINTED)
@@ -70,9 +70,9 @@ def stocked(runwisp_binary: Path, tmp_path_factory: pytest.TempPathFactory) -> I
             yield Stocked(client, printed)
 
 
-def row_of(run: Run) -> RunRow:
+def row_of(run: RunRow) -> DaemonRunRow:
     """Return a run as the daemon stores it."""
-    return RunRow(
+    return DaemonRunRow(
         id=run.id,
         task_name=run.task,
         created_at=store_time(run.created_at),

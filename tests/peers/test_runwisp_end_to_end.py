@@ -15,7 +15,7 @@ from mcp.types import TextContent
 
 from jobtrail.protocol.app import build_server
 from jobtrail.sources.registry import load_settings
-from tests.peers.runwisp_daemon import RunRow, insert_runs, read_runs, stored_time, ulid
+from tests.peers.runwisp_daemon import DaemonRunRow, insert_runs, read_runs, stored_time, ulid
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -60,9 +60,9 @@ async def client(runwisp_shared: Daemon, no_settings: Path) -> AsyncGenerator[Cl
         yield client
 
 
-def failed_rows(count: int, start: datetime, first: int = 0) -> list[RunRow]:
+def failed_rows(count: int, start: datetime, first: int = 0) -> list[DaemonRunRow]:
     return [
-        RunRow(
+        DaemonRunRow(
             id=ulid(start, number),
             task_name="healthcheck-tls",
             status="ended",
@@ -144,7 +144,7 @@ async def test_runs_that_share_one_time_are_paged_exactly(
 async def test_a_window_is_the_daemons_own_to_the_nanosecond(runwisp_daemon: Daemon, no_settings: Path) -> None:
     times = [f"2026-01-05 12:00:00.12345678{digit}+00:00" for digit in range(1, 10)]
     rows = [
-        RunRow(id=ulid(datetime(2026, 1, 5, tzinfo=UTC), number), task_name="healthcheck-tls", created_at=time)
+        DaemonRunRow(id=ulid(datetime(2026, 1, 5, tzinfo=UTC), number), task_name="healthcheck-tls", created_at=time)
         for number, time in enumerate(times)
     ]
     insert_runs(runwisp_daemon.db, rows)
@@ -171,7 +171,7 @@ async def test_a_running_run_has_no_exit_code(client: Client) -> None:
 
 async def test_a_search_finds_underscores_that_the_daemon_drops(runwisp_daemon: Daemon, no_settings: Path) -> None:
     start = datetime(2026, 1, 5, tzinfo=UTC)
-    row = RunRow(id=ulid(start, 1), task_name="nightly_report", created_at=stored_time(start))
+    row = DaemonRunRow(id=ulid(start, 1), task_name="nightly_report", created_at=stored_time(start))
     insert_runs(runwisp_daemon.db, [row])
     async with server_for(runwisp_daemon, no_settings) as client:
         pages = await follow(client, "list_runs", search="Nightly_Rep")
@@ -249,7 +249,7 @@ async def test_deep_pages_go_back_in_time_without_gaps(runwisp_daemon: Daemon, n
     start = datetime(2025, 1, 1, tzinfo=UTC)
     times = [stored_time(start + timedelta(seconds=number // 3)) for number in range(5000)]
     rows = [
-        RunRow(id=ulid(start, number), task_name="healthcheck-tls", created_at=time)
+        DaemonRunRow(id=ulid(start, number), task_name="healthcheck-tls", created_at=time)
         for number, time in enumerate(times)
     ]
     insert_runs(runwisp_daemon.db, rows)

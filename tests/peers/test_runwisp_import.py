@@ -14,8 +14,8 @@ import pytest
 from jobtrail.importing import import_files
 from jobtrail.sources.runwisp.response_models import WireRun, WireTaskDefinition
 from jobtrail.store import Store
-from jobtrail.store.imports import Outcome
-from tests.importing.documents import answers
+from jobtrail.store.imports import ImportOutcome
+from tests.importing.documents import read_answers
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,7 +65,7 @@ def served(daemon: Daemon) -> list[dict[str, Any]]:
 
 def stored(store: Store) -> list[dict[str, Any]]:
     """Every run that the plane answers, likewise."""
-    return answers(store, f"/api/runs?{urlencode(OLDEST_FIRST)}")[0]["items"]
+    return read_answers(store, f"/api/runs?{urlencode(OLDEST_FIRST)}")[0]["items"]
 
 
 def shown(runs: list[dict[str, Any]]) -> list[tuple[Run, bool]]:
@@ -87,9 +87,9 @@ def test_the_database_of_a_running_daemon_is_imported_as_the_daemon_answers_it(s
     first = brought(store, settled.db)
     assert settled.db.read_bytes() == before
     runs = served(settled)
-    assert first.outcomes == {("run", Outcome.NEW): len(runs)}
+    assert first.outcomes == {("run", ImportOutcome.NEW): len(runs)}
     assert shown(stored(store)) == shown(runs)
-    assert {one["name"] for one in answers(store, "/api/tasks")[0]["items"]} >= {run["taskName"] for run in runs}
+    assert {one["name"] for one in read_answers(store, "/api/tasks")[0]["items"]} >= {run["taskName"] for run in runs}
 
 
 def test_what_the_daemon_did_since_is_brought_forward(store: Store, settled: Daemon) -> None:
@@ -100,10 +100,10 @@ def test_what_the_daemon_did_since_is_brought_forward(store: Store, settled: Dae
     settled.trigger("rotate-logs")
     settled.stop()
     second = brought(store, settled.db)
-    assert second.outcomes["run", Outcome.FORWARD] == len(going)
-    assert second.outcomes["run", Outcome.NEW] == 1
+    assert second.outcomes["run", ImportOutcome.FORWARD] == len(going)
+    assert second.outcomes["run", ImportOutcome.NEW] == 1
     assert {run["status"] for run in stored(store) if run["id"] in going} == {"ended"}
-    assert brought(store, settled.db).outcomes == {("run", Outcome.SAME): sum(second.outcomes.values())}
+    assert brought(store, settled.db).outcomes == {("run", ImportOutcome.SAME): sum(second.outcomes.values())}
 
 
 def test_the_last_lines_of_each_log_are_those_that_the_daemon_answers(store: Store, settled: Daemon) -> None:
@@ -114,7 +114,7 @@ def test_the_last_lines_of_each_log_are_those_that_the_daemon_answers(store: Sto
             if run["status"] == "ended":
                 page = client.get(f"/api/runs/{run['id']}/log", params=TAIL).json()
                 theirs = [(line["stream"], line["ts"], line["text"][:2000]) for line in page["lines"] or ()]
-                mine = answers(store, f"/api/runs/{run['id']}/log?{urlencode(TAIL)}")[0]["lines"]
+                mine = read_answers(store, f"/api/runs/{run['id']}/log?{urlencode(TAIL)}")[0]["lines"]
                 assert [(line["stream"], line["ts"], line["text"].rstrip("…")) for line in mine] == theirs, run["id"]
                 compared += len(theirs)
     assert compared > 1000
@@ -131,13 +131,16 @@ def test_saved_answers_of_the_daemon_are_imported_like_its_database(
     path.write_text("".join(json.dumps(page) + "\n" for page in pages))
     summary = brought(store, path)
     runs = served(settled)
-    assert summary.outcomes == {("run", Outcome.NEW): len(runs), ("definition", Outcome.NEW): len(pages[0]["items"])}
+    assert summary.outcomes == {
+        ("run", ImportOutcome.NEW): len(runs),
+        ("definition", ImportOutcome.NEW): len(pages[0]["items"]),
+    }
     assert shown(stored(store)) == shown(runs)
     theirs = {one["name"]: one for one in pages[0]["items"]}
-    mine = {one["name"]: one for one in answers(store, "/api/tasks")[0]["items"]}
+    mine = {one["name"]: one for one in read_answers(store, "/api/tasks")[0]["items"]}
     for name, definition in theirs.items():
         told, kept = (WireTaskDefinition.model_validate(one).detail("") for one in (definition, mine[name]))
         assert kept == told
     from_database = brought(store, settled.db)
-    assert from_database.outcomes.keys() <= {("run", Outcome.SAME), ("run", Outcome.FORWARD)}
+    assert from_database.outcomes.keys() <= {("run", ImportOutcome.SAME), ("run", ImportOutcome.FORWARD)}
     assert shown(stored(store)) == shown(runs)

@@ -14,7 +14,7 @@ from jobtrail.protocol.app import build_server
 from jobtrail.sources import open_sources
 from jobtrail.sources.registry import load_settings
 from jobtrail.tools.waiting import PollingPace, Waiter, WaitTarget
-from tests.peers.runwisp_daemon import Daemon, RunRow, insert_runs, ulid
+from tests.peers.runwisp_daemon import Daemon, DaemonRunRow, insert_runs, ulid
 from tests.plane.records import START
 from tests.sample_client import answer, text_of
 from tests.upstreams import is_plain
@@ -126,7 +126,7 @@ async def test_a_process_that_wrote_nothing_has_an_empty_log(daemon: Daemon, cli
 
 async def test_a_run_whose_log_file_never_was_is_explained(daemon: Daemon, client: Client) -> None:
     identity = ulid(START, 1)
-    insert_runs(daemon.db, [RunRow(id=identity, task_name="silent", created_at=START)])
+    insert_runs(daemon.db, [DaemonRunRow(id=identity, task_name="silent", created_at=START)])
     # The daemon answers as it does for a process that wrote nothing.
     text, page = await answer(client, "read_log", run=identity)
     assert page["total_lines"] == 0

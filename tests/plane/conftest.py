@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobtrail.sample.fill import fill
+from jobtrail.sample.fill import fill_sample
 from jobtrail.store import Store
-from tests.plane.records import stocked
+from tests.plane.records import make_paging_store
 from tests.sample_client import NOW
 
 if TYPE_CHECKING:
@@ -18,13 +18,13 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def sample() -> Iterator[Store]:
     store = Store(None)
-    fill(store, NOW)
+    fill_sample(store, NOW)
     yield store
     store.close()
 
 
 @pytest.fixture(scope="session")
 def stock() -> Iterator[Store]:
-    store = stocked()
+    store = make_paging_store()
     yield store
     store.close()

@@ -6,15 +6,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.store import Store
-from jobtrail.store.rows import Definition, Job, Line, Run
-from tests.plane.records import changed, execution, job, nanos, task
+from jobtrail.store.rows import DefinitionRow, JobRow, LineRow, RunRow
+from tests.plane.records import make_execution, make_job, make_task, nanoseconds_at, set_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobtrail.store.rows import Record
+    from jobtrail.store.rows import AnyRow
 
-__all__ = ["CONDITION", "FULL_JOB", "FULL_SPEC", "RUN", "full"]
+__all__ = ["CONDITION", "FULL_JOB", "FULL_SPEC", "RUN", "make_full_store"]
 
 FULL_JOB: dict[str, Any] = {
     "metadata": {
@@ -79,44 +79,52 @@ _TRIGGERS = ("cron", "api", "cloud", "ui", "cli", "station", "service", "startup
 _TASKS = ("unspecified", "pending", "reconciling", "failed", "succeeded", "running", "cancelled")
 
 
-def full() -> Store:
+def make_full_store() -> Store:
     """Return the store: more than a page of everything, and of `etl` and its execution `full` every field."""
     store = Store(None)
-    store.record([*_blaxel(), *_lines(), *_runwisp()])
+    store.write([*_blaxel(), *_lines(), *_runwisp()])
     return store
 
 
-def _blaxel() -> Iterator[Record]:
-    yield Job("etl", nanos(-1), nanos(-1), **FULL_JOB)
+def _blaxel() -> Iterator[AnyRow]:
+    yield JobRow("etl", nanoseconds_at(-1), nanoseconds_at(-1), **FULL_JOB)
     for number in range(60):
-        yield job(f"job-{number:02}", number, status=_STATUSES[number % len(_STATUSES)], labels={"n": str(number)})
+        yield make_job(
+            f"job-{number:02}", number, status=_STATUSES[number % len(_STATUSES)], labels={"n": str(number)}
+        )
     for number in range(110):
-        yield execution(f"exec-{number:03}", "etl", number, _EXECUTIONS[number % len(_EXECUTIONS)])
-    yield changed(execution("full", "etl", 200, "running", **FULL_SPEC), 220, "failed")
+        yield make_execution(f"exec-{number:03}", "etl", number, _EXECUTIONS[number % len(_EXECUTIONS)])
+    yield set_status(make_execution("full", "etl", 200, "running", **FULL_SPEC), 220, "failed")
     for number in range(60):
         status = _TASKS[number % len(_TASKS)]
         conditions = [CONDITION] if status == "failed" else []
-        yield changed(task(f"task-{number}", "full", 200, "running"), 210, status, conditions=conditions)
+        yield set_status(make_task(f"task-{number}", "full", 200, "running"), 210, status, conditions=conditions)
 
 
-def _lines() -> Iterator[Line]:
-    yield from (Line(nanos(1), RUN, "", stream, f"№ of {stream}") for stream in ("stdout", "stderr", "system"))
+def _lines() -> Iterator[LineRow]:
+    yield from (
+        LineRow(nanoseconds_at(1), RUN, "", stream, f"№ of {stream}") for stream in ("stdout", "stderr", "system")
+    )
     for number in range(30):
-        yield Line(
-            nanos(201 + number), "full", f"task-{number % 3}", "stdout" if number % 5 else "stderr", f"№ {number}"
+        yield LineRow(
+            nanoseconds_at(201 + number),
+            "full",
+            f"task-{number % 3}",
+            "stdout" if number % 5 else "stderr",
+            f"№ {number}",
         )
 
 
-def _runwisp() -> Iterator[Record]:
-    yield Definition("nightly", FULL_DEFINITION)
-    yield Definition("worker", {"kind": "service", "instances": 2, "restart": "on_failure"})
+def _runwisp() -> Iterator[AnyRow]:
+    yield DefinitionRow("nightly", FULL_DEFINITION)
+    yield DefinitionRow("worker", {"kind": "service", "instances": 2, "restart": "on_failure"})
     for number in range(60):
         name = f"01JZ{number:022}"
-        one = Run(name, "nightly", "pending", nanos(number), body=_run_body(number))
+        one = RunRow(name, "nightly", "pending", nanoseconds_at(number), body=_run_body(number))
         if number:
-            one = replace(one, status="running", started_at=nanos(number + 1))
+            one = replace(one, status="running", started_at=nanoseconds_at(number + 1))
         if number > 1:
-            one = replace(one, status="ended", ended_at=nanos(number + 2), exit_code=number % 3)
+            one = replace(one, status="ended", ended_at=nanoseconds_at(number + 2), exit_code=number % 3)
             one = replace(one, end_reason=_ENDINGS[number % len(_ENDINGS)])
         yield one
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from jobtrail.store import Store
-from jobtrail.store.rows import Definition, Line, Run
+from jobtrail.store.rows import DefinitionRow, LineRow, RunRow
 
-__all__ = ["DEFINITION", "FAILURES", "PRINTED", "RUNS", "WORDED", "stocked_runs", "took", "ulid"]
+__all__ = ["DEFINITION", "FAILURES", "PRINTED", "RUNS", "WORDED", "count_seconds", "make_run_store", "ulid"]
 
 SECOND = 1_000_000_000
 START = 1_793_491_200 * SECOND
@@ -35,12 +35,12 @@ def ulid(number: int) -> str:
     return f"01JZ{number:022}"
 
 
-def took(number: int) -> int:
+def count_seconds(number: int) -> int:
     """Return how many seconds a run of task `worded` took; each another time."""
     return number * 5 % 14 + 1 if number > 1 else 0
 
 
-def _worded(number: int) -> Run:
+def _make_worded_run(number: int) -> RunRow:
     word, created = WORDED[number], START + 60 * number * SECOND
     began = created + 10 * SECOND if number else None
     body = {
@@ -51,29 +51,29 @@ def _worded(number: int) -> Run:
         "replica_index": number % 2,
     }
     if number < 2:
-        return Run(ulid(number), "worded", word, created, began, body=body)
-    ended = created + (10 + took(number)) * SECOND
-    return Run(ulid(number), "worded", "ended", created, began, ended, word, number % 3, body)
+        return RunRow(ulid(number), "worded", word, created, began, body=body)
+    ended = created + (10 + count_seconds(number)) * SECOND
+    return RunRow(ulid(number), "worded", "ended", created, began, ended, word, number % 3, body)
 
 
-def _plain(number: int, task: str, created: int) -> Run:
+def _make_run(number: int, task: str, created: int) -> RunRow:
     body = {"triggered_by": "cron", "is_failure": False}
-    return Run(ulid(number), task, "ended", created, created, created + SECOND, "succeeded", 0, body)
+    return RunRow(ulid(number), task, "ended", created, created, created + SECOND, "succeeded", 0, body)
 
 
 RUNS = (
-    *map(_worded, range(len(WORDED))),
+    *map(_make_worded_run, range(len(WORDED))),
     # Created at one moment, in an order that is neither that of their ids nor its reverse.
-    *(_plain(number, "tied", START + 20 * 60 * SECOND) for number in (23, 20, 24, 21, 22)),
-    *(_plain(29 + nanos, "fine", START + 30 * 60 * SECOND + nanos) for nanos in (1, 2, 3)),
-    *(_plain(number, "many", START + 60 * number * SECOND) for number in range(100, 1105)),
+    *(_make_run(number, "tied", START + 20 * 60 * SECOND) for number in (23, 20, 24, 21, 22)),
+    *(_make_run(29 + nanos, "fine", START + 30 * 60 * SECOND + nanos) for nanos in (1, 2, 3)),
+    *(_make_run(number, "many", START + 60 * number * SECOND) for number in range(100, 1105)),
 )
 
 
-def stocked_runs() -> Store:
+def make_run_store() -> Store:
     """Return a store with all of it; the output is of run 2."""
     store = Store(None)
-    store.record(Definition(name, {}) for name in ("worded", "tied", "never"))
-    store.record([Definition("printing", DEFINITION), *RUNS])
-    store.record(Line(START, ulid(2), "", stream, text) for stream, text in PRINTED)
+    store.write(DefinitionRow(name, {}) for name in ("worded", "tied", "never"))
+    store.write([DefinitionRow("printing", DEFINITION), *RUNS])
+    store.write(LineRow(START, ulid(2), "", stream, text) for stream, text in PRINTED)
     return store

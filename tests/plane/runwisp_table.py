@@ -5,14 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from tests.plane.runwisp_records import DEFINITION, FAILURES, PRINTED, WORDED, took, ulid
+from tests.plane.runwisp_records import DEFINITION, FAILURES, PRINTED, WORDED, count_seconds, ulid
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
     import httpx2
 
-__all__ = ["ALL", "ORDERS", "TABLE", "Case", "holds", "numbers_in", "sort_worded"]
+__all__ = ["ALL", "ORDERS", "TABLE", "Case", "contains_json", "read_numbers", "sort_worded"]
 
 ALL = range(len(WORDED))
 
@@ -40,23 +40,23 @@ class Case:
         kind = "application/json" if self.status == 200 else "application/problem+json"
         assert answer.headers["content-type"] == kind
         body = answer.json()
-        assert holds(body, self.holds), body
+        assert contains_json(body, self.holds), body
         if self.numbers is not None:
-            assert numbers_in(body["items"]) == [*self.numbers]
+            assert read_numbers(body["items"]) == [*self.numbers]
             assert body["total"] == (len(self.numbers) if self.total is None else self.total)
 
 
-def numbers_in(runs: Iterable[Mapping[str, Any]] | None) -> list[int]:
+def read_numbers(runs: Iterable[Mapping[str, Any]] | None) -> list[int]:
     """Return the numbers of runs, which their ids end in."""
     return [int(run["id"][4:]) for run in runs or ()]
 
 
-def holds(body: Any, expected: Any) -> bool:
+def contains_json(body: Any, expected: Any) -> bool:
     """Return whether a JSON value has all that is expected: fields of objects, and every item of lists."""
     if isinstance(expected, dict):
-        return all(name in body and holds(body[name], value) for name, value in expected.items())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] # JSON
+        return all(name in body and contains_json(body[name], value) for name, value in expected.items())  # pyright: ignore[reportUnknownVariableType, reportUnknownArgumentType] # JSON
     if isinstance(expected, list):
-        return len(body or ()) == len(expected) and all(map(holds, body or (), expected))  # pyright: ignore[reportUnknownArgumentType] # JSON
+        return len(body or ()) == len(expected) and all(map(contains_json, body or (), expected))  # pyright: ignore[reportUnknownArgumentType] # JSON
     return body == expected
 
 
@@ -92,7 +92,7 @@ ORDERS: dict[str, Callable[[int], Any]] = {
     "startedAt": lambda number: number,
     "status": lambda number: ("pending", "running", "ended")[min(number, 2)],
     "exitCode": lambda number: number % 3 if number > 1 else 0,
-    "duration": took,
+    "duration": count_seconds,
     "taskName": lambda _: 0,
 }
 """What each order compares of the runs of task `worded`."""

@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-__all__ = ["serving"]
+__all__ = ["serve_app"]
 
 
 @contextmanager
-def serving(app: ASGIApp, *, on: Path | None = None) -> Generator[str]:
+def serve_app(app: ASGIApp, *, on: Path | None = None) -> Generator[str]:
     """Serve an app by uvicorn in a thread, and return its URL.
 
     Args:

@@ -7,7 +7,17 @@ from datetime import timedelta
 import pytest
 
 from jobtrail.store import Store
-from tests.plane.records import EXECUTIONS, START, TASKS, Hand, client_of, execution, job, names_in, refused
+from tests.plane.records import (
+    EXECUTIONS,
+    START,
+    TASKS,
+    ManualClock,
+    make_execution,
+    make_job,
+    open_client,
+    read_names,
+    read_refusal,
+)
 
 pytestmark = pytest.mark.anyio
 
@@ -15,12 +25,12 @@ EVERY_PATH = pytest.mark.parametrize("path", ["/jobs", EXECUTIONS, TASKS])
 
 
 async def test_a_cursor_goes_on_with_another_limit_and_another_version(stock: Store) -> None:
-    async with client_of(stock) as client:
+    async with open_client(stock) as client:
         cursor = (await client.get(EXECUTIONS, params={"limit": 7})).json()["meta"]["nextCursor"]
         answer = await client.get(
             EXECUTIONS, params={"cursor": cursor, "limit": 2, "offset": 50}, headers={"Blaxel-Version": "2026-09-22"}
         )
-        assert names_in(answer) == ["exec-102", "exec-101"]
+        assert read_names(answer) == ["exec-102", "exec-101"]
 
 
 @pytest.mark.parametrize(
@@ -38,18 +48,18 @@ async def test_a_cursor_goes_on_with_another_limit_and_another_version(stock: St
 async def test_a_cursor_is_refused_for_another_query(
     stock: Store, path: str, params: dict[str, str], headers: dict[str, str]
 ) -> None:
-    async with client_of(stock) as client:
+    async with open_client(stock) as client:
         cursor = (await client.get("/jobs", params={"limit": "1"})).json()["meta"]["nextCursor"]
         answer = await client.get(path, params={**params, "cursor": cursor}, headers=headers)
-        assert refused(answer) == "cursor does not belong to this query"
+        assert read_refusal(answer) == "cursor does not belong to this query"
 
 
 async def test_a_cursor_of_one_job_is_refused_for_another_whatever_their_names() -> None:
     store = Store(None)
     twins = ["a?x", "a?y", "a#x", "a\\x"]
-    store.record([job(name) for name in twins])
-    store.record([execution(f"{name}-{n}", name, n) for name in twins for n in (1, 2)])
-    async with client_of(store) as client:
+    store.write([make_job(name) for name in twins])
+    store.write([make_execution(f"{name}-{n}", name, n) for name in twins for n in (1, 2)])
+    async with open_client(store) as client:
         paths = [
             "/jobs/a%3Fx/executions",
             "/jobs/a%3Fy/executions",
@@ -59,37 +69,37 @@ async def test_a_cursor_of_one_job_is_refused_for_another_whatever_their_names()
         cursors = [(await client.get(path, params={"limit": 1})).json()["meta"]["nextCursor"] for path in paths]
         for path, name in zip(paths, twins, strict=True):
             answers = [await client.get(path, params={"cursor": cursor}) for cursor in cursors]
-            allowed = [names_in(answer) for answer in answers if answer.status_code == 200]
+            allowed = [read_names(answer) for answer in answers if answer.status_code == 200]
             assert allowed == [[f"{name}-1"]]
 
 
 async def test_a_cursor_is_refused_after_24_hours(stock: Store) -> None:
-    clock = Hand()
-    async with client_of(stock, clock=clock) as client:
+    clock = ManualClock()
+    async with open_client(stock, clock=clock) as client:
         cursor = (await client.get("/jobs")).json()["meta"]["nextCursor"]
         clock.moment = START + timedelta(hours=24)
-        assert len(names_in(await client.get("/jobs", params={"cursor": cursor}))) == 50
+        assert len(read_names(await client.get("/jobs", params={"cursor": cursor}))) == 50
         clock.moment = START + timedelta(hours=24, seconds=1)
-        assert refused(await client.get("/jobs", params={"cursor": cursor})) == "cursor is older than 24h"
+        assert read_refusal(await client.get("/jobs", params={"cursor": cursor})) == "cursor is older than 24h"
 
 
 async def test_a_cursor_of_another_store_is_refused(stock: Store) -> None:
     other = Store(None)
-    other.record([job("a"), job("b", 1)])
-    async with client_of(stock) as client, client_of(other) as stranger:
+    other.write([make_job("a"), make_job("b", 1)])
+    async with open_client(stock) as client, open_client(other) as stranger:
         cursor = (await stranger.get("/jobs", params={"limit": 1})).json()["meta"]["nextCursor"]
-        refused(await client.get("/jobs", params={"cursor": cursor}))
+        read_refusal(await client.get("/jobs", params={"cursor": cursor}))
 
 
 async def test_a_cursor_with_any_character_changed_is_refused(stock: Store) -> None:
-    async with client_of(stock) as client:
+    async with open_client(stock) as client:
         cursor = (await client.get("/jobs")).json()["meta"]["nextCursor"]
         for place, character in enumerate(cursor):
             for other in {"A", "B", "_", "+"} - {character}:
                 altered = cursor[:place] + other + cursor[place + 1 :]
-                assert "cursor" in refused(await client.get("/jobs", params={"cursor": altered}))
+                assert "cursor" in read_refusal(await client.get("/jobs", params={"cursor": altered}))
         for altered in (cursor[:-1], cursor + "=", cursor + "A", cursor + "\n", f" {cursor}", cursor.swapcase()):
-            assert "cursor" in refused(await client.get("/jobs", params={"cursor": altered}))
+            assert "cursor" in read_refusal(await client.get("/jobs", params={"cursor": altered}))
 
 
 @EVERY_PATH
@@ -98,5 +108,5 @@ async def test_a_cursor_with_any_character_changed_is_refused(stock: Store) -> N
     ["x", "====", "null", "[1,2,3]", "eyJvZmZzZXQiOjV9", "☃", "\x00", "A" * 5000, "%", "../..", "'; DROP TABLE jobs"],
 )
 async def test_a_garbage_cursor_is_a_bad_request(stock: Store, path: str, cursor: str) -> None:
-    async with client_of(stock) as client:
-        assert "cursor" in refused(await client.get(path, params={"cursor": cursor}))
+    async with open_client(stock) as client:
+        assert "cursor" in read_refusal(await client.get(path, params={"cursor": cursor}))

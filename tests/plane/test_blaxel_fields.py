@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.plane.full_store import CONDITION, FULL_JOB, FULL_SPEC, full
-from tests.plane.records import EXECUTIONS, client_of, walk
+from tests.plane.full_store import CONDITION, FULL_JOB, FULL_SPEC, make_full_store
+from tests.plane.records import EXECUTIONS, open_client, read_all_pages
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -19,18 +19,18 @@ pytestmark = pytest.mark.anyio
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[Store]:
-    one = full()
+    one = make_full_store()
     yield one
     one.close()
 
 
 async def every(store: Store, path: str) -> list[dict[str, Any]]:
-    async with client_of(store) as client:
-        return [item for page in await walk(client, path) for item in page["data"]]
+    async with open_client(store) as client:
+        return [item for page in await read_all_pages(client, path) for item in page["data"]]
 
 
 async def test_a_job_comes_back_with_every_documented_field_as_it_was_recorded(store: Store) -> None:
-    async with client_of(store) as client:
+    async with open_client(store) as client:
         one = (await client.get("/jobs/etl")).json()
     spec = one["spec"]
     assert spec["runtime"]["envs"].pop()["value"] == "***"
@@ -52,13 +52,13 @@ async def test_a_job_comes_back_with_every_documented_field_as_it_was_recorded(s
 
 
 async def test_a_job_looks_the_same_in_the_list(store: Store) -> None:
-    async with client_of(store) as client:
+    async with open_client(store) as client:
         one = (await client.get("/jobs/etl")).json()
     assert [job for job in await every(store, "/jobs") if job["metadata"]["name"] == "etl"] == [one]
 
 
 async def test_an_execution_comes_back_with_its_specification_and_overrides_by_name(store: Store) -> None:
-    async with client_of(store) as client:
+    async with open_client(store) as client:
         one = (await client.get(f"{EXECUTIONS}/full")).json()
     assert one["spec"] == {**FULL_SPEC, "envOverride": {"MY_VAR": "***", "BATCH_SIZE": "***"}}
     # What was asked for stays apart from what became of it.
@@ -76,7 +76,7 @@ async def test_every_documented_status_of_tasks_is_told_and_counted(store: Store
     assert set(told) == {
         "unspecified", "pending", "reconciling", "failed", "succeeded", "running", "cancelled",
     }  # fmt: skip
-    async with client_of(store) as client:
+    async with open_client(store) as client:
         stats = (await client.get(f"{EXECUTIONS}/full")).json()["stats"]
     words = {"success": "succeeded", "failure": "failed", "running": "running", "cancelled": "cancelled"}
     assert stats == {"total": 60, "retried": 0, **{name: told.count(word) for name, word in words.items()}}

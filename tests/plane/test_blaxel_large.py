@@ -10,7 +10,7 @@ import pytest
 
 from jobtrail.plane import build_plane
 from jobtrail.store import Store
-from tests.plane.records import EXECUTIONS, PAGED, changed, client_of, execution, job, task
+from tests.plane.records import EXECUTIONS, PAGED, make_execution, make_job, make_task, open_client, set_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -28,8 +28,8 @@ TRACED = 50
 def large() -> Iterator[Store]:
     """One execution of many tasks."""
     store = Store(None)
-    store.record([job("etl"), execution("large", "etl", 0, "failed")])
-    store.record(task(f"task-{number}", "large") for number in range(MANY))
+    store.write([make_job("etl"), make_execution("large", "etl", 0, "failed")])
+    store.write(make_task(f"task-{number}", "large") for number in range(MANY))
     yield store
     store.close()
 
@@ -95,7 +95,7 @@ async def test_an_execution_of_100000_tasks_is_sent_in_pieces_without_being_held
 
 
 async def test_the_pieces_make_up_one_json_document_with_every_task_once(large: Store) -> None:
-    async with client_of(large) as client:
+    async with open_client(large) as client:
         answer = await client.get(f"{EXECUTIONS}/large")
     assert answer.headers["content-type"] == "application/json"
     tasks = answer.json()["tasks"]
@@ -105,9 +105,9 @@ async def test_the_pieces_make_up_one_json_document_with_every_task_once(large: 
 @pytest.mark.parametrize("count", [0, 1, 499, 500, 501, 1000, 1001])
 async def test_a_body_is_whole_json_wherever_its_pieces_end(count: int) -> None:
     store = Store(None)
-    store.record([job("etl"), execution("e", "etl", 0, "failed")])
-    store.record([task(f"t{number}", "e", 0) for number in range(count)])
-    async with client_of(store) as client:
+    store.write([make_job("etl"), make_execution("e", "etl", 0, "failed")])
+    store.write([make_task(f"t{number}", "e", 0) for number in range(count)])
+    async with open_client(store) as client:
         body: dict[str, Any] = json.loads((await client.get(f"{EXECUTIONS}/e")).content)
     assert [one["metadata"]["name"] for one in body["tasks"]] == [f"t{number}" for number in range(count)]
     assert body["stats"]["total"] == count
@@ -116,9 +116,9 @@ async def test_a_body_is_whole_json_wherever_its_pieces_end(count: int) -> None:
 async def test_text_that_has_no_utf8_is_sent_escaped() -> None:
     store = Store(None)
     conditions = [{"message": "half a pair: \ud83d"}]
-    failed = changed(task("t", "e", 0, "running"), 9, "failed", conditions=conditions)
-    store.record([job("etl"), execution("e", "etl"), failed])
-    async with client_of(store) as client:
+    failed = set_status(make_task("t", "e", 0, "running"), 9, "failed", conditions=conditions)
+    store.write([make_job("etl"), make_execution("e", "etl"), failed])
+    async with open_client(store) as client:
         for path in (f"{EXECUTIONS}/e", f"{EXECUTIONS}/e/tasks"):
             answer = await client.get(path)
             assert answer.status_code == 200

@@ -8,8 +8,16 @@ import pytest
 
 from jobtrail.store import Store
 from jobtrail.store.output import OutputQuery, select_output
-from jobtrail.store.rows import Line
-from tests.plane.records import Counting, client_of, execution, job, nanos, refused, task
+from jobtrail.store.rows import LineRow
+from tests.plane.records import (
+    StepCountingStore,
+    make_execution,
+    make_job,
+    make_task,
+    nanoseconds_at,
+    open_client,
+    read_refusal,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -38,9 +46,9 @@ AS_SENT = {
 }
 
 
-def line(minutes: float, text: str, owner: str = "e1", of: str = "t1", *, err: bool = False) -> Line:
+def line(minutes: float, text: str, owner: str = "e1", of: str = "t1", *, err: bool = False) -> LineRow:
     stream: Literal["stdout", "stderr"] = "stderr" if err else "stdout"
-    return Line(nanos(minutes), owner, of, stream, text)
+    return LineRow(nanoseconds_at(minutes), owner, of, stream, text)
 
 
 @pytest.fixture(scope="module")
@@ -48,17 +56,17 @@ def stock() -> Iterator[Store]:
     """Lines of two tasks of one execution and of one of another, of a second job, and of another workspace."""
     store = Store(None)
     happened = [
-        *(job(name) for name in ("etl", "other", "quiet")),
-        execution("e1", "etl"), task("t1", "e1"), task("t2", "e1"),
-        execution("e2", "etl", 10), task("t1", "e2", 10),
-        execution("o1", "other", 20), task("t1", "o1", 20),
+        *(make_job(name) for name in ("etl", "other", "quiet")),
+        make_execution("e1", "etl"), make_task("t1", "e1"), make_task("t2", "e1"),
+        make_execution("e2", "etl", 10), make_task("t1", "e2", 10),
+        make_execution("o1", "other", 20), make_task("t1", "o1", 20),
     ]  # fmt: skip
     lines = [
         line(1, "one"), line(2, "Über two", err=True), line(2, "same moment"), line(3, "three", of="t2"),
         line(11, "four", "e2"), line(21, "five", "o1"),
     ]  # fmt: skip
-    store.record([*happened, *lines])
-    store.record([job("etl"), execution("e1", "etl"), line(1, "theirs")], "theirs")
+    store.write([*happened, *lines])
+    store.write([make_job("etl"), make_execution("e1", "etl"), line(1, "theirs")], "theirs")
     yield store
     store.close()
 
@@ -74,7 +82,7 @@ async def texts(client: httpx2.AsyncClient, **params: str) -> list[str]:
 
 
 async def test_it_answers_what_the_command_line_sends(stock: Store) -> None:
-    async with client_of(stock, version="") as client:
+    async with open_client(stock, version="") as client:
         body = await logs(client, **AS_SENT)
     found = body["etl"]
     assert [one["message"] for one in found["logs"]] == ["four", "three", "same moment", "Über two", "one"]
@@ -116,17 +124,17 @@ async def test_it_answers_what_the_command_line_sends(stock: Store) -> None:
 async def test_each_parameter_narrows_what_is_answered(
     stock: Store, asked: dict[str, str], expected: list[str]
 ) -> None:
-    async with client_of(stock) as client:
+    async with open_client(stock) as client:
         assert await texts(client, **asked) == expected
 
 
 async def test_the_count_is_of_all_that_match_and_not_of_the_page(stock: Store) -> None:
-    async with client_of(stock) as client:
+    async with open_client(stock) as client:
         assert (await logs(client, limit="1", executionId="e1", search="t"))["etl"]["totalCount"] == 3
 
 
 async def test_several_jobs_are_answered_by_name_and_unknown_ones_are_missing(stock: Store) -> None:
-    async with client_of(stock) as client:
+    async with open_client(stock) as client:
         body = await logs(client, workloadIds="other,quiet,none,,other,")
     assert {name: found["totalCount"] for name, found in body.items()} == {"other": 1, "quiet": 0}
     assert body["quiet"] == {"logs": [], "totalCount": 0}
@@ -134,9 +142,9 @@ async def test_several_jobs_are_answered_by_name_and_unknown_ones_are_missing(st
 
 async def test_a_line_of_neither_stream_is_of_unknown_severity() -> None:
     store = Store(None)
-    said = [line(1, "out"), Line(nanos(2), "e1", "t1", "system", "killed by the scheduler")]
-    store.record([job("etl"), execution("e1", "etl"), *said])
-    async with client_of(store) as client:
+    said = [line(1, "out"), LineRow(nanoseconds_at(2), "e1", "t1", "system", "killed by the scheduler")]
+    store.write([make_job("etl"), make_execution("e1", "etl"), *said])
+    async with open_client(store) as client:
         both = (await logs(client))["etl"]["logs"]
         assert [one["severity"] for one in both] == [0, 9]
         assert await texts(client, severity="unknown") == ["killed by the scheduler"]
@@ -144,8 +152,10 @@ async def test_a_line_of_neither_stream_is_of_unknown_severity() -> None:
 
 async def test_at_most_1000_lines_are_sent_at_a_time() -> None:
     store = Store(None)
-    store.record([job("etl"), execution("e1", "etl"), *(line(number, str(number)) for number in range(1100))])
-    async with client_of(store) as client:
+    store.write(
+        [make_job("etl"), make_execution("e1", "etl"), *(line(number, str(number)) for number in range(1100))]
+    )
+    async with open_client(store) as client:
         for limit in ({}, {"limit": "1000"}, {"limit": "5000"}):
             found = (await logs(client, **limit))["etl"]
             assert (len(found["logs"]), found["totalCount"]) == (1000, 1100)
@@ -169,27 +179,29 @@ async def test_at_most_1000_lines_are_sent_at_a_time() -> None:
 async def test_what_is_wrong_is_refused_with_what_would_be_right(
     stock: Store, params: dict[str, str], word: str
 ) -> None:
-    async with client_of(stock) as client:
+    async with open_client(stock) as client:
         answer = await client.get(LOGS, params={"resourceType": "jobs", "workloadIds": "etl", **params})
-        assert word in refused(answer)
+        assert word in read_refusal(answer)
 
 
 async def test_logs_of_another_workspace_are_not_shown(stock: Store) -> None:
-    async with client_of(stock) as client:
+    async with open_client(stock) as client:
         assert await texts(client, workspace="theirs") == ["theirs"]
         assert "theirs" not in await texts(client)
 
 
 @pytest.mark.parametrize("task_name", ["", "t1"])
 def test_lines_of_an_execution_take_as_many_steps_whatever_else_was_printed(task_name: str) -> None:
-    store = Counting(None)
-    query = OutputQuery("default", "etl", "e1", task_name, 0, nanos(9), ("stdout", "stderr"), "x", limit=3, offset=0)
+    store = StepCountingStore(None)
+    query = OutputQuery(
+        "default", "etl", "e1", task_name, 0, nanoseconds_at(9), ("stdout", "stderr"), "x", limit=3, offset=0
+    )
     steps: list[int] = []
     for others in (0, 500):
-        store.record(line(1, f"x {number}") for number in range(0 if others else 20))
-        store.record(line(10, "x") for _ in range(others))
-        store.record(line(1, "x", "e2") for _ in range(others))
-        with store.counted():
+        store.write(line(1, f"x {number}") for number in range(0 if others else 20))
+        store.write(line(10, "x") for _ in range(others))
+        store.write(line(1, "x", "e2") for _ in range(others))
+        with store.count_steps():
             assert select_output(store, query)[1] == 20
         steps.append(store.steps)
     assert steps[1] < steps[0] + 10
@@ -197,7 +209,7 @@ def test_lines_of_an_execution_take_as_many_steps_whatever_else_was_printed(task
 
 
 async def test_nothing_is_told_without_the_key_or_to_an_unknown_version(stock: Store) -> None:
-    async with client_of(stock, api_key="key") as client:
-        refused(await client.get(LOGS, params=AS_SENT), 401, "unauthorized")
-    async with client_of(stock, version="2026-01-01") as client:
-        refused(await client.get(LOGS, params=AS_SENT), 400, "invalid_api_version")
+    async with open_client(stock, api_key="key") as client:
+        read_refusal(await client.get(LOGS, params=AS_SENT), 401, "unauthorized")
+    async with open_client(stock, version="2026-01-01") as client:
+        read_refusal(await client.get(LOGS, params=AS_SENT), 400, "invalid_api_version")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.plane.records import EXECUTIONS, TASKS, client_of, name_of, names_in, refused
+from tests.plane.records import EXECUTIONS, TASKS, open_client, read_name, read_names, read_refusal
 
 if TYPE_CHECKING:
     from jobtrail.store import Store
@@ -15,11 +15,11 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_without_a_version_lists_are_bare_arrays(stock: Store) -> None:
-    async with client_of(stock, version="") as client:
+    async with open_client(stock, version="") as client:
         for asked in ({"sort": "name:asc", "cursor": "nonsense"}, {"anchor": "end"}):
             jobs = (await client.get("/jobs", params={"limit": "3", "status": "FAILED", "q": "zz", **asked})).json()
             # All jobs, and unfiltered: the older contract does not page them.
-            assert [name_of(one) for one in jobs][::208] == ["job-208", "job-000"]
+            assert [read_name(one) for one in jobs][::208] == ["job-208", "job-000"]
             assert len(jobs) == 210
         for params, first, length in (
             ({}, "exec-109", 20),
@@ -30,16 +30,16 @@ async def test_without_a_version_lists_are_bare_arrays(stock: Store) -> None:
             ({"sort": "name:asc", "q": "zz", "cursor": "nonsense"}, "exec-109", 20),
         ):
             executions = (await client.get(EXECUTIONS, params=params)).json()
-            assert (name_of(executions[0]), len(executions)) == (first, length)
+            assert (read_name(executions[0]), len(executions)) == (first, length)
         for offset in ("110", "9" * 40):
             assert (await client.get(EXECUTIONS, params={"offset": offset})).json() == []
         for offset in ("", "-1", "x"):
-            assert "offset must be" in refused(await client.get(EXECUTIONS, params={"offset": offset}))
-        assert "2026-04-28" in refused(await client.get(TASKS))
+            assert "offset must be" in read_refusal(await client.get(EXECUTIONS, params={"offset": offset}))
+        assert "2026-04-28" in read_refusal(await client.get(TASKS))
 
 
 async def test_without_a_version_single_resources_are_answered(stock: Store) -> None:
-    async with client_of(stock) as client:
+    async with open_client(stock) as client:
         for path in ("/jobs/etl", f"{EXECUTIONS}/exec-000"):
             paged = await client.get(path)
             assert paged.status_code == 200
@@ -51,15 +51,15 @@ async def test_without_a_version_single_resources_are_answered(stock: Store) -> 
     "version", ["2026-04-27", "2026-05-28", "latest", "2026-99-99", "2026-04-28.preview", "2026-04-28,2026-09-22"]
 )
 async def test_an_unknown_version_is_refused(stock: Store, path: str, version: str) -> None:
-    async with client_of(stock) as client:
+    async with open_client(stock) as client:
         answer = await client.get(path, headers={"Blaxel-Version": version})
-        message = refused(answer, error="invalid_api_version")
+        message = read_refusal(answer, error="invalid_api_version")
         assert message == f'Unknown API version "{version}". Valid versions: 2026-04-16, 2026-04-28, 2026-09-22.'
 
 
 @pytest.mark.parametrize(("path", "default"), [("/jobs", 50), (EXECUTIONS, 20), (TASKS, 50)])
 async def test_every_known_version_from_2026_04_28_on_is_paged(stock: Store, path: str, default: int) -> None:
-    async with client_of(stock) as client:
+    async with open_client(stock) as client:
         answers = [
             (await client.get(path, headers={"Blaxel-Version": version})).json()
             for version in ("2026-04-28", "2026-09-22", " 2026-09-22 ")
@@ -70,18 +70,18 @@ async def test_every_known_version_from_2026_04_28_on_is_paged(stock: Store, pat
 
 @pytest.mark.parametrize("path", ["/jobs", EXECUTIONS])
 async def test_the_version_before_is_what_no_version_means(stock: Store, path: str) -> None:
-    async with client_of(stock) as client:
+    async with open_client(stock) as client:
         bare = [
             (await client.get(path, headers={"Blaxel-Version": version})).json() for version in ("", "2026-04-16")
         ]
-        assert "2026-04-28" in refused(await client.get(TASKS, headers={"Blaxel-Version": "2026-04-16"}))
+        assert "2026-04-28" in read_refusal(await client.get(TASKS, headers={"Blaxel-Version": "2026-04-16"}))
     assert isinstance(bare[0], list)
     assert bare[0] == bare[1]
 
 
 async def test_the_paged_contract_checks_the_offset_and_ignores_it(stock: Store) -> None:
-    async with client_of(stock) as client:
-        plain = names_in(await client.get(EXECUTIONS))
-        assert names_in(await client.get(EXECUTIONS, params={"offset": "50"})) == plain
+    async with open_client(stock) as client:
+        plain = read_names(await client.get(EXECUTIONS))
+        assert read_names(await client.get(EXECUTIONS, params={"offset": "50"})) == plain
         for offset in ("-3", "x"):
-            assert "offset must be" in refused(await client.get(EXECUTIONS, params={"offset": offset}))
+            assert "offset must be" in read_refusal(await client.get(EXECUTIONS, params={"offset": offset}))

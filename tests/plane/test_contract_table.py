@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 import pytest
 
 from jobtrail.store import Store
-from tests.plane.records import client_of
+from tests.plane.records import open_client
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -62,7 +62,7 @@ def defined_in(path: str) -> set[str]:
 
 
 async def document() -> dict[str, Any]:
-    async with client_of(Store(None), "") as client:
+    async with open_client(Store(None), "") as client:
         return (await client.get("/openapi.json")).json()
 
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from jobtrail.plane import LocalPlane
+from jobtrail.plane import InProcessPlane
 from jobtrail.store import Store
-from tests.plane.records import PAGED, execution, job, names_in
+from tests.plane.records import PAGED, make_execution, make_job, read_names
 from tests.sample_client import SAMPLE, answer, text_of
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ pytestmark = pytest.mark.anyio
 
 @asynccontextmanager
 async def client_of_local(path: Path | None) -> AsyncGenerator[httpx2.AsyncClient]:
-    plane = LocalPlane(path)
+    plane = InProcessPlane(path)
     transport = httpx2.ASGITransport(plane)
     async with httpx2.AsyncClient(transport=transport, base_url="http://plane.invalid/v0", headers=PAGED) as client:
         yield client
@@ -41,14 +41,14 @@ def path(tmp_path: Path) -> Path:
 
 def fill(path: Path, name: str = "mine") -> None:
     store = Store(path)
-    store.record([job(name), execution("e1", name)])
+    store.write([make_job(name), make_execution("e1", name)])
     store.close()
 
 
 async def test_without_a_store_the_sample_is_served_and_no_file_is_made(path: Path) -> None:
     async with client_of_local(path) as client:
         found = await client.get("/jobs", params={"limit": 200})
-    assert "nightly-etl" in names_in(found)
+    assert "nightly-etl" in read_names(found)
     assert found.headers["jobtrail-data"] == "sample"
     assert not path.parent.exists()
 
@@ -61,29 +61,29 @@ async def test_a_store_that_is_empty_is_not_shown(path: Path) -> None:
 
 async def test_a_store_that_is_filled_while_the_sample_is_served_takes_over_at_once(path: Path) -> None:
     async with client_of_local(path) as client:
-        assert "nightly-etl" in names_in(await client.get("/jobs"))
+        assert "nightly-etl" in read_names(await client.get("/jobs"))
         fill(path)
         found = await client.get("/jobs")
-        assert names_in(found) == ["mine"]
+        assert read_names(found) == ["mine"]
         assert "jobtrail-data" not in found.headers
         store = Store(path)
-        store.record([job("later", 5)])
+        store.write([make_job("later", 5)])
         store.close()
-        assert names_in(await client.get("/jobs")) == ["later", "mine"]
+        assert read_names(await client.get("/jobs")) == ["later", "mine"]
 
 
 async def test_a_store_that_is_removed_or_replaced_is_not_served_from_memory(path: Path) -> None:
     fill(path)
     async with client_of_local(path) as client:
-        assert names_in(await client.get("/jobs")) == ["mine"]
+        assert read_names(await client.get("/jobs")) == ["mine"]
         fill(path.with_name("other.db"), "theirs")
         for part in path.parent.glob("store.db*"):
             part.unlink()
         path.with_name("other.db").rename(path)
-        assert names_in(await client.get("/jobs")) == ["theirs"]
+        assert read_names(await client.get("/jobs")) == ["theirs"]
         for part in path.parent.glob("store.db*"):
             part.unlink()
-        assert "nightly-etl" in names_in(await client.get("/jobs"))
+        assert "nightly-etl" in read_names(await client.get("/jobs"))
 
 
 async def test_a_store_of_a_newer_version_is_an_error_over_http_and_to_an_agent(path: Path) -> None:

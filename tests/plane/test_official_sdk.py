@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobtrail.plane import build_plane
-from jobtrail.store.store import Query
-from tests.plane.records import Hand
-from tests.plane.serving import serving
+from jobtrail.store.store import PageQuery
+from tests.plane.records import ManualClock
+from tests.plane.serving import serve_app
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator
@@ -29,7 +29,7 @@ pytestmark = pytest.mark.anyio
 KEY, BIG, ETL = "sdk-key", "backfill-embeddings", "nightly-etl"
 # It reads its key and workspace when it is imported; the tests' own settings are left as they were.
 SETTINGS = {"BL_API_KEY": KEY, "BL_WORKSPACE": "default", "DO_NOT_TRACK": "1"}
-EVERYTHING = Query("createdAt", descending=True, limit=-1)
+EVERYTHING = PageQuery("createdAt", descending=True, limit=-1)
 READS = ("list_jobs", "get_job", "list_job_executions", "get_job_execution", "list_job_execution_tasks")
 
 
@@ -50,8 +50,8 @@ class Noting:
 @pytest.fixture(scope="module")
 def loaded(sample: Store) -> Generator[Any]:
     """The SDK's modules, its client pointed at the plane, and what the plane is asked."""
-    plane = Noting(build_plane(sample, api_key=KEY, clock=Hand()))
-    with pytest.MonkeyPatch.context() as patch, serving(plane) as url:
+    plane = Noting(build_plane(sample, api_key=KEY, clock=ManualClock()))
+    with pytest.MonkeyPatch.context() as patch, serve_app(plane) as url:
         for name, value in SETTINGS.items():
             patch.setenv(name, value)
         core = importlib.import_module("blaxel.core")
@@ -87,7 +87,7 @@ async def sdk(loaded: Any, request: pytest.FixtureRequest) -> AsyncGenerator[Any
 
 
 def stored_ids(sample: Store, job: str) -> list[str]:
-    return [row["id"] for row in sample.executions("default", job, EVERYTHING)]
+    return [row["id"] for row in sample.list_executions("default", job, EVERYTHING)]
 
 
 def names(page: Any) -> list[str]:
@@ -105,7 +105,7 @@ async def walk(sdk: Any, read: str, *path: str, **params: Any) -> list[Any]:
 
 async def test_jobs_are_listed_and_read(sdk: Any, sample: Store) -> None:
     listed = await sdk.ask("list_jobs")
-    assert names(listed) == [row["name"] for row in sample.jobs("default", EVERYTHING)]
+    assert names(listed) == [row["name"] for row in sample.list_jobs("default", EVERYTHING)]
     assert (listed.meta.has_more, listed.meta.next_cursor, listed.meta.total) == (False, "", 12)
     one = await sdk.ask("get_job", ETL)
     assert (one.metadata.display_name, one.status.value) == ("Nightly ETL", "DEPLOYED")
@@ -178,7 +178,7 @@ async def test_every_list_is_walked_by_cursor_to_the_end(sdk: Any, sample: Store
     pages = await walk(sdk, "list_jobs", limit=5, sort=sdk.models.ListJobsSort.NAMEASC)
     assert [len(page.data) for page in pages] == [5, 5, 2]
     assert [name for page in pages for name in names(page)] == sorted(
-        row["name"] for row in sample.jobs("default", EVERYTHING)
+        row["name"] for row in sample.list_jobs("default", EVERYTHING)
     )
     pages = await walk(sdk, "list_job_executions", "fraud-scoring", limit=90)
     ids = [one.metadata.id for page in pages for one in page.data]

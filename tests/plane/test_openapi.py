@@ -12,8 +12,8 @@ from schemathesis.specs.openapi.checks import negative_data_rejection  # pyright
 
 from jobtrail.plane import build_plane
 from jobtrail.store import Store
-from tests.plane.full_store import RUN, full
-from tests.plane.records import Hand
+from tests.plane.full_store import RUN, make_full_store
+from tests.plane.records import ManualClock
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -65,8 +65,8 @@ of_what_is_there, of_anything = published(KNOWN), published({})
 
 @pytest.fixture(scope="module")
 def plane() -> Iterator[ASGIApp]:
-    store = full()
-    yield build_plane(store, api_key=KEY, clock=Hand())
+    store = make_full_store()
+    yield build_plane(store, api_key=KEY, clock=ManualClock())
     store.close()
 
 

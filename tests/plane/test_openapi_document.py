@@ -13,8 +13,8 @@ from starlette.routing import BaseRoute, Mount, Route
 
 from jobtrail.plane import build_plane
 from jobtrail.store import Store
-from tests.plane.full_store import RUN, full
-from tests.plane.records import client_of
+from tests.plane.full_store import RUN, make_full_store
+from tests.plane.records import open_client
 from tests.protocol.test_startup import loaded, packages
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ METHODS = {"get", "put", "post", "delete", "options", "head", "patch", "trace"}
 
 @pytest.fixture(scope="module")
 def store() -> Iterator[Store]:
-    one = full()
+    one = make_full_store()
     yield one
     one.close()
 
@@ -69,7 +69,7 @@ async def test_the_document_is_openapi_and_names_every_route_and_no_other() -> N
     plane = build_plane(Store(None))
     assert isinstance(plane, Starlette)
     schemathesis.openapi.from_asgi("/openapi.json", plane).validate()
-    async with client_of(Store(None), "") as client:
+    async with open_client(Store(None), "") as client:
         whole = await document(client)
     assert whole["openapi"] == "3.1.0"
     named = {(re.sub(r"{\w+}", "{}", path), method) for path, method, _ in operations(whole)}
@@ -77,7 +77,7 @@ async def test_the_document_is_openapi_and_names_every_route_and_no_other() -> N
 
 
 async def test_operations_have_ids_and_words_of_their_own(store: Store) -> None:
-    async with client_of(store, "") as client:
+    async with open_client(store, "") as client:
         whole = await document(client)
     found = [operation for _, _, operation in operations(whole)]
     for field in ("operationId", "summary"):
@@ -92,7 +92,7 @@ async def test_operations_have_ids_and_words_of_their_own(store: Store) -> None:
 async def test_the_document_says_whether_a_key_is_asked_for_and_needs_none_itself(
     store: Store, key: str | None
 ) -> None:
-    async with client_of(store, "", api_key=key) as client:
+    async with open_client(store, "", api_key=key) as client:
         whole = await document(client)
         for path, method, operation in operations(whole):
             ways = operation.get("security", [])
@@ -105,7 +105,7 @@ async def test_the_document_says_whether_a_key_is_asked_for_and_needs_none_itsel
 
 
 async def test_every_schema_is_served_as_json_schema_that_needs_no_other(store: Store) -> None:
-    async with client_of(store, "") as client:
+    async with open_client(store, "") as client:
         names = (await document(client))["components"]["schemas"]
         for name in names:
             answer = await client.get(f"/schemas/{name}.json")
@@ -140,7 +140,7 @@ async def test_every_schema_is_served_as_json_schema_that_needs_no_other(store: 
 async def test_an_answer_fits_the_schema_of_its_name_and_fits_no_more_when_spoilt(
     store: Store, path: str, schema: str
 ) -> None:
-    async with client_of(store, "") as client:
+    async with open_client(store, "") as client:
         body = (await client.get(path)).json()
         validator = await validator_of(client, f"/schemas/{schema}.json")
     validator.validate(body)
@@ -150,7 +150,7 @@ async def test_an_answer_fits_the_schema_of_its_name_and_fits_no_more_when_spoil
 
 
 async def test_what_a_secret_is_worth_is_part_of_the_schema(store: Store) -> None:
-    async with client_of(store, "") as client:
+    async with open_client(store, "") as client:
         one = (await client.get("/v0/jobs/etl")).json()
         validator = await validator_of(client, "/schemas/Job.json")
     (_, secret) = one["spec"]["runtime"]["envs"]
@@ -163,7 +163,7 @@ async def test_a_store_that_cannot_be_read_is_the_documented_internal_error() ->
     broken = Store(None)
     known = {"jobId": "etl", "executionId": "full", "taskName": "nightly", "runId": RUN}
     needed = {"resourceType": "jobs", "workloadIds": "etl"}
-    async with client_of(broken, "") as client:
+    async with open_client(broken, "") as client:
         whole = await document(client)
         told = [(path, one["responses"]["500"]) for path, _, one in operations(whole) if "500" in one["responses"]]
         validators = {name: await validator_of(client, f"/schemas/{name}.json") for name in ("Error", "ErrorModel")}
@@ -178,7 +178,7 @@ async def test_a_store_that_cannot_be_read_is_the_documented_internal_error() ->
 
 
 async def test_links_lead_to_what_is_there(store: Store) -> None:
-    async with client_of(store, "") as client:
+    async with open_client(store, "") as client:
         whole = await document(client)
         paths = {operation["operationId"]: path for path, _, operation in operations(whole)}
         known = {"jobId": "etl", "executionId": "full", "taskName": "nightly", "runId": RUN}
@@ -210,7 +210,7 @@ def told(expression: str, asked: dict[str, str], body: Any) -> str:
 
 
 async def test_the_schemas_that_runwisps_answers_name_are_served(store: Store) -> None:
-    async with client_of(store, "") as client:
+    async with open_client(store, "") as client:
         for path in ("/api/tasks/nightly/runs", "/api/runs?limit=0", "/api/tasks/none/runs"):
             body = (await client.get(path)).json()
             for one in (body, *(body.get("runs") or ())):

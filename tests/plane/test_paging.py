@@ -20,8 +20,19 @@ from jobtrail.settings import Settings
 from jobtrail.sources.runwisp.registration import RunWispSettings
 from jobtrail.store import Store
 from jobtrail.store.maintenance import prune
-from jobtrail.store.rows import Definition, Run
-from tests.plane.records import EXECUTIONS, TASKS, changed, client_of, execution, job, name_of, nanos, task, walk
+from jobtrail.store.rows import DefinitionRow, RunRow
+from tests.plane.records import (
+    EXECUTIONS,
+    TASKS,
+    make_execution,
+    make_job,
+    make_task,
+    nanoseconds_at,
+    open_client,
+    read_all_pages,
+    read_name,
+    set_status,
+)
 from tests.sample_client import answer
 
 if TYPE_CHECKING:
@@ -29,7 +40,7 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-    from jobtrail.store.rows import Execution, Record, Task
+    from jobtrail.store.rows import AnyRow, ExecutionRow, TaskRow
 
 OF_PLANE = Settings(sources=(RunWispSettings(name="runwisp", url="http://plane.invalid"),), default="runwisp")
 FAR_TOO_MANY = 1000
@@ -39,13 +50,13 @@ SORTS = ("createdAt:desc", "createdAt:asc", "name:asc", "name:desc")
 @pytest.mark.anyio
 @pytest.mark.parametrize("sort", SORTS)
 async def test_a_walk_of_10000_tasks_meets_each_exactly_once(sample: Store, sort: str) -> None:
-    async with client_of(sample) as client:
+    async with open_client(sample) as client:
         (one,) = (await client.get("/jobs/backfill-embeddings/executions")).json()["data"]
         path = f"/jobs/backfill-embeddings/executions/{one['metadata']['id']}/tasks"
-        pages = await walk(client, path, limit=200, sort=sort)
+        pages = await read_all_pages(client, path, limit=200, sort=sort)
     assert [len(page["data"]) for page in pages] == [200] * 50
     assert {page["meta"]["total"] for page in pages} == {10_000}
-    names = [name_of(item) for page in pages for item in page["data"]]
+    names = [read_name(item) for page in pages for item in page["data"]]
     by_number = sorted((f"task-{number}" for number in range(10_000)), key=None if "name" in sort else number_of)
     assert names == (by_number[::-1] if sort.endswith("desc") else by_number)
 
@@ -61,42 +72,42 @@ class Kind:
     path: str
     table: str
     column: str
-    comes: Callable[[str, int], Record]
-    ends: Callable[[str, int, int], Record]
+    comes: Callable[[str, int], AnyRow]
+    ends: Callable[[str, int, int], AnyRow]
 
 
-def job_ends(name: str, came: int, _ended: int) -> Record:
-    return job(name, came, status="TERMINATED")
+def job_ends(name: str, came: int, _ended: int) -> AnyRow:
+    return make_job(name, came, status="TERMINATED")
 
 
-def execution_comes(name: str, minute: int) -> Execution:
-    return execution(name, "etl", minute)
+def execution_comes(name: str, minute: int) -> ExecutionRow:
+    return make_execution(name, "etl", minute)
 
 
-def execution_ends(name: str, came: int, ended: int) -> Record:
-    return changed(execution_comes(name, came), ended, "failed")
+def execution_ends(name: str, came: int, ended: int) -> AnyRow:
+    return set_status(execution_comes(name, came), ended, "failed")
 
 
-def task_comes(name: str, minute: int) -> Task:
-    return task(name, "exec-000", minute)
+def task_comes(name: str, minute: int) -> TaskRow:
+    return make_task(name, "exec-000", minute)
 
 
-def task_ends(name: str, came: int, ended: int) -> Record:
-    return changed(task_comes(name, came), ended, "failed")
+def task_ends(name: str, came: int, ended: int) -> AnyRow:
+    return set_status(task_comes(name, came), ended, "failed")
 
 
-def run_comes(name: str, minute: int) -> Run:
-    return Run(name, "nightly", "pending", nanos(minute), body={"triggered_by": "cron"})
+def run_comes(name: str, minute: int) -> RunRow:
+    return RunRow(name, "nightly", "pending", nanoseconds_at(minute), body={"triggered_by": "cron"})
 
 
-def run_ends(name: str, came: int, ended: int) -> Record:
+def run_ends(name: str, came: int, ended: int) -> AnyRow:
     how = {"status": "ended", "end_reason": "failed", "exit_code": 1}
-    return replace(run_comes(name, came), ended_at=nanos(ended), **how)
+    return replace(run_comes(name, came), ended_at=nanoseconds_at(ended), **how)
 
 
 RUNS = Kind("", "runs", "id", run_comes, run_ends)
 KINDS = (
-    Kind("/jobs", "jobs", "name", job, job_ends),
+    Kind("/jobs", "jobs", "name", make_job, job_ends),
     Kind(EXECUTIONS, "executions", "id", execution_comes, execution_ends),
     Kind(TASKS, "tasks", "name", task_comes, task_ends),
 )
@@ -128,8 +139,8 @@ class Scene:
         self.kind = kind
         self.minutes: dict[str, int] = {}
         self._name = name
-        nightly = Definition("nightly", {"name": "nightly", "kind": "task"})
-        self.store.record([job("etl"), execution("exec-000", "etl"), nightly])
+        nightly = DefinitionRow("nightly", {"name": "nightly", "kind": "task"})
+        self.store.write([make_job("etl"), make_execution("exec-000", "etl"), nightly])
         for change in before:
             self.happens(change)
         self.lasting = self._there()
@@ -140,17 +151,17 @@ class Scene:
         if what == "comes" and name not in self.minutes:
             # Never a second time: what comes back is not what was there.
             self.minutes[name] = minute
-            self.store.record([self.kind.comes(name, minute)])
+            self.store.write([self.kind.comes(name, minute)])
         elif what == "ends" and name in self._there():
-            self.store.record([self.kind.ends(name, self.minutes[name], minute)])
+            self.store.write([self.kind.ends(name, self.minutes[name], minute)])
         elif what == "goes":
             with self.store.transaction() as db:
                 db.execute(f"DELETE FROM {self.kind.table} WHERE {self.kind.column} = ?", (name,))  # noqa: S608 # our own
         elif what == "pruned":
-            prune(self.store, nanos(minute))
+            prune(self.store, nanoseconds_at(minute))
 
     def _there(self) -> set[str]:
-        rows = self.store.rows(f"SELECT {self.kind.column} FROM {self.kind.table}")  # noqa: S608 # our own
+        rows = self.store.select(f"SELECT {self.kind.column} FROM {self.kind.table}")  # noqa: S608 # our own
         return {row[0] for row in rows} & {*self.minutes}
 
     def meanwhile(self, changes: Iterable[Change]) -> None:
@@ -189,10 +200,10 @@ async def walk_while(scene: Scene, between: Callable[[], None], **params: Any) -
     """Return the names of a walk between whose pages something happens."""
     listed: list[str] = []
     cursor: dict[str, str] = {}
-    async with client_of(scene.store) as client:
+    async with open_client(scene.store) as client:
         while True:
             page = (await client.get(scene.kind.path, params={**params, **cursor})).json()
-            listed += [name_of(one) for one in page["data"]]
+            listed += [read_name(one) for one in page["data"]]
             assert len(listed) < FAR_TOO_MANY
             if not page["meta"]["hasMore"]:
                 return listed
@@ -303,7 +314,7 @@ async def by_time(scene: Scene, between: Callable[[], None], *, limit: int, desc
     listed: list[str] = []
     bound: dict[str, str] = {}
     seen = set[str]()
-    async with client_of(scene.store, "/api") as client:
+    async with open_client(scene.store, "/api") as client:
         while True:
             params = {**order, **bound, "limit": limit + len(seen), "taskName": "nightly"}
             items = (await client.get("/runs", params=params)).json()["items"]

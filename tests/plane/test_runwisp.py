@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobtrail.store import Store
-from jobtrail.store.rows import Definition, Line, Run
-from tests.plane.records import client_of
-from tests.plane.runwisp_records import WORDED, stocked_runs, ulid
-from tests.plane.runwisp_table import ALL, ORDERS, TABLE, Case, numbers_in, sort_worded
+from jobtrail.store.rows import DefinitionRow, LineRow, RunRow
+from tests.plane.records import open_client
+from tests.plane.runwisp_records import WORDED, make_run_store, ulid
+from tests.plane.runwisp_table import ALL, ORDERS, TABLE, Case, read_numbers, sort_worded
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -42,7 +42,7 @@ NEWEST_FIRST = [*reversed(ALL)]
 
 @pytest.fixture(scope="module")
 def stock() -> Iterator[Store]:
-    with closing(stocked_runs()) as store:
+    with closing(make_run_store()) as store:
         yield store
 
 
@@ -50,7 +50,7 @@ def stock() -> Iterator[Store]:
 async def test_a_request_in_the_dialect_of_1_0_1_is_answered_as_the_daemon_answers_it(
     stock: Store, case: Case
 ) -> None:
-    async with client_of(stock, "/api") as client:
+    async with open_client(stock, "/api") as client:
         case.check(await client.get(case.request.format(printed=ulid(2))))
 
 
@@ -85,17 +85,19 @@ async def refusal(client: httpx2.AsyncClient, path: str, **params: Any) -> dict[
 async def test_each_parameter_of_the_seed_document_does_what_it_says(
     stock: Store, path: str, params: dict[str, Any], numbers: Sequence[int], total: int
 ) -> None:
-    async with client_of(stock, "/api") as client:
+    async with open_client(stock, "/api") as client:
         body = (await client.get(path, params=params)).json()
-    assert (numbers_in(body["runs"]), body["total"]) == ([*numbers], total)
+    assert (read_numbers(body["runs"]), body["total"]) == ([*numbers], total)
     # Null, and not an empty list.
     assert numbers or body["runs"] is None
 
 
 async def test_a_page_of_the_seed_document_has_50_runs_unless_told() -> None:
     with closing(Store(None)) as store:
-        store.record([Definition("t", {}), *(Run(ulid(number), "t", "pending", number) for number in range(1001))])
-        async with client_of(store, "/api") as client:
+        store.write(
+            [DefinitionRow("t", {}), *(RunRow(ulid(number), "t", "pending", number) for number in range(1001))]
+        )
+        async with open_client(store, "/api") as client:
             for limit, length in (("", 50), (1000, 1000)):
                 assert len((await client.get("/tasks/t/runs", params={"limit": limit})).json()["runs"]) == length
 
@@ -103,12 +105,12 @@ async def test_a_page_of_the_seed_document_has_50_runs_unless_told() -> None:
 @pytest.mark.parametrize("direction", ["asc", "desc", ""])
 @pytest.mark.parametrize("field", FIELDS)
 async def test_runs_are_sorted_by_each_field_in_both_directions(stock: Store, field: str, direction: str) -> None:
-    async with client_of(stock, "/api") as client:
+    async with open_client(stock, "/api") as client:
         order = {"sort_field": field, "sort_direction": direction}
         found = (await client.get(RUNS, params=order)).json()["runs"]
         tied = (await client.get("/tasks/tied/runs", params=order)).json()["runs"]
-    assert numbers_in(found) == sort_worded(ORDERS[FIELDS[field]], descending=direction != "asc")
-    assert numbers_in(tied) == [23, 20, 24, 21, 22]
+    assert read_numbers(found) == sort_worded(ORDERS[FIELDS[field]], descending=direction != "asc")
+    assert read_numbers(tied) == [23, 20, 24, 21, 22]
 
 
 @pytest.mark.parametrize(
@@ -126,9 +128,9 @@ async def test_runs_are_sorted_by_each_field_in_both_directions(stock: Store, fi
 async def test_status_is_a_phase_or_an_end_reason_as_the_seed_document_spells_it(
     stock: Store, status: str, found: set[str]
 ) -> None:
-    async with client_of(stock, "/api") as client:
+    async with open_client(stock, "/api") as client:
         body = (await client.get(RUNS, params={"status": status})).json()
-    assert {WORDED[number] for number in numbers_in(body["runs"])} == found
+    assert {WORDED[number] for number in read_numbers(body["runs"])} == found
     assert body["total"] == len(found)
 
 
@@ -145,7 +147,7 @@ async def test_a_value_that_the_seed_document_does_not_allow_is_refused(
     stock: Store, params: dict[str, str], message: str
 ) -> None:
     ((name, value),) = params.items()
-    async with client_of(stock, "/api") as client:
+    async with open_client(stock, "/api") as client:
         error = await refusal(client, RUNS, **params)
     assert message in error.pop("message")
     assert error == {"location": f"query.{name}", "value": value}
@@ -154,7 +156,7 @@ async def test_a_value_that_the_seed_document_does_not_allow_is_refused(
 @pytest.mark.parametrize("name", ["a b", "é", "a+", "nightly;", "a:b", "x" * 101])
 async def test_a_task_name_outside_the_pattern_is_refused(stock: Store, name: str) -> None:
     quoted = "".join(f"%{byte:02X}" for byte in name.encode())
-    async with client_of(stock, "/api") as client:
+    async with open_client(stock, "/api") as client:
         error = await refusal(client, f"/tasks/{quoted}/runs")
     message = "expected string to match pattern ^[a-zA-Z0-9._-]{1,100}$"
     assert error == {"message": message, "location": "path.taskName", "value": name}
@@ -162,7 +164,7 @@ async def test_a_task_name_outside_the_pattern_is_refused(stock: Store, name: st
 
 @pytest.mark.parametrize("path", ["/tasks/none/runs", "/tasks/%2E%2E/runs", f"/tasks/{'x' * 100}/runs"])
 async def test_a_task_that_is_not_there_is_a_problem_of_its_own(stock: Store, path: str) -> None:
-    async with client_of(stock, "/api") as client:
+    async with open_client(stock, "/api") as client:
         answer = await client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
     problem = {"title": "Not Found", "status": 404, "detail": "task not found"}
@@ -174,8 +176,8 @@ async def test_a_run_has_the_documented_fields_and_only_those_it_can_have(stock:
     common = {"$schema": schema, "task_name": "worded", "exit_code": 0}
     body = {"triggered_by": "cloud", "external_execution_id": "execution-7", "retry_of_run_id": ulid(6)}
     with closing(Store(None)) as store:
-        store.record([Definition("t", {}), Run(ulid(7), "t", "ended", 0, 1, 2_500_000_000, "success", 2, body)])
-        async with client_of(store, "/api") as client:
+        store.write([DefinitionRow("t", {}), RunRow(ulid(7), "t", "ended", 0, 1, 2_500_000_000, "success", 2, body)])
+        async with open_client(store, "/api") as client:
             (whole,) = (await client.get("/tasks/t/runs")).json()["runs"]
     assert whole == {
         "$schema": schema,
@@ -193,7 +195,7 @@ async def test_a_run_has_the_documented_fields_and_only_those_it_can_have(stock:
         "replica_index": 0,
         "external_execution_id": "execution-7",
     }
-    async with client_of(stock, "/api") as client:
+    async with open_client(stock, "/api") as client:
         pending, running = (await client.get(RUNS, params={"sort_direction": "asc", "limit": 2})).json()["runs"]
     assert pending == {
         **common, "id": ulid(0), "status": "pending", "created_at": "2026-11-01T00:00:00Z", "triggered_by": "cron",
@@ -207,11 +209,11 @@ async def test_a_run_has_the_documented_fields_and_only_those_it_can_have(stock:
 
 async def test_words_of_either_dialect_are_told_in_both() -> None:
     with closing(Store(None)) as store:
-        store.record([Definition("t", {})])
+        store.write([DefinitionRow("t", {})])
         for number, (reason, trigger) in enumerate(zip(WORDS, [*TRIGGERS, *["cron"] * 9], strict=False)):
             body = {"triggered_by": trigger}
-            store.record([Run(ulid(number), "t", "ended", number, end_reason=reason, body=body)])
-        async with client_of(store, "/api") as client:
+            store.write([RunRow(ulid(number), "t", "ended", number, end_reason=reason, body=body)])
+        async with open_client(store, "/api") as client:
             older = (await client.get("/tasks/t/runs?sort_direction=asc")).json()["runs"]
             newer = (await client.get("/runs?sortDirection=asc")).json()["items"]
     assert [one["end_reason"] for one in older] == [*WORDS.values()]
@@ -228,21 +230,21 @@ async def test_what_counts_as_a_failure_is_as_it_was_recorded_where_it_was() -> 
             [("stopped", {"is_failure": True}), ("failed", {"is_failure": False}), ("failed", {}), ("stopped", {}),
              ("succeeded", {"is_failure": True})]
         ):  # fmt: skip
-            store.record([Run(ulid(number), "t", "ended", number, end_reason=reason, body=body)])
-        async with client_of(store, "/api") as client:
+            store.write([RunRow(ulid(number), "t", "ended", number, end_reason=reason, body=body)])
+        async with open_client(store, "/api") as client:
             items = (await client.get("/runs?sortDirection=asc")).json()["items"]
             found = (await client.get("/runs?isFailure=true")).json()
     assert [one["isFailure"] for one in items] == [True, False, True, False, True]
-    assert (numbers_in(found["items"]), found["total"]) == ([4, 2, 0], 3)
+    assert (read_numbers(found["items"]), found["total"]) == ([4, 2, 0], 3)
 
 
 async def test_a_log_is_of_its_run_alone_and_final_once_that_has_ended() -> None:
     with closing(Store(None)) as store:
-        store.record([Run(ulid(0), "t", "ended", 0, end_reason="failed"), Run(ulid(1), "t", "running", 0)])
-        lines = [Line(0, ulid(0), "", "stdout", f"entry {number}") for number in range(2500)]
-        lines += [Line(1_500_000_000, ulid(0), "", "stderr", "last"), Line(1, ulid(1), "a task", "stdout", "x")]
-        store.record(lines)
-        async with client_of(store, "/api") as client:
+        store.write([RunRow(ulid(0), "t", "ended", 0, end_reason="failed"), RunRow(ulid(1), "t", "running", 0)])
+        lines = [LineRow(0, ulid(0), "", "stdout", f"entry {number}") for number in range(2500)]
+        lines += [LineRow(1_500_000_000, ulid(0), "", "stderr", "last"), LineRow(1, ulid(1), "a task", "stdout", "x")]
+        store.write(lines)
+        async with open_client(store, "/api") as client:
             ended, running = [(await client.get(f"/runs/{ulid(number)}/log")).json() for number in (0, 1)]
     assert ended.pop("lines")[998:] == [
         {"n": 2499, "ts": 0, "stream": "stdout", "text": "entry 2499"},
@@ -255,13 +257,13 @@ async def test_a_log_is_of_its_run_alone_and_final_once_that_has_ended() -> None
 
 @pytest.mark.parametrize("path", ["/nothing", "/events/stream", "/system", "/runs/summary", f"/runs/{'%00' * 26}"])
 async def test_what_is_not_served_is_a_problem_and_not_a_web_page(stock: Store, path: str) -> None:
-    async with client_of(stock, "/api") as client:
+    async with open_client(stock, "/api") as client:
         answer = await client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
 async def test_the_schema_url_is_of_the_host_that_was_asked(stock: Store) -> None:
-    async with client_of(stock, "/api") as client:
+    async with open_client(stock, "/api") as client:
         answer = await client.get(RUNS, headers={"Host": "other.example:9477"})
         odd = await client.get(RUNS, headers={"Host": "[bad"})
     assert answer.json()["$schema"] == "http://other.example:9477/schemas/RunsResponseBody.json"

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobtrail.store import Store
-from jobtrail.store.rows import Run
+from jobtrail.store.rows import RunRow
 from jobtrail.store.runs import RunQuery, select_runs
-from tests.plane.records import Counting
+from tests.plane.records import StepCountingStore
 from tests.plane.runwisp_records import RUNS, ulid
 
 if TYPE_CHECKING:
@@ -22,34 +22,34 @@ if TYPE_CHECKING:
 MANY, FEW = 20_000, 100
 
 
-def filled(count: int) -> Counting:
+def filled(count: int) -> StepCountingStore:
     """Return a store with runs of ten tasks, of which one in 50 (of many, 500) fails and the last three run."""
-    store = Counting(None)
+    store = StepCountingStore(None)
     rare = max(count // 40, 50)
-    store.record(_run(number, rare, going=number >= count - 3) for number in range(count))
+    store.write(_run(number, rare, going=number >= count - 3) for number in range(count))
     return store
 
 
-def _run(number: int, rare: int, *, going: bool) -> Run:
+def _run(number: int, rare: int, *, going: bool) -> RunRow:
     task = f"task-{number % 10}"
     if going:
-        return Run(ulid(number), task, "running", number)
-    return Run(ulid(number), task, "ended", number, end_reason="succeeded" if number % rare else "failed")
+        return RunRow(ulid(number), task, "running", number)
+    return RunRow(ulid(number), task, "ended", number, end_reason="succeeded" if number % rare else "failed")
 
 
 @pytest.fixture(scope="module")
-def few() -> Iterator[Counting]:
+def few() -> Iterator[StepCountingStore]:
     with closing(filled(FEW)) as store:
         yield store
 
 
 @pytest.fixture(scope="module")
-def many() -> Iterator[Counting]:
+def many() -> Iterator[StepCountingStore]:
     with closing(filled(MANY)) as store:
         yield store
 
 
-def steps(store: Counting, query: RunQuery) -> int:
+def steps(store: StepCountingStore, query: RunQuery) -> int:
     store.steps = 0
     select_runs(store, query)
     return store.steps
@@ -63,7 +63,7 @@ def steps(store: Counting, query: RunQuery) -> int:
     ids=str,
 )
 def test_a_page_by_time_of_many_runs_costs_what_it_costs_of_few(
-    few: Counting, many: Counting, task: str, filtered: dict[str, Any], *, descending: bool
+    few: StepCountingStore, many: StepCountingStore, task: str, filtered: dict[str, Any], *, descending: bool
 ) -> None:
     query = RunQuery(task, descending=descending, limit=5, **filtered)
     assert steps(many, query) < steps(few, query) + 200
@@ -81,7 +81,7 @@ def test_a_page_by_time_of_many_runs_costs_what_it_costs_of_few(
     ],
     ids=str,
 )
-def test_what_is_rare_is_not_looked_for_among_what_is_common(many: Counting, query: RunQuery) -> None:
+def test_what_is_rare_is_not_looked_for_among_what_is_common(many: StepCountingStore, query: RunQuery) -> None:
     # Reading all runs takes more than 10 steps each.
     assert steps(many, query) < 4_000
 
@@ -95,9 +95,9 @@ class Interrupted(Store):
         self.added = 0
 
     def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
-        found = super().rows(sql, values)
+        found = super().select(sql, values)
         self.added += 1
-        self._other.record([Run(ulid(9000 + self.added), "worded", "ended", 2**62, end_reason="failed")])
+        self._other.write([RunRow(ulid(9000 + self.added), "worded", "ended", 2**62, end_reason="failed")])
         return found
 
     def close(self) -> None:
@@ -109,7 +109,7 @@ class Interrupted(Store):
 def test_a_run_that_comes_meanwhile_takes_nobodys_place(tmp_path: Path, filtered: dict[str, Any]) -> None:
     query = RunQuery("worded", limit=50, **filtered)
     with closing(Store(tmp_path / "store.db")) as store:
-        store.record(RUNS)
+        store.write(RUNS)
         before, total = select_runs(store, query)
     with closing(Interrupted(tmp_path / "store.db")) as store:
         found = select_runs(store, query)
@@ -118,14 +118,14 @@ def test_a_run_that_comes_meanwhile_takes_nobodys_place(tmp_path: Path, filtered
 
 
 def test_tallies_follow_what_is_recorded_changed_and_taken_away() -> None:
-    with closing(Counting(None)) as store:
-        store.record(RUNS)
-        store.record([Run(ulid(1), "worded", "ended", 0, end_reason="failed")])
+    with closing(StepCountingStore(None)) as store:
+        store.write(RUNS)
+        store.write([RunRow(ulid(1), "worded", "ended", 0, end_reason="failed")])
         with store.transaction() as db:
             db.execute("DELETE FROM runs WHERE seq % 3 = 0")
         counted = "SELECT task, word, failure, count(*) AS runs FROM runs GROUP BY task, word, failure"
-        kept = store.rows("SELECT task, word, failure, runs FROM run_tallies")
-        assert sorted(map(tuple, kept)) == sorted(map(tuple, store.rows(counted)))
+        kept = store.select("SELECT task, word, failure, runs FROM run_tallies")
+        assert sorted(map(tuple, kept)) == sorted(map(tuple, store.select(counted)))
         with store.transaction() as db:
             db.execute("DELETE FROM runs")
-        assert store.rows("SELECT * FROM run_tallies") == []
+        assert store.select("SELECT * FROM run_tallies") == []

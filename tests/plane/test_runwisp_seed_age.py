@@ -31,7 +31,7 @@ async def over_seed(sample: Store) -> AsyncGenerator[tuple[Client, SeedAge]]:
 
 def ids(store: Store, task: str = "") -> list[str]:
     sql = "SELECT id FROM runs WHERE ? IN ('', task) ORDER BY id"
-    return [row["id"] for row in store.rows(sql, (task,))]
+    return [row["id"] for row in store.select(sql, (task,))]
 
 
 @pytest.mark.parametrize(

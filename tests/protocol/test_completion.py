@@ -14,7 +14,7 @@ from jobtrail.protocol.prompts import load_prompts
 from jobtrail.protocol.resources import TEMPLATES
 from jobtrail.sources import open_sources
 from jobtrail.window import Clock
-from tests.plane.records import job
+from tests.plane.records import make_job
 from tests.protocol.resources.test_reading import stocked
 from tests.sample_client import sample_client
 from tests.upstreams import Upstream, accept_and_hang, client_of, listening, page, run_id, settings_of
@@ -99,7 +99,7 @@ async def test_every_argument_that_names_something_completes() -> None:
 
 
 async def test_a_hundred_values_come_at_most_and_it_says_that_there_are_more(tmp_path: Path) -> None:
-    async with stocked(tmp_path, [job(f"job-{number:04}") for number in range(450)]) as client:
+    async with stocked(tmp_path, [make_job(f"job-{number:04}") for number in range(450)]) as client:
         values, total, more = await completed(client, "compare", "job", "job-")
         far, _, _ = await completed(client, "compare", "job", "job-0449")
     assert len(values) == 100

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.store import Store
-from jobtrail.store.store import Query
+from jobtrail.store.store import PageQuery
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 __all__ = ["SECONDS", "Stand", "Task"]
 
 SECONDS = 60
-EVERYTHING = Query("createdAt", descending=False, limit=-1)
+EVERYTHING = PageQuery("createdAt", descending=False, limit=-1)
 
 
 @dataclass(frozen=True)
@@ -64,7 +64,7 @@ class Stand:
         store = Store(self.path)
         rows = {
             row["id"]: {**dict(row), "spec": json.loads(row["body"])}
-            for row in store.executions("default", job, EVERYTHING)
+            for row in store.list_executions("default", job, EVERYTHING)
         }
         store.close()
         return rows
@@ -85,10 +85,10 @@ class Stand:
                 json.loads(row["conditions"] or "[]"),
                 [
                     (line["stream"], line["text"])
-                    for line in reversed(store.output("default", execution, row["name"], 1000))
+                    for line in reversed(store.list_output("default", execution, row["name"], 1000))
                 ],
             )
-            for row in store.all_tasks(key)
+            for row in store.iterate_tasks(key)
         ]
         store.close()
         return found

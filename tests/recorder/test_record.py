@@ -223,7 +223,7 @@ def test_the_job_is_titled_by_the_command_without_its_options_and_labelled(stand
     stand.record("--job", "nightly", "--label", "team=data", "--", "true", "--password", "hunter2")
     stand.record("--job", "nightly", "--label", "env=prod", "--", "true")
     store = Store(stand.path)
-    row = store.job("default", "nightly")
+    row = store.find_job("default", "nightly")
     store.close()
     assert row is not None
     assert '"displayName":"true","labels":{"team":"data","env":"prod"}' in row["body"]

@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from jobtrail.plane import LocalPlane
+from jobtrail.plane import InProcessPlane
 from jobtrail.store import Store
-from jobtrail.store.recording import sweep
+from jobtrail.store.recording import fail_vanished
 from tests.plane.records import PAGED
 from tests.recorder.recording import SECONDS
 
@@ -32,7 +32,7 @@ async def test_a_killed_recorder_s_execution_is_shown_as_failed_with_the_reason(
         child = int(process.stdout.readline())
         process.kill()
     os.kill(child, signal.SIGKILL)
-    transport = httpx2.ASGITransport(LocalPlane(stand.path))
+    transport = httpx2.ASGITransport(InProcessPlane(stand.path))
     async with httpx2.AsyncClient(transport=transport, base_url="http://plane.invalid/v0", headers=PAGED) as client:
         body = (await client.get("/jobs/nightly/executions/e1")).json()
     assert body["status"] == "failed"
@@ -50,11 +50,11 @@ def test_a_recorder_that_lives_is_left_alone(stand: Stand) -> None:
         assert process.stdout is not None
         process.stdout.readline()
         store = Store(stand.path)
-        assert sweep(store) == 0
+        assert fail_vanished(store) == 0
         assert stand.executions()["e1"]["status"] == "running"
         process.send_signal(signal.SIGTERM)
         process.communicate(timeout=30)
-        assert sweep(store) == 0
+        assert fail_vanished(store) == 0
         store.close()
     assert stand.executions()["e1"]["status"] == "cancelled"
 
@@ -68,7 +68,7 @@ def test_tasks_of_a_killed_fan_out_are_all_failed_and_so_is_the_execution(stand:
         process.kill()
     os.kill(child, signal.SIGKILL)
     store = Store(stand.path)
-    assert (sweep(store), sweep(store)) == (1, 0)
+    assert (fail_vanished(store), fail_vanished(store)) == (1, 0)
     store.close()
     execution, tasks = stand.only()
     assert (execution["status"], execution["failure"], execution["running"]) == ("failed", 2, 0)
@@ -93,7 +93,7 @@ def test_of_50_recorders_at_once_some_of_them_killed_every_one_is_accounted_for(
         if number not in KILLED:
             assert process.returncode == (7 if number % 2 else 0)
     store = Store(stand.path)
-    assert sweep(store) == len(KILLED)
+    assert fail_vanished(store) == len(KILLED)
     store.close()
     executions = stand.executions()
     assert set(executions) == {f"e{number}" for number in range(RECORDERS)}

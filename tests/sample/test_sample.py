@@ -14,11 +14,11 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobtrail.plane import LocalPlane
-from jobtrail.sample.fill import fill
+from jobtrail.plane import InProcessPlane
+from jobtrail.sample.fill import fill_sample
 from jobtrail.store import Store
 from jobtrail.store.runs import RunQuery, select_runs
-from jobtrail.store.store import Query
+from jobtrail.store.store import PageQuery
 from jobtrail.times import to_nanoseconds
 from tests.plane.records import PAGED
 
@@ -48,7 +48,7 @@ STATUSES = {"queued", "pending", "running", "cancelling", "cancelled", "failed",
 ENDED = {"cancelled", "failed", "succeeded", "timeout"}
 END_REASONS = {"succeeded", "failed", "stopped", "timeout", "crashed", "skipped", "log_overflow"}
 COUNTS = {"success": "succeeded", "failure": "failed", "running": "running", "cancelled": "cancelled"}
-ALL = Query("createdAt", descending=False, limit=-1)
+ALL = PageQuery("createdAt", descending=False, limit=-1)
 Fields = dict[str, Any]
 
 
@@ -67,17 +67,17 @@ class Workspace:
 @lru_cache(maxsize=4)
 def workspace(now: datetime) -> Workspace:
     store = Store(None)
-    fill(store, now)
-    jobs = [dict(row) for row in store.jobs("default", ALL)]
+    fill_sample(store, now)
+    jobs = [dict(row) for row in store.list_jobs("default", ALL)]
     executions: dict[tuple[str, str], Fields] = {}
     tasks: dict[tuple[str, str], list[Fields]] = {}
     for job in jobs:
-        for row in store.executions("default", job["name"], ALL):
+        for row in store.list_executions("default", job["name"], ALL):
             fields = dict(row)
             key = fields.pop("key")
             executions[job["name"], row["id"]] = fields
-            tasks[job["name"], row["id"]] = [{**dict(task), "execution": None} for task in store.all_tasks(key)]
-    definitions = store.definitions()
+            tasks[job["name"], row["id"]] = [{**dict(task), "execution": None} for task in store.iterate_tasks(key)]
+    definitions = store.list_definitions()
     runs = {
         row["id"]: {**dict(row), "seq": None}
         for one in definitions
@@ -210,7 +210,7 @@ async def test_concurrent_first_requests_make_the_sample_once() -> None:
         asked.append(NOWS[0])
         return NOWS[0]
 
-    plane = LocalPlane(clock=clock)
+    plane = InProcessPlane(clock=clock)
     answers: list[Any] = []
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(plane), base_url="http://plane.invalid") as client:
         assert asked == []
@@ -234,7 +234,7 @@ async def test_a_cursor_of_the_sample_goes_on_after_a_restart() -> None:
     pages: list[Any] = []
     cursor: dict[str, str] = {}
     for _ in range(2):
-        plane = LocalPlane(clock=lambda: NOWS[0])
+        plane = InProcessPlane(clock=lambda: NOWS[0])
         async with httpx2.AsyncClient(
             transport=httpx2.ASGITransport(plane), base_url="http://plane.invalid/v0"
         ) as client:

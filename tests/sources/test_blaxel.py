@@ -18,7 +18,7 @@ from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.store import Store
-from jobtrail.store.rows import Execution, Job
+from jobtrail.store.rows import ExecutionRow, JobRow
 from jobtrail.times import NANOSECONDS, to_nanoseconds
 from tests.sample_client import FixedClock, answer, text_of
 
@@ -42,16 +42,18 @@ class Counting(httpx2.ASGITransport):
         return await super().handle_async_request(request)
 
 
-def execution(number: int, status: str) -> Execution:
+def execution(number: int, status: str) -> ExecutionRow:
     made, second = to_nanoseconds(START + timedelta(minutes=number)), NANOSECONDS
-    return Execution("etl", f"exec-{number:05}", status, made, made + 30 * second, made + second, made + 30 * second)
+    return ExecutionRow(
+        "etl", f"exec-{number:05}", status, made, made + 30 * second, made + second, made + 30 * second
+    )
 
 
 def stocked(count: int) -> Store:
     """Return a store with a job whose every third execution failed."""
     store = Store(None)
-    store.record([Job("etl", 0, 0, spec={"runtime": {}})])
-    store.record(execution(number, "succeeded" if number % 3 else "failed") for number in range(count))
+    store.write([JobRow("etl", 0, 0, spec={"runtime": {}})])
+    store.write(execution(number, "succeeded" if number % 3 else "failed") for number in range(count))
     return store
 
 
@@ -83,7 +85,7 @@ def test_executions_that_arrive_during_a_walk_neither_repeat_nor_hide_one(
                     return listed
                 arguments = {"cursor": page["cursor"]}
                 for _ in range(pending.pop() if pending else 0):
-                    store.record([execution(newest, "failed")])
+                    store.write([execution(newest, "failed")])
                     newest += 1
 
     listed = anyio.run(walk)

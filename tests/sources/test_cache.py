@@ -21,7 +21,7 @@ from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.cache import Memory
 from jobtrail.sources.runwisp.registration import RunWispSettings
 from jobtrail.store import Store
-from tests.plane.records import changed, execution, job, task
+from tests.plane.records import make_execution, make_job, make_task, set_status
 from tests.sample_client import answer, follow
 
 if TYPE_CHECKING:
@@ -60,9 +60,9 @@ TWO = Settings(sources=(source("a", "key-A"), source("b", "key-B")), default="a"
 @pytest.fixture
 def store() -> Iterator[Store]:
     store = Store(None)
-    store.record([job("etl"), execution("e1", "etl", 0, "running")])
-    store.record(
-        task(f"t{number}", "e1", 1, "running", "failed" if number % 50 == 0 else "succeeded")
+    store.write([make_job("etl"), make_execution("e1", "etl", 0, "running")])
+    store.write(
+        make_task(f"t{number}", "e1", 1, "running", "failed" if number % 50 == 0 else "succeeded")
         for number in range(TASKS)
     )
     yield store
@@ -70,7 +70,7 @@ def store() -> Iterator[Store]:
 
 
 def end(store: Store) -> None:
-    store.record([changed(execution("e1", "etl", 0, "running"), 60, "failed")])
+    store.write([set_status(make_execution("e1", "etl", 0, "running"), 60, "failed")])
 
 
 async def explained(client: Client, source: str = "a") -> dict[str, Any]:
@@ -94,7 +94,7 @@ async def test_what_still_runs_is_asked_for_each_time_and_remembered_once_it_has
         await explained(client)
         before = await explained(client)
         assert upstream.seen == {"Ae1": 2, "Atasks": 6}
-        store.record([task("t1", "e1", 1, "running", "failed")])
+        store.write([make_task("t1", "e1", 1, "running", "failed")])
         end(store)
         after = await explained(client)
         assert await explained(client) == after
@@ -106,7 +106,7 @@ async def test_pages_read_before_the_end_was_seen_are_not_served_after_it(store:
     upstream = Upstream(store)
     async with Client(build_server(TWO, transport=upstream)) as client:
         await follow(client, "list_tasks", job="etl", execution="e1", status="failed")
-        store.record([task("t1", "e1", 1, "running", "failed")])
+        store.write([make_task("t1", "e1", 1, "running", "failed")])
         end(store)
         assert (await explained(client))["coverage"]["matched"] == 10
         pages = await follow(client, "list_tasks", job="etl", execution="e1", status="failed")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import httpx2
 import pytest
 
-from jobtrail.plane import LocalPlane
+from jobtrail.plane import InProcessPlane
 from jobtrail.settings import Settings, SourceSettings
 from jobtrail.sources import open_sources
 from jobtrail.sources.blaxel.registration import BlaxelSettings
@@ -50,23 +50,23 @@ async def check_configured(one: SourceSettings, network: ASGIApp | None = None) 
 
 
 @pytest.fixture(scope="module")
-def plane() -> LocalPlane:
-    return LocalPlane(None, lambda: NOW)
+def plane() -> InProcessPlane:
+    return InProcessPlane(None, lambda: NOW)
 
 
 async def test_the_embedded_source_keeps_the_contract() -> None:
     await check_configured(EmbeddedSettings(name="embedded"))
 
 
-async def test_blaxel_keeps_the_contract(plane: LocalPlane) -> None:
+async def test_blaxel_keeps_the_contract(plane: InProcessPlane) -> None:
     await check_configured(BlaxelSettings(name="prod", url="http://plane.invalid/v0"), plane)
 
 
-async def test_runwisp_1_keeps_the_contract(plane: LocalPlane) -> None:
+async def test_runwisp_1_keeps_the_contract(plane: InProcessPlane) -> None:
     await check_configured(RunWispSettings(name="cron", url="http://plane.invalid"), plane)
 
 
-async def test_runwisp_of_the_seed_s_age_keeps_the_contract(plane: LocalPlane) -> None:
+async def test_runwisp_of_the_seed_s_age_keeps_the_contract(plane: InProcessPlane) -> None:
     await check_configured(RunWispSettings(name="cron", url="http://plane.invalid"), SeedAge(plane))
 
 

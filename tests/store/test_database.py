@@ -14,8 +14,8 @@ import pytest
 
 from jobtrail.store import Store, StoreError
 from jobtrail.store.database import list_migrations
-from jobtrail.store.integrity import check_up
-from tests.plane.records import execution, job
+from jobtrail.store.integrity import check_integrity
+from tests.plane.records import make_execution, make_job
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -41,7 +41,7 @@ def test_migrations_are_numbered_from_one() -> None:
 class Later(Store):
     """A store of the next version, which has one more script beside its file."""
 
-    def _scripts(self) -> tuple[Traversable, ...]:
+    def _list_migrations(self) -> tuple[Traversable, ...]:
         assert self.path is not None
         return (*list_migrations(), self.path.with_name("more.sql"))
 
@@ -50,7 +50,7 @@ class Later(Store):
 def older(tmp_path: Path) -> Path:
     path = tmp_path / "plane.db"
     with closing(Store(path)) as store:
-        store.record([job("etl"), execution("e1", "etl")])
+        store.write([make_job("etl"), make_execution("e1", "etl")])
     return path
 
 
@@ -58,9 +58,9 @@ def test_an_older_store_is_migrated_with_what_it_holds(older: Path) -> None:
     older.with_name("more.sql").write_text("CREATE TABLE more (x);", encoding="utf-8")
     for _ in range(2):
         with closing(Later(older)) as store:
-            assert store.rows("PRAGMA user_version")[0][0] == len(list_migrations()) + 1
-            assert store.rows("SELECT * FROM more") == []
-            assert store.execution("default", "etl", "e1") is not None
+            assert store.select("PRAGMA user_version")[0][0] == len(list_migrations()) + 1
+            assert store.select("SELECT * FROM more") == []
+            assert store.find_execution("default", "etl", "e1") is not None
 
 
 def test_a_migration_that_fails_leaves_the_older_store_as_it_was(older: Path) -> None:
@@ -79,7 +79,7 @@ def test_a_store_of_before_the_first_release_is_refused_and_left_alone(
     with closing(sqlite3.connect(path)) as db:
         db.executescript(f"{UNRELEASED}{more}); PRAGMA user_version = {version}; PRAGMA application_id = {mark}")
     before = path.read_bytes()
-    for look in (Store, partial(check_up, seconds=1)):
+    for look in (Store, partial(check_integrity, seconds=1)):
         with pytest.raises(StoreError) as refused:
             look(path)
         assert str(refused.value) == (
@@ -134,7 +134,7 @@ def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
     path = tmp_path / "plane.db"
     path.touch()
     with closing(Store(path)) as store:
-        assert store.empty
+        assert store.is_empty
 
 
 def test_a_directory_is_no_store(tmp_path: Path) -> None:
@@ -146,7 +146,7 @@ def test_a_directory_is_no_store(tmp_path: Path) -> None:
 def test_missing_directories_are_made_for_their_owner_alone(tmp_path: Path) -> None:
     path = tmp_path / "data" / "jobtrail" / "plane.db"
     with closing(Store(path)) as store:
-        assert store.empty
+        assert store.is_empty
     assert oct(path.parent.stat().st_mode & 0o777) == oct(0o700)
     assert oct(path.stat().st_mode & 0o777) == oct(0o600)
 
@@ -187,16 +187,16 @@ def test_a_file_that_may_only_be_read_is_shown_and_not_written() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "plane.db"
         with closing(Store(path)) as store:
-            store.record([job("etl"), execution("e1", "etl")])
+            store.write([make_job("etl"), make_execution("e1", "etl")])
             path.chmod(0o444)
             # A reader needs what SQLite keeps beside a file that is open.
             path.with_name("plane.db-wal").chmod(0o444)
             path.with_name("plane.db-shm").chmod(0o666)
             Path(folder).chmod(0o755)
             with as_somebody_else(), closing(Store(path)) as reader:
-                assert reader.execution("default", "etl", "e1") == store.execution("default", "etl", "e1")
+                assert reader.find_execution("default", "etl", "e1") == store.find_execution("default", "etl", "e1")
                 with pytest.raises(StoreError) as refused:
-                    reader.record([job("report")])
+                    reader.write([make_job("report")])
     assert str(refused.value) == f"the store {path} cannot be written: attempt to write a readonly database"
 
 

@@ -17,16 +17,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobtrail.store import Store, StoreError
-from jobtrail.store.maintenance import Info, Pruned, info, prune, prune_by_steps
-from jobtrail.store.rows import Line, Record, Run, Task
-from tests.plane.records import Counting, execution, job, nanos, task
+from jobtrail.store.maintenance import PruneCounts, StoreInfo, prune, prune_by_steps, read_info
+from jobtrail.store.rows import AnyRow, LineRow, RunRow, TaskRow
+from tests.plane.records import StepCountingStore, make_execution, make_job, make_task, nanoseconds_at
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from pathlib import Path
 
 
-LATE = nanos(10_000)
+LATE = nanoseconds_at(10_000)
 
 _MINUTE = st.integers(0, 60)
 _WORKSPACE = st.sampled_from(["default", "other"])
@@ -37,40 +37,40 @@ _STATUS = st.sampled_from(["queued", "running", "succeeded", "failed", "cancelle
 _TASK_STATUSES = st.lists(st.sampled_from(["pending", "running", "succeeded", "failed"]), max_size=4)
 
 
-def run(identity: str, minutes: float = 0, reason: str | None = None) -> Run:
-    made = Run(identity, "nightly", "pending", nanos(minutes), body={"triggered_by": "cron"})
-    return replace(made, status="ended", ended_at=nanos(minutes + 2), end_reason=reason) if reason else made
+def run(identity: str, minutes: float = 0, reason: str | None = None) -> RunRow:
+    made = RunRow(identity, "nightly", "pending", nanoseconds_at(minutes), body={"triggered_by": "cron"})
+    return replace(made, status="ended", ended_at=nanoseconds_at(minutes + 2), end_reason=reason) if reason else made
 
 
-def task_in(name: str, of: str, minutes: int, statuses: list[str]) -> Task:
-    return task(name, of, minutes, *statuses)
+def task_in(name: str, of: str, minutes: int, statuses: list[str]) -> TaskRow:
+    return make_task(name, of, minutes, *statuses)
 
 
 RECORDS = st.lists(
     st.tuples(
         _WORKSPACE,
         st.one_of(
-            st.builds(job, st.sampled_from(["etl", "report"]), _MINUTE),
-            st.builds(execution, _OWNER, st.sampled_from(["etl", "report"]), _MINUTE, _STATUS),
+            st.builds(make_job, st.sampled_from(["etl", "report"]), _MINUTE),
+            st.builds(make_execution, _OWNER, st.sampled_from(["etl", "report"]), _MINUTE, _STATUS),
             st.builds(task_in, _TASK, _OWNER, _MINUTE, _TASK_STATUSES),
             st.builds(run, _OWNER, _MINUTE, st.sampled_from([None, "success", "failed"])),
-            st.builds(Line, _MINUTE, _OWNER, _TASK, st.sampled_from(["stdout", "stderr"]), st.text(max_size=5)),
+            st.builds(LineRow, _MINUTE, _OWNER, _TASK, st.sampled_from(["stdout", "stderr"]), st.text(max_size=5)),
         ),
     ),
     max_size=40,
 )  # fmt: skip
 
 
-def happen(store: Store, records: Iterable[tuple[str, Record]]) -> None:
+def happen(store: Store, records: Iterable[tuple[str, AnyRow]]) -> None:
     """Record what a store takes."""
     for workspace, record in records:
         with suppress(sqlite3.IntegrityError):
-            store.record([record], workspace)
+            store.write([record], workspace)
 
 
 def kept(store: Store) -> dict[str, list[dict[str, Any]]]:
     tables = ("jobs", "definitions", "executions", "tasks", "runs", "lines")
-    return {table: [dict(row) for row in store.rows(f"SELECT * FROM {table}")] for table in tables}  # noqa: S608 # names are ours
+    return {table: [dict(row) for row in store.select(f"SELECT * FROM {table}")] for table in tables}  # noqa: S608 # names are ours
 
 
 def assert_whole(store: Store) -> None:
@@ -80,36 +80,36 @@ def assert_whole(store: Store) -> None:
         "run_tallies": "SELECT task, word, failure, count(*) AS runs FROM runs GROUP BY 1, 2, 3",
     }
     for table, counted in counts.items():
-        kept = {tuple(row) for row in store.rows(f"SELECT * FROM {table}")}  # noqa: S608 # names are ours
-        assert kept == {tuple(row) for row in store.rows(counted)}
-    listed = {tuple(row) for row in store.rows("SELECT execution, count(*) FROM tasks GROUP BY 1")}
-    assert {tuple(row) for row in store.rows("SELECT key, tasks FROM executions WHERE tasks > 0")} == listed
+        kept = {tuple(row) for row in store.select(f"SELECT * FROM {table}")}  # noqa: S608 # names are ours
+        assert kept == {tuple(row) for row in store.select(counted)}
+    listed = {tuple(row) for row in store.select("SELECT execution, count(*) FROM tasks GROUP BY 1")}
+    assert {tuple(row) for row in store.select("SELECT key, tasks FROM executions WHERE tasks > 0")} == listed
 
 
 @settings(deadline=None, max_examples=150)
 @given(before=_MINUTE, there=RECORDS, between=RECORDS, batch=st.integers(1, 5), stop=st.integers(0, 12))
 def test_a_store_is_whole_at_any_moment_of_a_prune_which_can_go_on_after_a_stop(
-    before: int, there: list[tuple[str, Record]], between: list[tuple[str, Record]], batch: int, stop: int
+    before: int, there: list[tuple[str, AnyRow]], between: list[tuple[str, AnyRow]], batch: int, stop: int
 ) -> None:
     with closing(Store(None)) as store:
         happen(store, there)
         coming = iter(between)
-        for _ in islice(prune_by_steps(store, nanos(before), batch), stop):
+        for _ in islice(prune_by_steps(store, nanoseconds_at(before), batch), stop):
             assert_whole(store)
             happen(store, islice(coming, 2))
-        prune(store, nanos(before))
+        prune(store, nanoseconds_at(before))
         assert_whole(store)
-        assert prune(store, nanos(before)) == Pruned()
+        assert prune(store, nanoseconds_at(before)) == PruneCounts()
 
 
 @settings(deadline=None)
 @given(there=RECORDS, before=st.integers(-1, 70), batch=st.integers(1, 5))
 def test_a_prune_takes_away_what_ended_before_and_nothing_else(
-    there: list[tuple[str, Record]], before: int, batch: int
+    there: list[tuple[str, AnyRow]], before: int, batch: int
 ) -> None:
     with closing(Store(None)) as store:
         happen(store, there)
-        old, moment = kept(store), nanos(before)
+        old, moment = kept(store), nanoseconds_at(before)
         expected = {
             table: [
                 row for row in rows if "ended_at" not in row or row["ended_at"] is None or row["ended_at"] >= moment
@@ -124,15 +124,15 @@ def test_a_prune_takes_away_what_ended_before_and_nothing_else(
         ]
         foretold = prune(store, moment, dry_run=True)
         assert kept(store) == old
-        total = sum(prune_by_steps(store, moment, batch), Pruned())
+        total = sum(prune_by_steps(store, moment, batch), PruneCounts())
         assert kept(store) == expected
         assert total == foretold
         tables = ("executions", "tasks", "runs", "lines")
-        assert total == Pruned(**{table: len(old[table]) - len(expected[table]) for table in tables})
+        assert total == PruneCounts(**{table: len(old[table]) - len(expected[table]) for table in tables})
 
 
-def output(owner: str, task: str = "", text: str = "…", count: int = 1) -> list[Line]:
-    return [Line(nanos(number), owner, task, "stdout", text) for number in range(count)]
+def output(owner: str, task: str = "", text: str = "…", count: int = 1) -> list[LineRow]:
+    return [LineRow(nanoseconds_at(number), owner, task, "stdout", text) for number in range(count)]
 
 
 @pytest.fixture
@@ -142,51 +142,55 @@ def store() -> Iterator[Store]:
 
 
 def test_an_execution_that_is_pruned_goes_with_all_that_belongs_to_it(store: Store) -> None:
-    ended = [execution("old", "etl", 0, "failed"), task("t1", "old", 0, "running", "failed"), *output("old", "t1")]
-    open_ = [execution("open", "etl", 0), task("t1", "open", 0, "running"), *output("open", "t1")]
-    store.record([job("etl"), *ended, *open_, execution("new", "etl", 8, "succeeded")])
-    assert prune(store, nanos(10)) == Pruned(executions=1, tasks=1, lines=1)
-    assert [row["id"] for row in store.rows("SELECT id FROM executions ORDER BY id")] == ["new", "open"]
-    assert [row["owner"] for row in store.rows("SELECT owner FROM lines")] == ["open"]
+    ended = [
+        make_execution("old", "etl", 0, "failed"),
+        make_task("t1", "old", 0, "running", "failed"),
+        *output("old", "t1"),
+    ]
+    open_ = [make_execution("open", "etl", 0), make_task("t1", "open", 0, "running"), *output("open", "t1")]
+    store.write([make_job("etl"), *ended, *open_, make_execution("new", "etl", 8, "succeeded")])
+    assert prune(store, nanoseconds_at(10)) == PruneCounts(executions=1, tasks=1, lines=1)
+    assert [row["id"] for row in store.select("SELECT id FROM executions ORDER BY id")] == ["new", "open"]
+    assert [row["owner"] for row in store.select("SELECT owner FROM lines")] == ["open"]
     assert store.count_executions("default", "etl") == 2
 
 
 def test_the_moment_itself_is_kept(store: Store) -> None:
-    store.record([job("etl"), execution("e1", "etl", 0, "failed")])
-    assert prune(store, nanos(2)) == Pruned()
-    assert prune(store, nanos(2) + 1) == Pruned(executions=1)
+    store.write([make_job("etl"), make_execution("e1", "etl", 0, "failed")])
+    assert prune(store, nanoseconds_at(2)) == PruneCounts()
+    assert prune(store, nanoseconds_at(2) + 1) == PruneCounts(executions=1)
 
 
 def test_what_has_not_ended_stays_however_old_it_is(store: Store) -> None:
-    store.record([job("etl"), execution("e1", "etl", 0, "running"), run("r1")])
-    assert prune(store, LATE) == Pruned()
+    store.write([make_job("etl"), make_execution("e1", "etl", 0, "running"), run("r1")])
+    assert prune(store, LATE) == PruneCounts()
 
 
 def test_an_execution_that_begins_anew_during_a_prune_stays(store: Store) -> None:
-    store.record([job("etl"), execution("e1", "etl", 0, "failed"), execution("e2", "etl", 0, "failed")])
+    store.write([make_job("etl"), make_execution("e1", "etl", 0, "failed"), make_execution("e2", "etl", 0, "failed")])
     steps = prune_by_steps(store, LATE, 1)
-    assert next(steps) == Pruned(executions=1)
-    store.record([execution("e2", "etl", 0, "running")])
-    assert sum(steps, Pruned()) == Pruned()
-    assert store.execution("default", "etl", "e2") is not None
+    assert next(steps) == PruneCounts(executions=1)
+    store.write([make_execution("e2", "etl", 0, "running")])
+    assert sum(steps, PruneCounts()) == PruneCounts()
+    assert store.find_execution("default", "etl", "e2") is not None
 
 
 def test_workspaces_have_executions_of_one_name_each_of_its_own(store: Store) -> None:
     for space, status in (("a", "failed"), ("b", "queued")):
-        store.record([job("etl"), execution("e1", "etl", 0, status), *output("e1", "t1")], space)
-    assert prune(store, LATE) == Pruned(executions=1, lines=1)
-    assert store.execution("b", "etl", "e1") is not None
-    assert [row["workspace"] for row in store.rows("SELECT workspace FROM lines")] == ["b"]
+        store.write([make_job("etl"), make_execution("e1", "etl", 0, status), *output("e1", "t1")], space)
+    assert prune(store, LATE) == PruneCounts(executions=1, lines=1)
+    assert store.find_execution("b", "etl", "e1") is not None
+    assert [row["workspace"] for row in store.select("SELECT workspace FROM lines")] == ["b"]
 
 
 def test_a_prune_looks_at_output_once_however_much_goes() -> None:
     def steps(executions: int, doomed: int) -> int:
-        with closing(Counting(None)) as store:
-            store.record([job("etl")])
+        with closing(StepCountingStore(None)) as store:
+            store.write([make_job("etl")])
             for number in range(executions):
                 status = "failed" if number % (executions // doomed) == 0 else "queued"
-                store.record([execution(f"e{number}", "etl", 0, status), *output(f"e{number}")])
-            with store.counted():
+                store.write([make_execution(f"e{number}", "etl", 0, status), *output(f"e{number}")])
+            with store.count_steps():
                 assert prune(store, LATE).executions == doomed
             return store.steps
 
@@ -199,12 +203,12 @@ def test_a_prune_looks_at_output_once_however_much_goes() -> None:
 def filled(path: Path, executions: int = 40) -> Store:
     """Return a store in a file with as many executions that have ended as not, and output of each."""
     store = Store(path)
-    store.record([job("etl")])
+    store.write([make_job("etl")])
     for number in range(executions):
         identity, status = f"e{number:03}", "failed" if number % 2 else "queued"
-        tasks = [task(f"t{name}", identity, number, "running", "failed") for name in range(20)]
+        tasks = [make_task(f"t{name}", identity, number, "running", "failed") for name in range(20)]
         said = output(identity, "t0", "x" * 500, 20)
-        store.record([execution(identity, "etl", number, status), *tasks, *said])
+        store.write([make_execution(identity, "etl", number, status), *tasks, *said])
     return store
 
 
@@ -215,16 +219,16 @@ def size_of(path: Path) -> int:
 def test_the_file_gets_smaller_and_the_write_ahead_log_empty(tmp_path: Path) -> None:
     path = tmp_path / "plane.db"
     with closing(filled(path)) as store:
-        before = info(store)
+        before = read_info(store)
         assert before.size == path.stat().st_size + path.with_name("plane.db-wal").stat().st_size
         prune(store, LATE)
-        after = info(store)
+        after = read_info(store)
         assert after.size < 0.7 * before.size
         assert path.with_name("plane.db-wal").stat().st_size == 0
-        assert store.rows("PRAGMA freelist_count")[0][0] == 0
-        assert store.rows("PRAGMA integrity_check")[0][0] == "ok"
+        assert store.select("PRAGMA freelist_count")[0][0] == 0
+        assert store.select("PRAGMA integrity_check")[0][0] == "ok"
         prune(store, LATE)
-        assert info(store).size == after.size
+        assert read_info(store).size == after.size
 
 
 KILLED = """
@@ -269,8 +273,8 @@ def test_a_prune_that_is_killed_leaves_a_whole_store(tmp_path: Path) -> None:
         with closing(Store(path)) as store:
             assert_whole(store)
             prune(store, 2**62)
-            assert (info(store).tasks, info(store).lines) == (20 * 20, 20 * 20)
-            assert store.rows("PRAGMA integrity_check")[0][0] == "ok"
+            assert (read_info(store).tasks, read_info(store).lines) == (20 * 20, 20 * 20)
+            assert store.select("PRAGMA integrity_check")[0][0] == "ok"
 
 
 def test_recorders_that_record_during_a_prune_lose_nothing(tmp_path: Path) -> None:
@@ -281,37 +285,39 @@ def test_recorders_that_record_during_a_prune_lose_nothing(tmp_path: Path) -> No
             with closing(Store(path)) as own:
                 for number in range(20):
                     identity = f"w{worker}-{number}"
-                    own.record([execution(identity, "etl", number), *output(identity)])
-                    own.record([task("t1", identity, 0, "running", "succeeded")])
+                    own.write([make_execution(identity, "etl", number), *output(identity)])
+                    own.write([make_task("t1", identity, 0, "running", "succeeded")])
 
         workers = [pool.submit(record, worker) for worker in range(4)]
-        total = sum(prune_by_steps(store, nanos(9_000), 25), Pruned())
+        total = sum(prune_by_steps(store, nanoseconds_at(9_000), 25), PruneCounts())
         for worker in workers:
             worker.result()
         assert total.executions == 20
-        assert store.rows("SELECT count(*), sum(success) FROM executions WHERE id LIKE 'w%'")[0][:] == (80, 80)
-        assert info(store).lines == 20 * 20 + 80
+        assert store.select("SELECT count(*), sum(success) FROM executions WHERE id LIKE 'w%'")[0][:] == (80, 80)
+        assert read_info(store).lines == 20 * 20 + 80
 
 
 def test_info_counts_what_a_store_holds(tmp_path: Path) -> None:
     path = tmp_path / "plane.db"
     with closing(Store(path)) as store:
-        empty = info(store)
-        assert empty == Info(path, empty.size, 1, (), 0, 0, 0, 0, 0, 0, None, None)
+        empty = read_info(store)
+        assert empty == StoreInfo(path, empty.size, 1, (), 0, 0, 0, 0, 0, 0, None, None)
         assert empty.size == size_of(path) - path.with_name("plane.db-shm").stat().st_size
-        store.record([job("etl"), execution("e1", "etl", 3, "failed"), task("t1", "e1"), *output("e1", "t1")])
-        store.record([job("etl"), job("report"), execution("e1", "etl", 5)], "other")
-        store.record([run("r1", 1), run("r2", 2, "success")])
-        found = info(store)
-        assert found == Info(
+        store.write(
+            [make_job("etl"), make_execution("e1", "etl", 3, "failed"), make_task("t1", "e1"), *output("e1", "t1")]
+        )
+        store.write([make_job("etl"), make_job("report"), make_execution("e1", "etl", 5)], "other")
+        store.write([run("r1", 1), run("r2", 2, "success")])
+        found = read_info(store)
+        assert found == StoreInfo(
             path=path, size=found.size, version=1, workspaces=("default", "other"), jobs=3, executions=2, tasks=1,
-            runs=2, lines=1, unfinished=2, oldest=nanos(1), newest=nanos(5),
+            runs=2, lines=1, unfinished=2, oldest=nanoseconds_at(1), newest=nanoseconds_at(5),
         )  # fmt: skip
 
 
 def test_a_store_that_may_not_be_written_cannot_be_pruned(tmp_path: Path) -> None:
     with closing(filled(tmp_path / "plane.db", 2)) as store:
-        store.rows("PRAGMA query_only = 1")
+        store.select("PRAGMA query_only = 1")
         assert prune(store, LATE, dry_run=True).executions == 1
         with pytest.raises(StoreError, match="cannot be written"):
             prune(store, LATE)

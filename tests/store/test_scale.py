@@ -15,16 +15,25 @@ from typing import TYPE_CHECKING, Literal
 
 import pytest
 
-from jobtrail.store.rows import Run
-from jobtrail.store.store import Query
-from tests.plane.records import EXECUTIONS, Counting, at, client_of, execution, job, nanos, task
+from jobtrail.store.rows import RunRow
+from jobtrail.store.store import PageQuery
+from tests.plane.records import (
+    EXECUTIONS,
+    StepCountingStore,
+    make_execution,
+    make_job,
+    make_task,
+    nanoseconds_at,
+    open_client,
+    time_at,
+)
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
 
     import httpx2
 
-    from jobtrail.store.store import Key, Row
+    from jobtrail.store.store import PageKey, Row
 
 SORTS = ("createdAt:desc", "createdAt:asc", "name:asc", "name:desc")
 ROOT = Path(__file__).parents[2]
@@ -37,20 +46,20 @@ WALKS = [
 MEBI = 1024 * 1024
 
 
-def run(number: int) -> Run:
-    times = nanos(number), nanos(number + 0.5), nanos(number + 1 + number % 7)
+def run(number: int) -> RunRow:
+    times = nanoseconds_at(number), nanoseconds_at(number + 0.5), nanoseconds_at(number + 1 + number % 7)
     end = (("success", 0), ("failed", 1), ("timeout", 2))[number % 3]
-    return Run(f"01K9Z3V5Q8R2M4N6P7S9{number:06}", "nightly", "ended", *times, *end, {"triggered_by": "cron"})
+    return RunRow(f"01K9Z3V5Q8R2M4N6P7S9{number:06}", "nightly", "ended", *times, *end, {"triggered_by": "cron"})
 
 
 @pytest.fixture(scope="module")
-def large() -> Iterator[Counting]:
+def large() -> Iterator[StepCountingStore]:
     """1,000 jobs, 20,000 executions of one, 100,000 tasks in one of these, and 5,000 runs."""
-    with closing(Counting(None)) as store:
-        store.record([job("etl"), *(job(f"j{number:03}", number) for number in range(JOB_COUNT - 1))])
-        store.record(execution(f"e{number:05}", "etl", number) for number in range(EXECUTION_COUNT))
-        store.record(task(f"t{number:05}", "e00007", number / 7) for number in range(TASK_COUNT))
-        store.record(map(run, range(RUN_COUNT)))
+    with closing(StepCountingStore(None)) as store:
+        store.write([make_job("etl"), *(make_job(f"j{number:03}", number) for number in range(JOB_COUNT - 1))])
+        store.write(make_execution(f"e{number:05}", "etl", number) for number in range(EXECUTION_COUNT))
+        store.write(make_task(f"t{number:05}", "e00007", number / 7) for number in range(TASK_COUNT))
+        store.write(map(run, range(RUN_COUNT)))
         yield store
 
 
@@ -66,17 +75,21 @@ def assert_even(steps: list[int], rows: int) -> None:
 
 @pytest.mark.parametrize("sort", SORTS)
 @pytest.mark.parametrize("table", ["executions", "tasks"])
-def test_a_page_takes_as_many_steps_wherever_it_lies(large: Counting, table: str, sort: str) -> None:
+def test_a_page_takes_as_many_steps_wherever_it_lies(large: StepCountingStore, table: str, sort: str) -> None:
     order: Literal["createdAt", "name"] = "name" if sort.startswith("name") else "createdAt"
     many = EXECUTION_COUNT if table == "executions" else TASK_COUNT
-    one = large.execution("default", "etl", "e00007")
+    one = large.find_execution("default", "etl", "e00007")
     assert one is not None
 
-    def page(after: Key | None, limit: int = 200) -> list[Row]:
-        query = Query(order, descending=sort.endswith("desc"), limit=limit, after=after)
-        return large.executions("default", "etl", query) if table == "executions" else large.tasks(one["key"], query)
+    def page(after: PageKey | None, limit: int = 200) -> list[Row]:
+        query = PageQuery(order, descending=sort.endswith("desc"), limit=limit, after=after)
+        return (
+            large.list_executions("default", "etl", query)
+            if table == "executions"
+            else large.list_tasks(one["key"], query)
+        )
 
-    def place(row: Row) -> Key:
+    def place(row: Row) -> PageKey:
         second = "id" if table == "executions" else "position" if order == "createdAt" else "name"
         return row["created_at"], row[second]
 
@@ -84,7 +97,7 @@ def test_a_page_takes_as_many_steps_wherever_it_lies(large: Counting, table: str
     assert len(everything) == many
     steps: list[int] = []
     for number in (0, 1, many // 2, many - 200):
-        with large.counted():
+        with large.count_steps():
             rows = page(place(everything[number - 1]) if number else None)
         steps.append(large.steps)
         assert [*map(tuple, rows)] == [*map(tuple, everything[number : number + 200])]
@@ -94,9 +107,9 @@ def test_a_page_takes_as_many_steps_wherever_it_lies(large: Counting, table: str
 @pytest.mark.anyio
 @pytest.mark.parametrize(("path", "many", "limit"), WALKS)
 async def test_every_page_of_a_whole_walk_takes_as_many_steps(
-    large: Counting, path: str, many: int, limit: int
+    large: StepCountingStore, path: str, many: int, limit: int
 ) -> None:
-    async with client_of(large) as client:
+    async with open_client(large) as client:
         steps = [steps async for steps in walked(large, client, path, limit)]
     assert len(steps) * limit == many
     assert_even(steps, limit)
@@ -105,16 +118,16 @@ async def test_every_page_of_a_whole_walk_takes_as_many_steps(
 @pytest.mark.anyio
 @pytest.mark.parametrize("direction", ["desc", "asc"])
 async def test_a_page_of_runs_by_time_takes_no_more_steps_the_further_on_it_lies(
-    large: Counting, direction: str
+    large: StepCountingStore, direction: str
 ) -> None:
     bound = "createdBefore" if direction == "desc" else "createdAfter"
     order = {"sortField": "createdAt", "sortDirection": direction, "taskName": "nightly", "limit": 100}
     steps: list[int] = []
-    async with client_of(large, "/api") as client:
+    async with open_client(large, "/api") as client:
         for place in (0, RUN_COUNT // 2, RUN_COUNT - 100):
             number = RUN_COUNT - 1 - place if direction == "desc" else place
-            with large.counted():
-                page = (await client.get("/runs", params={**order, bound: at(number).isoformat()})).json()
+            with large.count_steps():
+                page = (await client.get("/runs", params={**order, bound: time_at(number).isoformat()})).json()
             steps.append(large.steps)
             assert (len(page["items"]), page["total"]) == (100, RUN_COUNT - place)
     # How many are left is counted anew for each page, which is the less the further on.
@@ -122,10 +135,10 @@ async def test_a_page_of_runs_by_time_takes_no_more_steps_the_further_on_it_lies
 
 
 @pytest.mark.anyio
-async def test_memory_stays_flat_during_a_whole_walk(large: Counting) -> None:
+async def test_memory_stays_flat_during_a_whole_walk(large: StepCountingStore) -> None:
     path, many, limit = WALKS[0]
     peaks: list[int] = []
-    async with client_of(large) as client:
+    async with open_client(large) as client:
         await client.get(path, params={"limit": limit})
         tracemalloc.start()
         async for _ in walked(large, client, path, limit):
@@ -136,11 +149,11 @@ async def test_memory_stays_flat_during_a_whole_walk(large: Counting) -> None:
     assert max(peaks[-10:]) < max(peaks[:10]) + MEBI / 4
 
 
-async def walked(store: Counting, client: httpx2.AsyncClient, path: str, limit: int) -> AsyncGenerator[int]:
+async def walked(store: StepCountingStore, client: httpx2.AsyncClient, path: str, limit: int) -> AsyncGenerator[int]:
     """Yield how many steps each page of a walk took."""
     cursor: dict[str, str] | None = {}
     while cursor is not None:
-        with store.counted():
+        with store.count_steps():
             page = (await client.get(path, params={"limit": limit, **cursor})).json()
         yield store.steps
         cursor = {"cursor": page["meta"]["nextCursor"]} if page["meta"]["hasMore"] else None

@@ -15,11 +15,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtrail.store import Store
-from jobtrail.store.recording import Opening, Recording, failed_condition
-from jobtrail.store.rows import Definition, Record, Run, Stats
+from jobtrail.store.recording import Recording, RecordingRequest, build_condition
+from jobtrail.store.rows import AnyRow, DefinitionRow, RunRow, StatsRow
 from jobtrail.store.runs import RunQuery, select_runs
-from jobtrail.store.store import Query
-from tests.plane.records import changed, execution, job, nanos, task
+from jobtrail.store.store import PageQuery
+from tests.plane.records import make_execution, make_job, make_task, nanoseconds_at, set_status
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from jobtrail.store.store import Row
 
-EVERYTHING = Query("createdAt", descending=False, limit=-1)
+EVERYTHING = PageQuery("createdAt", descending=False, limit=-1)
 COUNTS = {"success": "succeeded", "failure": "failed", "running": "running", "cancelled": "cancelled"}
 ENDED = ("succeeded", "failed", "cancelled")
 
@@ -35,7 +35,7 @@ ENDED = ("succeeded", "failed", "cancelled")
 @pytest.fixture
 def store() -> Iterator[Store]:
     store = Store(None)
-    store.record([job("etl"), execution("e1", "etl")])
+    store.write([make_job("etl"), make_execution("e1", "etl")])
     yield store
     store.close()
 
@@ -45,7 +45,7 @@ def key_of(store: Store) -> int:
 
 
 def execution_of(store: Store, identity: str = "e1") -> Row:
-    row = store.execution("default", "etl", identity)
+    row = store.find_execution("default", "etl", identity)
     assert row is not None
     return row
 
@@ -67,7 +67,7 @@ def test_stats_follow_each_status_of_a_task(store: Store) -> None:
     seen: list[dict[str, int]] = []
     statuses = ("running", "pending", "running", "failed", "cancelled", "succeeded")
     for number in range(len(statuses) + 1):
-        store.record([task("t1", "e1", 0, *statuses[:number])])
+        store.write([make_task("t1", "e1", 0, *statuses[:number])])
         seen.append(stats(store))
     assert seen == [
         counted(total=1),
@@ -81,8 +81,8 @@ def test_stats_follow_each_status_of_a_task(store: Store) -> None:
 
 
 def test_a_task_that_is_retried_twice_is_one_retried_task(store: Store) -> None:
-    store.record([task("t1", "e1", 0, "running", "failed", "running", "failed", "running", "succeeded")])
-    store.record([task("t2", "e1", 0, "running", "pending", "running")])
+    store.write([make_task("t1", "e1", 0, "running", "failed", "running", "failed", "running", "succeeded")])
+    store.write([make_task("t2", "e1", 0, "running", "pending", "running")])
     assert stats(store) == counted(total=2, success=1, running=1, retried=2)
 
 
@@ -93,14 +93,14 @@ def test_a_task_that_is_retried_twice_is_one_retried_task(store: Store) -> None:
 )
 def test_stats_equal_the_counts_of_the_tasks_whatever_happens(changes: Sequence[tuple[int, str]]) -> None:
     store = Store(None)
-    tasks = [task(f"t{number}", "e1") for number in range(4)]
-    store.record([job("etl"), execution("e1", "etl"), *tasks])
+    tasks = [make_task(f"t{number}", "e1") for number in range(4)]
+    store.write([make_job("etl"), make_execution("e1", "etl"), *tasks])
     for minute, (number, status) in enumerate(changes):
-        tasks[number] = changed(tasks[number], minute, status)
-        store.record([tasks[number]])
-    row = store.execution("default", "etl", "e1")
+        tasks[number] = set_status(tasks[number], minute, status)
+        store.write([tasks[number]])
+    row = store.find_execution("default", "etl", "e1")
     assert row is not None
-    statuses = Counter(one["status"] for one in store.all_tasks(row["key"]))
+    statuses = Counter(one["status"] for one in store.iterate_tasks(row["key"]))
     counts = stats(store)
     assert {status: counts[name] for name, status in COUNTS.items()} == {s: statuses[s] for s in COUNTS.values()}
     assert counts["retried"] == sum(starts(changes, number) > 1 for number in range(4))
@@ -114,47 +114,47 @@ def starts(changes: Sequence[tuple[int, str]], number: int) -> int:
 
 
 def test_a_job_written_again_takes_the_place_of_the_former(store: Store) -> None:
-    store.record([job("etl", 9, title="Renamed", status="FAILED")])
-    (row,) = store.jobs("default", EVERYTHING)
-    assert (row["updated_at"], row["status"]) == (nanos(9), "FAILED")
-    query = Query("name", descending=False, limit=9, q="renamed")
-    assert [one["name"] for one in store.jobs("default", query)] == ["etl"]
+    store.write([make_job("etl", 9, title="Renamed", status="FAILED")])
+    (row,) = store.list_jobs("default", EVERYTHING)
+    assert (row["updated_at"], row["status"]) == (nanoseconds_at(9), "FAILED")
+    query = PageQuery("name", descending=False, limit=9, q="renamed")
+    assert [one["name"] for one in store.list_jobs("default", query)] == ["etl"]
     assert store.count_jobs("default") == 1
 
 
 def test_a_definition_written_again_takes_the_place_of_the_former(store: Store) -> None:
     for kind in ("task", "service"):
-        store.record([Definition("nightly", {"name": "nightly", "kind": kind})])
-    assert store.definitions() == [{"name": "nightly", "kind": "service"}]
+        store.write([DefinitionRow("nightly", {"name": "nightly", "kind": kind})])
+    assert store.list_definitions() == [{"name": "nightly", "kind": "service"}]
 
 
 def test_an_execution_changes_with_its_tasks_and_never_back(store: Store) -> None:
-    store.record([task("t1", "e1", 5), task("t2", "e1", 3)])
-    assert execution_of(store)["updated_at"] == nanos(5)
-    store.record([task("t2", "e1", 3, "running", "running", "running")])
-    assert execution_of(store)["updated_at"] == nanos(6)
+    store.write([make_task("t1", "e1", 5), make_task("t2", "e1", 3)])
+    assert execution_of(store)["updated_at"] == nanoseconds_at(5)
+    store.write([make_task("t2", "e1", 3, "running", "running", "running")])
+    assert execution_of(store)["updated_at"] == nanoseconds_at(6)
 
 
 def test_stats_of_another_system_stand_until_a_task_changes(store: Store) -> None:
-    told = Stats("e1", nanos(9), total=900, success=869, failure=30, running=1, cancelled=0, retried=5)
-    store.record([task("t1", "e1", 0, "running"), told])
+    told = StatsRow("e1", nanoseconds_at(9), total=900, success=869, failure=30, running=1, cancelled=0, retried=5)
+    store.write([make_task("t1", "e1", 0, "running"), told])
     assert stats(store) == counted(total=900, success=869, failure=30, running=1, retried=5)
-    store.record([task("t1", "e1", 0, "running", "succeeded")])
+    store.write([make_task("t1", "e1", 0, "running", "succeeded")])
     assert stats(store) == counted(total=900, success=870, failure=30, retried=5)
 
 
 def test_a_recorded_task_has_its_first_start_and_its_last_end() -> None:
     with closing(Store(None)) as store:
-        recording = Recording(store, "token", Opening("etl", "e1", ["a", "b"], at=1))
+        recording = Recording(store, "token", RecordingRequest("etl", "e1", ["a", "b"], at=1))
         seen: list[tuple[int | None, int | None, int, dict[str, int]]] = []
         for step in (
-            lambda: recording.begins("a", 2),
-            lambda: recording.tries_again("a", [failed_condition("exit", "no")], (), 3),
-            lambda: recording.begins("a", 4),
-            lambda: recording.ends("a", "failed", [failed_condition("exit", "no")] * 2, at=5),
+            lambda: recording.begin_task("a", 2),
+            lambda: recording.retry_task("a", [build_condition("exit", "no")], (), 3),
+            lambda: recording.begin_task("a", 4),
+            lambda: recording.end_tasks("a", "failed", [build_condition("exit", "no")] * 2, at=5),
         ):
             step()
-            first = next(iter(store.tasks(key_of(store), EVERYTHING)))
+            first = next(iter(store.list_tasks(key_of(store), EVERYTHING)))
             seen.append((first["started_at"], first["ended_at"], len(json.loads(first["conditions"])), stats(store)))
         assert seen == [
             (2, None, 0, counted(total=2, running=1)),
@@ -163,44 +163,44 @@ def test_a_recorded_task_has_its_first_start_and_its_last_end() -> None:
             (2, 5, 2, counted(total=2, failure=1, retried=1)),
         ]
         assert (execution_of(store)["updated_at"], execution_of(store)["ended_at"]) == (5, None)
-        recording.ends("b", "cancelled", at=4)
+        recording.end_tasks("b", "cancelled", at=4)
         one = execution_of(store)
         assert (one["status"], one["updated_at"], one["ended_at"]) == ("cancelled", 5, 5)
 
 
 def test_a_row_that_is_refused_takes_back_all_that_came_with_it(store: Store) -> None:
-    store.record([job("report")])
-    taken = execution("e1", "report")
+    store.write([make_job("report")])
+    taken = make_execution("e1", "report")
     with pytest.raises(sqlite3.IntegrityError):
-        store.record([execution("e2", "etl", 0, "running"), task("t1", "e1", 0, "running"), taken])
-    assert store.execution("default", "etl", "e2") is None
+        store.write([make_execution("e2", "etl", 0, "running"), make_task("t1", "e1", 0, "running"), taken])
+    assert store.find_execution("default", "etl", "e2") is None
     assert (stats(store), store.count_executions("default", "etl")) == (counted(), 1)
 
 
 def test_rows_that_cannot_be_made_take_back_those_before_them(store: Store) -> None:
-    def broken() -> Iterator[Record]:
-        yield execution("e2", "etl")
+    def broken() -> Iterator[AnyRow]:
+        yield make_execution("e2", "etl")
         raise RuntimeError("no more")
 
     with pytest.raises(RuntimeError, match="no more"):
-        store.record(broken())
-    assert store.execution("default", "etl", "e2") is None
+        store.write(broken())
+    assert store.find_execution("default", "etl", "e2") is None
 
 
 def test_a_file_store_that_is_reopened_has_its_data(tmp_path: Path) -> None:
     path = tmp_path / "plane.db"
     first = Store(path)
-    first.record([job("etl"), execution("e1", "etl", 0, "failed"), task("t1", "e1", 0, "failed")])
-    first.record([Run("r1", "nightly", "pending", 0, body={"triggered_by": "cron"})])
-    first.set_meta("sample", "1")
-    kept = [tuple(row) for row in first.executions("default", "etl", EVERYTHING)]
-    key = first.meta("cursor_key")
+    first.write([make_job("etl"), make_execution("e1", "etl", 0, "failed"), make_task("t1", "e1", 0, "failed")])
+    first.write([RunRow("r1", "nightly", "pending", 0, body={"triggered_by": "cron"})])
+    first.write_meta("sample", "1")
+    kept = [tuple(row) for row in first.list_executions("default", "etl", EVERYTHING)]
+    key = first.read_meta("cursor_key")
     first.close()
     second = Store(path)
-    assert [tuple(row) for row in second.executions("default", "etl", EVERYTHING)] == kept
-    assert [row["name"] for row in second.tasks(key_of(second), EVERYTHING)] == ["t1"]
+    assert [tuple(row) for row in second.list_executions("default", "etl", EVERYTHING)] == kept
+    assert [row["name"] for row in second.list_tasks(key_of(second), EVERYTHING)] == ["t1"]
     assert select_runs(second, RunQuery("nightly", "created_at", descending=True, limit=1, offset=0))[1] == 1
-    assert (second.meta("cursor_key"), second.meta("sample"), second.meta("none")) == (key, "1", None)
+    assert (second.read_meta("cursor_key"), second.read_meta("sample"), second.read_meta("none")) == (key, "1", None)
     assert key
     second.close()
 
@@ -209,7 +209,7 @@ def test_a_new_file_opened_by_many_at_once_is_made_once(tmp_path: Path) -> None:
     with ThreadPoolExecutor(8) as pool:
         for number in range(20):
             stores = [*pool.map(Store, [tmp_path / f"{number}.db"] * 8)]
-            assert len({store.meta("cursor_key") for store in stores}) == 1
+            assert len({store.read_meta("cursor_key") for store in stores}) == 1
             for store in stores:
                 store.close()
 
@@ -218,18 +218,20 @@ def test_a_new_file_opened_by_many_at_once_is_made_once(tmp_path: Path) -> None:
 def test_nothing_recorded_from_several_threads_is_lost(tmp_path: Path, *, shared: bool) -> None:
     path = tmp_path / "plane.db"
     store = Store(path)
-    store.record([job("etl"), execution("e1", "etl")])
+    store.write([make_job("etl"), make_execution("e1", "etl")])
 
     def record(worker: int) -> None:
         own = store if shared else Store(path)
         for number in range(25):
-            own.record([task(f"t{worker}-{number}", "e1", number, "running", "succeeded")])
+            own.write([make_task(f"t{worker}-{number}", "e1", number, "running", "succeeded")])
         if not shared:
             own.close()
 
     with ThreadPoolExecutor(8) as pool:
         assert len([*pool.map(record, range(8))]) == 8
     assert stats(store) == counted(total=200, success=200)
-    positions = [row["position"] for row in store.tasks(key_of(store), Query("name", descending=False, limit=-1))]
+    positions = [
+        row["position"] for row in store.list_tasks(key_of(store), PageQuery("name", descending=False, limit=-1))
+    ]
     assert sorted(positions) == list(range(200))
     store.close()

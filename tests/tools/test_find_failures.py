@@ -17,15 +17,15 @@ from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.runwisp.registration import RunWispSettings
 from jobtrail.store import Store
-from jobtrail.store.rows import Definition, Run
+from jobtrail.store.rows import DefinitionRow, RunRow
 from jobtrail.tools import failures
-from tests.plane.records import at, changed, execution, job, nanos, task
+from tests.plane.records import make_execution, make_job, make_task, nanoseconds_at, set_status, time_at
 from tests.sample_client import FixedClock, answer, follow, sample_client, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
 
-    from jobtrail.store.rows import Record
+    from jobtrail.store.rows import AnyRow
 
 pytestmark = pytest.mark.anyio
 
@@ -58,31 +58,31 @@ async def client() -> AsyncIterator[Client]:
 
 
 @asynccontextmanager
-async def two_sources(*records: Record) -> AsyncGenerator[tuple[Client, Network]]:
+async def two_sources(*records: AnyRow) -> AsyncGenerator[tuple[Client, Network]]:
     store = Store(None)
-    store.record([job("etl"), job("quiet"), *records])
+    store.write([make_job("etl"), make_job("quiet"), *records])
     network = Network(store)
-    async with Client(build_server(TWO, transport=network, clock=FixedClock(moment=at(600)))) as client:
+    async with Client(build_server(TWO, transport=network, clock=FixedClock(moment=time_at(600)))) as client:
         yield client, network
     store.close()
 
 
-def failed(identity: str, minutes: float, reason: str, of: str = "etl", status: str = "failed") -> list[Record]:
+def failed(identity: str, minutes: float, reason: str, of: str = "etl", status: str = "failed") -> list[AnyRow]:
     condition = {"type": "Failed", "reason": reason, "message": f"attempt at {minutes}"}
     return [
-        changed(execution(identity, of, minutes), minutes + 2, status),
-        task("t0", identity, minutes, "running", "failed", conditions=[condition]),
+        set_status(make_execution(identity, of, minutes), minutes + 2, status),
+        make_task("t0", identity, minutes, "running", "failed", conditions=[condition]),
     ]
 
 
-def run(number: int, minutes: float, reason: str = "failed", code: int = 1, task: str = "backup") -> Run:
+def run(number: int, minutes: float, reason: str = "failed", code: int = 1, task: str = "backup") -> RunRow:
     identity = f"01K9Z3V5Q8R2M4N6P7S9T0W{number:03}"
-    begun, ended = nanos(minutes), nanos(minutes + 1)
-    return Run(identity, task, "ended", begun, begun, ended, reason, code, {"triggered_by": "cron"})
+    begun, ended = nanoseconds_at(minutes), nanoseconds_at(minutes + 1)
+    return RunRow(identity, task, "ended", begun, begun, ended, reason, code, {"triggered_by": "cron"})
 
 
-def defined(name: str = "backup") -> Definition:
-    return Definition(name, {"name": name, "kind": "task"})
+def defined(name: str = "backup") -> DefinitionRow:
+    return DefinitionRow(name, {"name": name, "kind": "task"})
 
 
 async def test_what_failed_in_the_sample_since_yesterday(client: Client) -> None:
@@ -124,7 +124,7 @@ async def test_counts_are_those_of_the_lists_of_every_job(client: Client) -> Non
 async def test_failures_of_two_sources_are_grouped_by_job_and_cause_the_newest_first() -> None:
     records = [
         *failed("e1", 10, "Refused"), *failed("e2", 60, "Refused"), *failed("e3", 90, "OutOfMemory"),
-        execution("e4", "etl", 100, "succeeded"), defined(), run(1, 95), run(2, 20),
+        make_execution("e4", "etl", 100, "succeeded"), defined(), run(1, 95), run(2, 20),
     ]  # fmt: skip
     async with two_sources(*records) as (client, _):
         text, content = await answer(client, "find_failures")
@@ -153,7 +153,7 @@ async def test_a_source_that_is_down_is_an_error_beside_the_results_of_the_other
 
 
 async def test_nothing_failed_is_said_only_where_everything_was_read() -> None:
-    async with two_sources(execution("e1", "etl", 10, "succeeded"), defined()) as (client, network):
+    async with two_sources(make_execution("e1", "etl", 10, "succeeded"), defined()) as (client, network):
         text, _ = await answer(client, "find_failures")
         assert "nothing failed: all 3 jobs and tasks were asked, and the window is covered whole" in text
         network.down = {"cron"}

@@ -10,22 +10,22 @@ from mcp import Client
 
 from jobtrail.protocol.app import build_server
 from jobtrail.store import Store
-from tests.plane.records import changed, execution, job, task
+from tests.plane.records import make_execution, make_job, make_task, set_status
 from tests.sample_client import answer, sample_client, text_of
 from tests.sources.test_cache import TWO, Upstream
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
 
-    from jobtrail.store.rows import Record
+    from jobtrail.store.rows import AnyRow
 
 pytestmark = pytest.mark.anyio
 
 
 @asynccontextmanager
-async def explaining(*records: Record) -> AsyncGenerator[tuple[Client, Upstream]]:
+async def explaining(*records: AnyRow) -> AsyncGenerator[tuple[Client, Upstream]]:
     store = Store(None)
-    store.record([job("etl"), job("idle"), *records])
+    store.write([make_job("etl"), make_job("idle"), *records])
     upstream = Upstream(store)
     async with Client(build_server(TWO, transport=upstream)) as client:
         yield client, upstream
@@ -33,7 +33,10 @@ async def explaining(*records: Record) -> AsyncGenerator[tuple[Client, Upstream]
 
 
 async def test_without_an_execution_the_newest_one_is_explained() -> None:
-    async with explaining(execution("e0", "etl", 0, "failed"), execution("e2", "etl", 5, "failed")) as (client, _):
+    async with explaining(make_execution("e0", "etl", 0, "failed"), make_execution("e2", "etl", 5, "failed")) as (
+        client,
+        _,
+    ):
         _, content = await answer(client, "get_execution", job="etl")
         _, named = await answer(client, "get_execution", job="etl", execution="e2")
     assert content["execution"]["id"] == "e2"
@@ -55,18 +58,18 @@ async def test_a_job_without_executions_is_told_from_one_that_is_not_there(name:
 
 async def test_the_slowest_tasks_are_the_three_that_took_longest() -> None:
     tasks = [
-        changed(task(f"t{number}", "e1", 0, "running"), 1 + minutes, "succeeded")
+        set_status(make_task(f"t{number}", "e1", 0, "running"), 1 + minutes, "succeeded")
         for number, minutes in enumerate((3, 9, 1, 7))
     ]
-    async with explaining(changed(execution("e1", "etl"), 20, "succeeded"), *tasks) as (client, _):
+    async with explaining(set_status(make_execution("e1", "etl"), 20, "succeeded"), *tasks) as (client, _):
         text, content = await answer(client, "get_execution", job="etl")
     assert [(one["name"], one["duration_s"]) for one in content["slowest"]] == [("t1", 540), ("t3", 420), ("t0", 180)]
     assert "slowest of 4 tasks read: t1 9m, t3 7m, t0 3m" in text
 
 
 async def test_where_nothing_failed_a_single_page_of_tasks_is_read() -> None:
-    tasks = [task(f"t{number}", "e1", 0, "running", "succeeded") for number in range(450)]
-    async with explaining(changed(execution("e1", "etl"), 20, "succeeded"), *tasks) as (client, upstream):
+    tasks = [make_task(f"t{number}", "e1", 0, "running", "succeeded") for number in range(450)]
+    async with explaining(set_status(make_execution("e1", "etl"), 20, "succeeded"), *tasks) as (client, upstream):
         text, content = await answer(client, "get_execution", job="etl", execution="e1")
     assert upstream.seen == {"Ae1": 1, "Atasks": 1}
     assert content["coverage"] == {"scanned": 200, "matched": 0, "complete": True}

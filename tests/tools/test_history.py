@@ -16,10 +16,10 @@ from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.store import Store
-from jobtrail.store.rows import Execution, Record
+from jobtrail.store.rows import AnyRow, ExecutionRow
 from jobtrail.times import NANOSECONDS, to_nanoseconds
 from jobtrail.tools import trends
-from tests.plane.records import job
+from tests.plane.records import make_job
 from tests.sample_client import NOW, FixedClock, answer, sample_client, text_of
 
 if TYPE_CHECKING:
@@ -130,18 +130,18 @@ async def test_a_history_of_all_time_reaches_ten_years_back_and_fits_on_a_page(c
     assert "note: a history reaches ten years back at most: since 2016-11-" in text
 
 
-def every_minute(count: int) -> Iterator[Record]:
-    yield job("etl")
+def every_minute(count: int) -> Iterator[AnyRow]:
+    yield make_job("etl")
     for number in range(count):
         at = to_nanoseconds(datetime(2026, 11, 23, 11, 30, tzinfo=UTC) - timedelta(minutes=number))
         ended = at + 9 * NANOSECONDS
-        yield Execution("etl", f"e{number:05}", "succeeded", at, ended, at + NANOSECONDS, ended)
+        yield ExecutionRow("etl", f"e{number:05}", "succeeded", at, ended, at + NANOSECONDS, ended)
 
 
 async def test_numbers_over_a_part_say_so_and_name_the_call_for_the_rest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(trends, "_BUDGET", trends.Budget(items=300))
     store = Store(None)
-    store.record(every_minute(1000))
+    store.write(every_minute(1000))
     server = build_server(BLAXEL, transport=httpx2.ASGITransport(build_plane(store)), clock=FixedClock(moment=NOW))
     async with Client(server) as client:
         text, content = await answer(client, "history", job="etl", since="10h")

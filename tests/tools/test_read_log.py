@@ -18,8 +18,8 @@ from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store import Store
-from jobtrail.store.rows import Line, Run
-from tests.plane.records import at, execution, job, nanos, task
+from jobtrail.store.rows import LineRow, RunRow
+from tests.plane.records import make_execution, make_job, make_task, nanoseconds_at, time_at
 from tests.sample_client import FixedClock, answer, text_of
 from tests.upstreams import RUNWISP_HOST, Upstream, client_of, is_plain, json_of, run_id
 
@@ -41,14 +41,16 @@ TRACEBACK = (
 )
 
 
-def output() -> list[Line]:
+def output() -> list[LineRow]:
     """Return 120 rows of two tasks, taking turns in the first minute, and how the first of them ended."""
     lines = [
-        Line(nanos(0.1 + number / 600), "e1", "t1" if number % 2 else "t2", "stdout", f"row {number} loaded")
+        LineRow(
+            nanoseconds_at(0.1 + number / 600), "e1", "t1" if number % 2 else "t2", "stdout", f"row {number} loaded"
+        )
         for number in range(120)
     ]
-    lines += [Line(nanos(0.5), "e1", "t1", "stdout", "retrying") for _ in range(14)]
-    lines += [Line(nanos(0.6), "e1", "t1", "stderr", text) for text in TRACEBACK]
+    lines += [LineRow(nanoseconds_at(0.5), "e1", "t1", "stdout", "retrying") for _ in range(14)]
+    lines += [LineRow(nanoseconds_at(0.6), "e1", "t1", "stderr", text) for text in TRACEBACK]
     return lines
 
 
@@ -63,14 +65,17 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("store") / "store.db"
     store = Store(path)
     happened = [
-        job("etl"),
-        execution("e1", "etl", 0, "failed"), task("t1", "e1", 0, "running", "failed"), task("t2", "e1", 0),
-        execution("e2", "etl", 10, "succeeded"), task("t1", "e2", 10),
-        execution("e3", "etl", 20), task("t1", "e3", 20, "running"),
-        Run(RUN, "backup", "ended", nanos(1), nanos(1), nanos(2), "failed", 2, {"triggered_by": "cron"}),
+        make_job("etl"),
+        make_execution("e1", "etl", 0, "failed"), make_task("t1", "e1", 0, "running", "failed"), make_task("t2", "e1", 0),
+        make_execution("e2", "etl", 10, "succeeded"), make_task("t1", "e2", 10),
+        make_execution("e3", "etl", 20), make_task("t1", "e3", 20, "running"),
+        RunRow(RUN, "backup", "ended", nanoseconds_at(1), nanoseconds_at(1), nanoseconds_at(2), "failed", 2, {"triggered_by": "cron"}),
     ]  # fmt: skip
-    dump = [Line(nanos(1.1), RUN, "", "stdout", "dumping"), Line(nanos(1.9), RUN, "", "stderr", "no space left")]
-    store.record([*happened, *output(), *dump])
+    dump = [
+        LineRow(nanoseconds_at(1.1), RUN, "", "stdout", "dumping"),
+        LineRow(nanoseconds_at(1.9), RUN, "", "stderr", "no space left"),
+    ]
+    store.write([*happened, *output(), *dump])
     store.close()
     return path
 
@@ -78,7 +83,7 @@ def path(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def embedded(path: Path) -> Client:
     one = EmbeddedSettings(name="embedded")
     settings = Settings(sources=(one,), default="embedded", store=path)
-    return Client(build_server(settings, clock=FixedClock(moment=at(30))))
+    return Client(build_server(settings, clock=FixedClock(moment=time_at(30))))
 
 
 @pytest.fixture(scope="module")
@@ -231,7 +236,7 @@ log of etl e3 · source embedded · no lines yet, still being written
 next: get_execution(job='etl', execution='e3', source='embedded')
 newer: read_log(cursor="1juyK3EMJOCSnJKeYmScZ5SPsSC0BOQLFh8ZA_QA..0.0.0.0.0.0.~1.~1.6ae685b0-0-0")\
 """)
-        store.record([Line(nanos(21), "e3", "t1", "stdout", f"step {number}") for number in range(3)])
+        store.write([LineRow(nanoseconds_at(21), "e3", "t1", "stdout", f"step {number}") for number in range(3)])
         text, page = await answer(client, "read_log", **cursor_of(page, "newer"))
         assert text == snapshot("""\
 log of etl e3 · source embedded · lines 1 to 3 of 3, still being written
@@ -407,12 +412,16 @@ async def test_a_cursor_that_stands_in_no_log_is_refused(client: Client, detail:
 
 async def test_a_log_that_lost_its_beginning_is_never_called_complete(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db")
-    happened = [job("etl"), execution("e1", "etl", 0, "succeeded"), task("t1", "e1", 0, "running", "succeeded")]
+    happened = [
+        make_job("etl"),
+        make_execution("e1", "etl", 0, "succeeded"),
+        make_task("t1", "e1", 0, "running", "succeeded"),
+    ]
     texts = [not_kept(99_800), *(str(number) for number in range(200))]
-    store.record([*happened, *(Line(nanos(0.1), "e1", "t1", "stdout", text) for text in texts)])
+    store.write([*happened, *(LineRow(nanoseconds_at(0.1), "e1", "t1", "stdout", text) for text in texts)])
     store.close()
     settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=tmp_path / "store.db")
-    async with Client(build_server(settings, clock=FixedClock(moment=at(30)))) as client:
+    async with Client(build_server(settings, clock=FixedClock(moment=time_at(30)))) as client:
         for arguments in ({"search": "zzz"}, {"lines": 3}, {"lines": 500}, {"around": 100}):
             text, content = await answer(client, "read_log", **OF_T1, **arguments)
             assert "note: 99,800 earlier lines were not kept; numbers count from the first that was" in text

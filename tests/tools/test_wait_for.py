@@ -21,7 +21,7 @@ from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store import Store
 from jobtrail.tools.waiting import PollingPace, Waiter, WaitTarget
-from tests.plane.records import at, changed, execution, job, task
+from tests.plane.records import make_execution, make_job, make_task, set_status, time_at
 from tests.sample_client import FixedClock, answer, text_of
 from tests.upstreams import Upstream, client_of, execution_of
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
-    from jobtrail.store.rows import Record
+    from jobtrail.store.rows import AnyRow
     from jobtrail.vocabulary import Status
 
 pytestmark = pytest.mark.anyio
@@ -244,33 +244,33 @@ async def test_progress_is_reported_when_more_tasks_are_done_than_before() -> No
     assert runs.heard[-1] == (2, 2, "2 of 2 ended")
 
 
-RUNNING = changed(execution("a", "etl", 1), 2, "running")
+RUNNING = set_status(make_execution("a", "etl", 1), 2, "running")
 
 
 @asynccontextmanager
 async def stocked(path: Path) -> AsyncGenerator[tuple[Client, Store]]:
     """A client over a store of its own, and the store: `a` runs, `b` has failed, `c` is queued."""
     store = Store(path)
-    store.record([job("etl"), execution("b", "etl", 0, "failed"), execution("c", "etl", 2), RUNNING])
-    store.record([task(f"t{number}", "a", 1, "running") for number in range(4)])
-    store.record([task("t0", "b", 0, "running", "failed")])
+    store.write([make_job("etl"), make_execution("b", "etl", 0, "failed"), make_execution("c", "etl", 2), RUNNING])
+    store.write([make_task(f"t{number}", "a", 1, "running") for number in range(4)])
+    store.write([make_task("t0", "b", 0, "running", "failed")])
     settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=path)
-    async with Client(build_server(settings, clock=FixedClock(moment=at(10)))) as client:
+    async with Client(build_server(settings, clock=FixedClock(moment=time_at(10)))) as client:
         yield client, store
     store.close()
 
 
-def ends(*tasks: str, status: str = "succeeded") -> list[Record]:
-    return [task(name, "a", 1, "running", status) for name in tasks]
+def ends(*tasks: str, status: str = "succeeded") -> list[AnyRow]:
+    return [make_task(name, "a", 1, "running", status) for name in tasks]
 
 
 @asynccontextmanager
-async def recorded(store: Store, *records: Record) -> AsyncGenerator[None]:
+async def recorded(store: Store, *records: AnyRow) -> AsyncGenerator[None]:
     """Record them a moment from now."""
 
     async def record() -> None:
         await anyio.sleep(0.1)
-        store.record(records)
+        store.write(records)
 
     async with anyio.create_task_group() as group:
         group.start_soon(record)
@@ -319,7 +319,7 @@ async def test_it_returns_as_soon_as_the_last_task_has_ended_and_reports_on_the_
         heard.append(message)
 
     async with stocked(tmp_path / "store.db") as (client, store):
-        failed = changed(RUNNING, 4, "failed")
+        failed = set_status(RUNNING, 4, "failed")
         async with recorded(store, *ends("t0", "t1", "t2"), *ends("t3", status="failed"), failed):
             arguments = {"job": "etl", "execution": "a"}
             result = await client.call_tool("wait_for", arguments, progress_callback=hear)

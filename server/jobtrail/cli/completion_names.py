@@ -44,8 +44,8 @@ def find_names(what: str, begun: str, known: Mapping[str, str], found: list[str]
 
 def _sample_names(what: str) -> list[str]:
     """Return the names of the sample, which takes longer to make than anybody waits for a Tab."""
-    from jobtrail.sample.data import BATCH_JOBS  # noqa: PLC0415 # as above
-    from jobtrail.sample.tasks import SCHEDULED  # noqa: PLC0415 # as above
+    from jobtrail.sample.batch_jobs import SAMPLE_JOBS  # noqa: PLC0415 # as above
+    from jobtrail.sample.scheduled_tasks import SAMPLE_TASKS  # noqa: PLC0415 # as above
 
-    scheduled = [one.name for one in SCHEDULED]
-    return {"job": [*(one.name for one in BATCH_JOBS), *scheduled], "task": scheduled}.get(what, [])
+    scheduled = [one.name for one in SAMPLE_TASKS]
+    return {"job": [*(one.name for one in SAMPLE_JOBS), *scheduled], "task": scheduled}.get(what, [])

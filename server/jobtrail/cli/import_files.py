@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     import argparse
     from collections.abc import Callable, Generator
 
-    from jobtrail.importing import Progress
+    from jobtrail.importing import ImportProgress
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -28,7 +28,7 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 @contextmanager
-def _progress() -> Generator[tuple[Callable[[str], None], Callable[[Progress], None] | None]]:
+def _progress() -> Generator[tuple[Callable[[str], None], Callable[[ImportProgress], None] | None]]:
     """Yield what takes sentences and what takes progress, which only a terminal shows."""
     if not sys.stderr.isatty():
         yield print, None
@@ -41,7 +41,7 @@ def _progress() -> Generator[tuple[Callable[[str], None], Callable[[Progress], N
             print(text, flush=True)
             status.start()
 
-        def progress(now: Progress) -> None:
+        def progress(now: ImportProgress) -> None:
             of = f" of {now.total:,}" if now.total is not None else ""
             status.update(f"{now.doing} {now.file}: {now.done:,}{of}")
 

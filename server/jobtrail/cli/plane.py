@@ -6,7 +6,7 @@ import sys
 from typing import TYPE_CHECKING
 
 from jobtrail.cli.settings import load_settings
-from jobtrail.plane import LocalPlane
+from jobtrail.plane import InProcessPlane
 from jobtrail.serving import AccessMiddleware, HttpBind, run_app
 from jobtrail.store import Store
 
@@ -26,4 +26,4 @@ def run(arguments: argparse.Namespace) -> int:
         what = "sample workspace" if store is None else f"store {store} (the sample workspace while it is empty)"
         print(f"jobtrail: {what} at {url} (BL_API_URL={url}/v0 or RUNWISP_URL={url})", file=sys.stderr, flush=True)
 
-    return run_app(AccessMiddleware(LocalPlane(store), bind), bind, ready)
+    return run_app(AccessMiddleware(InProcessPlane(store), bind), bind, ready)

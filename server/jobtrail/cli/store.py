@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from jobtrail.errors import SettingsError
 from jobtrail.settings import store_path
 from jobtrail.store import Store, maintenance
-from jobtrail.store.recording import sweep
+from jobtrail.store.recording import fail_vanished
 from jobtrail.times import NANOSECONDS, format_nanoseconds
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def open_store(*, made: bool = False) -> Generator[Store]:
         )
     store = Store(path)
     try:
-        sweep(store)
+        fail_vanished(store)
         yield store
     finally:
         store.close()
@@ -43,7 +43,7 @@ def open_store(*, made: bool = False) -> Generator[Store]:
 def print_info(arguments: argparse.Namespace) -> int:
     """Print where the store is and what it holds."""
     with open_store() as store:
-        found = maintenance.info(store)
+        found = maintenance.read_info(store)
     if arguments.json:
         fields = {
             **asdict(found),
@@ -57,7 +57,7 @@ def print_info(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _told(found: maintenance.Info) -> str:
+def _told(found: maintenance.StoreInfo) -> str:
     counts = ("jobs", "executions", "tasks", "runs", "lines", "unfinished")
     rows = {
         "store": str(found.path),

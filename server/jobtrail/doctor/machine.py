@@ -13,14 +13,14 @@ from jobtrail.doctor.report import Check
 from jobtrail.errors import SettingsError, find_closest, sanitize_text
 from jobtrail.settings import OWN_VARIABLES, store_path
 from jobtrail.store.database import StoreError
-from jobtrail.store.integrity import check_up
+from jobtrail.store.integrity import check_integrity
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from jobtrail.doctor.report import Verdict
     from jobtrail.settings import Settings
-    from jobtrail.store.integrity import Checkup
+    from jobtrail.store.integrity import IntegrityReport
 
 CHECK_SECONDS = 10.0
 """How long the store is searched for damage, at most."""
@@ -105,7 +105,7 @@ def examine_store(environ: Mapping[str, str]) -> Iterator[Check]:
         )
         return
     try:
-        found = check_up(path, CHECK_SECONDS)
+        found = check_integrity(path, CHECK_SECONDS)
     except StoreError as error:
         yield _make_store_check(
             "file", "failed", sanitize_text(str(error), 300), "restore it from a backup, or set JOBTRAIL_STORE"
@@ -119,7 +119,7 @@ def _make_store_check(check: str, verdict: Verdict, found: str, fix: str | None 
     return Check("store", "", check, verdict, found, fix)
 
 
-def _examine_integrity(path: Path, found: Checkup) -> Iterator[Check]:
+def _examine_integrity(path: Path, found: IntegrityReport) -> Iterator[Check]:
     if os.name == "posix" and found.mode & _OTHERS:
         yield _make_store_check(
             "permissions", "warning", f"others on this machine can read it ({found.mode:o})", f"chmod 600 {path}"

@@ -3,6 +3,6 @@
 A file is read and checked first, and then brought in with one transaction: all of it, or none.
 """
 
-from jobtrail.importing.importer import FileSummary, Progress, import_files
+from jobtrail.importing.importer import FileSummary, ImportProgress, import_files
 
-__all__ = ["FileSummary", "Progress", "import_files"]
+__all__ = ["FileSummary", "ImportProgress", "import_files"]

@@ -14,17 +14,17 @@ from jobtrail.importing.snapshot import ExecutionSnapshot
 from jobtrail.importing.validation import (
     Count,
     Document,
+    Int64,
     Label,
     Name,
     OptionalTime,
-    Time,
-    Whole,
-    check,
-    check_end,
-    one_of,
-    refuse,
+    RequiredTime,
+    accept_words,
+    build_refusal,
+    check_end_follows,
+    validate_document,
 )
-from jobtrail.store.rows import Execution, Job, Task
+from jobtrail.store.rows import ExecutionRow, JobRow, TaskRow
 from jobtrail.times import format_nanoseconds
 
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ _OPEN = {"queued", "pending", "running", "cancelling", "reconciling"}
 """Words of what cannot have ended; `unspecified` says neither."""
 
 
-class _Condition(Document):
+class _ConditionDocument(Document):
     execution_reason: str | None = None
     message: str | None = None
     reason: str | None = None
@@ -54,22 +54,22 @@ class _Condition(Document):
     type: str | None = None
 
 
-class _Lifetime(Document):
+class _TimesDocument(Document):
     started_at: OptionalTime = None
     completed_at: OptionalTime = None
     updated_at: OptionalTime = None
 
 
-class _TaskMetadata(_Lifetime):
+class _TaskMetadata(_TimesDocument):
     name: Label
     created_at: OptionalTime = None
     scheduled_at: OptionalTime = None
 
 
-class _Task(Document):
+class _TaskDocument(Document):
     metadata: _TaskMetadata
-    status: Annotated[str, one_of(*TASK_WORDS)]
-    conditions: list[_Condition] = Field(default_factory=list[_Condition])
+    status: Annotated[str, accept_words(*TASK_WORDS)]
+    conditions: list[_ConditionDocument] = Field(default_factory=list[_ConditionDocument])
 
 
 class _ExecutionSpec(Document):
@@ -77,13 +77,13 @@ class _ExecutionSpec(Document):
     timeout: Count | None = None
 
 
-class _ExecutionMetadata(_Lifetime):
+class _ExecutionMetadata(_TimesDocument):
     id: Name
     job: Name
-    created_at: Time
+    created_at: RequiredTime
 
 
-class _Stats(Document):
+class _StatsDocument(Document):
     total: Count | None = None
     success: Count | None = None
     failure: Count | None = None
@@ -92,12 +92,12 @@ class _Stats(Document):
     retried: Count | None = None
 
 
-class _Execution(Document):
+class _ExecutionDocument(Document):
     metadata: _ExecutionMetadata
     spec: _ExecutionSpec
-    status: Annotated[str, one_of(*EXECUTION_WORDS)]
-    stats: _Stats = _Stats()
-    tasks: list[_Task] = Field(default_factory=list[_Task])
+    status: Annotated[str, accept_words(*EXECUTION_WORDS)]
+    stats: _StatsDocument = _StatsDocument()
+    tasks: list[_TaskDocument] = Field(default_factory=list[_TaskDocument])
 
 
 class _JobMetadata(Document):
@@ -108,52 +108,52 @@ class _JobMetadata(Document):
     labels: dict[str, str] | None = None
 
 
-class _Env(Document):
+class _EnvDocument(Document):
     name: str | None = None
 
 
-class _Runtime(Document):
-    envs: list[_Env] | None = None
-    generation: Annotated[str, one_of("mk2", "mk3")] | None = None
+class _RuntimeDocument(Document):
+    envs: list[_EnvDocument] | None = None
+    generation: Annotated[str, accept_words("mk2", "mk3")] | None = None
     image: str | None = None
-    max_retries: Whole | None = None
-    memory: Whole | None = None
-    timeout: Whole | None = None
+    max_retries: Int64 | None = None
+    memory: Int64 | None = None
+    timeout: Int64 | None = None
 
 
 class _TriggerConfiguration(Document):
     schedule: str | None = None
 
 
-class _Trigger(Document):
+class _TriggerDocument(Document):
     configuration: _TriggerConfiguration | None = None
     enabled: bool | None = None
-    type: Annotated[str, one_of("http", "http-async", "cron")] | None = None
+    type: Annotated[str, accept_words("http", "http-async", "cron")] | None = None
 
 
 class _JobSpec(Document):
     enabled: bool | None = None
     region: str | None = None
-    runtime: _Runtime | None = None
-    triggers: list[_Trigger] | None = None
+    runtime: _RuntimeDocument | None = None
+    triggers: list[_TriggerDocument] | None = None
 
 
-class _Job(Document):
+class _JobDocument(Document):
     metadata: _JobMetadata
     spec: _JobSpec
-    status: Annotated[str, one_of(*DEPLOYMENTS)] | None = None
+    status: Annotated[str, accept_words(*DEPLOYMENTS)] | None = None
 
 
 def read_execution(document: Mapping[str, Any]) -> ExecutionSnapshot:
     """Return what a JobExecution tells.
 
     Raises:
-        Refused: it is none.
+        DocumentRefused: it is none.
     """
-    given = check(_Execution, document)
+    given = validate_document(_ExecutionDocument, document)
     metadata = given.metadata
-    _check_end("metadata.completedAt", given.status, metadata)
-    execution = Execution(
+    _check_times("metadata.completedAt", given.status, metadata)
+    execution = ExecutionRow(
         job=metadata.job,
         id=metadata.id,
         status=given.status,
@@ -167,20 +167,22 @@ def read_execution(document: Mapping[str, Any]) -> ExecutionSnapshot:
     return ExecutionSnapshot(execution, [_read_task(one, execution) for one in given.tasks], given.stats.to_json())
 
 
-def _check_tasks(tasks: list[_Task]) -> None:
+def _check_tasks(tasks: list[_TaskDocument]) -> None:
     places: dict[str, int] = {}
     for place, task in enumerate(tasks):
         name = task.metadata.name
         if places.setdefault(name, place) != place:
-            raise refuse(f"tasks[{place}].metadata.name", name, f"is that of tasks[{places[name]}] too; names differ")
-        _check_end(f"tasks[{place}].metadata.completedAt", task.status, task.metadata)
+            raise build_refusal(
+                f"tasks[{place}].metadata.name", name, f"is that of tasks[{places[name]}] too; names differ"
+            )
+        _check_times(f"tasks[{place}].metadata.completedAt", task.status, task.metadata)
 
 
-def _read_task(given: _Task, execution: Execution) -> Task:
+def _read_task(given: _TaskDocument, execution: ExecutionRow) -> TaskRow:
     metadata = given.metadata
     # A task of which that is not told was created with its execution, as far as anyone knows.
     created = metadata.created_at or metadata.scheduled_at or metadata.started_at or execution.created_at
-    return Task(
+    return TaskRow(
         execution=execution.id,
         name=metadata.name,
         status=given.status,
@@ -193,22 +195,24 @@ def _read_task(given: _Task, execution: Execution) -> Task:
     )
 
 
-def _check_end(field: str, status: str, given: _TaskMetadata | _ExecutionMetadata) -> None:
+def _check_times(field: str, status: str, given: _TaskMetadata | _ExecutionMetadata) -> None:
     ended = given.completed_at
     if ended is not None and status in _OPEN:
-        raise refuse(field, format_nanoseconds(ended), f"is an end, and status says {status}; give one of them")
-    check_end(field, ended, [("startedAt", given.started_at), ("createdAt", given.created_at)])
+        raise build_refusal(
+            field, format_nanoseconds(ended), f"is an end, and status says {status}; give one of them"
+        )
+    check_end_follows(field, ended, [("startedAt", given.started_at), ("createdAt", given.created_at)])
 
 
-def read_job(document: Mapping[str, Any]) -> Job:
+def read_job(document: Mapping[str, Any]) -> JobRow:
     """Return what a Job tells.
 
     Raises:
-        Refused: it is none.
+        DocumentRefused: it is none.
     """
-    given = check(_Job, document)
+    given = validate_document(_JobDocument, document)
     metadata = given.metadata
-    return Job(
+    return JobRow(
         name=metadata.name,
         created_at=metadata.created_at or 0,
         updated_at=metadata.updated_at or 0,

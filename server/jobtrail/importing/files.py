@@ -71,7 +71,7 @@ def read_lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | None]]:
         while line := text.readline(LONGEST_LINE + 1):
             number += 1
             if len(line) > LONGEST_LINE:
-                _skip(text, line)
+                _skip_line(text, line)
                 yield number, None
             elif content := (line.removeprefix(_BOM) if number == 1 else line).strip():
                 yield number, content
@@ -85,7 +85,7 @@ def read_lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | None]]:
         raise BrokenFile(f"cannot be read{reached}: {sanitize_text(why)}") from error
 
 
-def _skip(text: io.BufferedIOBase, line: bytes) -> None:
+def _skip_line(text: io.BufferedIOBase, line: bytes) -> None:
     """Read on to the end of a line."""
     while line and not line.endswith(b"\n"):
         line = text.readline(LONGEST_LINE)

@@ -10,31 +10,37 @@ from typing import TYPE_CHECKING, Literal
 from jobtrail.errors import sanitize_text
 from jobtrail.importing.files import LONGEST_LINE, STDIN, BrokenFile, open_file, peek_start, read_lines
 from jobtrail.importing.parsing import PageCounts, parse_line, read_document, split_page
-from jobtrail.importing.runwisp_database import ForeignDatabase, FoundTask, is_database, log_tail, read_database
-from jobtrail.importing.runwisp_documents import read_registration, read_run
+from jobtrail.importing.runwisp_database import (
+    DatabaseTask,
+    ForeignDatabase,
+    is_database,
+    read_database,
+    read_log_tail,
+)
+from jobtrail.importing.runwisp_documents import build_registration, read_run
 from jobtrail.importing.snapshot import ExecutionSnapshot, RunSnapshot
-from jobtrail.importing.staging import Stage
-from jobtrail.importing.validation import Refused
-from jobtrail.store.imports import Outcome, Unfit, open_import
-from jobtrail.store.rows import Definition, Job, Line
+from jobtrail.importing.staging import StagingFile
+from jobtrail.importing.validation import DocumentRefused
+from jobtrail.store.imports import ImportConflict, ImportOutcome, open_import
+from jobtrail.store.rows import DefinitionRow, JobRow, LineRow
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
     from jobtrail.importing.snapshot import Snapshot
-    from jobtrail.store.imports import Import
+    from jobtrail.store.imports import ImportTransaction
     from jobtrail.store.store import Store
 
-__all__ = ["FileSummary", "Progress", "import_files"]
+__all__ = ["FileSummary", "ImportProgress", "import_files"]
 
 _REPORTED = 20
 _STEP = 1_000
-_NOUNS = {Job: "job", ExecutionSnapshot: "execution", Definition: "definition", RunSnapshot: "run"}
+_NOUNS = {JobRow: "job", ExecutionSnapshot: "execution", DefinitionRow: "definition", RunSnapshot: "run"}
 
 
 @dataclass(frozen=True)
-class Progress:
+class ImportProgress:
     """How far a file is.
 
     Attributes:
@@ -61,7 +67,7 @@ class FileSummary:
     """
 
     file: str
-    outcomes: Mapping[tuple[str, Outcome], int]
+    outcomes: Mapping[tuple[str, ImportOutcome], int]
     refused: int
 
     def __str__(self) -> str:
@@ -71,10 +77,10 @@ class FileSummary:
         new = [
             f"{count:,} {noun}{'' if count == 1 else 's'}"
             for (noun, outcome), count in sorted(self.outcomes.items())
-            if outcome is Outcome.NEW
+            if outcome is ImportOutcome.NEW
         ]
         parts = [f"{' and '.join(new)} imported" if new else ""]
-        for wanted in (Outcome.FORWARD, Outcome.SAME, Outcome.KEPT):
+        for wanted in (ImportOutcome.FORWARD, ImportOutcome.SAME, ImportOutcome.KEPT):
             count = sum(count for (_, outcome), count in self.outcomes.items() if outcome is wanted)
             parts.append(f"{count:,} {wanted}" if count else "")
         return f"{self.file}: {', '.join(part for part in (*parts, refused) if part)}"
@@ -86,7 +92,7 @@ def import_files(
     *,
     skip_refused: bool = False,
     say: Callable[[str], None],
-    progress: Callable[[Progress], None] | None = None,
+    progress: Callable[[ImportProgress], None] | None = None,
 ) -> list[FileSummary]:
     """Import files, each with one transaction.
 
@@ -100,14 +106,14 @@ def import_files(
     Raises:
         StoreError: the store cannot be written; the file it happened at left nothing behind.
     """
-    return [_File(store, path, say, progress).run(skip_refused=skip_refused) for path in files]
+    return [_FileImport(store, path, say, progress).run(skip_refused=skip_refused) for path in files]
 
 
-class _File:
+class _FileImport:
     """The import of one file."""
 
     def __init__(
-        self, store: Store, path: Path, say: Callable[[str], None], progress: Callable[[Progress], None] | None
+        self, store: Store, path: Path, say: Callable[[str], None], progress: Callable[[ImportProgress], None] | None
     ) -> None:
         self._store = store
         self._path = path
@@ -116,14 +122,14 @@ class _File:
         self._progress = progress
         self._pages = PageCounts()
         self._refused = 0
-        self._outcomes: Counter[tuple[str, Outcome]] = Counter()
+        self._outcomes: Counter[tuple[str, ImportOutcome]] = Counter()
 
     def run(self, *, skip_refused: bool) -> FileSummary:
         """Import it and say what became of it."""
-        with closing(Stage(self._store.path.parent if self._store.path else None)) as stage:
+        with closing(StagingFile(self._store.path.parent if self._store.path else None)) as stage:
             whole = self._read(stage)
             if whole and (skip_refused or not self._refused):
-                self._bring(stage, skip_refused=skip_refused)
+                self._import_items(stage, skip_refused=skip_refused)
         if self._refused > _REPORTED:
             self._say(f"{self._name}: {self._refused - _REPORTED:,} more refused")
         summary = FileSummary(self._name, self._outcomes, self._refused)
@@ -139,18 +145,18 @@ class _File:
             self._say(f"{self._name}{f', {place}' if place else ''}: {why}")
 
     @contextmanager
-    def _refusing(self, place: str) -> Generator[None]:
+    def _collect_refusals(self, place: str) -> Generator[None]:
         """Take note of what is refused inside."""
         try:
             yield
-        except (Refused, Unfit) as error:
+        except (DocumentRefused, ImportConflict) as error:
             self._refuse(place, error)
 
     def _report(self, doing: Literal["reading", "importing"], done: int, total: int | None = None) -> None:
         if self._progress and done % _STEP == 0:
-            self._progress(Progress(self._name, doing, done, total))
+            self._progress(ImportProgress(self._name, doing, done, total))
 
-    def _read(self, stage: Stage) -> bool:
+    def _read(self, stage: StagingFile) -> bool:
         """Read the file and check it; return whether it could be read to its end."""
         try:
             with open_file(self._path) as file:
@@ -164,62 +170,64 @@ class _File:
             return False
         return True
 
-    def _read_line(self, stage: Stage, place: str, line: bytes | None) -> None:
-        with self._refusing(place):
+    def _read_line(self, stage: StagingFile, place: str, line: bytes | None) -> None:
+        with self._collect_refusals(place):
             if line is None:
-                raise Refused(f"is longer than {LONGEST_LINE:,} bytes")
+                raise DocumentRefused(f"is longer than {LONGEST_LINE:,} bytes")
             value = parse_line(line)
             self._pages.add(value)
             for where, document in split_page(value):
-                with self._refusing(f"{place}, {where}" if where else place):
-                    self._stage(stage, place, read_document(document))
+                with self._collect_refusals(f"{place}, {where}" if where else place):
+                    self._stage_item(stage, place, read_document(document))
 
-    def _read_database(self, stage: Stage) -> None:
+    def _read_database(self, stage: StagingFile) -> None:
         for found in read_database(self._path):
-            place = f"{'task' if isinstance(found, FoundTask) else 'run'} {found.row:,}"
-            with self._refusing(place):
+            place = f"{'task' if isinstance(found, DatabaseTask) else 'run'} {found.row:,}"
+            with self._collect_refusals(place):
                 item = (
-                    read_registration(found.name)
-                    if isinstance(found, FoundTask)
+                    build_registration(found.name)
+                    if isinstance(found, DatabaseTask)
                     else read_run(found.fields, found.log)
                 )
-                self._stage(stage, place, item)
+                self._stage_item(stage, place, item)
 
-    def _stage(self, stage: Stage, place: str, item: Snapshot) -> None:
+    def _stage_item(self, stage: StagingFile, place: str, item: Snapshot) -> None:
         stage.add(place, item)
         self._report("reading", stage.count)
 
-    def _bring(self, stage: Stage, *, skip_refused: bool) -> None:
+    def _import_items(self, stage: StagingFile, *, skip_refused: bool) -> None:
         """Bring in what was read; nothing of it where the store refuses a part and that is not to be skipped."""
-        with suppress(_TakenBack), open_import(self._store) as target:
+        with suppress(_RolledBack), open_import(self._store) as target:
             for number, (place, item) in enumerate(stage, 1):
                 self._report("importing", number, stage.count)
-                with self._refusing(place):
-                    self._count(item, _bring_item(target, item))
+                with self._collect_refusals(place):
+                    self._count_outcome(item, _import_item(target, item))
             if self._refused and not skip_refused:
-                raise _TakenBack
+                raise _RolledBack
             return
         self._outcomes.clear()
 
-    def _count(self, item: Snapshot, outcome: Outcome) -> None:
+    def _count_outcome(self, item: Snapshot, outcome: ImportOutcome) -> None:
         # Of a bare name its runs tell.
-        if not isinstance(item, Definition) or item.body:
+        if not isinstance(item, DefinitionRow) or item.body:
             self._outcomes[_NOUNS[type(item)], outcome] += 1
 
 
-class _TakenBack(Exception):
+class _RolledBack(Exception):
     """Ends a transaction of which nothing is to stay."""
 
 
-def _bring_item(target: Import, item: Snapshot) -> Outcome:
+def _import_item(target: ImportTransaction, item: Snapshot) -> ImportOutcome:
     match item:
-        case Job():
-            return target.bring_job(item)
+        case JobRow():
+            return target.import_job(item)
         case ExecutionSnapshot():
-            return target.bring_execution(item.execution, item.tasks, item.stats)
-        case Definition():
-            return target.bring_definition(item)
+            return target.import_execution(item.execution, item.tasks, item.stats)
+        case DefinitionRow():
+            return target.import_definition(item)
         case RunSnapshot():
             # When each line was written is not told.
-            lines = item.log and [Line(0, item.run.id, "", stream, text) for stream, text in log_tail(item.log)]
-            return target.bring_run(item.run, lines)
+            lines = item.log and [
+                LineRow(0, item.run.id, "", stream, text) for stream, text in read_log_tail(item.log)
+            ]
+            return target.import_run(item.run, lines)

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from jobtrail.errors import quote_value, sanitize_text
 from jobtrail.importing.blaxel_documents import TASK_WORDS, read_execution, read_job
 from jobtrail.importing.runwisp_documents import read_definition, read_run
-from jobtrail.importing.validation import Refused, as_object
+from jobtrail.importing.validation import DocumentRefused, as_object
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -32,7 +32,7 @@ def parse_line(line: bytes) -> Any:
     """Return a line's JSON.
 
     Raises:
-        Refused: it is none.
+        DocumentRefused: it is none.
     """
     try:
         return json.loads(line.decode(), parse_constant=_refuse_constant)
@@ -43,16 +43,16 @@ def parse_line(line: bytes) -> Any:
     except RecursionError:
         why = "it is nested too deeply"
     if line.startswith(b"SQLite format 3"):
-        raise Refused("is a database; give it as a file, unpacked")
+        raise DocumentRefused("is a database; give it as a file, unpacked")
     if line in {b"{", b"["}:
-        raise Refused(
+        raise DocumentRefused(
             "holds a part of a document; JSON Lines have a whole one on each line, as `jq -c .` writes them"
         )
-    raise Refused(f"is no JSON: {why}")
+    raise DocumentRefused(f"is no JSON: {why}")
 
 
 def _refuse_constant(name: str) -> Any:
-    raise Refused(f"is no JSON: it holds {name}")
+    raise DocumentRefused(f"is no JSON: it holds {name}")
 
 
 def split_page(value: Any) -> Iterator[tuple[str, Any]]:
@@ -116,11 +116,11 @@ def read_document(document: Any) -> Snapshot:
     """Return what a document tells.
 
     Raises:
-        Refused: it is none of the kinds that are imported, or not as documented.
+        DocumentRefused: it is none of the kinds that are imported, or not as documented.
     """
     given = as_object(document)
     if given is None:
-        raise Refused(f"{quote_value(document)} is no object; give {_KINDS}")
+        raise DocumentRefused(f"{quote_value(document)} is no object; give {_KINDS}")
     metadata = as_object(given.get("metadata")) or {}
     if "id" in metadata or "job" in metadata:
         return read_execution(given)
@@ -130,7 +130,7 @@ def read_document(document: Any) -> Snapshot:
         return read_run(given)
     if "name" in given and _OF_DEFINITION & given.keys():
         return read_definition(given)
-    raise Refused(_describe_unknown(given))
+    raise DocumentRefused(_describe_unknown(given))
 
 
 def _read_named(given: Mapping[str, Any], name: object) -> Snapshot:
@@ -138,7 +138,7 @@ def _read_named(given: Mapping[str, Any], name: object) -> Snapshot:
     spec = as_object(given.get("spec"))
     of_task = spec is None or _OF_TASK_SPEC & spec.keys() or (not spec and given.get("status") in TASK_WORDS)
     if of_task or "conditions" in given:
-        raise Refused(
+        raise DocumentRefused(
             f"{quote_value(name)} is a task of an execution; it is imported within its execution, "
             "in `tasks`, as GET /jobs/{jobId}/executions/{executionId} answers"
         )

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["ForeignDatabase", "FoundRun", "FoundTask", "is_database", "log_tail", "read_database"]
+__all__ = ["DatabaseRun", "DatabaseTask", "ForeignDatabase", "is_database", "read_database", "read_log_tail"]
 
 _HEADER = b"SQLite format 3\0"
 _JOURNAL_BYTE, _WAL = 18, b"\x02"
@@ -41,7 +41,7 @@ class ForeignDatabase(Exception):
 
 
 @dataclass(frozen=True)
-class FoundRun:
+class DatabaseRun:
     """A run.
 
     Attributes:
@@ -56,7 +56,7 @@ class FoundRun:
 
 
 @dataclass(frozen=True)
-class FoundTask:
+class DatabaseTask:
     """A task whose runs it has had."""
 
     row: int
@@ -68,7 +68,7 @@ def is_database(head: bytes) -> bool:
     return head.startswith(_HEADER)
 
 
-def read_database(path: Path) -> Iterator[FoundTask | FoundRun]:
+def read_database(path: Path) -> Iterator[DatabaseTask | DatabaseRun]:
     """Yield the tasks of a RunWisp database and then its runs in the order of insertion, but for deleted ones.
 
     It is read as it is at one moment, while a daemon goes on writing it.
@@ -77,23 +77,23 @@ def read_database(path: Path) -> Iterator[FoundTask | FoundRun]:
         ForeignDatabase: it is not RunWisp's, is broken, or may not be read.
     """
     try:
-        with closing(sqlite3.connect(_address(path), uri=True, isolation_level=None)) as db:
+        with closing(sqlite3.connect(_build_uri(path), uri=True, isolation_level=None)) as db:
             db.row_factory = sqlite3.Row
             # Bytes that are not UTF-8 are for whoever checks the fields.
-            db.text_factory = _decoded
+            db.text_factory = _decode
             db.execute("BEGIN")
-            _check(db)
-            yield from _tasks(db)
-            yield from _runs(db, path.parent / "logs")
+            _check_tables(db)
+            yield from _read_tasks(db)
+            yield from _read_runs(db, path.parent / "logs")
     except (sqlite3.Error, OSError) as error:
         raise ForeignDatabase(f"the database cannot be read: {error}") from error
 
 
-def _decoded(raw: bytes) -> str:
+def _decode(raw: bytes) -> str:
     return raw.decode(errors="replace")
 
 
-def _address(path: Path) -> str:
+def _build_uri(path: Path) -> str:
     """Return how to open it without writing, beside it or in it.
 
     In WAL mode SQLite would make two files beside a database that has none, and fail where it may not. One without
@@ -105,8 +105,8 @@ def _address(path: Path) -> str:
     return f"{path.absolute().as_uri()}?mode=ro{'&immutable=1' if untouched else ''}"
 
 
-def _check(db: sqlite3.Connection) -> None:
-    columns = _columns(db, "runs")
+def _check_tables(db: sqlite3.Connection) -> None:
+    columns = _list_columns(db, "runs")
     if columns >= _NEEDED:
         return
     if db.execute("PRAGMA application_id").fetchone()[0] == APPLICATION_ID:
@@ -114,17 +114,17 @@ def _check(db: sqlite3.Connection) -> None:
     raise ForeignDatabase("it is a SQLite database without RunWisp's table of runs; give DATA/runwisp.db")
 
 
-def _columns(db: sqlite3.Connection, table: str) -> set[str]:
+def _list_columns(db: sqlite3.Connection, table: str) -> set[str]:
     return {row["name"] for row in db.execute("SELECT name FROM pragma_table_info(?)", (table,))}
 
 
-def _tasks(db: sqlite3.Connection) -> Iterator[FoundTask]:
-    if "task_name" in _columns(db, "task_registrations"):
+def _read_tasks(db: sqlite3.Connection) -> Iterator[DatabaseTask]:
+    if "task_name" in _list_columns(db, "task_registrations"):
         for row in db.execute("SELECT rowid AS row, task_name FROM task_registrations ORDER BY rowid"):
-            yield FoundTask(row["row"], row["task_name"])
+            yield DatabaseTask(row["row"], row["task_name"])
 
 
-def _runs(db: sqlite3.Connection, logs: Path) -> Iterator[FoundRun]:
+def _read_runs(db: sqlite3.Connection, logs: Path) -> Iterator[DatabaseRun]:
     # A task's folder is read once.
     find_logs = cache(partial(_find_logs, logs))
     for row in db.execute("SELECT rowid AS row, * FROM runs ORDER BY rowid"):
@@ -133,7 +133,7 @@ def _runs(db: sqlite3.Connection, logs: Path) -> Iterator[FoundRun]:
             fields["is_failure"] = bool(fields["is_failure"])
         if "deleted_at" not in fields:
             log = find_logs(str(fields.get("task_name"))).get(str(fields.get("id")))
-            yield FoundRun(fields.pop("row"), fields, log)
+            yield DatabaseRun(fields.pop("row"), fields, log)
 
 
 def _find_logs(folder: Path, task: str) -> dict[str, Path]:
@@ -148,18 +148,18 @@ def _find_logs(folder: Path, task: str) -> dict[str, Path]:
     return {found[1]: file for file in files if (found := _LOG.fullmatch(file.name))}
 
 
-def log_tail(path: Path) -> list[tuple[Stream, str]]:
+def read_log_tail(path: Path) -> list[tuple[Stream, str]]:
     """Return the last 200 lines of a run's log as (stream, text), each up to 2,000 characters; none where it is gone.
 
     A log that was rotated goes on in a hidden file beside it.
     """
-    lines = _last_lines(path, _LINES)
+    lines = _read_last_lines(path, _LINES)
     if len(lines) < _LINES:
-        lines = [*_last_lines(path.with_name(f".{path.name}.prev"), _LINES - len(lines)), *lines]
-    return [_line(line) for line in lines]
+        lines = [*_read_last_lines(path.with_name(f".{path.name}.prev"), _LINES - len(lines)), *lines]
+    return [_parse_line(line) for line in lines]
 
 
-def _last_lines(path: Path, most: int) -> list[bytes]:
+def _read_last_lines(path: Path, most: int) -> list[bytes]:
     """Return the last lines of a file, reading no more than two megabytes of it; none where it is gone."""
     blocks: deque[bytes] = deque()
     try:
@@ -178,7 +178,7 @@ def _last_lines(path: Path, most: int) -> list[bytes]:
     return (lines[1:] or lines if start > 0 else lines)[-most:]
 
 
-def _line(line: bytes) -> tuple[Stream, str]:
+def _parse_line(line: bytes) -> tuple[Stream, str]:
     text = line.rstrip(b"\r").decode(errors="replace").replace("\0", "")
     if found := _SYSTEM.match(text):
         stream, text = "system", text[found.end() :]

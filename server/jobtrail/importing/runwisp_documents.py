@@ -15,26 +15,26 @@ from jobtrail.importing.snapshot import RunSnapshot
 from jobtrail.importing.validation import (
     Count,
     Document,
+    Int64,
     OptionalTime,
+    RequiredTime,
     RunId,
     TaskName,
-    Time,
     TimeText,
-    Whole,
+    accept_words,
     as_object,
-    check,
-    check_end,
-    one_of,
-    refuse,
+    build_refusal,
+    check_end_follows,
+    validate_document,
 )
-from jobtrail.store.rows import Definition, Run
+from jobtrail.store.rows import DefinitionRow, RunRow
 from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["read_definition", "read_registration", "read_run"]
+__all__ = ["build_registration", "read_definition", "read_run"]
 
 END_REASONS = (
     "succeeded", "success", "failed", "stopped", "timeout", "crashed", "skipped", "log_overflow",
@@ -45,18 +45,18 @@ _WORDS_OF_1 = {"success": "succeeded", "cloud": "station"}
 """Words of the seed document that 1.0.1 has others for, which the store keeps."""
 
 
-class _Run(Document):
+class _RunDocument(Document):
     """Schema Run of either document."""
 
     id: RunId
     task_name: TaskName
-    status: Annotated[str, one_of("pending", "running", "ended")]
-    end_reason: Annotated[str, one_of(*END_REASONS)] | None = None
-    exit_code: Whole
-    created_at: Time
+    status: Annotated[str, accept_words("pending", "running", "ended")]
+    end_reason: Annotated[str, accept_words(*END_REASONS)] | None = None
+    exit_code: Int64
+    created_at: RequiredTime
     started_at: OptionalTime = Field(None, validation_alias=AliasChoices("startedAt", "started_at", "start_at"))
     ended_at: OptionalTime = Field(None, validation_alias=AliasChoices("endedAt", "ended_at", "end_at"))
-    triggered_by: Annotated[str, one_of(*TRIGGERS)]
+    triggered_by: Annotated[str, accept_words(*TRIGGERS)]
     retry_attempt: Count
     retry_of_run_id: RunId | None = None
     instance_index: Count = Field(validation_alias=AliasChoices("instanceIndex", "instance_index", "replica_index"))
@@ -70,22 +70,22 @@ class _Run(Document):
         return value if fields is None else {name: one for name, one in fields.items() if one != ""}
 
 
-class _Definition(Document):
+class _DefinitionDocument(Document):
     """Schema Task, of which no more than the name is asked for; durations are nanoseconds."""
 
     name: TaskName
-    kind: Annotated[str, one_of("task", "service")] | None = None
+    kind: Annotated[str, accept_words("task", "service")] | None = None
     group: str | None = None
     description: str | None = None
     cron: str | None = None
     timezone: str | None = None
     next_run_at: TimeText = None
-    timeout: Whole | None = None
-    retry_attempts: Whole | None = None
-    on_overlap: Annotated[str, one_of("queue", "skip", "kill")] | None = None
-    max_concurrent: Whole | None = None
-    instances: Whole | None = None
-    restart: Annotated[str, one_of("never", "always", "on_failure")] | None = None
+    timeout: Int64 | None = None
+    retry_attempts: Int64 | None = None
+    on_overlap: Annotated[str, accept_words("queue", "skip", "kill")] | None = None
+    max_concurrent: Int64 | None = None
+    instances: Int64 | None = None
+    restart: Annotated[str, accept_words("never", "always", "on_failure")] | None = None
     env: Annotated[dict[str, str], AfterValidator(lambda env: dict.fromkeys(env, "***"))] | None = None
 
 
@@ -97,11 +97,11 @@ def read_run(document: Mapping[str, Any], log: Path | None = None) -> RunSnapsho
         log: the file that holds its output.
 
     Raises:
-        Refused: it is none.
+        DocumentRefused: it is none.
     """
-    given = check(_Run, document, to_snake if "task_name" in document else str)
-    _check_end(given, document)
-    run = Run(
+    given = validate_document(_RunDocument, document, to_snake if "task_name" in document else str)
+    _check_times(given, document)
+    run = RunRow(
         id=given.id,
         task=given.task_name,
         status=given.status,
@@ -111,7 +111,7 @@ def read_run(document: Mapping[str, Any], log: Path | None = None) -> RunSnapsho
         end_reason=_WORDS_OF_1.get(given.end_reason or "", given.end_reason),
         # A run that has not ended has none, whatever it says.
         exit_code=given.exit_code if given.status == "ended" else 0,
-        body=_present(
+        body=_drop_absent(
             triggered_by=_WORDS_OF_1.get(given.triggered_by, given.triggered_by),
             retry_attempt=given.retry_attempt,
             retry_of_run_id=given.retry_of_run_id,
@@ -122,11 +122,11 @@ def read_run(document: Mapping[str, Any], log: Path | None = None) -> RunSnapsho
     return RunSnapshot(run, log)
 
 
-def _present(**fields: Any) -> dict[str, Any]:
+def _drop_absent(**fields: Any) -> dict[str, Any]:
     return {name: value for name, value in fields.items() if value is not None}
 
 
-def _check_end(given: _Run, document: Mapping[str, Any]) -> None:
+def _check_times(given: _RunDocument, document: Mapping[str, Any]) -> None:
     ended, started, reason, created = (
         next((name for name in names if name in document), "")
         for names in (
@@ -139,24 +139,24 @@ def _check_end(given: _Run, document: Mapping[str, Any]) -> None:
     if given.status != "ended":
         for field, value in ((ended, format_optional_nanoseconds(given.ended_at)), (reason, given.end_reason)):
             if value is not None:
-                raise refuse(field, value, f"is an end, and status says {given.status}; give one of them")
-    check_end(ended, given.ended_at, [(started, given.started_at), (created, given.created_at)])
+                raise build_refusal(field, value, f"is an end, and status says {given.status}; give one of them")
+    check_end_follows(ended, given.ended_at, [(started, given.started_at), (created, given.created_at)])
 
 
-def read_definition(document: Mapping[str, Any]) -> Definition:
+def read_definition(document: Mapping[str, Any]) -> DefinitionRow:
     """Return what the definition of a task or service tells.
 
     Raises:
-        Refused: it is none.
+        DocumentRefused: it is none.
     """
-    given = check(_Definition, document)
-    return Definition(given.name, given.to_json())
+    given = validate_document(_DefinitionDocument, document)
+    return DefinitionRow(given.name, given.to_json())
 
 
-def read_registration(name: Any) -> Definition:
+def build_registration(name: Any) -> DefinitionRow:
     """Return the definition of a task of which only the name is known.
 
     Raises:
-        Refused: it is no name.
+        DocumentRefused: it is no name.
     """
-    return Definition(check(_Definition, {"name": name}).name, {})
+    return DefinitionRow(validate_document(_DefinitionDocument, {"name": name}).name, {})

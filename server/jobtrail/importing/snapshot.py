@@ -8,13 +8,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jobtrail.store.rows import Definition, Execution, Job, Run
+from jobtrail.store.rows import DefinitionRow, ExecutionRow, JobRow, RunRow
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
     from pathlib import Path
 
-    from jobtrail.store.rows import Task
+    from jobtrail.store.rows import TaskRow
 
 __all__ = ["ExecutionSnapshot", "RunSnapshot", "Snapshot"]
 
@@ -28,8 +28,8 @@ class ExecutionSnapshot:
         stats: the counts it gives.
     """
 
-    execution: Execution
-    tasks: Sequence[Task] = ()
+    execution: ExecutionRow
+    tasks: Sequence[TaskRow] = ()
     stats: Mapping[str, int] = field(default_factory=dict[str, int])
 
 
@@ -41,9 +41,9 @@ class RunSnapshot:
         log: the file that holds its output.
     """
 
-    run: Run
+    run: RunRow
     log: Path | None = None
 
 
-Snapshot = Job | ExecutionSnapshot | Definition | RunSnapshot
+Snapshot = JobRow | ExecutionSnapshot | DefinitionRow | RunSnapshot
 """A definition without a body is one of which only the name is known."""

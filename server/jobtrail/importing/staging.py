@@ -12,12 +12,12 @@ if TYPE_CHECKING:
 
     from jobtrail.importing.snapshot import Snapshot
 
-__all__ = ["Stage"]
+__all__ = ["StagingFile"]
 
 _IN_MEMORY = 1 << 23
 
 
-class Stage:
+class StagingFile:
     """Items in their order, each with its place; beyond 8 MiB in a file that nobody else can open.
 
     Args:

@@ -19,8 +19,22 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
 __all__ = [
-    "Count", "Document", "Label", "Name", "OptionalTime", "Refused", "RunId", "TaskName", "Time", "TimeText", "Whole",
-    "as_object", "check", "check_end", "one_of", "refuse",
+    "Count",
+    "Document",
+    "DocumentRefused",
+    "Int64",
+    "Label",
+    "Name",
+    "OptionalTime",
+    "RequiredTime",
+    "RunId",
+    "TaskName",
+    "TimeText",
+    "accept_words",
+    "as_object",
+    "build_refusal",
+    "check_end_follows",
+    "validate_document",
 ]  # fmt: skip
 
 _TIME = re.compile(r"[0-9-]{10}[Tt ][0-9:]{8}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})")
@@ -29,7 +43,7 @@ _LONGEST_NAME = 200
 D = TypeVar("D", bound="Document")
 
 
-class Refused(Exception):
+class DocumentRefused(Exception):
     """A document that is not imported; the message says which field, its value, and what is valid."""
 
 
@@ -54,46 +68,46 @@ def as_object(value: Any) -> dict[str, Any] | None:
     return cast("dict[str, Any]", value) if isinstance(value, dict) else None
 
 
-def _read_time(value: Any) -> int | None:
+def _parse_time(value: Any) -> int | None:
     if value == "":
         return None
     if not isinstance(value, str) or not _TIME.fullmatch(value):
-        raise _no_time()
+        raise _build_time_error()
     if value.startswith("0001"):
         return None
     try:
         nanoseconds = parse_nanoseconds(value.upper())
     except ValueError:
-        raise _no_time() from None
+        raise _build_time_error() from None
     if not 0 <= nanoseconds < 2**63:
         raise PydanticCustomError("time", "lies outside 1970 to 2262")
     return nanoseconds or None
 
 
-def _no_time() -> PydanticCustomError:
+def _build_time_error() -> PydanticCustomError:
     return PydanticCustomError("time", "is no time; give RFC 3339, such as 2026-11-01T09:30:00Z")
 
 
-def _read_required_time(value: Any) -> int:
-    found = _read_time(value)
+def _parse_required_time(value: Any) -> int:
+    found = _parse_time(value)
     if found is None:
         raise PydanticCustomError("missing", "is missing")
     return found
 
 
-def _read_time_text(value: Any) -> str | None:
-    return format_optional_nanoseconds(_read_time(value))
+def _normalize_time(value: Any) -> str | None:
+    return format_optional_nanoseconds(_parse_time(value))
 
 
-OptionalTime = Annotated[int | None, PlainValidator(_read_time)]
+OptionalTime = Annotated[int | None, PlainValidator(_parse_time)]
 """A time in RFC 3339, in nanoseconds since 1970; None for an empty one and the zero times of either upstream."""
-Time = Annotated[int, PlainValidator(_read_required_time)]
+RequiredTime = Annotated[int, PlainValidator(_parse_required_time)]
 """Likewise, where there has to be one."""
-TimeText = Annotated[str | None, PlainValidator(_read_time_text)]
+TimeText = Annotated[str | None, PlainValidator(_normalize_time)]
 """An optional time in RFC 3339, as it is written in UTC."""
 
 
-def one_of(*words: str) -> AfterValidator:
+def accept_words(*words: str) -> AfterValidator:
     """Return what takes one of these words in any case, and gives it as it is written here."""
     known = {word.casefold(): word for word in words}
 
@@ -105,7 +119,7 @@ def one_of(*words: str) -> AfterValidator:
     return AfterValidator(find)
 
 
-def _valid(is_valid: Callable[[str], object], why_not: str) -> AfterValidator:
+def _accept_valid(is_valid: Callable[[str], object], why_not: str) -> AfterValidator:
     def find(text: str) -> str:
         if not is_valid(text):
             raise PydanticCustomError("text", "{why}", {"why": why_not})
@@ -124,23 +138,25 @@ def _is_name(text: str) -> bool:
 
 _NO_LABEL = f"is no name; give 1 to {_LONGEST_NAME} printable characters"
 
-Name = Annotated[str, _valid(_is_name, f"{_NO_LABEL} without /")]
+Name = Annotated[str, _accept_valid(_is_name, f"{_NO_LABEL} without /")]
 """Of a job, or the id of an execution: one segment of a path."""
-Label = Annotated[str, _valid(_is_label, _NO_LABEL)]
+Label = Annotated[str, _accept_valid(_is_label, _NO_LABEL)]
 """A name that no path holds, such as that of a task in an execution."""
 TaskName = Annotated[
     str,
-    _valid(re.compile(r"[a-zA-Z0-9._:-]{1,100}").fullmatch, "is no task name; give 1 to 100 of a-z A-Z 0-9 . _ : -"),
+    _accept_valid(
+        re.compile(r"[a-zA-Z0-9._:-]{1,100}").fullmatch, "is no task name; give 1 to 100 of a-z A-Z 0-9 . _ : -"
+    ),
 ]
 """RunWisp's pattern of 1.0.1, which the seed's is a part of."""
 RunId = Annotated[
     str,
-    _valid(
+    _accept_valid(
         re.compile(r"[0-9A-HJKMNP-TV-Z]{26}").fullmatch, "is no run id; give a ULID, 26 of 0-9 A-Z without I L O U"
     ),
 ]
 Count = Annotated[int, Field(ge=0, le=2**53 - 1)]
-Whole = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+Int64 = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
 """What both documents call int64, such as a duration in nanoseconds."""
 
 _WHY = {
@@ -155,7 +171,7 @@ _WHY = {
 }
 
 
-def check(shape: type[D], document: Any, spell: Callable[[str], str] = str) -> D:
+def validate_document(shape: type[D], document: Any, spell: Callable[[str], str] = str) -> D:
     """Return a document's fields as a shape has them.
 
     Args:
@@ -164,7 +180,7 @@ def check(shape: type[D], document: Any, spell: Callable[[str], str] = str) -> D
         spell: how the document would spell a top-level field that it lacks.
 
     Raises:
-        Refused: they are not; the message names the first that is not, and how many more there are.
+        DocumentRefused: they are not; the message names the first that is not, and how many more there are.
     """
     try:
         return shape.model_validate(document)
@@ -173,24 +189,24 @@ def check(shape: type[D], document: Any, spell: Callable[[str], str] = str) -> D
         more = f" (and {error.error_count() - 1:,} more)" if error.error_count() > 1 else ""
         head, *rest = first["loc"] or ("",)
         if first["type"] == "missing":
-            raise Refused(f"{_write_path((spell(str(head)), *rest))} is missing{more}") from None
+            raise DocumentRefused(f"{_format_path((spell(str(head)), *rest))} is missing{more}") from None
         why = _WHY[first["type"]].format(**first.get("ctx", {})) if first["type"] in _WHY else first["msg"]
-        raise refuse(_write_path(first["loc"]), first["input"], f"{why}{more}") from None
+        raise build_refusal(_format_path(first["loc"]), first["input"], f"{why}{more}") from None
 
 
-def refuse(field: str, value: object, why: str) -> Refused:
+def build_refusal(field: str, value: object, why: str) -> DocumentRefused:
     """Return the refusal of a value: where it is, what it is, why not."""
-    return Refused(f"{field}={quote_value(value)} {why}")
+    return DocumentRefused(f"{field}={quote_value(value)} {why}")
 
 
-def check_end(field: str, ended: int | None, earlier: Iterable[tuple[str, int | None]]) -> None:
+def check_end_follows(field: str, ended: int | None, earlier: Iterable[tuple[str, int | None]]) -> None:
     """Refuse an end that lies before one of the times named; None is a time that is not known."""
     for name, time in earlier:
         if ended is not None and time is not None and ended < time:
-            raise refuse(field, format_nanoseconds(ended), f"lies before {name}, {format_nanoseconds(time)}")
+            raise build_refusal(field, format_nanoseconds(ended), f"lies before {name}, {format_nanoseconds(time)}")
 
 
-def _write_path(parts: Iterable[str | int]) -> str:
+def _format_path(parts: Iterable[str | int]) -> str:
     """Return a place in a document, such as `tasks[3].metadata.name`."""
     text = "".join(f"[{part}]" if isinstance(part, int) else f".{sanitize_text(part, 40)}" for part in parts)
     return text.removeprefix(".")

@@ -1,6 +1,6 @@
 """The embedded control plane: the documented APIs over the store; it knows nothing of MCP."""
 
 from jobtrail.plane.app import build_plane
-from jobtrail.plane.in_process import LocalPlane
+from jobtrail.plane.in_process import InProcessPlane
 
-__all__ = ["LocalPlane", "build_plane"]
+__all__ = ["InProcessPlane", "build_plane"]

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.plane.responses import Answer, Refusal
+from jobtrail.plane.responses import RequestError, UTF8JSONResponse
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["FIRST_PAGED", "KNOWN_VERSIONS", "Access", "Caller"]
+__all__ = ["FIRST_PAGED", "KNOWN_VERSIONS", "AccessControl", "Caller"]
 
 FIRST_PAGED = "2026-04-28"
 KNOWN_VERSIONS = ("2026-04-16", FIRST_PAGED, "2026-09-22")
@@ -46,7 +46,7 @@ class Caller:
     paged: bool
 
 
-class Access:
+class AccessControl:
     """The key that requests must carry, and the tokens given out for it.
 
     Args:
@@ -65,7 +65,7 @@ class Access:
         """Return who asks.
 
         Raises:
-            Refusal: 401, no valid key or token; 400 `invalid_api_version`.
+            RequestError: 401, no valid key or token; 400 `invalid_api_version`.
         """
         headers = request.headers
         self._check_key(headers.get("x-blaxel-authorization") or headers.get("authorization") or "")
@@ -73,7 +73,7 @@ class Access:
         if version not in KNOWN_VERSIONS:
             known = ", ".join(KNOWN_VERSIONS)
             message = f'Unknown API version "{version[:_SHOWN]}". Valid versions: {known}.'
-            raise Refusal(400, message, word="invalid_api_version")
+            raise RequestError(400, message, word="invalid_api_version")
         named = headers.get("x-blaxel-workspace") or request.query_params.get("workspace")
         return Caller(named or self._workspace, paged=version >= FIRST_PAGED)
 
@@ -82,22 +82,24 @@ class Access:
             return
         scheme, _, token = header.partition(" ")
         token = token.strip()
-        if scheme.lower() != "bearer" or not (self._is_key(token) or self._is_living(token)):
-            raise Refusal(401, "a valid API key is required")
+        if scheme.lower() != "bearer" or not (self._is_key(token) or self._is_issued_token(token)):
+            raise RequestError(401, "a valid API key is required")
 
     async def issue_token(self, request: Request) -> Response:
         """`POST /oauth/token` with client credentials, whose secret is the API key: a token for two hours."""
-        if not self._are_known(request.headers.get("authorization", "")):
-            raise Refusal(401, "client credentials are required")
+        if not self._check_credentials(request.headers.get("authorization", "")):
+            raise RequestError(401, "client credentials are required")
         if _read_grant(await request.body()) != "client_credentials":
-            raise Refusal(400, "grant_type must be client_credentials", word="unsupported_grant_type")
+            raise RequestError(400, "grant_type must be client_credentials", word="unsupported_grant_type")
         token, now = secrets.token_urlsafe(24), self._clock()
         living = {one: until for one, until in self._tokens.items() if until > now}
         self._tokens = {**living, token: now + _TOKEN_LIFE}
         seconds = int(_TOKEN_LIFE.total_seconds())
-        return Answer({"access_token": token, "refresh_token": "", "expires_in": seconds, "token_type": "Bearer"})
+        return UTF8JSONResponse(
+            {"access_token": token, "refresh_token": "", "expires_in": seconds, "token_type": "Bearer"}
+        )
 
-    def _are_known(self, header: str) -> bool:
+    def _check_credentials(self, header: str) -> bool:
         scheme, _, credentials = header.partition(" ")
         if scheme.lower() != "basic":
             return False
@@ -111,7 +113,7 @@ class Access:
     def _is_key(self, text: str) -> bool:
         return secrets.compare_digest(text.encode(), (self._key or "").encode())
 
-    def _is_living(self, token: str) -> bool:
+    def _is_issued_token(self, token: str) -> bool:
         until = self._tokens.get(token)
         return until is not None and self._clock() < until
 

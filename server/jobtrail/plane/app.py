@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
 from starlette.routing import Mount, Route
 
-from jobtrail.plane.blaxel.routes import Blaxel
-from jobtrail.plane.openapi import Published, schema_url
-from jobtrail.plane.responses import Refusal
-from jobtrail.plane.runwisp.routes import RunWisp
+from jobtrail.plane.blaxel.routes import BlaxelRoutes
+from jobtrail.plane.openapi import OpenAPIRoutes, build_schema_url
+from jobtrail.plane.responses import RequestError
+from jobtrail.plane.runwisp.routes import RunWispRoutes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -46,52 +46,57 @@ def build_plane(store: Store, *, api_key: str | None = None, clock: Callable[[],
     """
     app = Starlette(
         routes=[
-            Mount("/v0", routes=Blaxel(store, api_key, clock).routes()),
-            Mount("/api", routes=RunWisp(store).routes()),
-            Route("/healthz", _healthy),
-            *Published(locked=api_key is not None).routes(),
+            Mount("/v0", routes=BlaxelRoutes(store, api_key, clock).routes()),
+            Mount("/api", routes=RunWispRoutes(store).routes()),
+            Route("/healthz", _get_health),
+            *OpenAPIRoutes(locked=api_key is not None).routes(),
         ],
-        middleware=[Middleware(_OneSegment)],
-        exception_handlers={Refusal: _refused, 404: _not_found, 405: _not_allowed, sqlite3.Error: _failed},
+        middleware=[Middleware(_EncodedSlashMiddleware)],
+        exception_handlers={
+            RequestError: _answer_refusal,
+            404: _answer_not_found,
+            405: _answer_not_allowed,
+            sqlite3.Error: _answer_database_error,
+        },
     )
-    return _Labelled(app) if store.meta("sample") else app
+    return _SampleHeaderMiddleware(app) if store.read_meta("sample") else app
 
 
-def _healthy(_request: Request) -> Response:
+def _get_health(_request: Request) -> Response:
     return PlainTextResponse("ok\n")
 
 
-def _refused(request: Request, refusal: Exception) -> Response:
+def _answer_refusal(request: Request, refusal: Exception) -> Response:
     """Answer a refusal in the words of the API that was asked."""
-    if not isinstance(refusal, Refusal):
+    if not isinstance(refusal, RequestError):
         raise refusal
     status, message, name = refusal.status, str(refusal), refusal.word or HTTPStatus(refusal.status).phrase
     # Not `request.url`: that needs the query to be well formed.
     if not request.scope["path"].startswith("/api/"):
         word = name.lower().replace(" ", "_")
         return JSONResponse({"error": word, "code": status, "message": message}, status)
-    schema = {"$schema": schema_url(request, "ErrorModel")}
+    schema = {"$schema": build_schema_url(request, "ErrorModel")}
     problem = {**schema, "title": name, "status": status, "detail": message, **refusal.body}
     return JSONResponse(problem, status, media_type="application/problem+json")
 
 
-def _not_found(request: Request, _error: Exception) -> Response:
-    return _refused(request, Refusal(404, "no such endpoint"))
+def _answer_not_found(request: Request, _error: Exception) -> Response:
+    return _answer_refusal(request, RequestError(404, "no such endpoint"))
 
 
-def _not_allowed(request: Request, error: Exception) -> Response:
-    response = _refused(request, Refusal(405, "the plane is not written to"))
+def _answer_not_allowed(request: Request, error: Exception) -> Response:
+    response = _answer_refusal(request, RequestError(405, "the plane is not written to"))
     if isinstance(error, HTTPException):
         response.headers.update(error.headers or {})
     return response
 
 
-def _failed(request: Request, _error: Exception) -> Response:
+def _answer_database_error(request: Request, _error: Exception) -> Response:
     # What the database said may hold a path, and is no matter of the client's.
-    return _refused(request, Refusal(500, "the store could not be read"))
+    return _answer_refusal(request, RequestError(500, "the store could not be read"))
 
 
-class _OneSegment:
+class _EncodedSlashMiddleware:
     """Knows no name with a slash in it: decoded, it would read as another path."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -100,12 +105,12 @@ class _OneSegment:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         raw: bytes = scope.get("raw_path") or b""
         if scope["type"] == "http" and b"%2f" in raw.lower() and scope["path"].startswith("/v0/"):
-            await _not_found(Request(scope), HTTPException(404))(scope, receive, send)
+            await _answer_not_found(Request(scope), HTTPException(404))(scope, receive, send)
             return
         await self._app(scope, receive, send)
 
 
-class _Labelled:
+class _SampleHeaderMiddleware:
     """Says in every answer that the data is the sample's."""
 
     def __init__(self, app: ASGIApp) -> None:

@@ -10,8 +10,8 @@ import anyio.to_thread
 from starlette.responses import JSONResponse
 
 from jobtrail.plane.app import build_plane, utc_now
-from jobtrail.sample.fill import fill
-from jobtrail.store.recording import sweep
+from jobtrail.sample.fill import fill_sample
+from jobtrail.store.recording import fail_vanished
 from jobtrail.store.store import Store, StoreError
 
 if TYPE_CHECKING:
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["LocalPlane"]
+__all__ = ["InProcessPlane"]
 
 _SWEEP_SECONDS = 1.0
 
 
-class LocalPlane:
+class InProcessPlane:
     """An ASGI app over a store's file, looked at anew on each request: it may be made, filled or removed meanwhile.
 
     Args:
@@ -38,89 +38,89 @@ class LocalPlane:
         self._path = path
         self._clock = clock
         self._lock = anyio.Lock()
-        self._own: _Opened | None = None
+        self._own: _OpenStore | None = None
         self._sample: tuple[Store, ASGIApp] | None = None
         self._swept = 0.0
 
     @property
-    def sample(self) -> bool:
+    def shows_sample(self) -> bool:
         """Whether it is the sample that is shown, as far as that can be told without opening anything."""
         if self._own is not None:
-            return self._own.store.empty
-        return _identity(self._path) is None
+            return self._own.store.is_empty
+        return _identify_file(self._path) is None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request; a store that cannot be read is answered with 500 and the reason."""
         if scope["type"] == "lifespan":
             return
         try:
-            app = await self.ready()
+            app = await self.find_app()
         except StoreError as error:
             app = JSONResponse({"error": "store_error", "code": 500, "message": str(error)}, 500)
         await app(scope, receive, send)
 
-    async def ready(self) -> ASGIApp:
+    async def find_app(self) -> ASGIApp:
         """Return the app that serves the next request.
 
         Raises:
             StoreError: the store is of a newer version, or damaged.
         """
         async with self._lock:
-            own = await self._look()
-            if own is None or own.store.empty:
-                return await self._of_sample()
-            self._drop_sample()
-            await self._sweep(own.store)
+            own = await self._reopen_store()
+            if own is None or own.store.is_empty:
+                return await self._find_sample_app()
+            self._close_sample()
+            await self._fail_vanished(own.store)
             return own.app
 
-    async def _look(self) -> _Opened | None:
+    async def _reopen_store(self) -> _OpenStore | None:
         """Return the store as it is now: opened, opened again where the file is another, None where there is none."""
-        identity = _identity(self._path)
+        identity = _identify_file(self._path)
         if self._own is not None and self._own.identity != identity:
             self._own.store.close()
             self._own = None
         if self._own is None and self._path is not None and identity is not None:
             store = await anyio.to_thread.run_sync(Store, self._path)
-            self._own = _Opened(store, build_plane(store, clock=self._clock), identity)
+            self._own = _OpenStore(store, build_plane(store, clock=self._clock), identity)
         return self._own
 
-    async def _sweep(self, store: Store) -> None:
+    async def _fail_vanished(self, store: Store) -> None:
         """Fail what vanished recorders held; a store that may only be read is shown as it is."""
         now = time.monotonic()
         if self._swept and now - self._swept < _SWEEP_SECONDS:
             return
         self._swept = now
         try:
-            await anyio.to_thread.run_sync(sweep, store)
+            await anyio.to_thread.run_sync(fail_vanished, store)
         except StoreError:
             return
 
-    async def _of_sample(self) -> ASGIApp:
+    async def _find_sample_app(self) -> ASGIApp:
         if self._sample is None:
             # In a thread, once: it takes some tenths of a second.
-            store = await anyio.to_thread.run_sync(self._make)
+            store = await anyio.to_thread.run_sync(self._make_sample)
             self._sample = (store, build_plane(store, clock=self._clock))
         return self._sample[1]
 
-    def _make(self) -> Store:
+    def _make_sample(self) -> Store:
         store = Store(None)
-        fill(store, self._clock())
+        fill_sample(store, self._clock())
         return store
 
-    def _drop_sample(self) -> None:
+    def _close_sample(self) -> None:
         if self._sample is not None:
             self._sample[0].close()
             self._sample = None
 
     async def aclose(self) -> None:
         """Close the store and forget the sample."""
-        self._drop_sample()
+        self._close_sample()
         if self._own is not None:
             self._own.store.close()
             self._own = None
 
 
-class _Opened:
+class _OpenStore:
     """A store that is open, its app, and which file it is."""
 
     def __init__(self, store: Store, app: ASGIApp, identity: tuple[int, int]) -> None:
@@ -129,7 +129,7 @@ class _Opened:
         self.identity = identity
 
 
-def _identity(path: Path | None) -> tuple[int, int] | None:
+def _identify_file(path: Path | None) -> tuple[int, int] | None:
     try:
         found = path.stat() if path is not None else None
     except OSError:

@@ -7,10 +7,10 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-__all__ = ["Answer", "Refusal", "json_bytes"]
+__all__ = ["RequestError", "UTF8JSONResponse", "encode_json"]
 
 
-class Refusal(Exception):
+class RequestError(Exception):
     """A request that is answered with an error.
 
     Attributes:
@@ -26,15 +26,15 @@ class Refusal(Exception):
         self.body = body
 
 
-class Answer(JSONResponse):
+class UTF8JSONResponse(JSONResponse):
     """A JSON answer, whatever characters it holds."""
 
     def render(self, content: Any) -> bytes:
         """Return the body."""
-        return json_bytes(content)
+        return encode_json(content)
 
 
-def json_bytes(content: Any) -> bytes:
+def encode_json(content: Any) -> bytes:
     """Return JSON as it is sent: no spaces, UTF-8; half a surrogate pair, which has no UTF-8, stays escaped."""
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     try:

@@ -14,9 +14,9 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
-from jobtrail.store.liveness import Sign
-from jobtrail.store.recording import CannotJoin, Opening, Recording
-from jobtrail.store.rows import Line
+from jobtrail.store.liveness import LivenessLock
+from jobtrail.store.recording import CannotJoin, Recording, RecordingRequest
+from jobtrail.store.rows import LineRow
 from jobtrail.store.store import Store, StoreError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
     from jobtrail.recorder.plan import Plan, TaskCommand
     from jobtrail.recorder.tail import Tail
-    from jobtrail.store.recording import Ending
+    from jobtrail.store.recording import TaskEnding
 
 _PULSE = 1.0
 _PATIENCE = 1.5
@@ -47,7 +47,7 @@ class Reporter:
         self._mask = mask
         self._warn = warn
         self._store: Store | None = None
-        self._sign: Sign | None = None
+        self._sign: LivenessLock | None = None
         self._recording: Recording | None = None
         self._gave_up = False
         self._behind = False
@@ -66,7 +66,7 @@ class Reporter:
             commands: the commands of its tasks.
             until: closes the store at its end.
         """
-        opening = Opening(
+        opening = RecordingRequest(
             plan.job,
             plan.execution or f"exec-{secrets.token_hex(6)}",
             [command.name for command in commands],
@@ -80,12 +80,12 @@ class Reporter:
         self.execution = opening.execution
         await self._submit(lambda: self._open(path, opening, until))
 
-    def _open(self, path: Path, opening: Opening, until: ExitStack) -> None:
+    def _open(self, path: Path, opening: RecordingRequest, until: ExitStack) -> None:
         if self._store is None:
             self._store = Store(path)
             until.callback(self._store.close)
         if self._sign is None:
-            self._sign = until.enter_context(Sign(path))
+            self._sign = until.enter_context(LivenessLock(path))
         self._recording = Recording(self._store, self._sign.token, opening)
 
     @property
@@ -126,7 +126,7 @@ class Reporter:
 
         def write() -> None:
             recording = self._get_recording()
-            recording.begins(recording.tasks[number], at)
+            recording.begin_task(recording.tasks[number], at)
 
         await self._submit(write)
 
@@ -137,14 +137,14 @@ class Reporter:
         def write() -> None:
             recording = self._get_recording()
             task = recording.tasks[number]
-            recording.tries_again(task, so_far, self._make_lines(task, tail), at)
+            recording.retry_task(task, so_far, self._make_lines(task, tail), at)
 
         await self._submit(write)
 
     async def report_end(
         self,
         numbers: Sequence[int],
-        status: Ending,
+        status: TaskEnding,
         conditions: Sequence[dict[str, str]] = (),
         tail: Tail | None = None,
     ) -> None:
@@ -155,7 +155,7 @@ class Reporter:
             recording = self._get_recording()
             tasks = [recording.tasks[number] for number in numbers]
             lines = self._make_lines(tasks[0], tail) if tail is not None else iter(())
-            recording.ends(tasks, status, so_far, lines, at)
+            recording.end_tasks(tasks, status, so_far, lines, at)
 
         await self._submit(write)
 
@@ -164,9 +164,9 @@ class Reporter:
             raise StoreError("it was not opened")
         return self._recording
 
-    def _make_lines(self, task: str, tail: Tail) -> Iterator[Line]:
+    def _make_lines(self, task: str, tail: Tail) -> Iterator[LineRow]:
         for at, stream, text in tail.read_lines():
-            yield Line(at, self.execution or "", task, stream, text)
+            yield LineRow(at, self.execution or "", task, stream, text)
 
     async def _submit(self, write: Callable[[], None]) -> None:
         """Queue a report; wait a little until it is written, but not while earlier reports are late."""

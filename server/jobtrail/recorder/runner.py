@@ -16,7 +16,7 @@ from jobtrail.recorder.plan import Plan, RecordingResult, TaskCommand
 from jobtrail.recorder.process import ProcessResult, ProcessSpec, Shutdown, run_process
 from jobtrail.recorder.reporter import Reporter
 from jobtrail.recorder.tail import Tail
-from jobtrail.store.recording import failed_condition
+from jobtrail.store.recording import build_condition
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from anyio.abc import TaskStatus
 
     from jobtrail.recorder.tail import Stream
-    from jobtrail.store.recording import Ending
+    from jobtrail.store.recording import TaskEnding
 
-_ENDINGS: dict[str, Ending] = {
+_ENDINGS: dict[str, TaskEnding] = {
     "success": "succeeded", "failure": "failed", "timeout": "failed", "cancelled": "cancelled",
 }  # fmt: skip
 
@@ -106,7 +106,7 @@ class _PlanRunner:
                 group.start_soon(self._run_waiting_tasks, waiting, environ)
         rest = [number for number, _ in waiting]
         if rest:
-            await self.reporter.report_end(rest, "cancelled", [failed_condition("cancelled", "it had not begun")])
+            await self.reporter.report_end(rest, "cancelled", [build_condition("cancelled", "it had not begun")])
             self.counts["cancelled"] += len(rest)
 
     async def _run_waiting_tasks(self, waiting: Iterator[tuple[int, TaskCommand]], environ: dict[str, str]) -> None:
@@ -130,13 +130,13 @@ class _PlanRunner:
             result = await run_process(spec, self.shutdown)
             self._warn_once(result, command)
             if result.kind != "success":
-                conditions.append(failed_condition(result.reason, self.mask(result.message), attempt))
+                conditions.append(build_condition(result.reason, self.mask(result.message), attempt))
             if result.kind in {"success", "cancelled"} or attempt > self.plan.retries:
                 break
             await self.reporter.report_retry(number, conditions, tail)
             if await self._wait_for_shutdown(self.plan.retry_delay):
                 result = ProcessResult("cancelled", 128 + self.shutdown.signal)
-                conditions.append(failed_condition("cancelled", "before its next attempt"))
+                conditions.append(build_condition("cancelled", "before its next attempt"))
                 tail = Tail(self.mask)
                 break
         await self.reporter.report_end([number], _ENDINGS[result.kind], conditions, tail)

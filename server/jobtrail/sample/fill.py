@@ -12,21 +12,21 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jobtrail.sample.data import BATCH_JOBS, MINUTE
-from jobtrail.sample.runs import list_scheduled
-from jobtrail.sample.schedule import EPOCH, SECOND, chance_of, schedule
-from jobtrail.store.rows import Execution, Job, Line, Task
+from jobtrail.sample.batch_jobs import MINUTE, SAMPLE_JOBS
+from jobtrail.sample.runs import list_task_rows
+from jobtrail.sample.schedule import EPOCH, SECOND, list_times, seed_random
+from jobtrail.store.rows import ExecutionRow, JobRow, LineRow, TaskRow
 from jobtrail.times import to_nanoseconds
 
 if TYPE_CHECKING:
     import random
     from collections.abc import Iterator, Sequence
 
-    from jobtrail.sample.data import BatchJob, Cause
-    from jobtrail.store.rows import Record
+    from jobtrail.sample.batch_jobs import FailureCause, SampleJob
+    from jobtrail.store.rows import AnyRow
     from jobtrail.store.store import Store
 
-__all__ = ["fill"]
+__all__ = ["fill_sample"]
 
 _LOST_TASKS = 4
 _ENDED = frozenset({"succeeded", "failed", "cancelled", "timeout"})
@@ -43,30 +43,30 @@ class _Step(NamedTuple):
 _Steps = list[_Step]
 
 
-def fill(store: Store, now: datetime) -> None:
+def fill_sample(store: Store, now: datetime) -> None:
     """Record the sample's history up to `now` and mark the store as holding it."""
-    store.set_meta("sample", "1")
+    store.write_meta("sample", "1")
     # No secret, so that a cursor of the sample goes on after a restart.
-    store.set_meta("cursor_key", hashlib.sha256(b"sample").hexdigest())
-    store.record(chain(_list_batch_jobs(now), list_scheduled(now)))
+    store.write_meta("cursor_key", hashlib.sha256(b"sample").hexdigest())
+    store.write(chain(_list_batch_jobs(now), list_task_rows(now)))
 
 
-def _list_batch_jobs(now: datetime) -> Iterator[Record]:
+def _list_batch_jobs(now: datetime) -> Iterator[AnyRow]:
     """Yield jobs, executions, tasks and what failed tasks printed."""
-    for job in BATCH_JOBS:
-        yield _describe_job(job)
-        for at in schedule(job.every, job.at, job.keep, now):
+    for job in SAMPLE_JOBS:
+        yield _build_job(job)
+        for at in list_times(job.every, job.at, job.keep, now):
             yield from _list_execution(job, at, now)
 
 
-def _describe_job(job: BatchJob) -> Job:
+def _build_job(job: SampleJob) -> JobRow:
     runtime = {
         "envs": [
             {"name": "LOG_LEVEL", "value": "info", "secret": False},
             {"name": "DATABASE_URL", "value": "postgres://sample-secret@db.internal/acme", "secret": True},
         ],
         "generation": "mk3",
-        "image": f"registry.internal/{job.name}:{chance_of(job.name).randrange(16**8):08x}",
+        "image": f"registry.internal/{job.name}:{seed_random(job.name).randrange(16**8):08x}",
         "maxRetries": 2,
         "memory": 2048,
         "timeout": 3600,
@@ -79,14 +79,14 @@ def _describe_job(job: BatchJob) -> Job:
         "runtime": runtime,
         "triggers": triggers if job.schedule else [],
     }
-    created = to_nanoseconds(EPOCH + timedelta(days=chance_of("created", job.name).randrange(600), seconds=7))
+    created = to_nanoseconds(EPOCH + timedelta(days=seed_random("created", job.name).randrange(600), seconds=7))
     metadata = {"displayName": job.title, "labels": labels, "createdBy": "sample"}
-    return Job(job.name, created, created, job.deployment, metadata, spec)
+    return JobRow(job.name, created, created, job.deployment, metadata, spec)
 
 
-def _list_execution(job: BatchJob, at: datetime, now: datetime) -> Iterator[Record]:
+def _list_execution(job: SampleJob, at: datetime, now: datetime) -> Iterator[AnyRow]:
     """Yield an execution as it is by now, its tasks, and what those that failed printed."""
-    chance = chance_of(job.name, at)
+    chance = seed_random(job.name, at)
     identity = f"exec-{chance.randrange(16**12):012x}"
     spec: dict[str, Any] = {"parallelism": job.parallelism, "timeout": 3600}
     if chance.random() < 0.2:  # noqa: PLR2004 # one in five is started by hand, with other settings
@@ -98,16 +98,16 @@ def _list_execution(job: BatchJob, at: datetime, now: datetime) -> Iterator[Reco
         # The next preview supersedes this one, and the cancellation takes its time.
         steps.append(_Step(at + job.every, "cancelling"))
         end, status = at + 2 * job.every + 2 * MINUTE, "cancelled"
-    steps = _cut([*steps, _Step(end, status)], now)
-    yield Execution(job.name, identity, steps[-1].status, *_read_times(steps), spec=spec)
-    tasks = [_cut(task, now) for task in tasks]
-    yield from (_make_task(identity, number, task) for number, task in enumerate(tasks))
+    steps = _drop_future_steps([*steps, _Step(end, status)], now)
+    yield ExecutionRow(job.name, identity, steps[-1].status, *_read_times(steps), spec=spec)
+    tasks = [_drop_future_steps(task, now) for task in tasks]
+    yield from (_build_task(identity, number, task) for number, task in enumerate(tasks))
     for number, task in enumerate(tasks):
         if task[-1].status == "failed":
             yield from _list_output(identity, f"task-{number}", task[-1])
 
 
-def _cut(steps: _Steps, now: datetime) -> _Steps:
+def _drop_future_steps(steps: _Steps, now: datetime) -> _Steps:
     """Leave out what has not happened yet, which is all that makes things run or wait."""
     return [step for step in steps if step.at <= now]
 
@@ -119,8 +119,8 @@ def _read_times(steps: _Steps) -> tuple[int, int, int | None, int | None]:
     return to_nanoseconds(steps[0].at), last, began, last if steps[-1].status in _ENDED else None
 
 
-def _make_task(execution: str, number: int, steps: _Steps) -> Task:
-    return Task(
+def _build_task(execution: str, number: int, steps: _Steps) -> TaskRow:
+    return TaskRow(
         execution,
         f"task-{number}",
         steps[-1].status,
@@ -131,20 +131,20 @@ def _make_task(execution: str, number: int, steps: _Steps) -> Task:
     )
 
 
-def _list_output(execution: str, task: str, failed: _Step) -> Iterator[Line]:
+def _list_output(execution: str, task: str, failed: _Step) -> Iterator[LineRow]:
     """Yield what a failed task printed: each attempt, and why it failed."""
     at = to_nanoseconds(failed.at)
     for condition in failed.conditions:
-        yield Line(at, execution, task, "stdout", f"{condition['executionReason']} began")
-        yield Line(at, execution, task, "stderr", condition["message"])
+        yield LineRow(at, execution, task, "stdout", f"{condition['executionReason']} began")
+        yield LineRow(at, execution, task, "stderr", condition["message"])
 
 
 def _plan_tasks(
-    job: BatchJob, at: datetime, start: datetime, chance: random.Random
+    job: SampleJob, at: datetime, start: datetime, chance: random.Random
 ) -> tuple[list[_Steps], datetime, str]:
     """Return the steps of each task of an execution, when the last one ends, and what that makes of the execution."""
     lanes = [start] * min(job.parallelism, job.tasks)
-    bad = _badly(job, at, chance)
+    bad = _choose_failures(job, at, chance)
     tasks: list[_Steps] = []
     failed = False
     for number in range(job.tasks):
@@ -155,14 +155,14 @@ def _plan_tasks(
         steps = [_Step(at, "pending"), _Step(begin, "running")]
         if fails or chance.random() < 0.01:  # noqa: PLR2004 # a rare retry that helps
             # Each attempt gets about as far as the last one.
-            condition = _condition(bad.get(number, job.causes[0]), begin, chance)
+            condition = _build_condition(bad.get(number, job.causes[0]), begin, chance)
             begin += length
             steps.append(_Step(begin, "pending", [condition]))
             begin += 5 * SECOND
             steps.append(_Step(begin, "running"))
         ended = begin + length
         status = "failed" if fails else "succeeded"
-        conditions = [_condition(bad[number], ended, chance, attempt) for attempt in (1, 2)] if fails else []
+        conditions = [_build_condition(bad[number], ended, chance, attempt) for attempt in (1, 2)] if fails else []
         if job.habit == "superseded" and job.every is not None and ended > at + job.every:
             ended, status, conditions = at + job.every + chance.uniform(1, 60) * SECOND, "cancelled", []
         failed = failed or status == "failed"
@@ -173,7 +173,7 @@ def _plan_tasks(
     return tasks, max(lanes, default=start) + SECOND, "timeout" if timed_out else "failed" if failed else "succeeded"
 
 
-def _badly(job: BatchJob, at: datetime, chance: random.Random) -> dict[int, Cause]:
+def _choose_failures(job: SampleJob, at: datetime, chance: random.Random) -> dict[int, FailureCause]:
     """Return which tasks fail, and why."""
     day = (at - EPOCH).days
     if job.habit == "backfill":
@@ -195,7 +195,7 @@ def _badly(job: BatchJob, at: datetime, chance: random.Random) -> dict[int, Caus
     return dict.fromkeys(chance.sample(range(job.tasks), min(job.tasks, 1 + chance.randrange(_LOST_TASKS))), cause)
 
 
-def _condition(cause: Cause, at: datetime, chance: random.Random, attempt: int = 1) -> dict[str, str]:
+def _build_condition(cause: FailureCause, at: datetime, chance: random.Random, attempt: int = 1) -> dict[str, str]:
     message = cause.message.format(
         a=chance.randrange(2, 250),
         b=chance.randrange(2, 60),

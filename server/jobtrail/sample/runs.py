@@ -6,29 +6,29 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.sample.data import DAY, HOUR
-from jobtrail.sample.schedule import EPOCH, SECOND, chance_of, schedule
-from jobtrail.sample.tasks import SCHEDULED
-from jobtrail.store.rows import Definition, Line, Run
+from jobtrail.sample.batch_jobs import DAY, HOUR
+from jobtrail.sample.schedule import EPOCH, SECOND, list_times, seed_random
+from jobtrail.sample.scheduled_tasks import SAMPLE_TASKS
+from jobtrail.store.rows import DefinitionRow, LineRow, RunRow
 from jobtrail.times import to_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobtrail.sample.tasks import Printed, Scheduled
+    from jobtrail.sample.scheduled_tasks import PrintedLine, SampleTask
 
-__all__ = ["list_scheduled"]
+__all__ = ["list_task_rows"]
 
 _KEEP_RUNS = 14 * DAY
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 @dataclass(frozen=True)
-class _Run:
+class _PlannedRun:
     """One run, from its beginning to its end, even where that is yet to come."""
 
     id: str
-    task: Scheduled
+    task: SampleTask
     created: datetime
     begun: datetime
     ended: datetime
@@ -36,10 +36,10 @@ class _Run:
     code: int
     body: dict[str, Any]
 
-    def as_of(self, now: datetime) -> Run:
+    def build_row(self, now: datetime) -> RunRow:
         """Return it as it is by now."""
         ended, begun = self.ended <= now, self.begun <= now and self.reason != "skipped"
-        run = Run(self.id, self.task.name, "pending", to_nanoseconds(self.created), body=self.body)
+        run = RunRow(self.id, self.task.name, "pending", to_nanoseconds(self.created), body=self.body)
         if begun:
             run = replace(run, status="running", started_at=to_nanoseconds(self.begun))
         if ended:
@@ -47,11 +47,11 @@ class _Run:
             run = replace(run, status="ended", ended_at=end, end_reason=self.reason, exit_code=self.code)
         return run
 
-    def output(self) -> Iterator[Line]:
+    def list_output(self) -> Iterator[LineRow]:
         if self.reason == "skipped":
             return
-        printed: tuple[Printed, ...] = (("stdout", self.task.begins), *self.task.ends.get(self.reason, ()))
-        mine = chance_of("output", self.id)
+        printed: tuple[PrintedLine, ...] = (("stdout", self.task.begins), *self.task.ends.get(self.reason, ()))
+        mine = seed_random("output", self.id)
         for number, (stream, text) in enumerate(printed):
             at = self.ended - (len(printed) - number) * SECOND / 10 if number else self.begun
             words = text.format(
@@ -61,20 +61,20 @@ class _Run:
                 hex=f"{mine.randrange(16**10):010x}",
                 date=f"{self.created:%Y-%m-%d}",
             )
-            yield Line(to_nanoseconds(at), self.id, "", stream, words)
+            yield LineRow(to_nanoseconds(at), self.id, "", stream, words)
 
 
-def list_scheduled(now: datetime) -> Iterator[Definition | Run | Line]:
+def list_task_rows(now: datetime) -> Iterator[DefinitionRow | RunRow | LineRow]:
     """Yield definitions, the runs that were created up to now, and what they printed."""
     until = to_nanoseconds(now)
-    for task in SCHEDULED:
-        yield Definition(task.name, _definition(task, now))
-        runs = [run for at in schedule(task.every, task.at, _KEEP_RUNS, now) for run in _runs(task, at)]
-        yield from (run.as_of(now) for run in runs if run.created <= now)
-        yield from (line for run in runs for line in run.output() if line.at <= until)
+    for task in SAMPLE_TASKS:
+        yield DefinitionRow(task.name, _build_definition(task, now))
+        runs = [run for at in list_times(task.every, task.at, _KEEP_RUNS, now) for run in _plan_runs(task, at)]
+        yield from (run.build_row(now) for run in runs if run.created <= now)
+        yield from (line for run in runs for line in run.list_output() if line.at <= until)
 
 
-def _definition(task: Scheduled, now: datetime) -> dict[str, Any]:
+def _build_definition(task: SampleTask, now: datetime) -> dict[str, Any]:
     number = (now - EPOCH - task.at) // task.every + 1
     following = EPOCH + task.at + number * task.every
     fields: dict[str, Any] = {
@@ -94,37 +94,37 @@ def _definition(task: Scheduled, now: datetime) -> dict[str, Any]:
     return fields
 
 
-def _runs(task: Scheduled, at: datetime) -> Iterator[_Run]:
+def _plan_runs(task: SampleTask, at: datetime) -> Iterator[_PlannedRun]:
     """Yield a scheduled run, and its retries."""
-    mine = chance_of(task.name, at)
+    mine = seed_random(task.name, at)
     ends_badly = task.failures > 0 and mine.randrange(task.failures) == 0 and not task.in_turn
     trigger = "service" if task.service else mine.choices(("cron", "api", "ui"), (12, 2, 1))[0]
     before: str | None = None
     for attempt in range(task.retries + 1):
-        identity = _ulid(at, task.name, attempt)
+        identity = _make_ulid(at, task.name, attempt)
         body = {"triggered_by": trigger, "retry_attempt": attempt, "retry_of_run_id": before}
-        reason, code = _turn(task, at) if task.in_turn else ("succeeded", 0)
+        reason, code = _choose_ending(task, at) if task.in_turn else ("succeeded", 0)
         if ends_badly and (attempt < task.retries or mine.random() < 0.5):  # noqa: PLR2004 # half recover on the last try
             reason, code = mine.choice(task.endings)
         begin = at + mine.uniform(0.05, 2) * SECOND
         end = begin + (timedelta() if reason == "skipped" else task.length * mine.uniform(0.7, 1.3))
-        yield _Run(identity, task, at, begin, end, reason, code, body)
+        yield _PlannedRun(identity, task, at, begin, end, reason, code, body)
         if reason in {"succeeded", "skipped", "stopped"}:
             return
         at, before = end + 10 * SECOND, identity
 
 
-def _turn(task: Scheduled, at: datetime) -> tuple[str, int]:
+def _choose_ending(task: SampleTask, at: datetime) -> tuple[str, int]:
     """Return how a run ends whose bad endings take turns: one in every `failures` runs, anywhere among them."""
     round_, place = divmod((at - EPOCH - task.at) // task.every, task.failures)
-    if place != chance_of("turn", task.name, round_).randrange(task.failures):
+    if place != seed_random("turn", task.name, round_).randrange(task.failures):
         return "succeeded", 0
     return task.endings[round_ % len(task.endings)]
 
 
-def _ulid(at: datetime, *parts: object) -> str:
+def _make_ulid(at: datetime, *parts: object) -> str:
     """Return a ULID: 48 bits of milliseconds, then 80 that follow from the parts."""
-    number = int(at.timestamp() * 1000) << 80 | chance_of("ulid", *parts, at).getrandbits(80)
+    number = int(at.timestamp() * 1000) << 80 | seed_random("ulid", *parts, at).getrandbits(80)
     digits = ""
     for _ in range(26):
         number, digit = divmod(number, 32)

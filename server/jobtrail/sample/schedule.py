@@ -10,14 +10,14 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-__all__ = ["EPOCH", "SECOND", "chance_of", "schedule"]
+__all__ = ["EPOCH", "SECOND", "list_times", "seed_random"]
 
 # A Monday, so that weekly schedules fall on the day they name.
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 
 
-def schedule(every: timedelta | None, offset: timedelta, keep: timedelta, now: datetime) -> Iterator[datetime]:
+def list_times(every: timedelta | None, offset: timedelta, keep: timedelta, now: datetime) -> Iterator[datetime]:
     """Yield the times of a schedule that are past and still kept, oldest first."""
     if every is None:
         return
@@ -27,7 +27,7 @@ def schedule(every: timedelta | None, offset: timedelta, keep: timedelta, now: d
         yield EPOCH + offset + one * every
 
 
-def chance_of(*parts: object) -> random.Random:
+def seed_random(*parts: object) -> random.Random:
     """Return the random numbers that belong to some parts."""
     digest = hashlib.blake2b("\0".join(str(part) for part in parts).encode(), digest_size=8).digest()
     return random.Random(digest)  # noqa: S311 # a repeatable sample, not a secret

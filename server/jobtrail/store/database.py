@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
-__all__ = ["APPLICATION_ID", "Database", "Row", "StoreError", "list_migrations", "read_version"]
+__all__ = ["APPLICATION_ID", "Database", "Row", "StoreError", "list_migrations", "read_schema_version"]
 
 _BUSY_SECONDS = 120
 _LOOK_AGAIN_SECONDS = 0.01
@@ -71,7 +71,7 @@ class Database:
 
     def _connect(self, path: Path | None) -> sqlite3.Connection:
         if path is not None:
-            _make(path)
+            _create_file(path)
         db = sqlite3.connect(
             ":memory:" if path is None else path,
             check_same_thread=False,
@@ -83,11 +83,11 @@ class Database:
         db.create_function("folded", 1, str.lower, deterministic=True)
         return db
 
-    def _scripts(self) -> Sequence[Traversable]:
+    def _list_migrations(self) -> Sequence[Traversable]:
         return list_migrations()
 
-    def _version(self) -> int:
-        version, known = read_version(self._db, self.path), len(self._scripts())
+    def _check_version(self) -> int:
+        version, known = read_schema_version(self._db, self.path), len(self._list_migrations())
         if version > known:
             raise StoreError(
                 f"the store {self.path} has version {version} and this Jobtrail knows up to {known}; "
@@ -96,7 +96,7 @@ class Database:
         return version
 
     def _migrate(self) -> None:
-        version = self._version()
+        version = self._check_version()
         if self.path is not None:
             if version == 0:
                 # Before there is a table, so that pruned pages can be given back to the file system.
@@ -105,14 +105,14 @@ class Database:
             self._db.execute("PRAGMA synchronous = NORMAL")
             # SQLite's own 2 MB hold no index of a large store: recording was a quarter slower.
             self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        scripts = self._scripts()
+        scripts = self._list_migrations()
         if version == len(scripts):
             return
         # In one transaction: another process may open the same new file at this moment.
         with self.transaction() as db:
-            version = self._version()
+            version = self._check_version()
             for script in scripts[version:]:
-                for statement in _statements(script.read_text(encoding="utf-8")):
+                for statement in _split_statements(script.read_text(encoding="utf-8")):
                     db.execute(statement)
             if version == 0:
                 db.execute("INSERT INTO meta VALUES ('cursor_key', ?)", (secrets.token_hex(32),))
@@ -169,23 +169,23 @@ class Database:
             finally:
                 self._db.execute("COMMIT")
 
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+    def select(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         """Return the rows of a query."""
         with self._lock:
             return self._db.execute(sql, values).fetchall()
 
-    def meta(self, key: str) -> str | None:
+    def read_meta(self, key: str) -> str | None:
         """Return a value of the store itself."""
-        found = self.rows("SELECT value FROM meta WHERE key = ?", (key,))
+        found = self.select("SELECT value FROM meta WHERE key = ?", (key,))
         return found[0]["value"] if found else None
 
-    def set_meta(self, key: str, value: str) -> None:
+    def write_meta(self, key: str, value: str) -> None:
         """Set a value of the store itself."""
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 
-def read_version(db: sqlite3.Connection, path: Path | None) -> int:
+def read_schema_version(db: sqlite3.Connection, path: Path | None) -> int:
     """Return the version of a store's schema, 0 where there is nothing yet.
 
     Raises:
@@ -210,7 +210,7 @@ def list_migrations() -> tuple[Traversable, ...]:
     return tuple(sorted(scripts, key=lambda script: script.name))
 
 
-def _make(path: Path) -> None:
+def _create_file(path: Path) -> None:
     """Make a file where there is none, for its owner alone: output may hold what is nobody else's business.
 
     One that is there is not opened: to close it again would let go of SQLite's locks on it, which are the process's.
@@ -223,7 +223,7 @@ def _make(path: Path) -> None:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
-def _statements(script: str) -> Iterator[str]:
+def _split_statements(script: str) -> Iterator[str]:
     """Split a script; SQLite's own way to run one would end the transaction around it."""
     statement = ""
     for line in script.splitlines(keepends=True):

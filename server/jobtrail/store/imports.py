@@ -15,16 +15,16 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.errors import quote_value
-from jobtrail.store.rows import Definition, Job, Stats, write_rows
+from jobtrail.store.rows import DefinitionRow, JobRow, StatsRow, write_rows
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Generator, Mapping, Sequence
 
-    from jobtrail.store.rows import Execution, Line, Record, Run, Task
+    from jobtrail.store.rows import AnyRow, ExecutionRow, LineRow, RunRow, TaskRow
     from jobtrail.store.store import Row, Store
 
-__all__ = ["Import", "Outcome", "Unfit", "open_import"]
+__all__ = ["ImportConflict", "ImportOutcome", "ImportTransaction", "open_import"]
 
 _RANKS = {"queued": 0, "pending": 1, "running": 2, "cancelling": 3}
 """Words of executions that have not ended, in the order in which one becomes the other."""
@@ -32,7 +32,7 @@ _STATS = "total, success, failure, running, cancelled, retried"
 _STATE = ("status", "created_at", "started_at", "ended_at")
 
 
-class Outcome(StrEnum):
+class ImportOutcome(StrEnum):
     """What became of an item."""
 
     NEW = "new"
@@ -41,34 +41,34 @@ class Outcome(StrEnum):
     KEPT = "differs, what is here was kept"
 
 
-class Unfit(Exception):
+class ImportConflict(Exception):
     """An item that does not go with what is here; the message says why."""
 
 
 @contextmanager
-def open_import(store: Store) -> Generator[Import]:
+def open_import(store: Store) -> Generator[ImportTransaction]:
     """Hold the write lock and bring items in; all of them, or none where an error comes out.
 
     Raises:
         StoreError: the store cannot be written.
     """
     with store.transaction() as db:
-        one = Import(db, store.workspace)
+        one = ImportTransaction(db, store.workspace)
         yield one
-        one.define_named()
+        one.write_placeholders()
 
 
-class Import:
+class ImportTransaction:
     """An import that is under way."""
 
     def __init__(self, db: sqlite3.Connection, workspace: str) -> None:
         self._db = db
         self._space = workspace
         # Named so far, each as small as can be: made at the end, since they may be told of yet.
-        self._jobs: dict[str, Job] = {}
-        self._definitions: dict[str, Definition] = {}
+        self._jobs: dict[str, JobRow] = {}
+        self._definitions: dict[str, DefinitionRow] = {}
 
-    def define_named(self) -> None:
+    def write_placeholders(self) -> None:
         """Make the jobs and definitions that were named and not told of."""
         for job in self._jobs.values():
             row = self._find("jobs", name=job.name)
@@ -76,7 +76,7 @@ class Import:
                 self._write(job)
         self._write(*(one for one in self._definitions.values() if self._definition(one.name) is None))
 
-    def bring_job(self, told: Job) -> Outcome:
+    def import_job(self, told: JobRow) -> ImportOutcome:
         """Bring in a job; a later document takes the place of an earlier one."""
         row = self._find("jobs", name=told.name)
         now = time.time_ns()
@@ -84,7 +84,7 @@ class Import:
             created = told.created_at or told.updated_at or now
             updated = told.updated_at or created
             self._write(replace(told, created_at=created, updated_at=updated, status=told.status or "DEPLOYED"))
-            return Outcome.NEW
+            return ImportOutcome.NEW
         bare = _is_bare(row)
         told = replace(
             told,
@@ -95,13 +95,15 @@ class Import:
         body = {"metadata": told.metadata, "spec": told.spec}
         known = (row["status"], row["created_at"], row["updated_at"], json.loads(row["body"]))
         if (told.status, told.created_at, told.updated_at, body) == known:
-            return Outcome.SAME
+            return ImportOutcome.SAME
         if not bare and told.updated_at < row["updated_at"]:
-            return Outcome.KEPT
+            return ImportOutcome.KEPT
         self._write(told)
-        return Outcome.NEW if bare else Outcome.FORWARD
+        return ImportOutcome.NEW if bare else ImportOutcome.FORWARD
 
-    def bring_execution(self, told: Execution, tasks: Sequence[Task], stats: Mapping[str, int]) -> Outcome:
+    def import_execution(
+        self, told: ExecutionRow, tasks: Sequence[TaskRow], stats: Mapping[str, int]
+    ) -> ImportOutcome:
         """Bring in an execution.
 
         Args:
@@ -110,16 +112,16 @@ class Import:
             stats: the counts that were told of it.
 
         Raises:
-            Unfit: it does not go with what is here; nothing of it was brought in.
+            ImportConflict: it does not go with what is here; nothing of it was brought in.
         """
         row = self._find("executions", id=told.id)
         if row is None:
             self._name_job(told)
             self._write_execution(told, tasks, stats)
-            return Outcome.NEW
+            return ImportOutcome.NEW
         if row["job"] != told.job:
             owner = quote_value(row["job"])
-            raise Unfit(
+            raise ImportConflict(
                 f"metadata.id={quote_value(told.id)} is that of an execution of job {owner} here; ids are unique"
             )
         there = self._db.execute("SELECT * FROM tasks WHERE execution = ?", (row["key"],)) if tasks else ()
@@ -129,40 +131,40 @@ class Import:
         same = _state_of(told) == _state_in(row) and {**spec, **told.spec} == spec
         same = same and all(row[name] == count for name, count in stats.items())
         if same and not changed:
-            return Outcome.SAME
+            return ImportOutcome.SAME
         held = "SELECT 1 FROM tasks WHERE execution = ? AND recorder IS NOT NULL AND ended_at IS NULL"
         if self._db.execute(held, (row["key"],)).fetchone():
-            raise Unfit(
+            raise ImportConflict(
                 f"metadata.id={quote_value(told.id)} is being recorded on this machine; import it once that has ended"
             )
         # A list of executions names no tasks; those may be told later.
         if not (_is_later(told, row) or (same and not row["tasks"])):
-            return Outcome.KEPT
+            return ImportOutcome.KEPT
         if tasks and not row["tasks"]:
             # Counts that were told stood for its tasks, which are counted now.
-            self._write(Stats(told.id, 0, 0, 0, 0, 0, 0, row["retried"]))
+            self._write(StatsRow(told.id, 0, 0, 0, 0, 0, 0, row["retried"]))
         self._write_execution(replace(told, spec={**spec, **told.spec}), changed, stats)
-        return Outcome.FORWARD
+        return ImportOutcome.FORWARD
 
-    def _write_execution(self, told: Execution, tasks: Sequence[Task], stats: Mapping[str, int]) -> None:
+    def _write_execution(self, told: ExecutionRow, tasks: Sequence[TaskRow], stats: Mapping[str, int]) -> None:
         updated = told.updated_at or max(told.created_at, told.started_at or 0, told.ended_at or 0)
         self._write(replace(told, updated_at=updated), *tasks)
         sql = f"SELECT {_STATS} FROM executions WHERE workspace = ? AND id = ?"  # noqa: S608 # names are ours
         (counts,) = self._db.execute(sql, (self._space, told.id))
-        self._write(Stats(told.id, updated, **{**dict(counts), **stats}))
+        self._write(StatsRow(told.id, updated, **{**dict(counts), **stats}))
 
-    def bring_definition(self, told: Definition) -> Outcome:
+    def import_definition(self, told: DefinitionRow) -> ImportOutcome:
         """Bring in a definition; one without a body is only named."""
         if not told.body:
             self._name_definition(told.name)
-            return Outcome.SAME
+            return ImportOutcome.SAME
         known = self._definition(told.name)
         if known == told.body:
-            return Outcome.SAME
+            return ImportOutcome.SAME
         self._write(told)
-        return Outcome.NEW if known is None else Outcome.FORWARD
+        return ImportOutcome.NEW if known is None else ImportOutcome.FORWARD
 
-    def bring_run(self, told: Run, output: Sequence[Line] | None) -> Outcome:
+    def import_run(self, told: RunRow, output: Sequence[LineRow] | None) -> ImportOutcome:
         """Bring in a run.
 
         Args:
@@ -170,30 +172,30 @@ class Import:
             output: its last lines, which take the place of those of a former import; None where they are not told.
 
         Raises:
-            Unfit: it is another task's; nothing of it was brought in.
+            ImportConflict: it is another task's; nothing of it was brought in.
         """
         row = self._db.execute("SELECT * FROM runs WHERE id = ?", (told.id,)).fetchone()
         if row is None:
             self._name_definition(told.task, service=told.body.get("triggered_by") == "service")
             self._write(told)
             self._keep_output(told.id, output)
-            return Outcome.NEW
+            return ImportOutcome.NEW
         if row["task"] != told.task:
-            raise Unfit(
+            raise ImportConflict(
                 f"id={quote_value(told.id)} is that of a run of task {quote_value(row['task'])} here; ids are unique"
             )
         known = json.loads(row["body"])
         told = replace(told, body={**known, **told.body})
         wanted = (_state_of(told), told.end_reason, told.exit_code, told.body)
         if wanted == (_state_in(row), row["end_reason"], row["exit_code"], known):
-            return Outcome.FORWARD if self._keep_output(told.id, output) else Outcome.SAME
+            return ImportOutcome.FORWARD if self._keep_output(told.id, output) else ImportOutcome.SAME
         if row["status"] == "ended" or (row["status"] == "running" and told.status == "pending"):
-            return Outcome.KEPT
+            return ImportOutcome.KEPT
         self._write(told)
         self._keep_output(told.id, output)
-        return Outcome.FORWARD
+        return ImportOutcome.FORWARD
 
-    def _keep_output(self, run: str, output: Sequence[Line] | None) -> bool:
+    def _keep_output(self, run: str, output: Sequence[LineRow] | None) -> bool:
         """Keep the lines of a run; return whether they differ from those that are here."""
         if output is None:
             return False
@@ -207,17 +209,17 @@ class Import:
         self._write(*output)
         return True
 
-    def _name_job(self, execution: Execution) -> None:
+    def _name_job(self, execution: ExecutionRow) -> None:
         """Remember a job of which no more is known than that it was there when an execution was created."""
         created = execution.created_at
         if execution.job not in self._jobs or created < self._jobs[execution.job].created_at:
-            self._jobs[execution.job] = Job(execution.job, created, created)
+            self._jobs[execution.job] = JobRow(execution.job, created, created)
 
     def _name_definition(self, name: str, *, service: bool = False) -> None:
         if service or name not in self._definitions:
-            self._definitions[name] = Definition(name, {"name": name, "kind": "service" if service else "task"})
+            self._definitions[name] = DefinitionRow(name, {"name": name, "kind": "service" if service else "task"})
 
-    def _write(self, *records: Record) -> None:
+    def _write(self, *records: AnyRow) -> None:
         write_rows(self._db, self._space, records)
 
     def _find(self, table: str, **column: str) -> Row | None:
@@ -236,7 +238,7 @@ def _is_bare(job: Row) -> bool:
     return not (body["metadata"] or body["spec"])
 
 
-def _state_of(told: Execution | Task | Run) -> tuple[Any, ...]:
+def _state_of(told: ExecutionRow | TaskRow | RunRow) -> tuple[Any, ...]:
     return tuple(getattr(told, column) for column in _STATE)
 
 
@@ -244,12 +246,12 @@ def _state_in(row: Row) -> tuple[Any, ...]:
     return tuple(row[column] for column in _STATE)
 
 
-def _differs(told: Task, row: Row) -> bool:
+def _differs(told: TaskRow, row: Row) -> bool:
     conditions = json.loads(row["conditions"] or "[]")
     return _state_of(told) != _state_in(row) or [*told.conditions] != conditions
 
 
-def _is_later(told: Execution, row: Row) -> bool:
+def _is_later(told: ExecutionRow, row: Row) -> bool:
     """Return whether an execution that differs was told of later than what is here."""
     if row["status"] not in _RANKS:
         return False

@@ -8,13 +8,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobtrail.store.database import StoreError, list_migrations, read_version
-from jobtrail.store.liveness import vanished
+from jobtrail.store.database import StoreError, list_migrations, read_schema_version
+from jobtrail.store.liveness import read_vanished_at
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Checkup", "check_up"]
+__all__ = ["IntegrityReport", "check_integrity"]
 
 _HELD = "SELECT DISTINCT recorder FROM tasks WHERE recorder IS NOT NULL AND ended_at IS NULL"
 _STEPS = 20_000
@@ -22,7 +22,7 @@ _STEPS = 20_000
 
 
 @dataclass(frozen=True)
-class Checkup:
+class IntegrityReport:
     """How a store's file is.
 
     Attributes:
@@ -44,7 +44,7 @@ class Checkup:
     faults: tuple[str, ...] | None
 
 
-def check_up(path: Path, seconds: float) -> Checkup:
+def check_integrity(path: Path, seconds: float) -> IntegrityReport:
     """Look at a store's file.
 
     Args:
@@ -56,22 +56,22 @@ def check_up(path: Path, seconds: float) -> Checkup:
     """
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=seconds)) as db:
-            version = read_version(db, path)
+            version = read_schema_version(db, path)
             # A newer schema may have no such table.
             ours = db.execute("SELECT count(*) FROM pragma_table_info('tasks') WHERE name = 'recorder'").fetchone()[0]
             held = [row[0] for row in db.execute(_HELD)] if ours else []
-            faults = _faults(db, seconds)
+            faults = _find_faults(db, seconds)
         found = path.stat()
     except (sqlite3.Error, OSError) as error:
         why = error.strerror if isinstance(error, OSError) else error
         raise StoreError(f"the store {path} cannot be read: {why}") from error
-    living = sum(vanished(path, token) is None for token in held)
-    size = found.st_size + _size_of(path.with_name(f"{path.name}-wal"))
+    living = sum(read_vanished_at(path, token) is None for token in held)
+    size = found.st_size + _measure_file(path.with_name(f"{path.name}-wal"))
     mode = found.st_mode & 0o777
-    return Checkup(size, mode, version, len(list_migrations()), living, len(held) - living, faults)
+    return IntegrityReport(size, mode, version, len(list_migrations()), living, len(held) - living, faults)
 
 
-def _faults(db: sqlite3.Connection, seconds: float) -> tuple[str, ...] | None:
+def _find_faults(db: sqlite3.Connection, seconds: float) -> tuple[str, ...] | None:
     until = time.monotonic() + seconds
     db.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
     try:
@@ -83,7 +83,7 @@ def _faults(db: sqlite3.Connection, seconds: float) -> tuple[str, ...] | None:
     return tuple(one for one in said if one != "ok")
 
 
-def _size_of(path: Path) -> int:
+def _measure_file(path: Path) -> int:
     try:
         return path.stat().st_size
     except OSError:

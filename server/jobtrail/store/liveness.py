@@ -17,14 +17,14 @@ if sys.platform != "win32":
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["Sign", "forget", "vanished"]
+__all__ = ["LivenessLock", "read_vanished_at", "remove_lock"]
 
 
-def _folder(store: Path) -> Path:
+def _locate_locks(store: Path) -> Path:
     return store.with_name(f"{store.name}-recorders")
 
 
-class Sign:
+class LivenessLock:
     """A recorder's own sign of life, from `with` to its end.
 
     Attributes:
@@ -33,7 +33,7 @@ class Sign:
 
     def __init__(self, store: Path) -> None:
         self.token = secrets.token_hex(8)
-        self._path = _folder(store) / self.token
+        self._path = _locate_locks(store) / self.token
         self._file = -1
 
     def __enter__(self) -> Self:
@@ -53,7 +53,7 @@ class Sign:
         os.close(self._file)
 
 
-def vanished(store: Path, token: str) -> int | None:
+def read_vanished_at(store: Path, token: str) -> int | None:
     """Return when a recorder was last alive, in nanoseconds since 1970; None while it lives.
 
     Zero where nothing is left of it. On Windows, which has no such locks, every recorder counts as living.
@@ -62,7 +62,7 @@ def vanished(store: Path, token: str) -> int | None:
     """
     if sys.platform == "win32":
         return None
-    path = _folder(store) / token
+    path = _locate_locks(store) / token
     try:
         file = os.open(path, os.O_RDWR)
     except FileNotFoundError:
@@ -77,6 +77,6 @@ def vanished(store: Path, token: str) -> int | None:
         os.close(file)
 
 
-def forget(store: Path, token: str) -> None:
+def remove_lock(store: Path, token: str) -> None:
     """Remove what a vanished recorder left."""
-    (_folder(store) / token).unlink(missing_ok=True)
+    (_locate_locks(store) / token).unlink(missing_ok=True)

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from jobtrail.store.store import Store
 
-__all__ = ["Info", "Pruned", "info", "prune", "prune_by_steps"]
+__all__ = ["PruneCounts", "StoreInfo", "prune", "prune_by_steps", "read_info"]
 
 BATCH = 5_000
 """Items that one transaction takes away, or pages that it gives back: some tenths of a second."""
@@ -51,7 +51,7 @@ _LEFT = """
 
 
 @dataclass(frozen=True)
-class Info:
+class StoreInfo:
     """What a store holds.
 
     Attributes:
@@ -80,7 +80,7 @@ class Info:
 
 
 @dataclass(frozen=True)
-class Pruned:
+class PruneCounts:
     """How much was taken away."""
 
     executions: int = 0
@@ -88,51 +88,51 @@ class Pruned:
     runs: int = 0
     lines: int = 0
 
-    def __add__(self, other: Pruned) -> Pruned:
-        return Pruned(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
+    def __add__(self, other: PruneCounts) -> PruneCounts:
+        return PruneCounts(*(mine + theirs for mine, theirs in zip(astuple(self), astuple(other), strict=True)))
 
 
-def info(store: Store) -> Info:
+def read_info(store: Store) -> StoreInfo:
     """Count what a store holds; that reads all of it."""
-    spaces = store.rows("SELECT workspace FROM jobs UNION SELECT workspace FROM tallies ORDER BY 1")
+    spaces = store.select("SELECT workspace FROM jobs UNION SELECT workspace FROM tallies ORDER BY 1")
     history = "count(*), coalesce(sum(ended_at IS NULL), 0), min(created_at), max(created_at)"
-    executions, open_executions, *times = store.rows(f"SELECT {history} FROM executions")[0]  # noqa: S608 # our own columns
-    runs, open_runs, *more = store.rows(f"SELECT {history} FROM runs")[0]  # noqa: S608 # likewise
+    executions, open_executions, *times = store.select(f"SELECT {history} FROM executions")[0]  # noqa: S608 # our own columns
+    runs, open_runs, *more = store.select(f"SELECT {history} FROM runs")[0]  # noqa: S608 # likewise
     known = [time for time in (*times, *more) if time is not None]
-    return Info(
+    return StoreInfo(
         path=store.path,
-        size=_size(store),
-        version=_number(store, "PRAGMA user_version"),
+        size=_measure_store(store),
+        version=_read_number(store, "PRAGMA user_version"),
         workspaces=tuple(row["workspace"] for row in spaces),
-        jobs=_number(store, "SELECT count(*) FROM jobs"),
+        jobs=_read_number(store, "SELECT count(*) FROM jobs"),
         executions=executions,
-        tasks=_number(store, "SELECT count(*) FROM tasks"),
+        tasks=_read_number(store, "SELECT count(*) FROM tasks"),
         runs=runs,
-        lines=_number(store, "SELECT count(*) FROM lines"),
+        lines=_read_number(store, "SELECT count(*) FROM lines"),
         unfinished=open_executions + open_runs,
         oldest=min(known, default=None),
         newest=max(known, default=None),
     )
 
 
-def _number(store: Store, sql: str) -> int:
-    return store.rows(sql)[0][0]
+def _read_number(store: Store, sql: str) -> int:
+    return store.select(sql)[0][0]
 
 
-def _size(store: Store) -> int:
+def _measure_store(store: Store) -> int:
     if store.path is None:
-        return _number(store, "PRAGMA page_count") * _number(store, "PRAGMA page_size")
-    return store.path.stat().st_size + _log_size(store)
+        return _read_number(store, "PRAGMA page_count") * _read_number(store, "PRAGMA page_size")
+    return store.path.stat().st_size + _measure_log(store)
 
 
-def _log_size(store: Store) -> int:
+def _measure_log(store: Store) -> int:
     if store.path is None:
         return 0
     log = store.path.with_name(f"{store.path.name}-wal")
     return log.stat().st_size if log.exists() else 0
 
 
-def prune(store: Store, before: int, *, dry_run: bool = False) -> Pruned:
+def prune(store: Store, before: int, *, dry_run: bool = False) -> PruneCounts:
     """Take away executions and runs that ended before a moment, with their tasks and output.
 
     What has not ended stays, as do jobs and definitions. The file gets smaller.
@@ -146,54 +146,54 @@ def prune(store: Store, before: int, *, dry_run: bool = False) -> Pruned:
         StoreError: the store cannot be written; what was taken away until then stays away.
     """
     if dry_run:
-        return _would_prune(store, before)
-    return sum(prune_by_steps(store, before), Pruned())
+        return _count_prunable(store, before)
+    return sum(prune_by_steps(store, before), PruneCounts())
 
 
-def _would_prune(store: Store, before: int) -> Pruned:
-    executions, tasks = store.rows(
+def _count_prunable(store: Store, before: int) -> PruneCounts:
+    executions, tasks = store.select(
         "SELECT count(*), coalesce(sum(tasks), 0) FROM executions WHERE ended_at < ?", (before,)
     )[0]
-    runs = store.rows("SELECT count(*) FROM runs WHERE ended_at < ?", (before,))[0][0]
+    runs = store.select("SELECT count(*) FROM runs WHERE ended_at < ?", (before,))[0][0]
     count = f"SELECT count(*) FROM ({_LEFT})"  # noqa: S608 # our own
-    lines = sum(store.rows(count, (*span, before))[0][0] for span in _spans(store, BATCH))
-    return Pruned(executions, tasks, runs, lines)
+    lines = sum(store.select(count, (*span, before))[0][0] for span in _list_spans(store, BATCH))
+    return PruneCounts(executions, tasks, runs, lines)
 
 
-def prune_by_steps(store: Store, before: int, batch: int = BATCH) -> Iterator[Pruned]:
+def prune_by_steps(store: Store, before: int, batch: int = BATCH) -> Iterator[PruneCounts]:
     """Prune, one transaction a step; between any two of them the store is whole.
 
     Yields:
         What each step took away.
     """
-    yield from _take_ended(store, before, batch)
-    yield from _take_left(store, batch)
+    yield from _delete_ended(store, before, batch)
+    yield from _delete_orphan_lines(store, batch)
     if store.path is not None:
-        _give_back(store, batch)
+        _shrink_file(store, batch)
 
 
-def _take_ended(store: Store, before: int, batch: int) -> Iterator[Pruned]:
+def _delete_ended(store: Store, before: int, batch: int) -> Iterator[PruneCounts]:
     for table, take in _TAKE.items():
-        for keys in _ended(store, table, before, batch):
-            with _turn(store) as db:
+        for keys in _list_ended(store, table, before, batch):
+            with _write_and_pause(store) as db:
                 # They are looked at again: one may have begun anew since.
                 gone = db.execute(take, (json.dumps(keys), before)).fetchall()
-            yield Pruned(**{table: len(gone), "tasks": sum(tasks for (tasks,) in gone)})
+            yield PruneCounts(**{table: len(gone), "tasks": sum(tasks for (tasks,) in gone)})
 
 
-def _take_left(store: Store, batch: int) -> Iterator[Pruned]:
-    for span in _spans(store, batch):
+def _delete_orphan_lines(store: Store, batch: int) -> Iterator[PruneCounts]:
+    for span in _list_spans(store, batch):
         # Looked for before the lock is taken: most output stays.
-        if store.rows(f"SELECT EXISTS ({_LEFT})", (*span, _ALWAYS))[0][0]:
-            with _turn(store) as db:
+        if store.select(f"SELECT EXISTS ({_LEFT})", (*span, _ALWAYS))[0][0]:
+            with _write_and_pause(store) as db:
                 taken = db.execute(f"DELETE FROM lines WHERE seq IN ({_LEFT})", (*span, _ALWAYS))  # noqa: S608 # our own
-            yield Pruned(lines=taken.rowcount)
+            yield PruneCounts(lines=taken.rowcount)
 
 
-def _ended(store: Store, table: str, before: int, batch: int) -> Iterator[list[int]]:
+def _list_ended(store: Store, table: str, before: int, batch: int) -> Iterator[list[int]]:
     """Yield keys of what ended, in order, as many as come with `batch` items; a single one may come with more."""
     last = 0
-    while rows := store.rows(_ENDED[table], (last, before, batch)):
+    while rows := store.select(_ENDED[table], (last, before, batch)):
         keys: list[int] = []
         items = 0
         for row in rows:
@@ -206,34 +206,34 @@ def _ended(store: Store, table: str, before: int, batch: int) -> Iterator[list[i
         last = rows[-1]["key"]
 
 
-def _spans(store: Store, batch: int) -> Iterator[tuple[int, int]]:
+def _list_spans(store: Store, batch: int) -> Iterator[tuple[int, int]]:
     """Yield where `batch` lines begin and end: after the first number, up to the second."""
     after = 0
     end = "SELECT max(seq) FROM (SELECT seq FROM lines WHERE seq > ? ORDER BY seq LIMIT ?)"
-    while (last := store.rows(end, (after, batch))[0][0]) is not None:
+    while (last := store.select(end, (after, batch))[0][0]) is not None:
         yield after, last
         after = last
 
 
 @contextmanager
-def _turn(store: Store) -> Generator[sqlite3.Connection]:
+def _write_and_pause(store: Store) -> Generator[sqlite3.Connection]:
     """Hold the write lock, and then leave it to others for as long: who waits for it only looks now and then."""
     began = time.monotonic()
     with store.transaction() as db:
         yield db
-    if _log_size(store) > _LONGEST_LOG:
-        store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+    if _measure_log(store) > _LONGEST_LOG:
+        store.select("PRAGMA wal_checkpoint(TRUNCATE)")
     time.sleep(min(time.monotonic() - began, _LONGEST_REST))
 
 
-def _give_back(store: Store, pages: int) -> None:
+def _shrink_file(store: Store, pages: int) -> None:
     """Give free pages back to the file system, and shorten the write-ahead log."""
     try:
-        for done in range(0, free := _number(store, "PRAGMA freelist_count"), pages):
-            with _turn(store) as db:
+        for done in range(0, free := _read_number(store, "PRAGMA freelist_count"), pages):
+            with _write_and_pause(store) as db:
                 for _ in range(min(pages, free - done)):
                     # One page a call: Python takes but one step of a statement that answers nothing.
                     db.execute("PRAGMA incremental_vacuum(1)")
-        store.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+        store.select("PRAGMA wal_checkpoint(TRUNCATE)")
     except sqlite3.OperationalError as error:
         raise StoreError(f"the store {store.path} was pruned, but does not get smaller: {error}") from error

@@ -55,6 +55,6 @@ def select_output(store: Database, query: OutputQuery) -> tuple[list[Row], int]:
     where.append(f"stream IN ({', '.join('?' * len(query.streams))})")
     values += query.streams
     clauses = " AND ".join(where)
-    total = store.rows(f"SELECT count(*) FROM lines WHERE {clauses}", values)[0][0]  # noqa: S608 # names are ours, values are bound
+    total = store.select(f"SELECT count(*) FROM lines WHERE {clauses}", values)[0][0]  # noqa: S608 # names are ours, values are bound
     sql = f"SELECT * FROM lines WHERE {clauses} ORDER BY at DESC, seq DESC LIMIT ? OFFSET ?"  # noqa: S608 # likewise
-    return store.rows(sql, (*values, query.limit, query.offset)), total
+    return store.select(sql, (*values, query.limit, query.offset)), total

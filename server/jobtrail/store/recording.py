@@ -1,7 +1,7 @@
 """What a recorder tells the store: it opens an execution or joins one, runs its tasks, and the last one closes it.
 
 Every step is one transaction, so that many recorders in many processes lose nothing. A recorder that vanished is
-found by `sweep`, and what it held is failed.
+found by `fail_vanished`, and what it held is failed.
 """
 
 from __future__ import annotations
@@ -12,24 +12,32 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
-from jobtrail.store.liveness import forget, vanished
-from jobtrail.store.rows import Execution, Job, Task, write_rows
+from jobtrail.store.liveness import read_vanished_at, remove_lock
+from jobtrail.store.rows import ExecutionRow, JobRow, TaskRow, write_rows
 
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Iterable, Mapping, Sequence
 
-    from jobtrail.store.rows import Line
+    from jobtrail.store.rows import LineRow
     from jobtrail.store.store import Store
 
-__all__ = ["VANISHED", "CannotJoin", "Ending", "Opening", "Recording", "failed_condition", "sweep"]
+__all__ = [
+    "VANISHED",
+    "CannotJoin",
+    "Recording",
+    "RecordingRequest",
+    "TaskEnding",
+    "build_condition",
+    "fail_vanished",
+]
 
 VANISHED = "recorder vanished"
 TIMEOUT = "timeout"
 _VANISHED_WHY = "the recorder of this task ended without saying how; it was killed, or the machine went down"
 _NEVER_BEGAN = "the recorder of this task ended before the task began"
 
-Ending = Literal["succeeded", "failed", "cancelled"]
+TaskEnding = Literal["succeeded", "failed", "cancelled"]
 
 _Owner = tuple[str, str]
 """A workspace, and the id of an execution in it."""
@@ -40,7 +48,7 @@ class CannotJoin(Exception):
 
 
 @dataclass(frozen=True)
-class Opening:
+class RecordingRequest:
     """What a recorder sets out to do.
 
     Attributes:
@@ -71,7 +79,7 @@ class Recording:
         tasks: their names, as they were taken.
     """
 
-    def __init__(self, store: Store, token: str, opening: Opening) -> None:
+    def __init__(self, store: Store, token: str, opening: RecordingRequest) -> None:
         """Open or join the execution and schedule its tasks.
 
         Raises:
@@ -85,7 +93,7 @@ class Recording:
         with store.transaction() as db:
             self.tasks = self._open(db, opening)
 
-    def _open(self, db: sqlite3.Connection, opening: Opening) -> tuple[str, ...]:
+    def _open(self, db: sqlite3.Connection, opening: RecordingRequest) -> tuple[str, ...]:
         now, space = opening.at or time.time_ns(), self._store.workspace
         row = db.execute(
             "SELECT key, job, status, tasks, ended_at FROM executions WHERE workspace = ? AND id = ?",
@@ -98,35 +106,37 @@ class Recording:
             spec: dict[str, Any] = {"parallelism": opening.parallelism}
             if opening.timeout_s:
                 spec["timeout"] = opening.timeout_s
-            made = Execution(opening.job, self.execution, "running", now, now, started_at=now, spec=spec)
+            made = ExecutionRow(opening.job, self.execution, "running", now, now, started_at=now, spec=spec)
             write_rows(db, space, [made])
-        taken = _names(db, row["key"], opening.tasks) if row is not None else _numbered(opening.tasks, 0)
+        taken = _choose_names(db, row["key"], opening.tasks) if row is not None else _fill_names(opening.tasks, 0)
         spec = {"maxRetries": opening.retries}
         if opening.timeout_s:
             spec["timeout"] = f"{opening.timeout_s}s"
-        tasks = (Task(self.execution, name, "pending", now, now, spec=spec, recorder=self._token) for name in taken)
+        tasks = (
+            TaskRow(self.execution, name, "pending", now, now, spec=spec, recorder=self._token) for name in taken
+        )
         write_rows(db, space, tasks)
         return taken
 
-    def begins(self, task: str, at: int | None = None) -> None:
+    def begin_task(self, task: str, at: int | None = None) -> None:
         """Record that an attempt at a task begins, or began at an earlier moment."""
         with self._store.transaction() as db:
             _change_task(db, self._owner, task, "running", at or time.time_ns())
 
-    def tries_again(
-        self, task: str, conditions: Sequence[dict[str, str]], output: Iterable[Line], at: int | None = None
+    def retry_task(
+        self, task: str, conditions: Sequence[dict[str, str]], output: Iterable[LineRow], at: int | None = None
     ) -> None:
         """Record that an attempt at a task failed and another will follow; the conditions are those of all so far."""
         with self._store.transaction() as db:
             _change_task(db, self._owner, task, "pending", at or time.time_ns(), conditions)
             write_rows(db, self._store.workspace, output)
 
-    def ends(
+    def end_tasks(
         self,
         tasks: Iterable[str],
-        status: Ending,
+        status: TaskEnding,
         conditions: Sequence[dict[str, str]] = (),
-        output: Iterable[Line] = (),
+        output: Iterable[LineRow] = (),
         at: int | None = None,
     ) -> None:
         """Record how tasks ended; where nothing is left to run, the execution ends with them."""
@@ -135,16 +145,16 @@ class Recording:
             for task in tasks:
                 _change_task(db, self._owner, task, status, now, conditions)
             write_rows(db, self._store.workspace, output)
-            _close(db, self._owner)
+            _close_execution(db, self._owner)
 
 
-def failed_condition(reason: str, message: str, attempt: int | None = None) -> dict[str, str]:
+def build_condition(reason: str, message: str, attempt: int | None = None) -> dict[str, str]:
     """Return a condition of a task that failed (JobExecutionTaskCondition)."""
     condition = {"type": "Failed", "state": "failed", "severity": "error", "reason": reason, "message": message}
     return condition if attempt is None else {**condition, "executionReason": f"attempt {attempt}"}
 
 
-def _check_open(db: sqlite3.Connection, row: sqlite3.Row, opening: Opening) -> None:
+def _check_open(db: sqlite3.Connection, row: sqlite3.Row, opening: RecordingRequest) -> None:
     if row["job"] != opening.job:
         raise CannotJoin(
             f"execution {opening.execution!r} is one of job {row['job']!r}, not of {opening.job!r}; "
@@ -162,7 +172,7 @@ def _check_open(db: sqlite3.Connection, row: sqlite3.Row, opening: Opening) -> N
         )
 
 
-def _names(db: sqlite3.Connection, key: int, wanted: Sequence[str | None]) -> tuple[str, ...]:
+def _choose_names(db: sqlite3.Connection, key: int, wanted: Sequence[str | None]) -> tuple[str, ...]:
     """Return the names the tasks get in an execution that is there; a name that is taken gets a number.
 
     What a recorder runs again, because it failed, records its own tasks again.
@@ -171,33 +181,33 @@ def _names(db: sqlite3.Connection, key: int, wanted: Sequence[str | None]) -> tu
     number = len(there)
     while f"task-{number}" in there:
         number += 1
-    return tuple(_free(name, there) for name in _numbered(wanted, number))
+    return tuple(_find_free_name(name, there) for name in _fill_names(wanted, number))
 
 
-def _free(name: str, there: set[str]) -> str:
+def _find_free_name(name: str, there: set[str]) -> str:
     numbered = (f"{name} #{number}" for number in count(2))
     return name if name not in there else next(one for one in numbered if one not in there)
 
 
-def _numbered(wanted: Sequence[str | None], first: int) -> tuple[str, ...]:
+def _fill_names(wanted: Sequence[str | None], first: int) -> tuple[str, ...]:
     return tuple(name or f"task-{first + index}" for index, name in enumerate(wanted))
 
 
-def _define_job(db: sqlite3.Connection, space: str, opening: Opening, now: int) -> None:
+def _define_job(db: sqlite3.Connection, space: str, opening: RecordingRequest, now: int) -> None:
     """Make the job, or give it new labels; one that is as it should be is left alone."""
     row = db.execute(
         "SELECT created_at, status, body FROM jobs WHERE workspace = ? AND name = ?", (space, opening.job)
     ).fetchone()
     if row is None:
         metadata = {"displayName": opening.title, "labels": dict(opening.labels)}
-        write_rows(db, space, [Job(opening.job, now, now, metadata=metadata, spec={"enabled": True})])
+        write_rows(db, space, [JobRow(opening.job, now, now, metadata=metadata, spec={"enabled": True})])
         return
     body: dict[str, Any] = json.loads(row["body"])
     there: dict[str, str] = body["metadata"].get("labels") or {}
     labels = {**there, **opening.labels}
     if labels != there:
         metadata = {**body["metadata"], "labels": labels}
-        write_rows(db, space, [Job(opening.job, row["created_at"], now, row["status"], metadata, body["spec"])])
+        write_rows(db, space, [JobRow(opening.job, row["created_at"], now, row["status"], metadata, body["spec"])])
 
 
 _CHANGE_TASK = """
@@ -221,7 +231,7 @@ def _change_task(
     db.execute(_CHANGE_TASK, values)
 
 
-def _close(db: sqlite3.Connection, owner: _Owner) -> None:
+def _close_execution(db: sqlite3.Connection, owner: _Owner) -> None:
     """End an execution none of whose tasks is left to run, by how they ended and when it last changed."""
     row = db.execute(
         "SELECT key FROM executions WHERE workspace = ? AND id = ? AND ended_at IS NULL"
@@ -230,10 +240,10 @@ def _close(db: sqlite3.Connection, owner: _Owner) -> None:
     ).fetchone()
     if row is not None:
         ending = "UPDATE executions SET status = ?, ended_at = updated_at WHERE key = ?"
-        db.execute(ending, (_verdict(db, row["key"]), row["key"]))
+        db.execute(ending, (_decide_status(db, row["key"]), row["key"]))
 
 
-def _verdict(db: sqlite3.Connection, key: int) -> str:
+def _decide_status(db: sqlite3.Connection, key: int) -> str:
     counts = db.execute(
         "SELECT sum(status = 'cancelled') AS cancelled, sum(status = 'failed') AS failed,"
         " sum(status = 'failed' AND json_extract(conditions, '$[#-1].reason') = ?) AS late"
@@ -247,7 +257,7 @@ def _verdict(db: sqlite3.Connection, key: int) -> str:
     return "succeeded"
 
 
-def sweep(store: Store) -> int:
+def fail_vanished(store: Store) -> int:
     """Fail what recorders held that have vanished, and return how many of them there were.
 
     Cheap where nothing is held: one look at an index.
@@ -258,17 +268,19 @@ def sweep(store: Store) -> int:
     if store.path is None:
         return 0
     held = "SELECT DISTINCT recorder FROM tasks WHERE recorder IS NOT NULL AND ended_at IS NULL"
-    gone = [row["recorder"] for row in store.rows(held) if vanished(store.path, row["recorder"]) is not None]
+    gone = [
+        row["recorder"] for row in store.select(held) if read_vanished_at(store.path, row["recorder"]) is not None
+    ]
     for token in gone:
         with store.transaction() as db:
-            _fail_all(db, store, token)
-        forget(store.path, token)
+            _fail_tasks(db, store, token)
+        remove_lock(store.path, token)
     return len(gone)
 
 
-def _fail_all(db: sqlite3.Connection, store: Store, token: str) -> None:
+def _fail_tasks(db: sqlite3.Connection, store: Store, token: str) -> None:
     # Asked again under the write lock: it may have written its end since.
-    last = vanished(store.path, token) if store.path is not None else None
+    last = read_vanished_at(store.path, token) if store.path is not None else None
     if last is None:
         return
     rows = db.execute(
@@ -280,8 +292,8 @@ def _fail_all(db: sqlite3.Connection, store: Store, token: str) -> None:
     for row in rows:
         # Not before the last that is known of it, and not after now.
         when = min(max(last, row["updated_at"]), time.time_ns())
-        why = failed_condition(VANISHED, _NEVER_BEGAN if row["status"] == "pending" else _VANISHED_WHY)
+        why = build_condition(VANISHED, _NEVER_BEGAN if row["status"] == "pending" else _VANISHED_WHY)
         conditions = [*json.loads(row["conditions"]), why]
         _change_task(db, (row["workspace"], row["id"]), row["name"], "failed", when, conditions)
     for owner in {(row["workspace"], row["id"]) for row in rows}:
-        _close(db, owner)
+        _close_execution(db, owner)

@@ -11,13 +11,23 @@ if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Mapping, Sequence
 
-__all__ = ["Definition", "Execution", "Job", "Line", "Record", "Run", "Stats", "Task", "write_rows"]
+__all__ = [
+    "AnyRow",
+    "DefinitionRow",
+    "ExecutionRow",
+    "JobRow",
+    "LineRow",
+    "RunRow",
+    "StatsRow",
+    "TaskRow",
+    "write_rows",
+]
 
 Json = dict[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
-class Job:
+class JobRow:
     """A batch job.
 
     Attributes:
@@ -35,7 +45,7 @@ class Job:
 
 
 @dataclass(frozen=True, slots=True)
-class Execution:
+class ExecutionRow:
     """An execution of a batch job; its counts follow from its tasks."""
 
     job: str
@@ -49,7 +59,7 @@ class Execution:
 
 
 @dataclass(frozen=True, slots=True)
-class Task:
+class TaskRow:
     """A task of an execution, which must be there.
 
     Attributes:
@@ -74,7 +84,7 @@ class Task:
 
 
 @dataclass(frozen=True, slots=True)
-class Stats:
+class StatsRow:
     """Counts of an execution as another system gave them, where they do not follow from its tasks.
 
     Attributes:
@@ -93,7 +103,7 @@ class Stats:
 
 
 @dataclass(frozen=True, slots=True)
-class Definition:
+class DefinitionRow:
     """The definition of a scheduled task or service."""
 
     name: str
@@ -101,7 +111,7 @@ class Definition:
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
+class RunRow:
     """A run of a scheduled task or service.
 
     Attributes:
@@ -122,7 +132,7 @@ class Run:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class LineRow:
     """One line of output.
 
     Attributes:
@@ -139,10 +149,10 @@ class Line:
     text: str
 
 
-Record = Job | Execution | Task | Stats | Definition | Run | Line
+AnyRow = JobRow | ExecutionRow | TaskRow | StatsRow | DefinitionRow | RunRow | LineRow
 
 
-def write_rows(db: sqlite3.Connection, workspace: str, records: Iterable[Record]) -> None:
+def write_rows(db: sqlite3.Connection, workspace: str, records: Iterable[AnyRow]) -> None:
     """Write rows inside a transaction: each is inserted, or takes the place of the one that is there.
 
     Raises:
@@ -157,7 +167,7 @@ def _dump(value: object) -> str:
     return json.dumps(value, separators=(",", ":"))
 
 
-def _encode_job(workspace: str, one: Job) -> tuple[Any, ...]:
+def _encode_job(workspace: str, one: JobRow) -> tuple[Any, ...]:
     labels: Mapping[str, str] = one.metadata.get("labels") or {}
     # Apart from each other: a search is for a part of one of them.
     searched = (one.name, one.metadata.get("displayName") or "", *labels, *labels.values())
@@ -167,37 +177,37 @@ def _encode_job(workspace: str, one: Job) -> tuple[Any, ...]:
     return (workspace, one.name, one.created_at, one.updated_at, one.status, search, body)
 
 
-def _encode_execution(workspace: str, one: Execution) -> tuple[Any, ...]:
+def _encode_execution(workspace: str, one: ExecutionRow) -> tuple[Any, ...]:
     return (
         workspace, one.job, one.id, one.created_at, one.updated_at, one.started_at, one.ended_at, one.status,
         _dump(one.spec),
     )  # fmt: skip
 
 
-def _encode_task(workspace: str, one: Task) -> tuple[Any, ...]:
+def _encode_task(workspace: str, one: TaskRow) -> tuple[Any, ...]:
     return (
         one.name, one.created_at, one.updated_at, one.started_at, one.ended_at, one.attempts, one.status,
         _dump(one.spec), _dump(one.conditions), one.recorder, workspace, one.execution,
     )  # fmt: skip
 
 
-def _encode_stats(workspace: str, one: Stats) -> tuple[Any, ...]:
+def _encode_stats(workspace: str, one: StatsRow) -> tuple[Any, ...]:
     counts = (one.total, one.success, one.failure, one.running, one.cancelled, one.retried)
     return (*counts, one.updated_at, workspace, one.execution)
 
 
-def _encode_run(_workspace: str, one: Run) -> tuple[Any, ...]:
+def _encode_run(_workspace: str, one: RunRow) -> tuple[Any, ...]:
     return (
         one.id, one.task, one.created_at, one.started_at, one.ended_at, one.status, one.end_reason, one.exit_code,
         _dump(one.body),
     )  # fmt: skip
 
 
-def _encode_definition(_workspace: str, one: Definition) -> tuple[Any, ...]:
+def _encode_definition(_workspace: str, one: DefinitionRow) -> tuple[Any, ...]:
     return (one.name, _dump(one.body))
 
 
-def _encode_line(workspace: str, one: Line) -> tuple[Any, ...]:
+def _encode_line(workspace: str, one: LineRow) -> tuple[Any, ...]:
     return (workspace, one.owner, one.task, one.at, one.stream, one.text)
 
 
@@ -236,12 +246,12 @@ _WRITE_RUN = """
       body = excluded.body"""
 _WRITE_LINE = "INSERT INTO lines (workspace, owner, task, at, stream, text) VALUES (?, ?, ?, ?, ?, ?)"
 
-_WRITES: dict[type[Record], tuple[str, Callable[[str, Any], tuple[Any, ...]]]] = {
-    Job: (_WRITE_JOB, _encode_job),
-    Execution: (_WRITE_EXECUTION, _encode_execution),
-    Task: (_WRITE_TASK, _encode_task),
-    Stats: (_WRITE_STATS, _encode_stats),
-    Definition: (_WRITE_DEFINITION, _encode_definition),
-    Run: (_WRITE_RUN, _encode_run),
-    Line: (_WRITE_LINE, _encode_line),
+_WRITES: dict[type[AnyRow], tuple[str, Callable[[str, Any], tuple[Any, ...]]]] = {
+    JobRow: (_WRITE_JOB, _encode_job),
+    ExecutionRow: (_WRITE_EXECUTION, _encode_execution),
+    TaskRow: (_WRITE_TASK, _encode_task),
+    StatsRow: (_WRITE_STATS, _encode_stats),
+    DefinitionRow: (_WRITE_DEFINITION, _encode_definition),
+    RunRow: (_WRITE_RUN, _encode_run),
+    LineRow: (_WRITE_LINE, _encode_line),
 }

@@ -66,10 +66,10 @@ def select_runs(store: Store, query: RunQuery) -> tuple[list[Row], int]:
     order = _ORDERS[query.sort].format("DESC" if query.descending else "ASC")
     page = f"SELECT * FROM runs WHERE {where} ORDER BY {order}, seq LIMIT ? OFFSET ?"  # noqa: S608 # names are ours, values are bound
     with store.snapshot():
-        total: int = store.rows(f"SELECT {counted} WHERE {where}", bound)[0][0]
+        total: int = store.select(f"SELECT {counted} WHERE {where}", bound)[0][0]
         left = total - query.offset
         # No further than the last match: what is rare would be looked for to the end.
-        return store.rows(page, (*bound, min(query.limit, left), query.offset)) if left > 0 else [], total
+        return store.select(page, (*bound, min(query.limit, left), query.offset)) if left > 0 else [], total
 
 
 def _filter_states(query: RunQuery) -> tuple[list[str], list[str]]:
@@ -111,7 +111,7 @@ def select_log(store: Store, run: str, start: int, limit: int) -> tuple[list[Row
     """
     of_run = "FROM lines WHERE workspace = ? AND owner = ? AND task = ''"
     with store.snapshot():
-        total: int = store.rows(f"SELECT count(*) {of_run}", (store.workspace, run))[0][0]
+        total: int = store.select(f"SELECT count(*) {of_run}", (store.workspace, run))[0][0]
         first = min(start if start >= 0 else max(total + start, 0), total)
         page = f"SELECT at, stream, text {of_run} ORDER BY at, seq LIMIT ? OFFSET ?"
-        return store.rows(page, (store.workspace, run, limit, first)), first, total
+        return store.select(page, (store.workspace, run, limit, first)), first, total

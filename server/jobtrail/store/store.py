@@ -13,25 +13,25 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
 
-    from jobtrail.store.rows import Record
+    from jobtrail.store.rows import AnyRow
 
-__all__ = ["Key", "Query", "Row", "Store", "StoreError"]
+__all__ = ["PageKey", "PageQuery", "Row", "Store", "StoreError"]
 
 _CHUNK = 1000
 
-Key = tuple[int | str, int | str]
+PageKey = tuple[int | str, int | str]
 """Where a page ended: the sort key of its last row, and what breaks ties."""
 
 
 @dataclass(frozen=True)
-class Query:
+class PageQuery:
     """A page of jobs, executions or tasks: order, what to search for, where to go on, how many."""
 
     sort: Literal["createdAt", "name"]
     descending: bool
     limit: int
     q: str = ""
-    after: Key | None = None
+    after: PageKey | None = None
     offset: int = 0
 
 
@@ -47,17 +47,17 @@ class Store(Database):
         super().__init__(path)
 
     @property
-    def empty(self) -> bool:
+    def is_empty(self) -> bool:
         """Whether nothing was ever recorded, or all of it was pruned."""
         tables = ("jobs", "executions", "definitions", "runs")
-        return not any(self.rows(f"SELECT 1 FROM {table} LIMIT 1") for table in tables)  # noqa: S608 # our own names
+        return not any(self.select(f"SELECT 1 FROM {table} LIMIT 1") for table in tables)  # noqa: S608 # our own names
 
-    def record(self, records: Iterable[Record], workspace: str | None = None) -> None:
+    def write(self, records: Iterable[AnyRow], workspace: str | None = None) -> None:
         """Write rows in one transaction: each is inserted, or takes the place of the one that is there."""
         with self.transaction() as db:
             write_rows(db, workspace or self.workspace, records)
 
-    def jobs(self, workspace: str, query: Query, statuses: Sequence[str] = ()) -> list[Row]:
+    def list_jobs(self, workspace: str, query: PageQuery, statuses: Sequence[str] = ()) -> list[Row]:
         """Return a page of jobs."""
         where, values = ["workspace = ?"], [workspace]
         if statuses:
@@ -66,62 +66,62 @@ class Store(Database):
         if query.q:
             where.append("instr(search, ?)")
             values.append(query.q)
-        return self._page(
+        return self._select_page(
             "jobs", ("created_at", "name") if query.sort == "createdAt" else ("name",), where, values, query
         )
 
-    def job(self, workspace: str, name: str) -> Row | None:
+    def find_job(self, workspace: str, name: str) -> Row | None:
         """Return one job."""
-        return next(iter(self.rows("SELECT * FROM jobs WHERE workspace = ? AND name = ?", (workspace, name))), None)
+        return next(iter(self.select("SELECT * FROM jobs WHERE workspace = ? AND name = ?", (workspace, name))), None)
 
-    def executions(self, workspace: str, job: str, query: Query) -> list[Row]:
+    def list_executions(self, workspace: str, job: str, query: PageQuery) -> list[Row]:
         """Return a page of executions of a job; they are named by their id."""
         where, values = ["workspace = ?", "job = ?"], [workspace, job]
         if query.q:
             where.append("instr(folded(id), ?)")
             values.append(query.q)
-        return self._page(
+        return self._select_page(
             "executions", ("created_at", "id") if query.sort == "createdAt" else ("id",), where, values, query
         )
 
-    def execution(self, workspace: str, job: str, identity: str) -> Row | None:
+    def find_execution(self, workspace: str, job: str, identity: str) -> Row | None:
         """Return one execution."""
         sql = "SELECT * FROM executions WHERE workspace = ? AND job = ? AND id = ?"
-        return next(iter(self.rows(sql, (workspace, job, identity))), None)
+        return next(iter(self.select(sql, (workspace, job, identity))), None)
 
-    def tasks(self, execution: int, query: Query) -> list[Row]:
+    def list_tasks(self, execution: int, query: PageQuery) -> list[Row]:
         """Return a page of tasks of an execution, which is named by its key."""
         where, values = ["execution = ?"], [str(execution)]
         if query.q:
             where.append("instr(folded(name), ?)")
             values.append(query.q)
         columns = ("created_at", "position") if query.sort == "createdAt" else ("name",)
-        return self._page("tasks", columns, where, values, query)
+        return self._select_page("tasks", columns, where, values, query)
 
-    def all_tasks(self, execution: int) -> Iterator[Row]:
+    def iterate_tasks(self, execution: int) -> Iterator[Row]:
         """Yield every task of an execution in the order of scheduling, a thousand in memory at a time."""
-        query = Query("createdAt", descending=False, limit=_CHUNK)
-        while rows := self.tasks(execution, query):
+        query = PageQuery("createdAt", descending=False, limit=_CHUNK)
+        while rows := self.list_tasks(execution, query):
             yield from rows
             query = replace(query, after=(rows[-1]["created_at"], rows[-1]["position"]))
 
     def count_jobs(self, workspace: str) -> int:
         """Return how many jobs a workspace has."""
-        return self.rows("SELECT count(*) FROM jobs WHERE workspace = ?", (workspace,))[0][0]
+        return self.select("SELECT count(*) FROM jobs WHERE workspace = ?", (workspace,))[0][0]
 
     def count_executions(self, workspace: str, job: str) -> int:
         """Return how many executions a job has."""
-        found = self.rows("SELECT executions FROM tallies WHERE workspace = ? AND job = ?", (workspace, job))
+        found = self.select("SELECT executions FROM tallies WHERE workspace = ? AND job = ?", (workspace, job))
         return found[0][0] if found else 0
 
-    def output(self, workspace: str, owner: str, task: str | None, limit: int, offset: int = 0) -> list[Row]:
+    def list_output(self, workspace: str, owner: str, task: str | None, limit: int, offset: int = 0) -> list[Row]:
         """Return lines of output, the newest first: of one task, or of all of an execution or run."""
         where = "workspace = ? AND owner = ?" + ("" if task is None else " AND task = ?")
         values = (workspace, owner, *(() if task is None else (task,)), limit, offset)
-        return self.rows(f"SELECT * FROM lines WHERE {where} ORDER BY at DESC, seq DESC LIMIT ? OFFSET ?", values)  # noqa: S608 # names are ours, values are bound
+        return self.select(f"SELECT * FROM lines WHERE {where} ORDER BY at DESC, seq DESC LIMIT ? OFFSET ?", values)  # noqa: S608 # names are ours, values are bound
 
-    def _page(
-        self, table: str, order: Sequence[str], where: list[str], values: Sequence[Any], query: Query
+    def _select_page(
+        self, table: str, order: Sequence[str], where: list[str], values: Sequence[Any], query: PageQuery
     ) -> list[Row]:
         """Read a page by key: it costs the same wherever it lies, and rows that come or go do not shift it."""
         direction = "DESC" if query.descending else "ASC"
@@ -132,16 +132,16 @@ class Store(Database):
             bound += query.after[-len(order) :]
         ordered = ", ".join(f"{column} {direction}" for column in order)
         sql = f"SELECT * FROM {table} WHERE {' AND '.join(where)} ORDER BY {ordered} LIMIT ? OFFSET ?"  # noqa: S608 # names are ours, values are bound
-        return self.rows(sql, (*bound, query.limit, query.offset))
+        return self.select(sql, (*bound, query.limit, query.offset))
 
-    def definitions(self) -> list[dict[str, Any]]:
+    def list_definitions(self) -> list[dict[str, Any]]:
         """Return every scheduled task's definition, by name."""
-        return [json.loads(row["body"]) for row in self.rows("SELECT body FROM definitions ORDER BY name")]
+        return [json.loads(row["body"]) for row in self.select("SELECT body FROM definitions ORDER BY name")]
 
     def has_definition(self, name: str) -> bool:
         """Return whether a scheduled task is defined."""
-        return bool(self.rows("SELECT 1 FROM definitions WHERE name = ?", (name,)))
+        return bool(self.select("SELECT 1 FROM definitions WHERE name = ?", (name,)))
 
-    def run(self, identity: str) -> Row | None:
+    def find_run(self, identity: str) -> Row | None:
         """Return one run."""
-        return next(iter(self.rows("SELECT * FROM runs WHERE id = ?", (identity,))), None)
+        return next(iter(self.select("SELECT * FROM runs WHERE id = ?", (identity,))), None)

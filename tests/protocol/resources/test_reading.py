@@ -16,7 +16,7 @@ from jobtrail.protocol.resources import TEMPLATES, Address
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store import Store
-from tests.plane.records import at, job
+from tests.plane.records import make_job, time_at
 from tests.sample_client import FixedClock, answer, sample_client
 from tests.upstreams import Upstream, client_of, execution_of, page, task_of
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from pathlib import Path
 
-    from jobtrail.store.rows import Record
+    from jobtrail.store.rows import AnyRow
 
 pytestmark = pytest.mark.anyio
 
@@ -71,7 +71,7 @@ async def test_it_is_what_the_tool_answers(uri: str, tool: str, arguments: dict[
 
 async def test_a_long_list_of_jobs_goes_on_at_the_address_it_names(tmp_path: Path) -> None:
     names = [f"job-{number:03}" for number in range(250)]
-    async with stocked(tmp_path, [job(name) for name in names]) as client:
+    async with stocked(tmp_path, [make_job(name) for name in names]) as client:
         found: list[str] = []
         uri: str | None = "jobtrail://embedded/jobs?format=json"
         for _ in range(5):
@@ -86,12 +86,12 @@ async def test_a_long_list_of_jobs_goes_on_at_the_address_it_names(tmp_path: Pat
     assert 'more: list_jobs(cursor="' in text
 
 
-def stocked(folder: Path, records: Iterable[Record]) -> Client:
+def stocked(folder: Path, records: Iterable[AnyRow]) -> Client:
     store = Store(folder / "store.db")
-    store.record(records)
+    store.write(records)
     store.close()
     settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=folder / "store.db")
-    return Client(build_server(settings, clock=FixedClock(moment=at(60))))
+    return Client(build_server(settings, clock=FixedClock(moment=time_at(60))))
 
 
 LEADS_NOWHERE = [

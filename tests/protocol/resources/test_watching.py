@@ -22,7 +22,7 @@ from jobtrail.settings import Settings
 from jobtrail.sources import open_sources
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store import Store
-from jobtrail.store.rows import Execution, Job
+from jobtrail.store.rows import ExecutionRow, JobRow
 from tests.protocol.test_transports import ENV, JOBTRAIL, serving
 from tests.upstreams import Upstream, settings_of
 
@@ -41,14 +41,14 @@ def store(tmp_path: Path) -> Store:
     """A store in which one execution runs."""
     now = time.time_ns()
     store = Store(tmp_path / "store.db")
-    job = Job("etl", now, now, spec={"enabled": True, "runtime": {}})
-    store.record([job, Execution("etl", "exec-1", "running", now, now, now)])
+    job = JobRow("etl", now, now, spec={"enabled": True, "runtime": {}})
+    store.write([job, ExecutionRow("etl", "exec-1", "running", now, now, now)])
     return store
 
 
 def ended(store: Store) -> None:
     now = time.time_ns()
-    store.record([Execution("etl", "exec-1", "succeeded", now, now, now, now)])
+    store.write([ExecutionRow("etl", "exec-1", "succeeded", now, now, now, now)])
 
 
 class Heard:

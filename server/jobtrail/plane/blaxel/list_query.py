@@ -11,8 +11,8 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from jobtrail.plane.responses import Refusal
-from jobtrail.store.store import Query
+from jobtrail.plane.responses import RequestError
+from jobtrail.store.store import PageQuery
 from jobtrail.times import parse_nanoseconds
 
 if TYPE_CHECKING:
@@ -20,7 +20,15 @@ if TYPE_CHECKING:
 
     from starlette.requests import Request
 
-__all__ = ["DEPLOYMENTS", "ListQuery", "check_flag", "read_instant", "read_list", "read_whole", "read_words"]
+__all__ = [
+    "DEPLOYMENTS",
+    "ListQuery",
+    "check_flag",
+    "read_clamped_integer",
+    "read_clamped_time",
+    "read_list_query",
+    "read_word_list",
+]
 
 DEPLOYMENTS = (
     "DELETING", "TERMINATED", "FAILED", "DEACTIVATED", "DEACTIVATING",
@@ -46,31 +54,31 @@ class ListQuery:
         statuses: of jobs, none for all.
     """
 
-    query: Query
+    query: PageQuery
     cursor: str
     bound_to: tuple[str, ...]
     from_end: bool
     statuses: tuple[str, ...]
 
 
-def read_list(request: Request, workspace: str, default: int, most: int, *, of_jobs: bool = False) -> ListQuery:
+def read_list_query(request: Request, workspace: str, default: int, most: int, *, of_jobs: bool = False) -> ListQuery:
     """Read the parameters that the lists share, and the two that jobs have besides.
 
     Raises:
-        Refusal: 400, and what would be right.
+        RequestError: 400, and what would be right.
     """
     params = request.query_params
     sort = _read_sort(params.get("sort"))
     q = _read_search(params.get("q", ""))
     cursor = params.get("cursor", "")
-    statuses = read_words(request, "status", DEPLOYMENTS) if of_jobs else ()
+    statuses = read_word_list(request, "status", DEPLOYMENTS) if of_jobs else ()
     from_end = of_jobs and _read_anchor(params.get("anchor"), sort, cursor)
     key, _, direction = sort.partition(":")
     return ListQuery(
-        Query(
+        PageQuery(
             "name" if key == "name" else "createdAt",
             descending=direction == "desc",
-            limit=read_whole(request, "limit", default, 1, most),
+            limit=read_clamped_integer(request, "limit", default, 1, most),
             q=q,
         ),
         cursor,
@@ -81,18 +89,18 @@ def read_list(request: Request, workspace: str, default: int, most: int, *, of_j
     )
 
 
-def read_whole(request: Request, name: str, default: int, least: int, most: int) -> int:
+def read_clamped_integer(request: Request, name: str, default: int, least: int, most: int) -> int:
     """Read a whole number; one that is too large is clamped.
 
     Raises:
-        Refusal: 400, no number, or too small.
+        RequestError: 400, no number, or too small.
     """
     text = request.query_params.get(name)
     if text is None:
         return default
     digits = text.lstrip("0") or "0"
     if not re.fullmatch(r"[0-9]+", text) or (len(digits) <= _DIGITS and int(digits) < least):
-        raise Refusal(400, f"{name} must be a whole number from {least} on")
+        raise RequestError(400, f"{name} must be a whole number from {least} on")
     return min(int(digits[: _DIGITS + 1]), most)
 
 
@@ -100,32 +108,32 @@ def check_flag(request: Request, name: str) -> None:
     """Check a boolean.
 
     Raises:
-        Refusal: 400.
+        RequestError: 400.
     """
     if request.query_params.get(name, "false") not in {"true", "false"}:
-        raise Refusal(400, f"{name} must be true or false")
+        raise RequestError(400, f"{name} must be true or false")
 
 
-def read_words(request: Request, name: str, known: Collection[str]) -> tuple[str, ...]:
+def read_word_list(request: Request, name: str, known: Collection[str]) -> tuple[str, ...]:
     """Read a comma list of words, whatever their case; all of them together are the same as none.
 
     Raises:
-        Refusal: 400, a word that is not known.
+        RequestError: 400, a word that is not known.
     """
     text = request.query_params.get(name)
     if text is None:
         return ()
     named = {word.upper() for word in text.split(",")}
     if named - {*known}:
-        raise Refusal(400, f"{name} must be among {', '.join(known)}")
+        raise RequestError(400, f"{name} must be among {', '.join(known)}")
     return () if named == {*known} else tuple(sorted(named))
 
 
-def read_instant(request: Request, name: str) -> int | None:
+def read_clamped_time(request: Request, name: str) -> int | None:
     """Read a time in nanoseconds since 1970; one without a zone is in UTC.
 
     Raises:
-        Refusal: 400.
+        RequestError: 400.
     """
     text = request.query_params.get(name)
     if text is None:
@@ -133,14 +141,14 @@ def read_instant(request: Request, name: str) -> int | None:
     try:
         return max(-_LATEST, min(parse_nanoseconds(text), _LATEST))
     except ValueError:
-        raise Refusal(400, f"{name} must be a time, such as 2026-11-23T12:00:00") from None
+        raise RequestError(400, f"{name} must be a time, such as 2026-11-23T12:00:00") from None
 
 
 def _read_sort(text: str | None) -> str:
     if text is None:
         return _SORTS[0]
     if text not in _SORTS:
-        raise Refusal(400, f"sort must be one of {', '.join(_SORTS)}")
+        raise RequestError(400, f"sort must be one of {', '.join(_SORTS)}")
     return text
 
 
@@ -148,7 +156,7 @@ def _read_search(text: str) -> str:
     """Read `q`: trimmed and lowercased; what is too short does not filter."""
     # As it was sent: a length in a document is that of the value, before the server trims it.
     if len(text) > _LONGEST_Q:
-        raise Refusal(400, f"q must have at most {_LONGEST_Q} characters")
+        raise RequestError(400, f"q must have at most {_LONGEST_Q} characters")
     q = text.strip().lower()
     return q if len(q) >= _SHORTEST_Q else ""
 
@@ -158,5 +166,5 @@ def _read_anchor(anchor: str | None, sort: str, cursor: str) -> bool:
     if anchor is None:
         return False
     if anchor != "end" or sort != _SORTS[0] or cursor:
-        raise Refusal(400, "anchor can be end, with the sort createdAt:desc and no cursor")
+        raise RequestError(400, "anchor can be end, with the sort createdAt:desc and no cursor")
     return True

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.plane.blaxel.list_query import read_instant, read_whole, read_words
-from jobtrail.plane.responses import Refusal
+from jobtrail.plane.blaxel.list_query import read_clamped_integer, read_clamped_time, read_word_list
+from jobtrail.plane.responses import RequestError
 from jobtrail.store.output import OutputQuery, select_output
 from jobtrail.times import format_optional_nanoseconds
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from jobtrail.store.store import Row, Store
 
-__all__ = ["read_logs", "wire_logs"]
+__all__ = ["read_log_query", "select_logs"]
 
 _SEVERITIES = ("ALL", "FATAL", "ERROR", "WARNING", "INFO", "DEBUG", "TRACE", "UNKNOWN")
 # A line says nothing of its severity, only where it was written: told apart as other platforms do that keep output.
@@ -28,30 +28,30 @@ _MOST_LINES = 1000
 _FURTHEST = 2**62
 
 
-def read_logs(request: Request, workspace: str) -> tuple[list[str], OutputQuery]:
+def read_log_query(request: Request, workspace: str) -> tuple[list[str], OutputQuery]:
     """Read what is asked for; `type`, `interval` and what else there is are of no account here.
 
     Returns:
         The names of the jobs, and what to look for in each of them.
 
     Raises:
-        Refusal: 400, and what would be right.
+        RequestError: 400, and what would be right.
     """
     params = request.query_params
     if params.get("resourceType") != "jobs":
-        raise Refusal(400, "resourceType must be jobs")
+        raise RequestError(400, "resourceType must be jobs")
     named = params.get("workloadIds", "")
     if not named:
-        raise Refusal(400, "workloadIds must name a job")
-    severities = read_words(request, "severity", _SEVERITIES)
+        raise RequestError(400, "workloadIds must name a job")
+    severities = read_word_list(request, "severity", _SEVERITIES)
     everything = not severities or "ALL" in severities
     return list(dict.fromkeys(named.split(","))), OutputQuery(
         workspace=workspace,
         job="",
         execution=params.get("executionId", ""),
         task=params.get("taskId", ""),
-        since=read_instant(request, "start"),
-        until=read_instant(request, "end"),
+        since=read_clamped_time(request, "start"),
+        until=read_clamped_time(request, "end"),
         streams=tuple(
             stream
             for word, (stream, _) in _STREAMS.items()
@@ -59,20 +59,20 @@ def read_logs(request: Request, workspace: str) -> tuple[list[str], OutputQuery]
             if (everything or word in severities) and not params.get("traceId")
         ),
         search=params.get("search", ""),
-        limit=read_whole(request, "limit", _MOST_LINES, 1, _MOST_LINES),
-        offset=read_whole(request, "offset", 0, 0, _FURTHEST),
+        limit=read_clamped_integer(request, "limit", _MOST_LINES, 1, _MOST_LINES),
+        offset=read_clamped_integer(request, "offset", 0, 0, _FURTHEST),
     )
 
 
-def wire_logs(store: Store, query: OutputQuery) -> dict[str, Any]:
+def select_logs(store: Store, query: OutputQuery) -> dict[str, Any]:
     """Return the lines of one job, the newest first, and how many there are."""
-    if query.execution and store.execution(query.workspace, query.job, query.execution) is None:
+    if query.execution and store.find_execution(query.workspace, query.job, query.execution) is None:
         return {"logs": [], "totalCount": 0}
     rows, total = select_output(store, query)
-    return {"logs": [_line(row) for row in rows], "totalCount": total}
+    return {"logs": [_serialize_line(row) for row in rows], "totalCount": total}
 
 
-def _line(row: Row) -> dict[str, Any]:
+def _serialize_line(row: Row) -> dict[str, Any]:
     return {
         "timestamp": format_optional_nanoseconds(row["at"]),
         "message": row["text"],

@@ -13,10 +13,10 @@ import hmac
 import json
 from typing import TYPE_CHECKING
 
-from jobtrail.plane.responses import Refusal
+from jobtrail.plane.responses import RequestError
 
 if TYPE_CHECKING:
-    from jobtrail.store.store import Key
+    from jobtrail.store.store import PageKey
 
 __all__ = ["open_cursor", "seal_cursor"]
 
@@ -24,7 +24,7 @@ LIFE_SECONDS = 24 * 3600
 _MAC = 9
 
 
-def seal_cursor(secret: str, bound_to: tuple[str, ...], key: Key, now: float) -> str:
+def seal_cursor(secret: str, bound_to: tuple[str, ...], key: PageKey, now: float) -> str:
     """Return a cursor for the row after `key`.
 
     Args:
@@ -34,36 +34,36 @@ def seal_cursor(secret: str, bound_to: tuple[str, ...], key: Key, now: float) ->
         now: Unix seconds.
     """
     payload = json.dumps([int(now), *key], separators=(",", ":")).encode()
-    return _text(_mac(secret, bound_to, payload) + payload)
+    return _encode(_sign(secret, bound_to, payload) + payload)
 
 
-def open_cursor(secret: str, bound_to: tuple[str, ...], cursor: str, now: float) -> Key:
+def open_cursor(secret: str, bound_to: tuple[str, ...], cursor: str, now: float) -> PageKey:
     """Return the key a cursor stands for.
 
     Raises:
-        Refusal: 400, altered, of another query, or too old.
+        RequestError: 400, altered, of another query, or too old.
     """
     try:
         blob = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
     except (binascii.Error, ValueError):
-        raise Refusal(400, "invalid cursor") from None
+        raise RequestError(400, "invalid cursor") from None
     mac, payload = blob[:_MAC], blob[_MAC:]
-    if _text(blob) != cursor or not payload:
+    if _encode(blob) != cursor or not payload:
         # Base64 has several spellings of the same bytes; only the one that was given out counts.
-        raise Refusal(400, "invalid cursor")
-    if not hmac.compare_digest(mac, _mac(secret, bound_to, payload)):
-        raise Refusal(400, "cursor does not belong to this query")
+        raise RequestError(400, "invalid cursor")
+    if not hmac.compare_digest(mac, _sign(secret, bound_to, payload)):
+        raise RequestError(400, "cursor does not belong to this query")
     minted, first, second = json.loads(payload)
     if now - minted > LIFE_SECONDS:
-        raise Refusal(400, "cursor is older than 24h")
+        raise RequestError(400, "cursor is older than 24h")
     return first, second
 
 
-def _text(blob: bytes) -> str:
+def _encode(blob: bytes) -> str:
     return base64.urlsafe_b64encode(blob).decode().rstrip("=")
 
 
-def _mac(secret: str, bound_to: tuple[str, ...], payload: bytes) -> bytes:
+def _sign(secret: str, bound_to: tuple[str, ...], payload: bytes) -> bytes:
     # As JSON, so that no two queries have the same text, and a name of any characters has one.
     message = json.dumps(bound_to).encode() + b"\0" + payload
     return hmac.new(bytes.fromhex(secret), message, hashlib.sha256).digest()[:_MAC]

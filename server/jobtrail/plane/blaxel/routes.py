@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Any
 from starlette.responses import StreamingResponse
 from starlette.routing import Route
 
-from jobtrail.plane.access import FIRST_PAGED, Access
-from jobtrail.plane.blaxel.list_query import check_flag, read_list, read_whole
-from jobtrail.plane.blaxel.log_endpoint import read_logs, wire_logs
+from jobtrail.plane.access import FIRST_PAGED, AccessControl
+from jobtrail.plane.blaxel.list_query import check_flag, read_clamped_integer, read_list_query
+from jobtrail.plane.blaxel.log_endpoint import read_log_query, select_logs
 from jobtrail.plane.blaxel.page_cursors import open_cursor, seal_cursor
-from jobtrail.plane.blaxel.serializers import wire_execution, wire_job, wire_task
-from jobtrail.plane.responses import Answer, Refusal, json_bytes
-from jobtrail.store.store import Query
+from jobtrail.plane.blaxel.serializers import serialize_execution, serialize_job, serialize_task
+from jobtrail.plane.responses import RequestError, UTF8JSONResponse, encode_json
+from jobtrail.store.store import PageQuery
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
@@ -29,21 +29,21 @@ if TYPE_CHECKING:
 
     from jobtrail.plane.access import Caller
     from jobtrail.plane.blaxel.list_query import ListQuery
-    from jobtrail.store.store import Key, Row, Store
+    from jobtrail.store.store import PageKey, Row, Store
 
-__all__ = ["Blaxel"]
+__all__ = ["BlaxelRoutes"]
 
 _FURTHEST = 2**62
 _BATCH = 500
 """How many tasks of a whole execution are sent at a time."""
 
 
-class Blaxel:
+class BlaxelRoutes:
     """The handlers; plain functions, which Starlette runs in threads."""
 
     def __init__(self, store: Store, api_key: str | None, clock: Callable[[], datetime]) -> None:
         self._store = store
-        self._access = Access(api_key, store.workspace, clock)
+        self._access = AccessControl(api_key, store.workspace, clock)
         self._clock = clock
 
     def routes(self) -> list[Route]:
@@ -62,14 +62,14 @@ class Blaxel:
     def list_jobs(self, request: Request) -> Response:
         """`GET /jobs`: cursor, limit 50 (200), sort, q, anchor, status."""
         caller = self._access.identify(request)
-        asked = read_list(request, caller.workspace, 50, 200, of_jobs=True)
+        asked = read_list_query(request, caller.workspace, 50, 200, of_jobs=True)
         if not caller.paged:
-            rows = self._store.jobs(caller.workspace, Query("createdAt", descending=True, limit=-1))
-            return Answer([wire_job(row) for row in rows])
+            rows = self._store.list_jobs(caller.workspace, PageQuery("createdAt", descending=True, limit=-1))
+            return UTF8JSONResponse([serialize_job(row) for row in rows])
         return self._answer_page(
             asked,
-            lambda query: self._store.jobs(caller.workspace, query, asked.statuses),
-            wire_job,
+            lambda query: self._store.list_jobs(caller.workspace, query, asked.statuses),
+            serialize_job,
             lambda row: (row["created_at"], row["name"]),
             self._store.count_jobs(caller.workspace),
         )
@@ -78,21 +78,23 @@ class Blaxel:
         """`GET /jobs/{jobId}`; `show_secrets` shows none, nobody here is an admin."""
         caller = self._access.identify(request)
         check_flag(request, "show_secrets")
-        return Answer(wire_job(self._read_job(caller, request)))
+        return UTF8JSONResponse(serialize_job(self._read_job(caller, request)))
 
     def list_executions(self, request: Request) -> Response:
         """`GET /jobs/{jobId}/executions`: limit 20 (100), offset (legacy), cursor, sort, q."""
         caller = self._access.identify(request)
         job = self._read_job(caller, request)["name"]
-        asked = read_list(request, caller.workspace, 20, 100)
-        offset = read_whole(request, "offset", 0, 0, _FURTHEST)
+        asked = read_list_query(request, caller.workspace, 20, 100)
+        offset = read_clamped_integer(request, "offset", 0, 0, _FURTHEST)
         if not caller.paged:
-            query = Query("createdAt", descending=True, limit=asked.query.limit, offset=offset)
-            return Answer([wire_execution(row) for row in self._store.executions(caller.workspace, job, query)])
+            query = PageQuery("createdAt", descending=True, limit=asked.query.limit, offset=offset)
+            return UTF8JSONResponse(
+                [serialize_execution(row) for row in self._store.list_executions(caller.workspace, job, query)]
+            )
         return self._answer_page(
             asked,
-            lambda query: self._store.executions(caller.workspace, job, query),
-            wire_execution,
+            lambda query: self._store.list_executions(caller.workspace, job, query),
+            serialize_execution,
             lambda row: (row["created_at"], row["id"]),
             self._store.count_executions(caller.workspace, job),
         )
@@ -106,14 +108,14 @@ class Blaxel:
         """`GET …/tasks`: cursor, limit 50 (200), sort, q; from 2026-04-28 on."""
         caller = self._access.identify(request)
         row = self._read_execution(caller, request)
-        asked = read_list(request, caller.workspace, 50, 200)
+        asked = read_list_query(request, caller.workspace, 50, 200)
         if not caller.paged:
-            raise Refusal(400, f"tasks are listed from Blaxel-Version {FIRST_PAGED} on")
+            raise RequestError(400, f"tasks are listed from Blaxel-Version {FIRST_PAGED} on")
         second = "position" if asked.query.sort == "createdAt" else "name"
         return self._answer_page(
             asked,
-            lambda query: self._store.tasks(row["key"], query),
-            wire_task,
+            lambda query: self._store.list_tasks(row["key"], query),
+            serialize_task,
             lambda task: (task["created_at"], task[second]),
             # What is listed; the execution's own count may be of tasks that another system kept to itself.
             row["tasks"],
@@ -122,13 +124,13 @@ class Blaxel:
     def get_logs(self, request: Request) -> Response:
         """`GET /observability/logs`, which the vendor does not document."""
         workspace = self._access.identify(request).workspace
-        jobs, query = read_logs(request, workspace)
-        known = [job for job in jobs if self._store.job(workspace, job) is not None]
-        return Answer({job: wire_logs(self._store, replace(query, job=job)) for job in known})
+        jobs, query = read_log_query(request, workspace)
+        known = [job for job in jobs if self._store.find_job(workspace, job) is not None]
+        return UTF8JSONResponse({job: select_logs(self._store, replace(query, job=job)) for job in known})
 
     @property
     def _secret(self) -> str:
-        return self._store.meta("cursor_key") or ""
+        return self._store.read_meta("cursor_key") or ""
 
     def _now(self) -> float:
         return self._clock().timestamp()
@@ -136,9 +138,9 @@ class Blaxel:
     def _answer_page(
         self,
         asked: ListQuery,
-        read: Callable[[Query], Sequence[Row]],
+        read: Callable[[PageQuery], Sequence[Row]],
         shape: Callable[[Row], dict[str, Any]],
-        key: Callable[[Row], Key],
+        key: Callable[[Row], PageKey],
         total: int,
     ) -> Response:
         """Return `{data, meta}`; one row more is read to know whether there is a next page."""
@@ -155,26 +157,26 @@ class Blaxel:
             rows = rows[: query.limit]
         cursor = seal_cursor(self._secret, asked.bound_to, key(rows[-1]), self._now()) if more else ""
         meta = {"hasMore": more, "nextCursor": cursor, "total": total}
-        return Answer({"data": [shape(row) for row in rows], "meta": meta})
+        return UTF8JSONResponse({"data": [shape(row) for row in rows], "meta": meta})
 
     def _stream_execution(self, row: Row) -> Iterator[bytes]:
         """Yield the JSON of an execution with all of its tasks, of which only some are in memory at a time."""
-        tasks = self._store.all_tasks(row["key"])
-        before = json_bytes(wire_execution(row))[:-1] + b',"tasks":['
-        while batch := [wire_task(task) for task in islice(tasks, _BATCH)]:
-            yield before + json_bytes(batch)[1:-1]
+        tasks = self._store.iterate_tasks(row["key"])
+        before = encode_json(serialize_execution(row))[:-1] + b',"tasks":['
+        while batch := [serialize_task(task) for task in islice(tasks, _BATCH)]:
+            yield before + encode_json(batch)[1:-1]
             before = b","
         yield b"]}" if before == b"," else before + b"]}"
 
     def _read_job(self, caller: Caller, request: Request) -> Row:
-        row = self._store.job(caller.workspace, request.path_params["job"])
+        row = self._store.find_job(caller.workspace, request.path_params["job"])
         if row is None:
-            raise Refusal(404, "job not found")
+            raise RequestError(404, "job not found")
         return row
 
     def _read_execution(self, caller: Caller, request: Request) -> Row:
         job = self._read_job(caller, request)["name"]
-        row = self._store.execution(caller.workspace, job, request.path_params["execution"])
+        row = self._store.find_execution(caller.workspace, job, request.path_params["execution"])
         if row is None:
-            raise Refusal(404, "execution not found")
+            raise RequestError(404, "execution not found")
         return row

@@ -10,12 +10,12 @@ from jobtrail.times import format_optional_nanoseconds
 if TYPE_CHECKING:
     from jobtrail.store.store import Row
 
-__all__ = ["wire_execution", "wire_job", "wire_task"]
+__all__ = ["serialize_execution", "serialize_job", "serialize_task"]
 
 _MASK = "***"
 
 
-def wire_job(row: Row) -> dict[str, Any]:
+def serialize_job(row: Row) -> dict[str, Any]:
     """Return a `Job`, without a secret value."""
     body = json.loads(row["body"])
     spec = body["spec"]
@@ -35,7 +35,7 @@ def wire_job(row: Row) -> dict[str, Any]:
     return {"metadata": metadata, "spec": spec, "status": row["status"], "events": []}
 
 
-def wire_execution(row: Row) -> dict[str, Any]:
+def serialize_execution(row: Row) -> dict[str, Any]:
     """Return a `JobExecution`, without its tasks; overridden variables by name only."""
     spec = json.loads(row["body"])
     if "envOverride" in spec:
@@ -53,7 +53,7 @@ def wire_execution(row: Row) -> dict[str, Any]:
     return {"metadata": _present(metadata), "spec": spec, "stats": stats, "status": row["status"]}
 
 
-def wire_task(row: Row) -> dict[str, Any]:
+def serialize_task(row: Row) -> dict[str, Any]:
     """Return a `JobExecutionTask`."""
     created = format_optional_nanoseconds(row["created_at"])
     metadata = {

@@ -11,25 +11,25 @@ from typing import TYPE_CHECKING, Any
 
 from starlette.routing import Route
 
-from jobtrail.plane.responses import Answer, Refusal
+from jobtrail.plane.responses import RequestError, UTF8JSONResponse
 
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["Published", "schema_url"]
+__all__ = ["OpenAPIRoutes", "build_schema_url"]
 
 _PARTS = ("plane.yaml", "blaxel.yaml", "runwisp.yaml")
 
 
-def schema_url(request: Request, name: str) -> str:
+def build_schema_url(request: Request, name: str) -> str:
     """Return the address of a schema, at the host that was asked."""
     # Not `request.url`: that needs the query to be well formed.
     base = request.base_url
     return f"{base.scheme}://{base.netloc}/schemas/{name}.json"
 
 
-class Published:
+class OpenAPIRoutes:
     """The document, read when first asked for.
 
     Args:
@@ -45,20 +45,20 @@ class Published:
 
     def get_document(self, _request: Request) -> Response:
         """`GET /openapi.json`."""
-        return Answer(self._document)
+        return UTF8JSONResponse(self._document)
 
     def get_schema(self, request: Request) -> Response:
         """`GET /schemas/{name}.json`: a JSON Schema with all that it may refer to."""
         name, components = request.path_params["name"], self._document["components"]
         if name not in components["schemas"]:
-            raise Refusal(404, "no such schema")
+            raise RequestError(404, "no such schema")
         schema = {
             "$schema": "https://json-schema.org/draft/2020-12/schema",
             "title": name,
             "$ref": f"#/components/schemas/{name}",
             "components": {"schemas": components["schemas"]},
         }
-        return Answer(schema, media_type="application/schema+json")
+        return UTF8JSONResponse(schema, media_type="application/schema+json")
 
     @cached_property
     def _document(self) -> dict[str, Any]:

@@ -9,10 +9,15 @@ from typing import TYPE_CHECKING
 
 from starlette.routing import Route
 
-from jobtrail.plane.openapi import schema_url
-from jobtrail.plane.responses import Answer, Refusal
-from jobtrail.plane.runwisp.run_query import read_runs_query, read_seed_query, read_task_name, read_whole
-from jobtrail.plane.runwisp.serializers import log_line, wire_definition, wire_run, wire_seed_run
+from jobtrail.plane.openapi import build_schema_url
+from jobtrail.plane.responses import RequestError, UTF8JSONResponse
+from jobtrail.plane.runwisp.run_query import read_integer, read_runs_query, read_seed_query, read_task_name
+from jobtrail.plane.runwisp.serializers import (
+    serialize_definition,
+    serialize_log_line,
+    serialize_run,
+    serialize_seed_run,
+)
 from jobtrail.store.runs import select_log, select_runs
 
 if TYPE_CHECKING:
@@ -21,10 +26,10 @@ if TYPE_CHECKING:
 
     from jobtrail.store.store import Row, Store
 
-__all__ = ["RunWisp"]
+__all__ = ["RunWispRoutes"]
 
 
-class RunWisp:
+class RunWispRoutes:
     """The handlers; plain functions, which Starlette runs in threads."""
 
     def __init__(self, store: Store) -> None:
@@ -43,43 +48,45 @@ class RunWisp:
 
     def get_daemon(self, _request: Request) -> Response:
         """`GET /api/daemon`: the version whose contract this is."""
-        return Answer({"version": "1.0.1"})
+        return UTF8JSONResponse({"version": "1.0.1"})
 
     def list_definitions(self, _request: Request) -> Response:
         """`GET /api/tasks`: every definition, by name."""
-        rows = self._store.rows("SELECT name, body FROM definitions ORDER BY name")
-        return Answer({"items": [wire_definition(row) for row in rows]})
+        rows = self._store.select("SELECT name, body FROM definitions ORDER BY name")
+        return UTF8JSONResponse({"items": [serialize_definition(row) for row in rows]})
 
     def list_task_runs(self, request: Request) -> Response:
         """`GET /api/tasks/{taskName}/runs`: limit 50 (1000), offset, status, task_name, sort, search."""
         task = read_task_name(request)
         query = read_seed_query(request, task)
         if not self._store.has_definition(task):
-            raise Refusal(404, "task not found")
+            raise RequestError(404, "task not found")
         # A filter by another task's name leaves nothing of this one.
         other = request.query_params.get("task_name", "") not in {"", task}
         rows, total = ([], 0) if other else select_runs(self._store, query)
-        runs = [wire_seed_run(row, schema_url(request, "Run")) for row in rows]
-        return Answer({"$schema": schema_url(request, "RunsResponseBody"), "runs": runs or None, "total": total})
+        runs = [serialize_seed_run(row, build_schema_url(request, "Run")) for row in rows]
+        return UTF8JSONResponse(
+            {"$schema": build_schema_url(request, "RunsResponseBody"), "runs": runs or None, "total": total}
+        )
 
     def list_runs(self, request: Request) -> Response:
         """`GET /api/runs`: limit 50 (1000), offset, taskName, status, isFailure, a window, sort, search."""
         rows, total = select_runs(self._store, read_runs_query(request))
-        return Answer({"items": [wire_run(row) for row in rows], "total": total})
+        return UTF8JSONResponse({"items": [serialize_run(row) for row in rows], "total": total})
 
     def get_run(self, request: Request) -> Response:
         """`GET /api/runs/{runId}`."""
-        return Answer(wire_run(self._read_run(request)))
+        return UTF8JSONResponse(serialize_run(self._read_run(request)))
 
     def get_log(self, request: Request) -> Response:
         """`GET /api/runs/{runId}/log`: from -1000 (below 0 counts from the end), limit 1000 (10,000)."""
-        start = read_whole(request, "from", -1000)
-        limit = read_whole(request, "limit", 1000, least=1, most=10_000)
+        start = read_integer(request, "from", -1000)
+        limit = read_integer(request, "limit", 1000, least=1, most=10_000)
         run = self._read_run(request)
         rows, first, total = select_log(self._store, run["id"], start, limit)
-        return Answer(
+        return UTF8JSONResponse(
             {
-                "lines": [log_line(row, number) for number, row in enumerate(rows, first)],
+                "lines": [serialize_log_line(row, number) for number, row in enumerate(rows, first)],
                 # The store keeps all of a log.
                 "firstAvailable": 0,
                 "totalLines": total,
@@ -88,7 +95,7 @@ class RunWisp:
         )
 
     def _read_run(self, request: Request) -> Row:
-        row = self._store.run(request.path_params["runId"])
+        row = self._store.find_run(request.path_params["runId"])
         if row is None:
-            raise Refusal(404, "run not found")
+            raise RequestError(404, "run not found")
         return row

@@ -9,8 +9,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from jobtrail.plane.responses import Refusal
-from jobtrail.plane.runwisp.serializers import seed_statuses
+from jobtrail.plane.responses import RequestError
+from jobtrail.plane.runwisp.serializers import translate_seed_status
 from jobtrail.store.runs import RunQuery
 from jobtrail.times import parse_nanoseconds
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from jobtrail.store.runs import RunSort
 
-__all__ = ["read_runs_query", "read_seed_query", "read_task_name", "read_whole"]
+__all__ = ["read_integer", "read_runs_query", "read_seed_query", "read_task_name"]
 
 _SORTS: dict[str, RunSort] = {
     "createdAt": "created_at",
@@ -40,11 +40,11 @@ def read_task_name(request: Request) -> str:
     """Read the task's name out of the path, as the seed document has it.
 
     Raises:
-        Refusal: 422.
+        RequestError: 422.
     """
     name: str = request.path_params["taskName"]
     if not re.fullmatch(_TASK_NAME, name):
-        raise _refusal("path.taskName", name, f"expected string to match pattern ^{_TASK_NAME}$")
+        raise _build_error("path.taskName", name, f"expected string to match pattern ^{_TASK_NAME}$")
     return name
 
 
@@ -52,15 +52,15 @@ def read_seed_query(request: Request, task: str) -> RunQuery:
     """Read a page of a task's runs as the seed document has it: limit, offset, status, sort, search.
 
     Raises:
-        Refusal: 422.
+        RequestError: 422.
     """
     return RunQuery(
         task=task,
         sort=_SEED_SORTS[_read_word(request, "sort_field", *_SEED_SORTS)],
         descending=_read_word(request, "sort_direction", "desc", "asc") == "desc",
-        limit=read_whole(request, "limit", 50, least=1, most=1000),
-        offset=read_whole(request, "offset", 0, least=0),
-        statuses=seed_statuses(_read_text(request, "status")),
+        limit=read_integer(request, "limit", 50, least=1, most=1000),
+        offset=read_integer(request, "offset", 0, least=0),
+        statuses=translate_seed_status(_read_text(request, "status")),
         search=_read_text(request, "search"),
     )
 
@@ -69,14 +69,14 @@ def read_runs_query(request: Request) -> RunQuery:
     """Read a page of runs as 1.0.1 has it: limit, offset, filters, sort, search.
 
     Raises:
-        Refusal: 422.
+        RequestError: 422.
     """
     return RunQuery(
         task=_read_text(request, "taskName"),
         sort=_SORTS[_read_word(request, "sortField", *_SORTS)],
         descending=_read_word(request, "sortDirection", "desc", "asc") == "desc",
-        limit=read_whole(request, "limit", 50, least=1, most=1000),
-        offset=read_whole(request, "offset", 0, least=0),
+        limit=read_integer(request, "limit", 50, least=1, most=1000),
+        offset=read_integer(request, "offset", 0, least=0),
         statuses={word for word in _read_text(request, "status").split(",") if word},
         failures=_read_word(request, "isFailure", "false", "true") == "true",
         since=_read_time(request, "createdAfter"),
@@ -85,17 +85,19 @@ def read_runs_query(request: Request) -> RunQuery:
     )
 
 
-def read_whole(request: Request, name: str, default: int, *, least: int = -_LARGEST - 1, most: int = _LARGEST) -> int:
+def read_integer(
+    request: Request, name: str, default: int, *, least: int = -_LARGEST - 1, most: int = _LARGEST
+) -> int:
     """Read a whole number.
 
     Raises:
-        Refusal: 422, none, or out of bounds.
+        RequestError: 422, none, or out of bounds.
     """
     text = _read_text(request, name)
     if not text:
         return default
     if not re.fullmatch("-?[0-9]{1,19}", text) or not least <= int(text) <= most:
-        raise _refusal(f"query.{name}", text, f"expected a whole number from {least} to {most}")
+        raise _build_error(f"query.{name}", text, f"expected a whole number from {least} to {most}")
     return int(text)
 
 
@@ -107,11 +109,11 @@ def _read_word(request: Request, name: str, *known: str) -> str:
     """Read one of some words, the first of which is the default.
 
     Raises:
-        Refusal: 422, another word.
+        RequestError: 422, another word.
     """
     text = _read_text(request, name) or known[0]
     if text not in known:
-        raise _refusal(f"query.{name}", text, f"expected value to be one of {', '.join(known)}")
+        raise _build_error(f"query.{name}", text, f"expected value to be one of {', '.join(known)}")
     return text
 
 
@@ -119,7 +121,7 @@ def _read_time(request: Request, name: str) -> int | None:
     """Return a time in nanoseconds since 1970; one that is further off than the store can hold is moved nearer.
 
     Raises:
-        Refusal: 422, no time in RFC 3339.
+        RequestError: 422, no time in RFC 3339.
     """
     text = _read_text(request, name)
     if not text:
@@ -129,10 +131,10 @@ def _read_time(request: Request, name: str) -> int | None:
     except ValueError:
         nanoseconds = None
     if nanoseconds is None:
-        raise _refusal(f"query.{name}", text, "expected a time in RFC 3339")
+        raise _build_error(f"query.{name}", text, "expected a time in RFC 3339")
     return max(-_LARGEST, min(nanoseconds, _LARGEST))
 
 
-def _refusal(location: str, value: str, message: str) -> Refusal:
+def _build_error(location: str, value: str, message: str) -> RequestError:
     error = {"message": message, "location": location, "value": value}
-    return Refusal(422, "validation failed", word="Unprocessable Entity", errors=[error])
+    return RequestError(422, "validation failed", word="Unprocessable Entity", errors=[error])

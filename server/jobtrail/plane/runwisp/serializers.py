@@ -13,7 +13,13 @@ from jobtrail.times import format_optional_nanoseconds
 if TYPE_CHECKING:
     from jobtrail.store.store import Row
 
-__all__ = ["log_line", "seed_statuses", "wire_definition", "wire_run", "wire_seed_run"]
+__all__ = [
+    "serialize_definition",
+    "serialize_log_line",
+    "serialize_run",
+    "serialize_seed_run",
+    "translate_seed_status",
+]
 
 _SEED_REASONS = {
     "succeeded": "success",
@@ -46,7 +52,7 @@ _SEED_TRIGGERS = {
 }
 
 
-def seed_statuses(word: str) -> tuple[str, ...]:
+def translate_seed_status(word: str) -> tuple[str, ...]:
     """Return the phases and end reasons of 1.0.1 that the seed dialect shows as one word; none for none."""
     if not word or word in {"pending", "running", "ended"}:
         return (word,) if word else ()
@@ -54,7 +60,7 @@ def seed_statuses(word: str) -> tuple[str, ...]:
     return tuple(here for here, shown in _SEED_REASONS.items() if shown == word) or ("",)
 
 
-def wire_run(row: Row) -> dict[str, Any]:
+def serialize_run(row: Row) -> dict[str, Any]:
     """Return a run as 1.0.1 does (schema Run), as far as our source reads it."""
     body = json.loads(row["body"])
     return _drop_absent(
@@ -76,7 +82,7 @@ def wire_run(row: Row) -> dict[str, Any]:
     )
 
 
-def wire_seed_run(row: Row, schema: str) -> dict[str, Any]:
+def serialize_seed_run(row: Row, schema: str) -> dict[str, Any]:
     """Return a run as the seed document has it; a word that it does not know becomes the nearest it does.
 
     Args:
@@ -104,12 +110,12 @@ def wire_seed_run(row: Row, schema: str) -> dict[str, Any]:
     )
 
 
-def wire_definition(row: Row) -> dict[str, Any]:
+def serialize_definition(row: Row) -> dict[str, Any]:
     """Return the definition of a task or service (schema Task), as it was recorded."""
     return {**json.loads(row["body"]), "name": row["name"]}
 
 
-def log_line(row: Row, number: int) -> dict[str, Any]:
+def serialize_log_line(row: Row, number: int) -> dict[str, Any]:
     """Return a line of output (schema LogLineEntry): its number from 0, its time in milliseconds, 0 for unknown."""
     return {"n": number, "ts": row["at"] // 1_000_000, "stream": row["stream"], "text": row["text"]}
 

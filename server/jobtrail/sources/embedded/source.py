@@ -115,18 +115,18 @@ class Embedded(Source):
 
 def open_source(one: EmbeddedSettings, fingerprint: str, edge: Edge) -> Embedded:
     """Open the plane in-process, over the store, or over the sample while that is empty."""
-    from jobtrail.plane import LocalPlane  # noqa: PLC0415 # only where this source is asked
+    from jobtrail.plane import InProcessPlane  # noqa: PLC0415 # only where this source is asked
 
-    plane = LocalPlane(edge.store, edge.clock.now)
+    plane = InProcessPlane(edge.store, edge.clock.now)
 
     class Inside(httpx2.ASGITransport):
         """The way in, which opens the store first."""
 
         async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-            await plane.ready()
+            await plane.find_app()
             return await super().handle_async_request(request)
 
     inside = Inside(plane, raise_app_exceptions=False)
     batch = open_http(one, f"{_PLANE_URL}/v0", inside, headers=VERSION_HEADER)
     scheduled = open_http(one, _PLANE_URL, inside)
-    return Embedded(one.name, fingerprint, batch, scheduled, lambda: plane.sample, plane.aclose)
+    return Embedded(one.name, fingerprint, batch, scheduled, lambda: plane.shows_sample, plane.aclose)

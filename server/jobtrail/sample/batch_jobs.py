@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-__all__ = ["BATCH_JOBS", "DAY", "HOUR", "MINUTE", "BatchJob", "Cause"]
+__all__ = ["DAY", "HOUR", "MINUTE", "SAMPLE_JOBS", "FailureCause", "SampleJob"]
 
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
@@ -14,28 +14,30 @@ Habit = Literal["steady", "flaky", "down", "slow_start", "superseded", "backfill
 
 
 @dataclass(frozen=True)
-class Cause:
+class FailureCause:
     """A recurring failure: its reason, and a message with numbers and ids that vary."""
 
     reason: str
     message: str
 
 
-REFUSED = Cause(
+REFUSED = FailureCause(
     "ConnectionError",
     "psycopg.OperationalError: connection to server at '10.0.{b}.{a}', port 5432 failed: Connection refused",
 )
-OOM = Cause("OOMKilled", "container exceeded its memory limit of 2048 MiB ({n} MiB) and was killed (exit code 137)")
-RATE = Cause("RateLimited", "HTTP 429 from api.embeddings.example after {a} attempts, request id req_{hex}")
-DENIED = Cause("AccessDenied", "S3 GetObject s3://acme-exports/{date}/part-{n}.parquet: AccessDenied")
-BAD_ROW = Cause("KeyError", "KeyError: 'customer_id' in record {n} of batch {hex}")
-DISK = Cause("DiskFull", "[Errno 28] No space left on device: '/scratch/{hex}.tmp' after writing {n} MiB")
-TIMED_OUT = Cause("DeadlineExceeded", "task ran longer than its timeout of 30m and was terminated")
-TLS = Cause("SSLError", "certificate verify failed: certificate for crm.example expired at {date}T00:00:00Z")
+OOM = FailureCause(
+    "OOMKilled", "container exceeded its memory limit of 2048 MiB ({n} MiB) and was killed (exit code 137)"
+)
+RATE = FailureCause("RateLimited", "HTTP 429 from api.embeddings.example after {a} attempts, request id req_{hex}")
+DENIED = FailureCause("AccessDenied", "S3 GetObject s3://acme-exports/{date}/part-{n}.parquet: AccessDenied")
+BAD_ROW = FailureCause("KeyError", "KeyError: 'customer_id' in record {n} of batch {hex}")
+DISK = FailureCause("DiskFull", "[Errno 28] No space left on device: '/scratch/{hex}.tmp' after writing {n} MiB")
+TIMED_OUT = FailureCause("DeadlineExceeded", "task ran longer than its timeout of 30m and was terminated")
+TLS = FailureCause("SSLError", "certificate verify failed: certificate for crm.example expired at {date}T00:00:00Z")
 
 
 @dataclass(frozen=True)
-class BatchJob:
+class SampleJob:
     """One sample job.
 
     Attributes:
@@ -57,14 +59,14 @@ class BatchJob:
     tasks: int
     length: timedelta
     habit: Habit
-    causes: tuple[Cause, ...] = (REFUSED,)
+    causes: tuple[FailureCause, ...] = (REFUSED,)
     deployment: str = "DEPLOYED"
     schedule: str = ""
     parallelism: int = 4
 
 
-BATCH_JOBS = (
-    BatchJob(
+SAMPLE_JOBS = (
+    SampleJob(
         "nightly-etl",
         "Nightly ETL",
         "data",
@@ -77,7 +79,7 @@ BATCH_JOBS = (
         (REFUSED, BAD_ROW),
         schedule="0 2 * * *",
     ),
-    BatchJob(
+    SampleJob(
         "backfill-embeddings",
         "Backfill embeddings",
         "search",
@@ -91,7 +93,7 @@ BATCH_JOBS = (
         schedule="0 6 * * 2",
         parallelism=200,
     ),
-    BatchJob(
+    SampleJob(
         "embed-documents",
         "Embed new documents",
         "search",
@@ -104,7 +106,7 @@ BATCH_JOBS = (
         (RATE, OOM),
         schedule="5 */2 * * *",
     ),
-    BatchJob(
+    SampleJob(
         "invoice-export",
         "Invoice export",
         "billing",
@@ -117,7 +119,7 @@ BATCH_JOBS = (
         (DENIED, BAD_ROW),
         schedule="20 */3 * * *",
     ),
-    BatchJob(
+    SampleJob(
         "fraud-scoring",
         "Fraud scoring",
         "risk",
@@ -130,7 +132,7 @@ BATCH_JOBS = (
         (OOM,),
         schedule="*/15 * * * *",
     ),
-    BatchJob(
+    SampleJob(
         "model-evals",
         "Model evaluations",
         "ml",
@@ -144,8 +146,8 @@ BATCH_JOBS = (
         schedule="10 * * * *",
         parallelism=1,
     ),
-    BatchJob("preview-build", "Preview build", "web", 30 * MINUTE, 3 * MINUTE, DAY, 4, 45 * MINUTE, "superseded"),
-    BatchJob(
+    SampleJob("preview-build", "Preview build", "web", 30 * MINUTE, 3 * MINUTE, DAY, 4, 45 * MINUTE, "superseded"),
+    SampleJob(
         "image-moderation",
         "Image moderation",
         "trust",
@@ -158,7 +160,7 @@ BATCH_JOBS = (
         (TIMED_OUT,),
         schedule="40 */6 * * *",
     ),
-    BatchJob(
+    SampleJob(
         "crm-sync",
         "CRM sync",
         "sales",
@@ -171,7 +173,7 @@ BATCH_JOBS = (
         (TLS, REFUSED),
         schedule="30 1,13 * * *",
     ),
-    BatchJob(
+    SampleJob(
         "log-compaction",
         "Log compaction",
         "platform",
@@ -184,7 +186,7 @@ BATCH_JOBS = (
         (DISK,),
         schedule="0 4 * * *",
     ),
-    BatchJob(
+    SampleJob(
         "weekly-report",
         "Weekly report",
         "finance",
@@ -196,7 +198,7 @@ BATCH_JOBS = (
         "steady",
         deployment="DEACTIVATED",
     ),
-    BatchJob(
+    SampleJob(
         "thumbnail-render", "Thumbnail render", "web", None, 0 * MINUTE, DAY, 0, MINUTE, "steady", deployment="FAILED"
     ),
 )

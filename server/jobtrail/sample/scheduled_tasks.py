@@ -5,21 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from jobtrail.sample.data import DAY, HOUR, MINUTE
+from jobtrail.sample.batch_jobs import DAY, HOUR, MINUTE
 from jobtrail.sample.schedule import SECOND
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
 
-__all__ = ["SCHEDULED", "Printed", "Scheduled"]
+__all__ = ["SAMPLE_TASKS", "PrintedLine", "SampleTask"]
 
-Printed = tuple[Literal["stdout", "stderr"], str]
+PrintedLine = tuple[Literal["stdout", "stderr"], str]
 """A line of output, in which numbers, an id and a date vary."""
 
 
 @dataclass(frozen=True)
-class Scheduled:
+class SampleTask:
     """One scheduled task or service of the sample.
 
     Attributes:
@@ -46,11 +46,11 @@ class Scheduled:
     service: bool = False
     in_turn: bool = False
     begins: str = ""
-    ends: Mapping[str, tuple[Printed, ...]] = field(default_factory=dict[str, tuple[Printed, ...]])
+    ends: Mapping[str, tuple[PrintedLine, ...]] = field(default_factory=dict[str, tuple[PrintedLine, ...]])
 
 
-SCHEDULED = (
-    Scheduled(
+SAMPLE_TASKS = (
+    SampleTask(
         "backup-postgres",
         "Nightly dump of the primary database to off-site storage.",
         "Backups",
@@ -74,7 +74,7 @@ SCHEDULED = (
             "timeout": (("stdout", "uploading to s3://acme-backups/{date}.dump: {b} %"),),
         },
     ),
-    Scheduled(
+    SampleTask(
         "cert-renew",
         "Renews TLS certificates that end within 30 days.",
         "Maintenance",
@@ -89,7 +89,7 @@ SCHEDULED = (
             "failed": (("stderr", "acme: error 429: too many certificates already issued for crm.example"),),
         },
     ),
-    Scheduled(
+    SampleTask(
         "healthcheck-api",
         "Probes the public API.",
         "Health",
@@ -106,7 +106,7 @@ SCHEDULED = (
             "failed": (("stderr", "502 Bad Gateway in {a} ms, request id req_{hex}"),),
         },
     ),
-    Scheduled(
+    SampleTask(
         "queue-worker",
         "Background worker for e-mail and webhooks.",
         "Services",
@@ -126,7 +126,7 @@ SCHEDULED = (
             "stopped": (("stdout", "SIGTERM received, {b} messages go back to the queue"),),
         },
     ),
-    Scheduled(
+    SampleTask(
         "reindex-search",
         "Rebuilds the search index.",
         "Search",
@@ -146,7 +146,7 @@ SCHEDULED = (
             ),
         },
     ),
-    Scheduled(
+    SampleTask(
         "report-usage",
         "Sends usage numbers to billing.",
         "Reports",
@@ -162,7 +162,7 @@ SCHEDULED = (
             "failed": (("stderr", "billing.acme.example answered 503 Service Unavailable, {b} reports not sent"),),
         },
     ),
-    Scheduled(
+    SampleTask(
         "rotate-logs",
         "Compresses and prunes application logs.",
         "Maintenance",
@@ -174,7 +174,7 @@ SCHEDULED = (
         begins="compressing {b} files",
         ends={"succeeded": (("stdout", "freed {n} MiB"),)},
     ),
-    Scheduled(
+    SampleTask(
         "sync-ldap",
         "Copies groups from the directory.",
         "Maintenance",
