@@ -1,4 +1,4 @@
-"""`jobtrail plane`: the embedded control plane on a port."""
+"""`jobtrail plane`: serve the embedded control plane on a port."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ def run(arguments: argparse.Namespace) -> int:
     if store is not None and store.exists():
         Store(store).close()
 
-    def ready(url: str) -> None:
+    def show_address(url: str) -> None:
         what = "sample workspace" if store is None else f"store {store} (the sample workspace while it is empty)"
         print(f"jobtrail: {what} at {url} (BL_API_URL={url}/v0 or RUNWISP_URL={url})", file=sys.stderr, flush=True)
 
-    return run_app(Gate(LocalPlane(store), bind), bind, ready)
+    return run_app(Gate(LocalPlane(store), bind), bind, show_address)

@@ -1,4 +1,4 @@
-"""`jobtrail serve`: the server over the transport asked for."""
+"""`jobtrail serve`: serve MCP over stdio, SSE or HTTP."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def run(arguments: argparse.Namespace) -> int:
     server = build_server(settings)
     if arguments.transport == "stdio":
         if sys.stdin is not None and sys.stdin.isatty():
-            # A client would have given it a pipe.
+            # A client would have given us a pipe.
             print(_STDIO_HINT, file=sys.stderr, flush=True)
         return serve_stdio(server)
     bind = HttpBind.checked(arguments.host, arguments.port, settings)

@@ -1,4 +1,4 @@
-"""Settings as commands read them: logging is set up by them."""
+"""Load the settings of a command, and set up logging by them."""
 
 from __future__ import annotations
 
@@ -23,8 +23,8 @@ def load_settings() -> Settings:
         force=True,
     )
     for name in ("httpx2", "httpcore2"):
-        # They log addresses and headers, which may hold credentials.
+        # They log addresses and headers, which may have credentials in them.
         logging.getLogger(name).setLevel(logging.WARNING)
-    # A retry that helps is nobody's concern; one that does not is the answer's.
+    # Retries are not worth a log line: if they fail, the answer says so.
     logging.getLogger("stamina").setLevel(logging.ERROR)
     return settings

@@ -1,4 +1,4 @@
-"""`jobtrail tour`: what an agent gets."""
+"""`jobtrail tour`: print what an agent gets from the configured sources."""
 
 from __future__ import annotations
 
