@@ -16,9 +16,9 @@ import anyio.to_thread
 import pytest
 
 from jobtrail.cli.shell_completion import ARGUMENTS
-from jobtrail.models import STATUSES
 from jobtrail.protocol.app import build_server
 from jobtrail.store import Store
+from jobtrail.vocabulary import STATUSES
 from tests.cli.terminal import Terminal
 from tests.cli.test_commands import jobtrail
 from tests.plane.records import execution, job

@@ -15,7 +15,6 @@ from jobtrail.store.store import Query
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["SECONDS", "Stand", "Task"]
 
 SECONDS = 60
 EVERYTHING = Query("createdAt", descending=False, limit=-1)

@@ -14,7 +14,7 @@ from jobtrail.cli.colours import is_for_people, open_console
 from jobtrail.cli.command_lines import complete_call, format_command, format_text, list_examples
 from jobtrail.cli.option_types import collect_arguments
 from jobtrail.cli.progress_bar import show_page_bar
-from jobtrail.cli.settings import load_settings
+from jobtrail.cli.settings import load_command_settings
 from jobtrail.cli.tables import print_blocks
 from jobtrail.errors import JobtrailError, MissingArgument, SettingsError, closest, shown
 from jobtrail.models import Call, Sentence
@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     if arguments.help and not arguments.tool:
         arguments.parser.print_help()
         return 0
-    server = build_server(load_settings())
+    server = build_server(load_command_settings())
     tools = {tool.name: tool for tool in anyio.run(server.list_tools)}
     if not arguments.tool:
         _print_tools(tools)

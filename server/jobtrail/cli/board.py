@@ -19,7 +19,7 @@ from mcp import Client, MCPError
 from jobtrail import __version__
 from jobtrail.board import board_page
 from jobtrail.board.page import page_app
-from jobtrail.cli.settings import load_settings
+from jobtrail.cli.settings import load_command_settings
 from jobtrail.errors import SettingsError
 from jobtrail.protocol.app import build_server
 from jobtrail.serving import Gate, HttpBind, is_loopback, run_app
@@ -36,7 +36,7 @@ _KEY_BYTES = 24
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve the board until Ctrl-C, and open the browser on it."""
-    settings = load_settings()
+    settings = load_command_settings()
     fragment = _build_fragment(arguments)
     if not is_loopback(arguments.host):
         raise SettingsError(f"--host {arguments.host}: the board shows your jobs, so it listens on loopback only")

@@ -15,7 +15,7 @@ from rich.text import Text
 
 from jobtrail import __version__
 from jobtrail.cli.colours import is_for_people, open_console
-from jobtrail.cli.settings import load_settings
+from jobtrail.cli.settings import load_command_settings
 from jobtrail.clients import Machine, find_start_command
 from jobtrail.doctor import examine
 from jobtrail.errors import SettingsError, closest, shown
@@ -50,7 +50,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _load_settings() -> tuple[Settings | None, str]:
     """Return the settings, or why they cannot be read."""
     try:
-        return load_settings(), ""
+        return load_command_settings(), ""
     except SettingsError as error:
         logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
         return None, str(error)

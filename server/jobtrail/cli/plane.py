@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from jobtrail.cli.settings import load_settings
+from jobtrail.cli.settings import load_command_settings
 from jobtrail.plane import LocalPlane
 from jobtrail.serving import Gate, HttpBind, run_app
 from jobtrail.store import Store
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve the store, or its sample, until it is stopped."""
-    settings = load_settings()
+    settings = load_command_settings()
     bind = HttpBind.loopback_only(arguments.host, arguments.port, settings)
     store = None if arguments.sample else settings.store
     if store is not None and store.exists():

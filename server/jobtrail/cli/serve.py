@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from jobtrail.cli.settings import load_settings
+from jobtrail.cli.settings import load_command_settings
 from jobtrail.protocol.app import build_server
 from jobtrail.protocol.transports import http_app, serve_stdio
 from jobtrail.serving import HttpBind, run_app
@@ -20,7 +20,7 @@ _STDIO_HINT = (
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve MCP over the transport asked for."""
-    settings = load_settings()
+    settings = load_command_settings()
     server = build_server(settings)
     if arguments.transport == "stdio":
         if sys.stdin is not None and sys.stdin.isatty():

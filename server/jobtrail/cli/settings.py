@@ -6,15 +6,15 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
-from jobtrail.sources.registry import load_settings as read_settings
+from jobtrail.sources.registry import load_settings
 
 if TYPE_CHECKING:
     from jobtrail.settings import Settings
 
 
-def load_settings() -> Settings:
+def load_command_settings() -> Settings:
     """Read all settings, and set up logging by them."""
-    settings = read_settings()
+    settings = load_settings()
     # Before the SDK sets up the root logger: stdout belongs to the protocol under stdio.
     logging.basicConfig(
         level=settings.log_level,
