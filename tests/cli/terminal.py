@@ -20,7 +20,6 @@ if sys.platform != "win32":
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-__all__ = ["ANSI", "Terminal", "plain"]
 
 SECONDS = 60
 ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")

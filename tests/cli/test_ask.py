@@ -17,9 +17,9 @@ from rich.console import Console
 
 from jobtrail.analysis.diagnosis import make_signature
 from jobtrail.cli import main
-from jobtrail.cli.all_pages import MOST_ROWS, Pages, merged
-from jobtrail.cli.command_lines import list_examples, to_command, with_commands
-from jobtrail.cli.tables import lay_out
+from jobtrail.cli.all_pages import MOST_ROWS, PagesRead, merge_pages
+from jobtrail.cli.command_lines import format_command, format_text, list_examples
+from jobtrail.cli.tables import print_blocks
 from jobtrail.models import (
     Call,
     Coverage,
@@ -250,7 +250,7 @@ def laid_out(width: int, table: Table) -> list[str]:
     """Return the lines of a list on a terminal of some width."""
     console = Console(width=width, markup=False, highlight=False, emoji=False, color_system=None)
     with console.capture() as captured:
-        lay_out(console, [table])
+        print_blocks(console, [table])
     return [line.rstrip() for line in captured.get().splitlines()]
 
 
@@ -302,7 +302,7 @@ def test_what_an_upstream_wrote_is_no_markup(tmp_path: Path) -> None:
 def test_any_cell_is_printed_as_it_is(rows: list[list[str]]) -> None:
     console = Console(width=400, markup=False, highlight=False, emoji=False, color_system=None)
     with console.capture() as captured:
-        lay_out(console, [Table(("name", "about"), rows)])
+        print_blocks(console, [Table(("name", "about"), rows)])
     printed = captured.get()
     assert all(cell in printed for row in rows for cell in row if len(cell) < 150)
 
@@ -393,19 +393,19 @@ def cause(text: str, count: int, example: str, first: int) -> FailureCause:
 
 
 def test_pages_are_merged_row_by_row_with_what_the_last_one_says() -> None:
-    whole = merged([page("x", "y", notes=("n", "o"), cursor="a"), page("z", notes=("o", "p"))])
+    whole = merge_pages([page("x", "y", notes=("n", "o"), cursor="a"), page("z", notes=("o", "p"))])
     assert whole == page("x", "y", "z", notes=("n", "o", "p"))
     newest, oldest = cause("exit code 1 after 10 s", 2, "e9", 5), cause("exit code 1 after 12 s", 1, "e1", 3)
     other = cause("killed by SIGKILL", 1, "e5", 4)
-    assert merged([causes(newest, cursor="a", errors={"a": "down"}), causes(other, oldest)]) == causes(
+    assert merge_pages([causes(newest, cursor="a", errors={"a": "down"}), causes(other, oldest)]) == causes(
         newest.model_copy(update={"count": 3, "first_at": time_at(3)}), other, errors={"a": "down"}
     )
     one = causes(newest)
-    assert merged([one]) is one
+    assert merge_pages([one]) is one
 
 
 def test_the_bound_of_all_is_one_that_a_person_can_wait_for() -> None:
-    pages = Pages()
+    pages = PagesRead()
     pages.read = [page(*["x"] * MOST_ROWS, notes=(), cursor="x")]
     assert (pages.rows, pages.cursor) == (10_000, "x")
 
@@ -431,12 +431,12 @@ def test_the_bound_of_all_is_one_that_a_person_can_wait_for() -> None:
     ],
 )
 def test_a_call_becomes_what_a_person_types(text: str | Call | Sentence, command: str) -> None:
-    assert with_commands(text) == command
+    assert format_text(text) == command
 
 
 @given(st.dictionaries(st.sampled_from(["job", "task"]), st.text(max_size=20)))
 def test_whatever_is_in_a_call_a_shell_reads_it_as_one_word(arguments: dict[str, str]) -> None:
-    words = shlex.split(to_command(Call("get_job", arguments)))
+    words = shlex.split(format_command(Call("get_job", arguments)))
     assert words[3:] == [f"{name}={value}" for name, value in arguments.items()]
 
 

@@ -15,7 +15,6 @@ from tests.distribution.listing import ROOT
 if TYPE_CHECKING:
     from tests.peers.npm import Npm
 
-__all__ = ["Installed", "pack"]
 
 UV_CACHE = Path(__file__).parents[1] / ".cache" / "uv"
 # uv builds the bundle's environment at the first start.

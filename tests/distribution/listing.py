@@ -17,17 +17,6 @@ from jobtrail.sources.registry import ENVIRONMENT
 from jobtrail.tools import TOOLS
 from tests.peers.conformance import tables
 
-__all__ = [
-    "ACCEPTANCE",
-    "MANIFEST",
-    "ROOT",
-    "SERVER",
-    "listed_in_manifest",
-    "listed_in_server",
-    "read",
-    "with_tables",
-]
-
 ROOT = Path(__file__).parents[2]
 MANIFEST = ROOT / "manifest.json"
 SERVER = ROOT / "server.json"

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from mcp.types import Prompt
 
-__all__ = ["COMMAND", "SECONDS", "Surface", "Transport", "environ_of", "served", "surface"]
 
 COMMAND = [sys.executable, "-m", "jobtrail", "serve"]
 SECONDS = 60

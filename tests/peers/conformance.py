@@ -6,8 +6,6 @@ test is to offer. A server for a purpose offers its own; what such scenarios tes
 
 from __future__ import annotations
 
-__all__ = ["BOUND", "EXCEPT", "RUN", "tables"]
-
 _FIRST, _LEGACY, _MODERN = "2025-06-18", "2025-11-25", "2026-07-28"
 _EVERY = (_FIRST, _LEGACY, _MODERN)
 

@@ -14,8 +14,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-__all__ = ["PINS", "Npm", "NpmMissing", "find_npm"]
-
 CACHE = Path(__file__).parents[1] / ".cache" / "npm"
 INSTALL_SECONDS = 300
 NODE = "22.23.3"

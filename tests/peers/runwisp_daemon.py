@@ -26,18 +26,6 @@ import httpx2
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = [
-    "Daemon",
-    "DaemonRunRow",
-    "RunwispMissing",
-    "copy_home",
-    "find_binary",
-    "insert_runs",
-    "read_runs",
-    "seed_home",
-    "stored_time",
-    "ulid",
-]
 
 VERSION = "1.0.1"
 CACHE = Path(__file__).parents[1] / ".cache" / "runwisp"

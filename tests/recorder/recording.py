@@ -15,7 +15,6 @@ from jobtrail.store.store import PageQuery
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["SECONDS", "Stand", "Task"]
 
 SECONDS = 60
 EVERYTHING = PageQuery("createdAt", descending=False, limit=-1)

@@ -1,4 +1,4 @@
-"""The command line; this package is the only one that prints or sets up logging."""
+"""The command line: the only package that prints or sets up logging."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 
 __all__ = ["main"]
 
-_TROUBLE = 2
+_CANNOT_RUN = 2
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run one command and return its exit code, with one sentence on stderr where that is 2."""
+    """Run one command and return its exit code; 2 comes with one sentence on standard error."""
     given = [*(argv if argv is not None else sys.argv[1:])]
-    # What follows is another program's, down to its options.
+    # After `--` comes the command to record, with its own options.
     end = given.index("--") if "--" in given else len(given)
     parser = build_parser()
     if "_ARGCOMPLETE" in os.environ:
@@ -33,23 +33,23 @@ def main(argv: Sequence[str] | None = None) -> int:
         return _load(arguments.run)(arguments)
     except JobtrailError as error:
         print(f"jobtrail: {error}", file=sys.stderr)
-        return _TROUBLE
+        return _CANNOT_RUN
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # The reader has enough, as in `jobtrail tour | head`; Python must not flush into the pipe at exit.
+        # The reader is gone, as in `jobtrail tour | head`; Python must not flush into the pipe at exit.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     except OSError as error:
         print(f"jobtrail: the answer cannot be written ({error.strerror})", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return _TROUBLE
+        return _CANNOT_RUN
 
 
 def _load(name: str) -> Callable[..., int]:
     """Import a function by its name, `module:function`.
 
-    It is done without garbage collection, a tenth of a cold start; what was loaded stays, so it is never searched.
+    Garbage collection is off meanwhile, which saves a tenth of a cold start, and never searches what was loaded.
     """
     gc.disable()
     try:

@@ -1,28 +1,24 @@
-"""A list followed by its cursors to the end, or as far as there is patience."""
+"""Read all pages of a list by its cursors, up to a limit, and merge them."""
 
 from __future__ import annotations
 
-import sys
-from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.analysis.diagnosis import make_signature
-from jobtrail.cli.colours import console
 from jobtrail.models import FailureCause, Failures, Note, Page
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Generator, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
 
-    from jobtrail.cli.colours import Colour
     from jobtrail.errors import JobtrailError
     from jobtrail.models import FrozenModel
 
 MOST_ROWS = 10_000
-"""Rows that `--all` reads at most."""
+"""The most rows that `--all` reads."""
 
 
-class Pages:
-    """The pages that were read, and what came instead of a further one."""
+class PagesRead:
+    """The pages that were read so far, and the error that came instead of the next one."""
 
     def __init__(self) -> None:
         self.read: list[FrozenModel] = []
@@ -30,45 +26,45 @@ class Pages:
 
     @property
     def rows(self) -> int:
-        """How many rows there are so far."""
-        return sum(len(_rows_of(page)) for page in self.read)
+        """The number of rows in these pages."""
+        return sum(len(_list_rows(page)) for page in self.read)
 
     @property
     def cursor(self) -> str | None:
-        """What goes on after the last of them."""
+        """The cursor of the next page; None after the last one."""
         return getattr(self.read[-1], "cursor", None) if self.read else None
 
 
-async def follow(
-    pages: Pages,
+async def read_all_pages(
+    pages: PagesRead,
     call: Callable[[Mapping[str, Any]], Awaitable[FrozenModel]],
     given: Mapping[str, Any],
-    told: Callable[[str, float | None, float | None], None],
+    show_progress: Callable[[str, float | None, float | None], None],
 ) -> None:
-    """Read page after page, each kept as it comes, so that nothing is lost when it is stopped."""
+    """Read page after page into `pages`, so that what was read is there if this is cancelled."""
     arguments = given
     while True:
         page = await call(arguments)
         pages.read.append(page)
-        told(_so_far(pages, page), *_of_all(pages, page))
+        show_progress(_format_progress(pages, page), *_measure_progress(pages, page))
         if not pages.cursor or pages.rows >= MOST_ROWS:
             return
         arguments = {"cursor": pages.cursor}
 
 
-def _so_far(pages: Pages, page: FrozenModel) -> str:
+def _format_progress(pages: PagesRead, page: FrozenModel) -> str:
     scanned = page.coverage.scanned if isinstance(page, Page | Failures) else 0
     return f"{pages.rows:,} rows of {scanned:,} scanned"
 
 
-def _of_all(pages: Pages, page: FrozenModel) -> tuple[float | None, float | None]:
-    """Return how far it is, where the upstream has counted what is asked for."""
+def _measure_progress(pages: PagesRead, page: FrozenModel) -> tuple[float | None, float | None]:
+    """Return the rows read and their total; None for both if the upstream does not count them."""
     if isinstance(page, Page) and page.total.kind == "exact":
         return pages.rows, page.total.value
     return None, None
 
 
-def _rows_of(page: FrozenModel) -> Sequence[object]:
+def _list_rows(page: FrozenModel) -> Sequence[object]:
     match page:
         case Failures():
             return page.causes
@@ -76,8 +72,8 @@ def _rows_of(page: FrozenModel) -> Sequence[object]:
             return getattr(page, "items", ())
 
 
-def merged(pages: Sequence[FrozenModel]) -> FrozenModel:
-    """Return several pages as one: all rows, and what the last page says of how much they cover."""
+def merge_pages(pages: Sequence[FrozenModel]) -> FrozenModel:
+    """Return several pages as one, with all rows and the coverage of the last page."""
     last = pages[-1]
     if len(pages) == 1:
         return last
@@ -88,14 +84,14 @@ def merged(pages: Sequence[FrozenModel]) -> FrozenModel:
         errors: dict[str, Note] = {name: text for page in parts for name, text in (page.errors or {}).items()}
         whole["errors"] = errors or None
         whole["failures"] = sum(page.failures for page in parts)
-        whole["causes"] = _by_cause([row for page in parts for row in page.causes])
+        whole["causes"] = _merge_causes([row for page in parts for row in page.causes])
     else:
-        whole["items"] = tuple(row for page in pages for row in _rows_of(page))
+        whole["items"] = tuple(row for page in pages for row in _list_rows(page))
     return last.model_copy(update=whole)
 
 
-def _by_cause(rows: Sequence[FailureCause]) -> tuple[FailureCause, ...]:
-    """Return a row for each cause of a job, which every page counts for itself; the first page has the newest."""
+def _merge_causes(rows: Sequence[FailureCause]) -> tuple[FailureCause, ...]:
+    """Return one row for each cause of a job, with the counts of all pages; the first page has the newest times."""
     found: dict[tuple[str, str, str], FailureCause] = {}
     for row in rows:
         key = (row.source, row.job, make_signature(row.cause))
@@ -104,31 +100,3 @@ def _by_cause(rows: Sequence[FailureCause]) -> tuple[FailureCause, ...]:
             first = min(filter(None, (there.first_at, row.first_at)), default=None)
             found[key] = there.model_copy(update={"count": there.count + row.count, "first_at": first})
     return (*found.values(),)
-
-
-@contextmanager
-def watching(colour: Colour) -> Generator[Callable[[str, float | None, float | None], None]]:
-    """Yield what is told how far it is; a bar on standard error shows it, where that is a terminal."""
-    if not sys.stderr.isatty():
-        yield _silent
-        return
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn  # noqa: PLC0415 # a terminal is rarer
-
-    bar = Progress(
-        BarColumn(bar_width=24),
-        TextColumn("{task.description}", markup=False),
-        TimeElapsedColumn(),
-        console=console(colour, sys.stderr),
-        transient=True,
-    )
-    with bar:
-        task = bar.add_task("asking", total=None)
-
-        def told(text: str, done: float | None, total: float | None) -> None:
-            bar.update(task, description=text, completed=done, total=total)
-
-        yield told
-
-
-def _silent(_text: str, _done: float | None, _total: float | None) -> None:
-    return

@@ -1,4 +1,4 @@
-"""The arguments of every command; what a command does is loaded by name when it runs, so that help loads nothing."""
+"""The arguments of every command. A command's function is loaded by name when it runs, so that help loads nothing."""
 
 from __future__ import annotations
 
@@ -148,7 +148,7 @@ def _add_doctor(commands: Commands) -> None:
     )
     parser.add_argument("--source", metavar="NAME", help="check this source alone")
     parser.add_argument("--json", action="store_true", help="print the checks as JSON")
-    _add_colour(parser)
+    _add_colour_option(parser)
     parser.set_defaults(run="jobtrail.cli.doctor:run")
 
 
@@ -172,7 +172,7 @@ def _add_ask(commands: Commands) -> None:
     parser.add_argument("given", nargs="*", type=parse_argument, metavar="name=value", help="its arguments")
     parser.add_argument("--all", action="store_true", help="follow a list to its end, 10,000 rows at most")
     parser.add_argument("--json", action="store_true", help="print the structured answer as JSON")
-    _add_colour(parser)
+    _add_colour_option(parser)
     parser.mixed = True
     parser.set_defaults(run="jobtrail.cli.ask:run")
 
@@ -252,7 +252,7 @@ def _add_store(commands: Commands) -> None:
         "--keep", type=parse_positive_seconds, required=True, metavar="90d", help="keep what ended within this time"
     )
     prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
-    prune.set_defaults(run="jobtrail.cli.store:prune")
+    prune.set_defaults(run="jobtrail.cli.store:prune_old")
 
 
 def _add_plane(commands: Commands) -> None:
@@ -273,7 +273,7 @@ def _add_completion(commands: Commands) -> None:
     parser.set_defaults(run="jobtrail.cli.shell_completion:run")
 
 
-def _add_colour(parser: Parser) -> None:
+def _add_colour_option(parser: Parser) -> None:
     parser.add_argument(
         "--color",
         choices=("auto", "always", "never"),

@@ -1,4 +1,4 @@
-"""`jobtrail ask`: one tool called as an agent calls it, for people and scripts."""
+"""`jobtrail ask`: call one tool, as an agent does, for people and scripts."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 
-from jobtrail.cli.all_pages import MOST_ROWS, Pages, follow, merged, watching
-from jobtrail.cli.colours import console, for_people
-from jobtrail.cli.command_lines import complete_call, list_examples, to_command, with_commands
+from jobtrail.cli.all_pages import MOST_ROWS, PagesRead, merge_pages, read_all_pages
+from jobtrail.cli.colours import is_for_people, open_console
+from jobtrail.cli.command_lines import complete_call, format_command, format_text, list_examples
 from jobtrail.cli.option_types import collect_arguments
-from jobtrail.cli.settings import load_settings
-from jobtrail.cli.tables import lay_out
+from jobtrail.cli.progress_bar import show_page_bar
+from jobtrail.cli.settings import load_command_settings
+from jobtrail.cli.tables import print_blocks
 from jobtrail.errors import JobtrailError, MissingArgument, SettingsError, find_closest, quote_value
 from jobtrail.models import Call, Sentence
 from jobtrail.protocol.app import build_server
@@ -35,33 +36,33 @@ _STOPPED = 130
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Call one tool and print its answer, or show which there are."""
+    """Call one tool and print its answer, or list the tools."""
     if arguments.help and not arguments.tool:
         arguments.parser.print_help()
         return 0
-    server = build_server(load_settings())
+    server = build_server(load_command_settings())
     tools = {tool.name: tool for tool in anyio.run(server.list_tools)}
     if not arguments.tool:
-        _list(tools)
+        _print_tools(tools)
         return 0
-    tool = _known(arguments.tool, tools)
+    tool = _find_tool(arguments.tool, tools)
     if arguments.help:
-        _explain(tool)
+        _print_help(tool)
         return 0
-    asked = _Asked(server, tool, _typed(collect_arguments(arguments.given), tool), follow=arguments.all)
-    _check_follow(asked)
-    pages = Pages()
+    call = _ToolCall(server, tool, _parse_arguments(collect_arguments(arguments.given), tool), follow=arguments.all)
+    _check_follow(call)
+    pages = PagesRead()
     try:
-        with watching(arguments.color) as told:
-            anyio.run(_call, asked, pages, told)
+        with show_page_bar(arguments.color) as show_progress:
+            anyio.run(_read_pages, call, pages, show_progress)
     except KeyboardInterrupt:
-        return _stopped(asked, pages, arguments)
-    return _print(asked, pages, arguments)
+        return _print_stopped(call, pages, arguments)
+    return _print_result(call, pages, arguments)
 
 
 @dataclass(frozen=True)
-class _Asked:
-    """A call that was asked for."""
+class _ToolCall:
+    """The call of a tool; `follow` is whether to read all pages."""
 
     server: Endpoint
     tool: Tool
@@ -69,17 +70,17 @@ class _Asked:
     follow: bool
 
     @property
-    def pages(self) -> bool:
+    def has_pages(self) -> bool:
         """Whether the tool's answers are pages of a list."""
         return "cursor" in (self.tool.output_schema or {}).get("properties", {})
 
     @property
-    def causes(self) -> bool:
-        """Whether its rows are causes, which stand for many."""
+    def has_causes(self) -> bool:
+        """Whether the rows of an answer are causes of failures."""
         return "causes" in (self.tool.output_schema or {}).get("properties", {})
 
 
-def _known(name: str, tools: Mapping[str, Tool]) -> Tool:
+def _find_tool(name: str, tools: Mapping[str, Tool]) -> Tool:
     if name not in tools:
         near = find_closest(name, tools)
         hint = f"; closest: {', '.join(near)}" if near else ""
@@ -87,44 +88,46 @@ def _known(name: str, tools: Mapping[str, Tool]) -> Tool:
     return tools[name]
 
 
-def _check_follow(asked: _Asked) -> None:
-    if asked.follow and not asked.pages:
-        raise SettingsError(f"{asked.tool.name} answers in one piece, or in both directions; --all is for lists")
-    if asked.follow and "cursor" not in asked.given:
-        if asked.causes:
-            # There a limit leaves out what a further page would not show.
-            asked.given["limit"] = LARGEST_LIMIT
-        asked.given.setdefault("limit", LARGEST_LIMIT)
+def _check_follow(call: _ToolCall) -> None:
+    if call.follow and not call.has_pages:
+        raise SettingsError(f"{call.tool.name} answers in one piece, or in both directions; --all is for lists")
+    if call.follow and "cursor" not in call.given:
+        if call.has_causes:
+            # A limit hides causes that no further page shows.
+            call.given["limit"] = LARGEST_LIMIT
+        call.given.setdefault("limit", LARGEST_LIMIT)
 
 
-async def _call(asked: _Asked, pages: Pages, told: Callable[[str, float | None, float | None], None]) -> None:
-    """Call the tool, and follow its cursors where that is asked for."""
+async def _read_pages(
+    call: _ToolCall, pages: PagesRead, show_progress: Callable[[str, float | None, float | None], None]
+) -> None:
+    """Call the tool, and follow its cursors if `follow` is set."""
 
-    def hear(message: str) -> None:
+    def show_message(message: str) -> None:
         before = f"{pages.rows:,} rows; " if pages.read else ""
-        told(f"{before}{message or 'asking'}", None, None)
+        show_progress(f"{before}{message or 'asking'}", None, None)
 
-    async with asked.server.answering(hear) as answer:
+    async with call.server.answering(show_message) as answer:
 
-        def call(arguments: Mapping[str, Any]) -> Awaitable[FrozenModel]:
-            return answer(asked.tool.name, arguments)
+        def call_tool(arguments: Mapping[str, Any]) -> Awaitable[FrozenModel]:
+            return answer(call.tool.name, arguments)
 
         try:
-            if asked.follow:
-                await follow(pages, call, asked.given, told)
+            if call.follow:
+                await read_all_pages(pages, call_tool, call.given, show_progress)
             else:
-                pages.read.append(await call(asked.given))
+                pages.read.append(await call_tool(call.given))
         except JobtrailError as error:
             pages.failed = error
 
 
-def _typed(given: Mapping[str, str], tool: Tool) -> dict[str, Any]:
-    """Return the arguments in the types the tool takes; what it does not take goes as it is, to be refused."""
+def _parse_arguments(given: Mapping[str, str], tool: Tool) -> dict[str, Any]:
+    """Return the arguments in the types that the tool takes; the tool refuses what does not fit."""
     known: dict[str, Any] = tool.input_schema.get("properties", {})
-    return {key: _value(text, json.dumps(known.get(key, {}))) for key, text in given.items()}
+    return {key: _parse_value(text, json.dumps(known.get(key, {}))) for key, text in given.items()}
 
 
-def _value(text: str, schema: str) -> str | int | bool:
+def _parse_value(text: str, schema: str) -> str | int | bool:
     if '"integer"' in schema and text.removeprefix("-").isdecimal():
         return int(text)
     if '"boolean"' in schema and text.lower() in {"true", "false"}:
@@ -132,63 +135,63 @@ def _value(text: str, schema: str) -> str | int | bool:
     return text
 
 
-def _print(asked: _Asked, pages: Pages, arguments: argparse.Namespace) -> int:
+def _print_result(call: _ToolCall, pages: PagesRead, arguments: argparse.Namespace) -> int:
     """Print what was read, and an error on standard error; return the exit code."""
-    _answer(pages, arguments)
+    _print_answer(pages, arguments)
     if isinstance(pages.failed, SettingsError):
         raise pages.failed
     if pages.failed is not None:
-        _say(_refusal(asked, pages.failed))
+        _print_error(_format_refusal(call, pages.failed))
         if pages.read:
-            _say(f"{pages.rows:,} rows were read before that; {_go_on(asked, pages)}")
+            _print_error(f"{pages.rows:,} rows were read before that; {_format_continuation(call, pages)}")
         return 1
-    if asked.follow and pages.cursor:
-        more = to_command(Call(asked.tool.name, {"cursor": pages.cursor}))
-        _say(f"stopped at {MOST_ROWS:,} rows, of which there are more; go on with: {more} --all")
+    if call.follow and pages.cursor:
+        more = format_command(Call(call.tool.name, {"cursor": pages.cursor}))
+        _print_error(f"stopped at {MOST_ROWS:,} rows, of which there are more; go on with: {more} --all")
     return 0
 
 
-def _stopped(asked: _Asked, pages: Pages, arguments: argparse.Namespace) -> int:
-    """Print what was read before Ctrl-C, and how to go on."""
-    _answer(pages, arguments)
-    if asked.follow:
-        _say(f"stopped after {pages.rows:,} rows; {_go_on(asked, pages)}")
+def _print_stopped(call: _ToolCall, pages: PagesRead, arguments: argparse.Namespace) -> int:
+    """Print what was read before Ctrl-C, and the command that continues."""
+    _print_answer(pages, arguments)
+    if call.follow:
+        _print_error(f"stopped after {pages.rows:,} rows; {_format_continuation(call, pages)}")
     return _STOPPED
 
 
-def _go_on(asked: _Asked, pages: Pages) -> str:
-    given = {"cursor": pages.cursor} if pages.cursor else asked.given
-    return f"go on with: {to_command(Call(asked.tool.name, given))} --all"
+def _format_continuation(call: _ToolCall, pages: PagesRead) -> str:
+    given = {"cursor": pages.cursor} if pages.cursor else call.given
+    return f"go on with: {format_command(Call(call.tool.name, given))} --all"
 
 
-def _answer(pages: Pages, arguments: argparse.Namespace) -> None:
+def _print_answer(pages: PagesRead, arguments: argparse.Namespace) -> None:
     """Print the pages that were read as one answer."""
     if not pages.read:
         return
-    whole = merged(pages.read)
+    whole = merge_pages(pages.read)
     colour: Colour = arguments.color
     if arguments.json:
         print(json.dumps(whole.to_wire()), flush=True)
-    elif for_people(colour):
-        lay_out(console(colour), to_blocks(whole))
+    elif is_for_people(colour):
+        print_blocks(open_console(colour), to_blocks(whole))
     else:
         print(render(whole), flush=True)
 
 
-def _refusal(asked: _Asked, error: JobtrailError) -> str:
-    """Return what the tool said, with an example where an argument is missing."""
-    said = with_commands(Sentence(*error.args))
+def _format_refusal(call: _ToolCall, error: JobtrailError) -> str:
+    """Return the tool's error, with an example if an argument is missing."""
+    text = format_text(Sentence(*error.args))
     if not isinstance(error, MissingArgument):
-        return said
-    example = complete_call(asked.tool.name, asked.tool.description or "", asked.given, error.argument)
-    return f"{said}. Such as: {to_command(example)}" if example else said
+        return text
+    example = complete_call(call.tool.name, call.tool.description or "", call.given, error.argument)
+    return f"{text}. Such as: {format_command(example)}" if example else text
 
 
-def _say(text: str) -> None:
+def _print_error(text: str) -> None:
     print(f"jobtrail: {text}", file=sys.stderr, flush=True)
 
 
-def _list(tools: Mapping[str, Tool]) -> None:
+def _print_tools(tools: Mapping[str, Tool]) -> None:
     """Print a line for each tool."""
     width = max(map(len, tools))
     for name, tool in tools.items():
@@ -196,19 +199,19 @@ def _list(tools: Mapping[str, Tool]) -> None:
     print("\n`jobtrail ask TOOL --help` shows the arguments of one")
 
 
-def _explain(tool: Tool) -> None:
+def _print_help(tool: Tool) -> None:
     """Print what a tool answers, its arguments and examples."""
     description = (tool.description or "").partition("Examples:")[0].strip()
     print(f"usage: jobtrail ask {tool.name} [name=value ...] [--all] [--json]\n\n{description}\n\narguments:")
     known: dict[str, dict[str, Any]] = tool.input_schema.get("properties", {})
     width = max(map(len, known))
     for name, schema in known.items():
-        print(f"  {name:<{width}}  {schema.get('description') or _kind(schema)}")
+        print(f"  {name:<{width}}  {schema.get('description') or _describe_type(schema)}")
     calls = list_examples(tool.name, tool.description or "")
-    print("\n".join(["", "examples:", *(f"  {to_command(one)}" for one in calls)]) if calls else "", flush=True)
+    print("\n".join(["", "examples:", *(f"  {format_command(one)}" for one in calls)]) if calls else "", flush=True)
 
 
-def _kind(schema: Mapping[str, Any]) -> str:
+def _describe_type(schema: Mapping[str, Any]) -> str:
     return {"integer": "A whole number.", "boolean": "true or false.", "number": "A number."}.get(
         str(schema.get("type")), "A text."
     )

@@ -1,4 +1,4 @@
-"""`jobtrail board`: the board as a page on loopback, for whatever sources are configured."""
+"""`jobtrail board`: serve the board as a web page on loopback, for the configured sources."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from mcp import Client, MCPError
 from jobtrail import __version__
 from jobtrail.board import build_board_page
 from jobtrail.board.page import build_page_app
-from jobtrail.cli.settings import load_settings
+from jobtrail.cli.settings import load_command_settings
 from jobtrail.errors import SettingsError
 from jobtrail.protocol.app import build_server
 from jobtrail.serving import AccessMiddleware, HttpBind, is_loopback, run_app
@@ -36,29 +36,29 @@ _KEY_BYTES = 24
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve the board until Ctrl-C, and open the browser on it."""
-    settings = load_settings()
-    first = _first(arguments)
+    settings = load_command_settings()
+    fragment = _build_fragment(arguments)
     if not is_loopback(arguments.host):
         raise SettingsError(f"--host {arguments.host}: the board shows your jobs, so it listens on loopback only")
     bind = HttpBind.loopback_only(arguments.host, arguments.port, settings)
     key = secrets.token_urlsafe(_KEY_BYTES)
-    app = build_page_app(build_board_page(__version__), key, lambda: _caller(settings))
+    app = build_page_app(build_board_page(__version__), key, lambda: _open_caller(settings))
     with tempfile.TemporaryDirectory(prefix="jobtrail-board-") as folder:
 
-        def ready(url: str) -> None:
-            address = f"{url}/{key}/{first}"
+        def show_address(url: str) -> None:
+            address = f"{url}/{key}/{fragment}"
             print(f"jobtrail: the board is at {address}", file=sys.stderr, flush=True)
             if not arguments.no_open and _has_display():
-                _open(address, Path(folder))
+                _open_browser(address, Path(folder))
 
-        return run_app(AccessMiddleware(app, bind), bind, ready)
+        return run_app(AccessMiddleware(app, bind), bind, show_address)
 
 
-def _first(arguments: argparse.Namespace) -> str:
-    """Return the part of the address that says what is shown first.
+def _build_fragment(arguments: argparse.Namespace) -> str:
+    """Return the fragment of the address that says what the board shows first.
 
     Raises:
-        SettingsError: what is named does not go together.
+        SettingsError: the options exclude each other.
     """
     if arguments.execution and not arguments.job:
         raise SettingsError("--execution needs --job, the job that it is of")
@@ -75,8 +75,8 @@ def _first(arguments: argparse.Namespace) -> str:
 
 
 @asynccontextmanager
-async def _caller(settings: Settings) -> AsyncGenerator[Call]:
-    """Hold one client of the server open, so that sources are logged in to once; give what calls a tool."""
+async def _open_caller(settings: Settings) -> AsyncGenerator[Call]:
+    """Yield a function that calls a tool; it uses one client of the server, so that sources are logged in to once."""
     async with Client(build_server(settings)) as client:
 
         async def call(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
@@ -93,9 +93,9 @@ def _has_display() -> bool:
     return sys.platform in {"darwin", "win32"} or bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
 
 
-def _open(address: str, folder: Path) -> None:
-    """Open the browser on a file that leads on: every user can read a program's arguments, but not this file."""
+def _open_browser(address: str, folder: Path) -> None:
+    """Open the browser on a file that redirects to the board: other users can read arguments, but not this file."""
     page = folder / "board.html"
     page.write_text(f'<meta http-equiv="refresh" content="0; url={html.escape(address)}">\n', encoding="utf-8")
-    # Some browsers' starters take seconds to return, in which the page has to be served already.
+    # Some browsers' launchers take seconds to return, and the page has to be served meanwhile.
     threading.Thread(target=webbrowser.open, args=(page.as_uri(),), daemon=True).start()

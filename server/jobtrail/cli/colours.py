@@ -1,4 +1,4 @@
-"""Whether to colour, and for whom to lay out: a person at a terminal, or a program."""
+"""Decide whether to print colours, and whether to print for a person or a program."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ Colour = Literal["auto", "always", "never"]
 
 
 class _Console(Console):
-    """A console whose reader may have enough, as in `… --color always | head`."""
+    """A console whose reader may end before it, as in `… --color always | head`."""
 
     def on_broken_pipe(self) -> NoReturn:
-        """Leave it to whoever ends the program, where rich would end it with 1."""
+        """Raise the error for `main`, which ends with 0, where rich would exit with 1."""
         raise BrokenPipeError
 
 
-def for_people(colour: Colour, stream: TextIO | None = None) -> bool:
-    """Return whether to lay out for a person: on a terminal, or where colours are asked for, as before `less -R`."""
+def is_for_people(colour: Colour, stream: TextIO | None = None) -> bool:
+    """Return whether a person reads the output: on a terminal, or with --color always, as for `less -R`."""
     return colour == "always" or (sys.stdout if stream is None else stream).isatty()
 
 
-def console(colour: Colour, stream: TextIO | None = None) -> Console:
-    """Return a console that takes texts as they are: what an upstream wrote is no markup."""
+def open_console(colour: Colour, stream: TextIO | None = None) -> Console:
+    """Return a console that prints texts as they are, since an upstream's text is no markup."""
     stream = stream or sys.stdout
     plain = bool(os.environ.get("NO_COLOR")) or os.environ.get("TERM") == "dumb"
-    coloured = colour == "always" or (colour == "auto" and not plain and for_people("auto", stream))
+    coloured = colour == "always" or (colour == "auto" and not plain and is_for_people("auto", stream))
     return _Console(
         file=stream,
         markup=False,
@@ -36,6 +36,6 @@ def console(colour: Colour, stream: TextIO | None = None) -> Console:
         emoji=False,
         force_terminal=True if coloured else None,
         color_system="standard" if coloured else None,
-        # It has been heard already, and what is asked for on the command line comes first.
+        # NO_COLOR is considered above; --color always overrides it.
         no_color=not coloured,
     )

@@ -1,4 +1,4 @@
-"""Calls as a person types them."""
+"""Format tool calls as commands that a person can type."""
 
 from __future__ import annotations
 
@@ -14,31 +14,31 @@ if TYPE_CHECKING:
     from jobtrail.models import Sentence
 
 
-def to_command(call: Call) -> str:
-    """Return the command that makes a call; a gap is for a person to fill, so it is not quoted."""
-    words = (f"{name}={_typed(value)}" for name, value in call.arguments.items())
+def format_command(call: Call) -> str:
+    """Return the command that makes a call; a placeholder is not quoted."""
+    words = (f"{name}={_format_argument(value)}" for name, value in call.arguments.items())
     return " ".join(["jobtrail ask", call.tool, *words])
 
 
-def with_commands(text: str | Call | Sentence) -> str:
-    """Return a text with every call in it as a command."""
-    return write_text(text, to_command)
+def format_text(text: str | Call | Sentence) -> str:
+    """Return a text with its calls written as commands."""
+    return write_text(text, format_command)
 
 
-def _typed(value: object) -> str:
+def _format_argument(value: object) -> str:
     if value is ...:
         return "…"
     return shlex.quote(str(value).lower() if isinstance(value, bool) else str(value))
 
 
 def complete_call(tool: str, description: str, given: Mapping[str, Any], missing: str | None) -> Call | None:
-    """Return a call that has what was given and what is missing; None where no example tells what that looks like.
+    """Return a call with the given and the missing arguments; None if no example shows the missing one.
 
     Args:
         tool: the tool's name.
-        description: of the tool, with its examples.
+        description: the tool's description, with its examples.
         given: the arguments that were given.
-        missing: the missing argument; None where one of several will do.
+        missing: the missing argument; None if one of several is enough.
     """
     kept = {name: value for name, value in given.items() if value not in {"", None}}
     if kept and missing:
@@ -48,7 +48,7 @@ def complete_call(tool: str, description: str, given: Mapping[str, Any], missing
 
 
 def list_examples(tool: str, description: str) -> list[Call]:
-    """Return the examples of a tool's description."""
+    """Return the calls in the examples of a tool's description."""
     _, _, listed = description.partition("Examples:")
     found: list[Call] = []
     for one in listed.split("·"):

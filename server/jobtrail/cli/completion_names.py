@@ -1,25 +1,34 @@
-"""Names for the shell's Tab key: those the settings tell at once, and those that sources are asked for."""
+"""Find names that complete an argument: from the settings, from the sample, or by asking the sources."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import anyio
+
 from jobtrail.errors import SettingsError
+from jobtrail.protocol.completion import NameCompleter
+from jobtrail.sample.data import BATCH_JOBS
+from jobtrail.sample.tasks import SCHEDULED
+from jobtrail.sources import open_sources
 from jobtrail.sources.registry import ENVIRONMENT, load_settings
+from jobtrail.window import Clock
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
+
+    from jobtrail.settings import Settings, SourceSettings
 
 
 def find_names(what: str, begun: str, known: Mapping[str, str], found: list[str], *, own: bool) -> None:
-    """Add names to `found` as they come in.
+    """Find names, and add them to a list as they come in.
 
     Args:
-        what: a kind of thing, such as `job`.
-        begun: what the names begin with.
-        known: arguments given before it.
-        found: the names.
-        own: only those in the store of one's own, without its sample.
+        what: the kind of name: `variable`, `source`, or an argument that sources complete, such as `job`.
+        begun: the first characters of the names.
+        known: the arguments that were given before, by name.
+        found: the list to add names to.
+        own: whether to read only this machine's store, without the sample.
     """
     if what == "variable":
         found += ENVIRONMENT
@@ -31,21 +40,35 @@ def find_names(what: str, begun: str, known: Mapping[str, str], found: list[str]
     if what == "source":
         found += [one.name for one in settings.sources]
         return
-    asked = [one for one in settings.sources if known.get("source") in {None, one.name}]
-    asked = [one for one in asked if not own or one.reads_store]
-    if settings.store is not None and not settings.store.exists() and any(one.reads_store for one in asked):
-        found += () if own else _sample_names(what)
-        asked = [one for one in asked if not one.reads_store]
-    if asked:
-        from jobtrail.cli.live_names import look_up  # noqa: PLC0415 # a Tab has 0.6 s, and this takes 0.1 s
-
-        look_up(settings, [one.name for one in asked], what, begun, known, found)
+    chosen = [one for one in settings.sources if known.get("source") in {None, one.name}]
+    chosen = [one for one in chosen if not own or one.reads_store]
+    if settings.store is not None and not settings.store.exists() and any(one.reads_store for one in chosen):
+        found += () if own else _list_sample_names(what)
+        chosen = [one for one in chosen if not one.reads_store]
+    if chosen:
+        anyio.run(_ask_sources, settings, chosen, what, begun, known, found)
 
 
-def _sample_names(what: str) -> list[str]:
-    """Return the names of the sample, which takes longer to make than anybody waits for a Tab."""
-    from jobtrail.sample.batch_jobs import SAMPLE_JOBS  # noqa: PLC0415 # as above
-    from jobtrail.sample.scheduled_tasks import SAMPLE_TASKS  # noqa: PLC0415 # as above
+def _list_sample_names(what: str) -> list[str]:
+    """Return the names in the sample without making it, which takes longer than a shell waits."""
+    scheduled = [one.name for one in SCHEDULED]
+    return {"job": [*(one.name for one in BATCH_JOBS), *scheduled], "task": scheduled}.get(what, [])
 
-    scheduled = [one.name for one in SAMPLE_TASKS]
-    return {"job": [*(one.name for one in SAMPLE_JOBS), *scheduled], "task": scheduled}.get(what, [])
+
+async def _ask_sources(
+    settings: Settings,
+    chosen: Sequence[SourceSettings],
+    what: str,
+    begun: str,
+    known: Mapping[str, str],
+    found: list[str],
+) -> None:
+    """Ask the sources at the same time, so that a slow one does not delay the others' names."""
+    async with anyio.create_task_group() as group:
+        completing = NameCompleter(open_sources(settings), Clock(), group)
+
+        async def ask(name: str) -> None:
+            found.extend((await completing.complete(what, begun, {**known, "source": name})).values)
+
+        for one in chosen:
+            group.start_soon(ask, one.name)

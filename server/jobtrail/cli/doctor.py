@@ -1,4 +1,4 @@
-"""`jobtrail doctor`: is everything as it should be, and if not, what to do."""
+"""`jobtrail doctor`: check the installation and print what to fix."""
 
 from __future__ import annotations
 
@@ -14,8 +14,8 @@ import anyio
 from rich.text import Text
 
 from jobtrail import __version__
-from jobtrail.cli.colours import console, for_people
-from jobtrail.cli.settings import load_settings
+from jobtrail.cli.colours import is_for_people, open_console
+from jobtrail.cli.settings import load_command_settings
 from jobtrail.clients import Machine, find_start_command
 from jobtrail.doctor import examine
 from jobtrail.errors import SettingsError, find_closest, quote_value
@@ -35,22 +35,22 @@ _STYLES = {"ok": "green", "warning": "yellow", "failed": "bold red", "skipped": 
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Look at everything and print what was found."""
-    settings, trouble = _settings()
+    """Run all checks and print the report."""
+    settings, trouble = _load_settings()
     _check_source(arguments.source, settings, trouble)
-    with _waiting(arguments.color):
+    with _show_waiting(arguments.color):
         report = anyio.run(examine, settings, trouble, _find_machine(), find_start_command(), arguments.source)
     if arguments.json:
         print(json.dumps(report.to_json(__version__)))
     else:
-        _print(report, arguments.color)
+        _print_report(report, arguments.color)
     return 0 if report.well else 1
 
 
-def _settings() -> tuple[Settings | None, str]:
+def _load_settings() -> tuple[Settings | None, str]:
     """Return the settings, or why they cannot be read."""
     try:
-        return load_settings(), ""
+        return load_command_settings(), ""
     except SettingsError as error:
         logging.basicConfig(level=logging.WARNING, stream=sys.stderr, force=True)
         return None, str(error)
@@ -72,29 +72,29 @@ def _find_machine() -> Machine:
     try:
         return Machine.detect()
     except (RuntimeError, OSError):
-        # Without a home directory there are no clients to look at.
+        # Without a home directory there is no client's configuration.
         return Machine(Path(os.devnull), os.environ, sys.platform, Path(os.devnull))
 
 
 @contextmanager
-def _waiting(colour: Colour) -> Generator[None]:
-    """Show on a terminal that something goes on."""
+def _show_waiting(colour: Colour) -> Generator[None]:
+    """Show on a terminal that the checks are running."""
     if not sys.stderr.isatty():
         yield
         return
-    with console(colour, sys.stderr).status("looking"):
+    with open_console(colour, sys.stderr).status("looking"):
         yield
 
 
-def _print(report: Report, colour: Colour) -> None:
-    """Print a line for each check, aligned, with what to do under it."""
-    out = console(colour)
+def _print_report(report: Report, colour: Colour) -> None:
+    """Print a line for each check, aligned, and the fix under it."""
+    out = open_console(colour)
     width = max(len(one.check) for one in report.checks)
     for title, checks in report.group_checks():
-        _line(out, (title, "bold"))
+        _print_line(out, (title, "bold"))
         for one in checks:
             word = _WORDS[one.verdict]
-            _line(
+            _print_line(
                 out,
                 ("  ", ""),
                 (f"{word:<5}", _STYLES[one.verdict]),
@@ -103,16 +103,16 @@ def _print(report: Report, colour: Colour) -> None:
                 ("" if one.seconds is None else f"  {one.seconds * 1000:,.0f} ms", "dim"),
             )
             if one.fix and one.verdict in {"failed", "warning"}:
-                _line(out, (f"{'':<7}fix: {one.fix}", ""))
+                _print_line(out, (f"{'':<7}fix: {one.fix}", ""))
     counts = report.counts
     skipped = f", {counts['skipped']} skipped" if counts["skipped"] else ""
     warned = "1 warning" if counts["warning"] == 1 else f"{counts['warning']} warnings"
-    _line(
+    _print_line(
         out,
-        (f"{counts['ok']} ok, {warned}, {counts['failed']} failed{skipped}", "bold" if for_people(colour) else ""),
+        (f"{counts['ok']} ok, {warned}, {counts['failed']} failed{skipped}", "bold" if is_for_people(colour) else ""),
     )
 
 
-def _line(out: Console, *parts: tuple[str, str]) -> None:
-    """Print a line as it is, however long: a path that is wrapped cannot be copied."""
+def _print_line(out: Console, *parts: tuple[str, str]) -> None:
+    """Print a line without wrapping it, since a wrapped path cannot be copied."""
     out.print(Text.assemble(*parts), soft_wrap=True)

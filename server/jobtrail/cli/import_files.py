@@ -1,4 +1,4 @@
-"""`jobtrail import`: files read into the embedded store."""
+"""`jobtrail import`: read files into the embedded store."""
 
 from __future__ import annotations
 
@@ -20,16 +20,16 @@ if TYPE_CHECKING:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Import files, and return 1 where one was refused."""
+    """Import files; return 1 if one was refused."""
     files = [Path(one) for one in arguments.files]
-    with open_store(made=True) as store, _progress() as (say, progress):
+    with open_store(create=True) as store, _show_progress() as (say, progress):
         summaries = import_files(store, files, skip_refused=arguments.skip_refused, say=say, progress=progress)
     return 1 if any(one.refused for one in summaries) else 0
 
 
 @contextmanager
-def _progress() -> Generator[tuple[Callable[[str], None], Callable[[ImportProgress], None] | None]]:
-    """Yield what takes sentences and what takes progress, which only a terminal shows."""
+def _show_progress() -> Generator[tuple[Callable[[str], None], Callable[[ImportProgress], None] | None]]:
+    """Yield two functions: to print a sentence, and to show progress, which is None without a terminal."""
     if not sys.stderr.isatty():
         yield print, None
         return

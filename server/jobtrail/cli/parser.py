@@ -1,4 +1,4 @@
-"""An argument parser whose refusals name what was nearly written."""
+"""An argument parser whose error messages suggest the closest command, option or value."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Parser(argparse.ArgumentParser):
     """The parser of the command line, and of each command.
 
     Attributes:
-        mixed: whether options may stand between arguments, which argparse allows only where it is asked to.
+        mixed: whether options may be between positional arguments.
     """
 
     mixed = False
@@ -31,10 +31,10 @@ class Parser(argparse.ArgumentParser):
     def parse_known_args(  # pyright: ignore[reportIncompatibleMethodOverride] # it is overloaded there, for one behaviour
         self, args: Any = None, namespace: Any = None
     ) -> tuple[Any, list[str]]:
-        """Return what was given, and what is left over."""
+        """Return the parsed arguments, and those that no parser takes."""
         if not self.mixed or "_ARGCOMPLETE" in os.environ:
             return super().parse_known_args(args, namespace)
-        # It comes back here.
+        # That method calls this one.
         self.mixed = False
         try:
             return self.parse_known_intermixed_args(args, namespace)
@@ -42,51 +42,49 @@ class Parser(argparse.ArgumentParser):
             self.mixed = True
 
     def parse_all(self, arguments: Sequence[str], *, passes_on: bool = False) -> argparse.Namespace:
-        """Return what was given; what is left over is refused by the command it was given to.
+        """Return the parsed arguments; exit with an error if the command does not take one of them.
 
         Args:
-            arguments: without those of another program.
-            passes_on: whether there are arguments of another program, which only some commands take.
+            arguments: those before `--`.
+            passes_on: whether a command follows `--`, which only some of ours take.
         """
         found, rest = self.parse_known_args(arguments)
         parser: Parser = getattr(found, "parser", self)
         if rest:
-            parser.error(f"unrecognized arguments: {' '.join(rest)}{parser.hint(rest[0])}")
+            parser.error(f"unrecognized arguments: {' '.join(rest)}{parser.suggest_option(rest[0])}")
         if passes_on and not getattr(found, "takes_command", False):
             parser.error("it takes no command after --")
         return found
 
-    def commands(self) -> Iterator[Parser]:
-        """Yield the parser of each command, and of each command of theirs."""
+    def list_commands(self) -> Iterator[Parser]:
+        """Yield the parsers of all commands and their subcommands."""
         for action in self._actions:
-            for one in cast("dict[str, Parser]", action.choices).values() if _has_commands(action) else ():
+            # Of all actions only the one with subcommands has choices by name.
+            choices: object = action.choices
+            for one in cast("dict[str, Parser]", choices).values() if isinstance(choices, dict) else ():
                 yield one
-                yield from one.commands()
+                yield from one.list_commands()
 
-    def actions(self) -> Sequence[argparse.Action]:
-        """Return what can be given."""
+    def list_arguments(self) -> Sequence[argparse.Action]:
+        """Return the options and positional arguments of this command."""
         return self._actions
 
-    def hint(self, option: str) -> str:
-        """Return the option that was nearly written."""
+    def suggest_option(self, option: str) -> str:
+        """Return a suggestion of the closest option, to be added to an error message."""
         known = [one for action in self._actions for one in action.option_strings]
-        return _nearest(option.partition("=")[0], known) if option.startswith("-") else ""
+        return _suggest(option.partition("=")[0], known) if option.startswith("-") else ""
 
     def error(self, message: str) -> NoReturn:
-        """Print how the command is used and what is wrong, and exit with 2."""
+        """Print the usage and what is wrong, with a suggestion, and exit with 2."""
         choice = _CHOICE.search(message)
         example = _EXAMPLE.search(self.epilog or "")
         if example is not None and "arguments are required" in message:
             message += f"; such as: {example[1]}"
         if choice is not None:
-            message += _nearest(choice[1], re.findall(r"[\w./-]+", choice[2]))
+            message += _suggest(choice[1], re.findall(r"[\w./-]+", choice[2]))
         super().error(message)
 
 
-def _has_commands(action: argparse.Action) -> bool:
-    return isinstance(action, argparse._SubParsersAction)  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] # it has no other name
-
-
-def _nearest(given: str, known: Iterable[str]) -> str:
+def _suggest(given: str, known: Iterable[str]) -> str:
     near = find_closest(given, known, 1)
     return f"; did you mean {near[0]}?" if near else ""

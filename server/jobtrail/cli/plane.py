@@ -1,11 +1,11 @@
-"""`jobtrail plane`: the embedded control plane on a port."""
+"""`jobtrail plane`: serve the embedded control plane on a port."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from jobtrail.cli.settings import load_settings
+from jobtrail.cli.settings import load_command_settings
 from jobtrail.plane import InProcessPlane
 from jobtrail.serving import AccessMiddleware, HttpBind, run_app
 from jobtrail.store import Store
@@ -16,14 +16,14 @@ if TYPE_CHECKING:
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve the store, or its sample, until it is stopped."""
-    settings = load_settings()
+    settings = load_command_settings()
     bind = HttpBind.loopback_only(arguments.host, arguments.port, settings)
     store = None if arguments.sample else settings.store
     if store is not None and store.exists():
         Store(store).close()
 
-    def ready(url: str) -> None:
+    def show_address(url: str) -> None:
         what = "sample workspace" if store is None else f"store {store} (the sample workspace while it is empty)"
         print(f"jobtrail: {what} at {url} (BL_API_URL={url}/v0 or RUNWISP_URL={url})", file=sys.stderr, flush=True)
 
-    return run_app(AccessMiddleware(InProcessPlane(store), bind), bind, ready)
+    return run_app(AccessMiddleware(InProcessPlane(store), bind), bind, show_address)

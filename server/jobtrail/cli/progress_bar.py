@@ -10,13 +10,15 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.text import Text
 
+from jobtrail.cli.colours import open_console
 from jobtrail.cli.command_output import LineForwarder
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
 
     from rich.progress import TaskID
 
+    from jobtrail.cli.colours import Colour
     from jobtrail.recorder.tail import Stream
 
 
@@ -59,3 +61,25 @@ class _BarForwarder(LineForwarder):
             await self.forward(stream, text)
         else:
             self._progress.console.print(Text.from_ansi(text.decode(errors="replace").removesuffix("\n")))
+
+
+@contextmanager
+def show_page_bar(colour: Colour) -> Generator[Callable[[str, float | None, float | None], None]]:
+    """Show a bar while a list is read, if standard error is a terminal.
+
+    Yields:
+        A function that sets its text, how much is done, and the total, both None if unknown.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _text, _done, _total: None
+        return
+    bar = Progress(
+        BarColumn(bar_width=24),
+        TextColumn("{task.description}", markup=False),
+        TimeElapsedColumn(),
+        console=open_console(colour, sys.stderr),
+        transient=True,
+    )
+    with bar:
+        task = bar.add_task("asking", total=None)
+        yield lambda text, done, total: bar.update(task, description=text, completed=done, total=total)

@@ -1,11 +1,11 @@
-"""`jobtrail serve`: the server over the transport asked for."""
+"""`jobtrail serve`: serve MCP over stdio, SSE or HTTP."""
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING
 
-from jobtrail.cli.settings import load_settings
+from jobtrail.cli.settings import load_command_settings
 from jobtrail.protocol.app import build_server
 from jobtrail.protocol.transports import build_http_app, serve_stdio
 from jobtrail.serving import HttpBind, run_app
@@ -20,11 +20,11 @@ _STDIO_HINT = (
 
 def run(arguments: argparse.Namespace) -> int:
     """Serve MCP over the transport asked for."""
-    settings = load_settings()
+    settings = load_command_settings()
     server = build_server(settings)
     if arguments.transport == "stdio":
         if sys.stdin is not None and sys.stdin.isatty():
-            # A client would have given it a pipe.
+            # A client would have given us a pipe.
             print(_STDIO_HINT, file=sys.stderr, flush=True)
         return serve_stdio(server)
     bind = HttpBind.checked(arguments.host, arguments.port, settings)

@@ -1,4 +1,4 @@
-"""Settings as commands read them: logging is set up by them."""
+"""Load the settings of a command, and set up logging by them."""
 
 from __future__ import annotations
 
@@ -6,15 +6,15 @@ import logging
 import sys
 from typing import TYPE_CHECKING
 
-from jobtrail.sources.registry import load_settings as read_settings
+from jobtrail.sources.registry import load_settings
 
 if TYPE_CHECKING:
     from jobtrail.settings import Settings
 
 
-def load_settings() -> Settings:
+def load_command_settings() -> Settings:
     """Read all settings, and set up logging by them."""
-    settings = read_settings()
+    settings = load_settings()
     # Before the SDK sets up the root logger: stdout belongs to the protocol under stdio.
     logging.basicConfig(
         level=settings.log_level,
@@ -23,8 +23,8 @@ def load_settings() -> Settings:
         force=True,
     )
     for name in ("httpx2", "httpcore2"):
-        # They log addresses and headers, which may hold credentials.
+        # They log addresses and headers, which may have credentials in them.
         logging.getLogger(name).setLevel(logging.WARNING)
-    # A retry that helps is nobody's concern; one that does not is the answer's.
+    # Retries are not worth a log line: if they fail, the answer says so.
     logging.getLogger("stamina").setLevel(logging.ERROR)
     return settings

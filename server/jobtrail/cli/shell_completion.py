@@ -1,7 +1,7 @@
-"""`jobtrail completion`: the shell's Tab key, also for what the live sources have.
+"""`jobtrail completion`: complete commands, options, arguments and the names of jobs with the shell's Tab key.
 
 Each Tab starts a process, so nothing heavy is loaded for it: names of tools and arguments are listed here, and a test
-holds them to the code. Sources are asked in a thread that is left behind where they take too long.
+compares them with the tools. Sources are asked in a thread, which is abandoned if they take too long.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from jobtrail.cli.parser import Parser
 
 SECONDS = 0.6
-"""For which a shell waits for sources."""
+"""How long a shell waits for sources, at most."""
 _PAGE = ("limit", "cursor", "source")
 ARGUMENTS: dict[str, tuple[str, ...]] = {
     "list_jobs": ("query", "status", "sort", "from_end", *_PAGE),
@@ -45,59 +45,59 @@ _FIXED = {
     "sort": ("created_at:desc", "created_at:asc", "name:asc", "name:desc"),
 }
 _OPTIONS = {"job": "job", "execution": "execution", "of_run": "run"}
-"""Options that name something, by where the parser keeps them."""
+"""The kind of name that an option takes, by its attribute in the parsed arguments."""
 _LIVE = {"job", "task", "execution", "run", "source"}
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Print what makes the Tab key work."""
+    """Print the shell code that makes the Tab key work."""
     print(shellcode(["jobtrail"], shell=arguments.shell))
     return 0
 
 
 def complete(parser: Parser) -> None:
-    """Answer the shell and exit."""
-    _teach(parser)
+    """Print the completions that the shell asks for, and exit."""
+    _set_completers(parser)
     argcomplete.autocomplete(parser, always_complete_options=False)
 
 
-def _teach(parser: Parser) -> None:
-    """Say where the values of arguments come from that are not listed in the parser."""
-    for command in parser.commands():
-        for action in command.actions():
+def _set_completers(parser: Parser) -> None:
+    """Give a completer to every argument whose values the parser does not list."""
+    for command in parser.list_commands():
+        for action in command.list_arguments():
             if command.prog.endswith(" ask") and action.dest in {"tool", "given"}:
-                _completed_by(action, _tools if action.dest == "tool" else _given)
+                _set_completer(action, _list_tools if action.dest == "tool" else _complete_argument)
             elif action.dest == "source" and action.nargs is None:
-                _completed_by(action, _live("source"))
+                _set_completer(action, _make_name_completer("source"))
             elif command.prog.endswith((" record", " board")) and action.dest in _OPTIONS:
-                _completed_by(action, _live(_OPTIONS[action.dest]))
+                _set_completer(action, _make_name_completer(_OPTIONS[action.dest]))
             elif action.dest == "env":
-                _completed_by(action, _live("variable"))
+                _set_completer(action, _make_name_completer("variable"))
 
 
-def _completed_by(action: argparse.Action, completer: Callable[..., Iterable[str]]) -> None:
+def _set_completer(action: argparse.Action, completer: Callable[..., Iterable[str]]) -> None:
     action.completer = completer  # type: ignore[attr-defined] # pyright: ignore[reportAttributeAccessIssue] # where argcomplete looks
 
 
-def _tools(**_: Any) -> Iterable[str]:
+def _list_tools(**_: Any) -> Iterable[str]:
     # A list: of a mapping argcomplete takes the values for descriptions.
     return [*ARGUMENTS]
 
 
-def _live(what: str) -> Callable[..., Iterable[str]]:
-    """Return what completes an option that names something, of the source and job that are given before it."""
+def _make_name_completer(what: str) -> Callable[..., Iterable[str]]:
+    """Return a completer of names, within the source and job that were given before."""
 
-    def asked(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
+    def complete_name(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
         given = {name: getattr(parsed_args, name, None) for name in ("job", "source")}
         known = {name: value for name, value in given.items() if value and name != what}
-        # `record` has no --source: it writes to the store of one's own.
-        return _asked(what, prefix, known, own=not hasattr(parsed_args, "source"))
+        # `record` has no --source: it writes to this machine's store.
+        return _find_names(what, prefix, known, own=not hasattr(parsed_args, "source"))
 
-    return asked
+    return complete_name
 
 
-def _given(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
-    """Return the arguments of the tool that are not given yet, or the values of one that is begun."""
+def _complete_argument(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterable[str]:
+    """Return the arguments of the tool that were not given yet; after `name=`, the values of that argument."""
     tool: str = getattr(parsed_args, "tool", None) or ""
     known: dict[str, str] = dict(getattr(parsed_args, "given", None) or ())
     name, equals, begun = prefix.partition("=")
@@ -105,24 +105,24 @@ def _given(prefix: str, parsed_args: argparse.Namespace, **_: Any) -> Iterable[s
         return [f"{one}=" for one in ARGUMENTS.get(tool, ()) if one not in known]
     if name not in ARGUMENTS.get(tool, ()):
         return []
-    # Of a comma list the last is completed.
+    # In a comma list, complete the last value.
     before, comma, last = begun.rpartition(",") if name in {"status", "run", "execution"} else ("", "", begun)
-    values = _values(tool, name, last, known)
+    values = _list_values(tool, name, last, known)
     return [f"{name}={before}{comma}{value}" for value in values if value not in before.split(",")]
 
 
-def _values(tool: str, name: str, begun: str, known: Mapping[str, str]) -> Iterable[str]:
+def _list_values(tool: str, name: str, begun: str, known: Mapping[str, str]) -> Iterable[str]:
     if name == "status":
         return _DEPLOYMENTS if tool == "list_jobs" else STATUSES
-    return _asked(name, begun, known) if name in _LIVE else _FIXED.get(name, ())
+    return _find_names(name, begun, known) if name in _LIVE else _FIXED.get(name, ())
 
 
-def _asked(what: str, begun: str, known: Mapping[str, str], *, own: bool = False) -> list[str]:
-    """Ask the sources, for as long as a shell may wait; what comes later is lost, and the thread with the process."""
+def _find_names(what: str, begun: str, known: Mapping[str, str], *, own: bool = False) -> list[str]:
+    """Ask the sources in a thread; names that come later than a shell waits are dropped."""
     found: list[str] = []
 
     def ask() -> None:
-        from jobtrail.cli.completion_names import find_names  # noqa: PLC0415 # most Tabs need none of this
+        from jobtrail.cli.completion_names import find_names  # noqa: PLC0415 # 0.2 s, and most Tabs need no names
 
         find_names(what, begun, known, found, own=own)
 

@@ -1,4 +1,4 @@
-"""`jobtrail store`: the embedded store looked at, or shortened."""
+"""`jobtrail store`: show what the embedded store holds, or remove old executions and runs from it."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def open_store(*, made: bool = False) -> Generator[Store]:
-    """Yield the store, with what vanished recorders left accounted for.
+def open_store(*, create: bool = False) -> Generator[Store]:
+    """Open the store, and mark the tasks of vanished recorders as failed.
 
     Raises:
-        SettingsError: there is none and it is not to be made, or it cannot be opened.
+        SettingsError: there is no store and `create` is false, or it cannot be opened.
     """
     path = store_path()
-    if not made and not path.exists():
+    if not create and not path.exists():
         raise SettingsError(
             f"there is no store at {path} yet; `jobtrail record` or `jobtrail import` makes it, "
             "and until then the embedded source shows its sample"
@@ -48,16 +48,16 @@ def print_info(arguments: argparse.Namespace) -> int:
         fields = {
             **asdict(found),
             "path": str(found.path),
-            "oldest": _time(found.oldest),
-            "newest": _time(found.newest),
+            "oldest": _format_second(found.oldest),
+            "newest": _format_second(found.newest),
         }
         print(json.dumps(fields))
     else:
-        print(_told(found))
+        print(_format_info(found))
     return 0
 
 
-def _told(found: maintenance.StoreInfo) -> str:
+def _format_info(found: maintenance.StoreInfo) -> str:
     counts = ("jobs", "executions", "tasks", "runs", "lines", "unfinished")
     rows = {
         "store": str(found.path),
@@ -65,22 +65,22 @@ def _told(found: maintenance.StoreInfo) -> str:
         "schema": str(found.version),
         "workspaces": ", ".join(found.workspaces) or "none",
         **{name: f"{getattr(found, name):,}" for name in counts},
-        "oldest": _time(found.oldest) or "none",
-        "newest": _time(found.newest) or "none",
+        "oldest": _format_second(found.oldest) or "none",
+        "newest": _format_second(found.newest) or "none",
     }
     return "\n".join(f"{name:<12}{value}" for name, value in rows.items())
 
 
-def _time(nanos: int | None) -> str | None:
+def _format_second(nanos: int | None) -> str | None:
     return None if nanos is None else format_nanoseconds(nanos // NANOSECONDS * NANOSECONDS)
 
 
-def prune(arguments: argparse.Namespace) -> int:
-    """Remove what ended long ago, or say what would be removed."""
+def prune_old(arguments: argparse.Namespace) -> int:
+    """Remove what ended long ago, or print what would be removed."""
     before = time.time_ns() - int(arguments.keep * NANOSECONDS)
     with open_store() as store:
         gone = maintenance.prune(store, before, dry_run=arguments.dry_run)
     what = ", ".join(f"{count:,} {name}" for name, count in asdict(gone).items())
     verb = "would be removed" if arguments.dry_run else "removed"
-    print(f"{verb}, as ended before {_time(before)}: {what}")
+    print(f"{verb}, as ended before {_format_second(before)}: {what}")
     return 0

@@ -1,4 +1,4 @@
-"""`jobtrail tour`: what an agent gets."""
+"""`jobtrail tour`: print what an agent gets from the configured sources."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from jobtrail.cli.settings import load_settings
+from jobtrail.cli.settings import load_command_settings
 from jobtrail.tour import run_tour
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 def run(arguments: argparse.Namespace) -> int:
     """Print the tour over the sources that are configured."""
-    settings = load_settings()
+    settings = load_command_settings()
     with tempfile.TemporaryDirectory(prefix="jobtrail-tour-") as folder:
         # The embedded source shows its sample, whatever is in the user's own store.
         environ = {**os.environ, "JOBTRAIL_STORE": str(Path(folder) / "store.db")}

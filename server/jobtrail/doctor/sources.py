@@ -90,18 +90,18 @@ class _SourceCheckup:
         except TimeoutError:
             self._add_unreachable(f"no answer within {READ_SECONDS:g} s")
         except (Unreachable, SettingsError) as error:
-            self._add_unreachable(_explain(error))
+            self._add_unreachable(_format_error(error))
         except Unauthorized as error:
             self._add_reachable()
             self.add(
                 "credentials",
                 "failed",
-                f"{_describe_credentials(self.one)}: {_explain(error)}",
+                f"{_describe_credentials(self.one)}: {_format_error(error)}",
                 self._format_key_fix(),
             )
         except UpstreamError as error:
             self._add_reachable()
-            self.add("jobs", "failed", _explain(error), self._format_address_fix())
+            self.add("jobs", "failed", _format_error(error), self._format_address_fix())
         else:
             took = time.monotonic() - began
             self._add_reachable()
@@ -227,9 +227,9 @@ class _SourceCheckup:
         except TimeoutError:
             why, fix = f"no answer within {READ_SECONDS:g} s", "ask it again later"
         except Unauthorized as error:
-            why, fix = _explain(error), f"allow it what it may not read, or {self._format_key_fix()}"
+            why, fix = _format_error(error), f"allow it what it may not read, or {self._format_key_fix()}"
         except JobtrailError as error:
-            why, fix = _explain(error), "ask it again later; see what it logs"
+            why, fix = _format_error(error), "ask it again later; see what it logs"
         else:
             return _Timed(value, time.monotonic() - began)
         self.add(check, "warning" if soft else "failed", why, fix, time.monotonic() - began)
@@ -267,7 +267,7 @@ def _format_line_count(count: int) -> str:
     return "1 line" if count == 1 else f"{count:,} lines"
 
 
-def _explain(error: JobtrailError) -> str:
+def _format_error(error: JobtrailError) -> str:
     """Return what went wrong, without the advice that an error has for agents."""
     return sanitize_text(error.what if isinstance(error, UpstreamError) else str(error), 300)
 
