@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from jobtrail.models import Execution, Run
-    from jobtrail.paging import Budget, Listing, Spot, Walked
+    from jobtrail.paging import Budget, Listing, Position, Walked
     from jobtrail.sources.base import Ask
 
 __all__ = ["BEGIN", "KINDS", "Agent", "Change", "Row", "Rows", "copied", "cost", "listing_of", "rows_of", "window"]
@@ -141,9 +141,9 @@ async def listing_of(rows: Rows, ask: Ask) -> Listing[Execution | Run]:
     return await RunWisp("upstream", http, "").need_runs().list("t", ask)
 
 
-def copied(spot: Spot) -> Spot:
-    """Return a spot as it comes back from an agent."""
-    return unseal(seal(Cursor("list_runs", "s", "f", 0, {}, 0, 0, spot)), "list_runs").spot
+def copied(position: Position) -> Position:
+    """Return a position as it comes back from an agent."""
+    return unseal(seal(Cursor("list_runs", "s", "f", 0, {}, 0, 0, position)), "list_runs").position
 
 
 def window(since: int | None, until: int | None = None) -> Window:
@@ -193,21 +193,21 @@ class Agent:
         """Make every call of the walk."""
         self.known = {row.id: row for upstream in self.upstreams for row in upstream.rows}
         self.throughout = set(self.known.values())
-        spot: Spot | None = START
+        position: Position | None = START
         trail = Trail()
-        while spot is not None:
+        while position is not None:
             assert sum(len(upstream.asked) for upstream in self.upstreams) < 20_000, "the walk does not end"
             try:
-                walked = await self.page(spot, trail)
+                walked = await self.page(position, trail)
             except UpstreamError:
                 continue
             self.pages.append(walked)
             self.listed += [self.known[item.id] for item in walked.items]
-            spot, trail = walked.spot, walked.trail
+            position, trail = walked.position, walked.trail
             self.check(walked)
             self.change(self.changes.pop() if self.changes else Change())
 
-    async def page(self, spot: Spot, trail: Trail) -> Walked[Execution | Run]:
+    async def page(self, position: Position, trail: Trail) -> Walked[Execution | Run]:
         """Make one call."""
         how = Walk["Execution | Run"](
             limit=self.limit,
@@ -219,7 +219,7 @@ class Agent:
         parts = {f"part-{number}": await listing_of(rows, self.ask) for number, rows in enumerate(self.upstreams)}
         merged = Merged(parts, descending=self.ask.sort.descending)
         several = Chain(parts) if self.chained else merged
-        return await walk(several if len(parts) > 1 else parts["part-0"], how, copied(spot))
+        return await walk(several if len(parts) > 1 else parts["part-0"], how, copied(position))
 
     @property
     def in_one_order(self) -> bool:
@@ -257,7 +257,7 @@ class Agent:
         assert walked.scanned <= self.budget.items
         assert walked.tokens == sum(cost(self.known[item.id]) for item in walked.items)
         assert walked.tokens <= self.budget.tokens or len(walked.items) == 1
-        reached = walked.last.created_at if walked.last and walked.spot and not walked.failed else None
+        reached = walked.last.created_at if walked.last and walked.position and not walked.failed else None
         if reached and self.in_one_order:
             passed = {row for row in self.throughout if self.passed(row, reached) and self.wanted(row)}
             assert passed <= set(self.listed)

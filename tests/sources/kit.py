@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobtrail.logs.log import Log
-    from jobtrail.paging import Listing, Spot
+    from jobtrail.paging import Listing, Position
     from jobtrail.sources.base import Source
 
 __all__ = ["check_source"]
@@ -125,12 +125,12 @@ async def check_order(listed: Listed, sort: Sort) -> None:
         assert all(a >= b if sort.descending else a <= b for a, b in pairwise(known)), known
     for limit in PAGES:
         paged: list[str] = []
-        spot: Spot | None = START
-        while spot is not None and len(paged) < len(ids):
+        position: Position | None = START
+        while position is not None and len(paged) < len(ids):
             # As another call does: over a new listing, from a cursor that has travelled.
-            walked = await walk(await listed.open(Ask(sort)), Walk[Any](limit=limit), copied(spot))
+            walked = await walk(await listed.open(Ask(sort)), Walk[Any](limit=limit), copied(position))
             paged += [identity(one) for one in walked.items]
-            spot = walked.spot
+            position = walked.position
         assert paged[: len(ids)] == ids
 
 

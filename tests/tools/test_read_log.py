@@ -12,7 +12,7 @@ from inline_snapshot import snapshot
 from mcp import Client
 
 from jobtrail.logs.lines import not_kept
-from jobtrail.paging import Spot
+from jobtrail.paging import Position
 from jobtrail.paging.cursor import Cursor, seal, unseal
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
@@ -400,8 +400,10 @@ TAMPERED = [(2, 5), (0, 0), (0, -1), (0, 10**15), ("0", 5), (0,), ()]
 async def test_a_cursor_that_stands_in_no_log_is_refused(client: Client, detail: tuple[Any, ...]) -> None:
     _, page = await answer(client, "read_log", **OF_E1, lines=5)
     made = unseal(page["older"], "read_log")
-    kept = made.spot.detail[2:]
-    forged = seal(Cursor("read_log", made.source, made.fingerprint, 0, made.args, 0, 0, Spot("", (*detail, *kept))))
+    kept = made.position.detail[2:]
+    forged = seal(
+        Cursor("read_log", made.source, made.fingerprint, 0, made.args, 0, 0, Position("", (*detail, *kept)))
+    )
     assert "cursor" in await refused(client, cursor=forged)
 
 

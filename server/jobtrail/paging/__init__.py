@@ -4,7 +4,7 @@ from jobtrail.paging.combined import Chain, Mapped, WithinWindow
 from jobtrail.paging.concurrency import AT_ONCE, together
 from jobtrail.paging.cursor_listing import CursorListing, CursorPage
 from jobtrail.paging.keyset_listing import KeyRange, KeysetListing
-from jobtrail.paging.listing import EVERYTHING, NEWEST_FIRST, START, Batch, Listing, Sort, Spot, Traits
+from jobtrail.paging.listing import EVERYTHING, NEWEST_FIRST, START, Batch, Listing, Position, Sort, Traits
 from jobtrail.paging.merged import Merged
 from jobtrail.paging.offset_listing import CountedPage, OffsetListing
 from jobtrail.paging.walker import Budget, Trail, Walk, Walked, walk
@@ -26,8 +26,8 @@ __all__ = [
     "Mapped",
     "Merged",
     "OffsetListing",
+    "Position",
     "Sort",
-    "Spot",
     "Trail",
     "Traits",
     "Walk",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from jobtrail.models import Total
-from jobtrail.paging.listing import START, Batch, Spot, Traits
+from jobtrail.paging.listing import START, Batch, Position, Traits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,7 +40,7 @@ class WithinWindow(Generic[D]):
         self._descending = order is not None and order.descending
         self._edge = (window.since if self._descending else window.until) if window and by_time else None
 
-    async def fetch(self, at: Spot, want: int) -> Batch[D]:
+    async def fetch(self, at: Position, want: int) -> Batch[D]:
         """Read one page, as far as the edge."""
         batch = await self._listing.fetch(at, want)
         cut = next((index for index, item in enumerate(batch.items) if self._is_past(item)), None)
@@ -70,7 +70,7 @@ class Mapped(Generic[R, T]):
         """Those of the listing."""
         return self.listing.traits
 
-    async def fetch(self, at: Spot, want: int) -> Batch[T]:
+    async def fetch(self, at: Position, want: int) -> Batch[T]:
         """Read one page."""
         batch = await self.listing.fetch(at, want)
         items = [self.read(item) for item in batch.items]
@@ -80,7 +80,7 @@ class Mapped(Generic[R, T]):
 class Chain(Generic[T]):
     """Several listings read one after the other as one, in the order of their keys.
 
-    A spot is the part's key in front of the part's own detail, so parts may come and go.
+    A position is the part's key in front of the part's own detail, so parts may come and go.
     """
 
     def __init__(self, parts: Mapping[str, Listing[T]]) -> None:
@@ -89,22 +89,22 @@ class Chain(Generic[T]):
         unapplied = frozenset[str]().union(*(one.unapplied for one in traits))
         self.traits = Traits(None, max((one.page_size for one in traits), default=1), unapplied)
 
-    async def fetch(self, at: Spot, want: int) -> Batch[T]:
+    async def fetch(self, at: Position, want: int) -> Batch[T]:
         """Read one page of the part that `at` lies in, or of the next where that part has gone."""
         wanted = str(at.detail[0]) if at.detail else ""
         key = next((name for name in self._parts if name >= wanted), None)
         if key is None:
             return Batch((), lambda _index: at, None, Total(kind="unknown"))
-        inner = Spot(at.upstream, at.detail[1:]) if key == wanted else START
+        inner = Position(at.upstream, at.detail[1:]) if key == wanted else START
         batch = await self._parts[key].fetch(inner, want)
 
-        def within(spot: Spot) -> Spot:
-            return Spot(spot.upstream, (key, *spot.detail))
+        def within(position: Position) -> Position:
+            return Position(position.upstream, (key, *position.detail))
 
         following = next((name for name in self._parts if name > key), None)
-        after_it = Spot("", (following,)) if following is not None else None
+        after_it = Position("", (following,)) if following is not None else None
 
-        def after(index: int) -> Spot:
+        def after(index: int) -> Position:
             return within(batch.after(index))
 
         return replace(

@@ -2,7 +2,7 @@
 
 Layout, parts joined by `.`: `1` (the version) with base64url of four checksum bytes and the deflated
 JSON of the call; the upstream's own cursor, or nothing; the counts, in base 36; then each part of the
-spot. What is URL-safe already is not encoded again, since an agent must copy every character.
+position. What is URL-safe already is not encoded again, since an agent must copy every character.
 
 It is stateless, so any replica continues it, and unsigned, so nothing in it is trusted: its
 arguments re-enter through the same validation as fresh ones.
@@ -20,7 +20,7 @@ from typing import Any
 
 from jobtrail.errors import MalformedCursor, WrongCursor
 from jobtrail.models import Call
-from jobtrail.paging import START, Spot, Trail
+from jobtrail.paging import START, Position, Trail
 
 __all__ = ["Args", "Cursor", "seal", "unseal"]
 
@@ -57,7 +57,7 @@ class Cursor:
         args: the normalised arguments of the walk.
         scanned: items read so far.
         matched: items that matched so far.
-        spot: where the walk goes on.
+        position: where the walk goes on.
         trail: what the walk remembers of the upstream's cursors.
         drifted: whether the list changed during the walk, so that nothing is exact any more.
     """
@@ -69,7 +69,7 @@ class Cursor:
     args: Args = field(default_factory=Args)
     scanned: int = 0
     matched: int = 0
-    spot: Spot = START
+    position: Position = START
     trail: Trail = field(default_factory=Trail)
     drifted: bool = False
 
@@ -77,12 +77,16 @@ class Cursor:
 def seal(cursor: Cursor) -> str:
     """Return the token for a cursor."""
     fields = [cursor.tool, cursor.source, cursor.fingerprint, cursor.args]
-    minted = cursor.minted if cursor.spot.upstream else 0
+    minted = cursor.minted if cursor.position.upstream else 0
     counts = (minted, cursor.scanned, cursor.matched, *cursor.trail, int(cursor.drifted))
     packer = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=_DICTIONARY)
     payload = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
     packed = packer.compress(payload) + packer.flush()
-    parts = (_write_part(cursor.spot.upstream), *map(_write_number, counts), *map(_write_part, cursor.spot.detail))
+    parts = (
+        _write_part(cursor.position.upstream),
+        *map(_write_number, counts),
+        *map(_write_part, cursor.position.detail),
+    )
     tail = "".join("." + part for part in parts)
     return _VERSION + _b64(_check(packed, tail) + packed) + tail
 
@@ -137,8 +141,10 @@ def _read_cursor(fields: Any, upstream: str, *parts: str) -> Cursor:
         raise TypeError(fields)
     # JSON can spell lone surrogates, which nothing after this could write; what cannot be encoded is a ValueError.
     "".join((*texts, *map(str, plain), *map(str, plain.values()))).encode()
-    spot = Spot(str(_read_part(upstream)), tuple(_read_part(part) for part in parts[_COUNTS:]))
-    return Cursor(tool, source, fingerprint, minted, plain, scanned, matched, spot, Trail(steps, mark), bool(drifted))
+    position = Position(str(_read_part(upstream)), tuple(_read_part(part) for part in parts[_COUNTS:]))
+    return Cursor(
+        tool, source, fingerprint, minted, plain, scanned, matched, position, Trail(steps, mark), bool(drifted)
+    )
 
 
 def _malformed(tool: str) -> MalformedCursor:
@@ -157,7 +163,7 @@ def _b64(blob: bytes) -> str:
 
 
 def _write_part(part: str | int) -> str:
-    """Return a part of a spot in URL-safe characters: numbers in base 36 behind `~`."""
+    """Return a part of a position in URL-safe characters: numbers in base 36 behind `~`."""
     if isinstance(part, int):
         return _NUMBER + _write_number(part)
     return part if _URL_SAFE.fullmatch(part) else _ENCODED + _b64(part.encode(errors="replace"))

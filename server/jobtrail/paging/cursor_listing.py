@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from jobtrail.models import Total
 from jobtrail.paging.anchor import Anchor, Key, compare_keys
-from jobtrail.paging.listing import Batch, Spot
+from jobtrail.paging.listing import Batch, Position
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -51,25 +51,25 @@ class CursorListing(Generic[T]):
     order_key: Callable[[T], Key | None]
     traits: Traits
 
-    async def fetch(self, at: Spot, want: int) -> Batch[T]:
+    async def fetch(self, at: Position, want: int) -> Batch[T]:
         """Read one page; inside a page, the largest, so that the last item consumed is on it."""
         last = Anchor.read(at.detail)
         size = self.traits.page_size if last else max(1, min(want, self.traits.page_size))
         page = await self.fetch_page(at.upstream, size)
         items = page.items
         start = self._start_after(last, items, more=bool(page.next)) if last else 0
-        following = Spot(page.next) if page.next else None
+        following = Position(page.next) if page.next else None
         if start is None:
             # Every item here comes before the last one consumed, which is on the next page by now.
             start = len(items)
-            following = Spot(page.next, at.detail) if page.next else None
+            following = Position(page.next, at.detail) if page.next else None
 
-        def after(index: int) -> Spot:
+        def after(index: int) -> Position:
             number = start + index + 1
             if number == len(items) and following is not None:
                 return following
             item = items[number - 1]
-            return Spot(at.upstream, Anchor(number, self.identity(item), self.order_key(item)).write())
+            return Position(at.upstream, Anchor(number, self.identity(item), self.order_key(item)).write())
 
         return Batch(items[start:], after, following, page.total)
 

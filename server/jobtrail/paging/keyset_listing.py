@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from jobtrail.errors import JobtrailError, StrayCursor, UnreadableAnswer
 from jobtrail.models import Total
 from jobtrail.paging.concurrency import AT_ONCE, together
-from jobtrail.paging.listing import Batch, Spot
+from jobtrail.paging.listing import Batch, Position
 from jobtrail.paging.offset_listing import MOST_STEPS, OVERLAP, CountedPage
 
 if TYPE_CHECKING:
@@ -75,7 +75,7 @@ class KeysetListing(Generic[T]):
     def _descending(self) -> bool:
         return self.traits.order is not None and self.traits.order.descending
 
-    async def fetch(self, at: Spot, want: int) -> Batch[T]:
+    async def fetch(self, at: Position, want: int) -> Batch[T]:
         """Read a page from the last key seen, which costs the same at any depth; or several at the same time."""
         if not at.detail:
             page = await self._page(KeyRange(), 0, want)
@@ -171,7 +171,7 @@ class KeysetListing(Generic[T]):
                 "retry may help"
             )
 
-        def after(index: int) -> Spot:
+        def after(index: int) -> Position:
             tied = 0
             while tied <= index and keys[index - tied] == keys[index]:
                 tied += 1
@@ -209,9 +209,9 @@ class _Last:
     done: int
     marks: str
 
-    def write(self) -> Spot:
+    def write(self) -> Position:
         """Return it as a position."""
-        return Spot("", (self.key, self.identity, self.tied, self.done, *((self.marks,) if self.marks else ())))
+        return Position("", (self.key, self.identity, self.tied, self.done, *((self.marks,) if self.marks else ())))
 
     @classmethod
     def read(cls, detail: tuple[str | int, ...]) -> _Last:

@@ -17,7 +17,7 @@ EVERYTHING = 1_000_000
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Spot(NamedTuple):
+class Position(NamedTuple):
     """A place in a listing: the upstream's own cursor, and what the listing needs besides.
 
     `detail` is the listing's own; whoever opens it must check it, since it travels in a cursor.
@@ -27,7 +27,7 @@ class Spot(NamedTuple):
     detail: tuple[str | int, ...] = ()
 
 
-START = Spot()
+START = Position()
 
 
 @dataclass(frozen=True)
@@ -74,8 +74,8 @@ class Batch(Generic[T_co]):
 
     Attributes:
         items: the items after the place asked for.
-        after: the spot just after item number i.
-        next: the spot after the whole batch; None at the end of the listing.
+        after: the position just after item number i.
+        next: the position after the whole batch; None at the end of the listing.
         total: how many the upstream says there are.
         note: something about this batch that an agent must know.
         exact: False where the upstream changed so that rows may repeat or be missing.
@@ -83,8 +83,8 @@ class Batch(Generic[T_co]):
     """
 
     items: Sequence[T_co]
-    after: Callable[[int], Spot]
-    next: Spot | None
+    after: Callable[[int], Position]
+    next: Position | None
     total: Total
     note: str | None = None
     exact: bool = True
@@ -99,7 +99,7 @@ class Listing(Protocol[T_co]):
         """Its order, page size and filters."""
         ...
 
-    async def fetch(self, at: Spot, want: int) -> Batch[T_co]:
+    async def fetch(self, at: Position, want: int) -> Batch[T_co]:
         """Read one upstream page from `at`, about `want` items of it.
 
         Raises:

@@ -1,4 +1,4 @@
-"""A place in a merged listing, and how it travels in a spot."""
+"""A place in a merged listing, and how it travels in a position."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import StrayCursor
-from jobtrail.paging.listing import START, Spot
+from jobtrail.paging.listing import START, Position
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
@@ -36,7 +36,7 @@ class Mark:
 class Page:
     """Where an upstream page of a part begins, and the depth of the item before it."""
 
-    spot: Spot = START
+    position: Position = START
     floor: int = NEAREST
 
 
@@ -56,7 +56,7 @@ class Place:
     pages: Mapping[str, Page] = field(default_factory=dict[str, Page])
     ended: frozenset[str] = frozenset()
 
-    def position(self, key: str) -> Mark:
+    def mark_of(self, key: str) -> Mark:
         """Return how far a part has been handed out."""
         return self.marks.get(key) or Mark(self.depth)
 
@@ -78,28 +78,34 @@ class Place:
         return replace(self, pages=pages, ended=self.ended | {key})
 
 
-def written(place: Place, keys: Collection[str]) -> Spot:
-    """Return a place as a spot: numbers relative to its depth, what is not needed left out."""
+def written(place: Place, keys: Collection[str]) -> Position:
+    """Return a place as a position: numbers relative to its depth, what is not needed left out."""
     marks = {key: mark for key, mark in place.marks.items() if mark != Mark(place.depth)}
     detail: list[str | int] = [place.depth, _ended(place.ended, sorted(keys)), len(marks)]
     for key, mark in marks.items():
         detail += [key, mark.depth - place.depth, mark.last]
     for key, page in place.pages.items():
         if page != Page():
-            detail += [key, page.floor - place.depth, page.spot.upstream, len(page.spot.detail), *page.spot.detail]
-    return Spot("", tuple(detail))
+            detail += [
+                key,
+                page.floor - place.depth,
+                page.position.upstream,
+                len(page.position.detail),
+                *page.position.detail,
+            ]
+    return Position("", tuple(detail))
 
 
-def opened(spot: Spot, keys: Collection[str]) -> Place:
-    """Return the place that a spot stands for, without the parts that have gone.
+def opened(position: Position, keys: Collection[str]) -> Place:
+    """Return the place that a position stands for, without the parts that have gone.
 
     Raises:
-        StrayCursor: the spot is none of ours.
+        StrayCursor: the position is none of ours.
     """
-    if spot == START:
+    if position == START:
         return Place()
     try:
-        return _read(iter(spot.detail), sorted(keys))
+        return _read(iter(position.detail), sorted(keys))
     except (StopIteration, ValueError):
         raise StrayCursor("this cursor does not fit what it walks") from None
 
@@ -115,7 +121,7 @@ def _read(parts: Iterator[str | int], keys: list[str]) -> Place:
     for part in parts:
         floor, upstream = depth + _whole(next(parts)), _text(next(parts))
         detail = tuple(islice(parts, _count(next(parts))))
-        pages[_text(part)] = Page(Spot(upstream, detail), floor)
+        pages[_text(part)] = Page(Position(upstream, detail), floor)
     return Place(
         depth,
         {key: mark for key, mark in marks.items() if key in keys},

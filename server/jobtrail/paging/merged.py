@@ -2,7 +2,7 @@
 
 A place in N parts would be N places. It is short because time orders all of them: once the newest of
 all has been handed out, then the next, everything nearer than the last one has been handed out *of every
-part*. So a spot is that time, and only what it does not tell:
+part*. So a position is that time, and only what it does not tell:
 
 - a *mark* for a part that stands elsewhere: it has handed out items of exactly that time, or it could not
   be read and is behind;
@@ -39,7 +39,7 @@ from jobtrail.paging.merge_position import Mark, Page, Place, opened, written
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from jobtrail.paging.listing import Listing, Spot
+    from jobtrail.paging.listing import Listing, Position
 
 _FILTERED_PAGE = 100
 """Rows to ask of a part whose every row matches: more than a call returns would be read in vain."""
@@ -69,7 +69,7 @@ class _Seen(Generic[D]):
     """What one call has read; it is worth something only to the fetch that goes on where the last one ended.
 
     Attributes:
-        spot: where that was.
+        position: where that was.
         heads: the pages at hand.
         failed: parts that could not be read.
         down: lanes that could not be.
@@ -77,13 +77,13 @@ class _Seen(Generic[D]):
         ahead: pages read before they were needed; None for one that could not be.
     """
 
-    def __init__(self, spot: Spot | None = None) -> None:
-        self.spot = spot
+    def __init__(self, position: Position | None = None) -> None:
+        self.position = position
         self.heads: dict[str, Head[D]] = {}
         self.failed: dict[str, JobtrailError] = {}
         self.down: dict[str, JobtrailError] = {}
-        self.pages: set[tuple[str, Spot]] = set()
-        self.ahead: dict[tuple[str, Spot], Batch[D] | None] = {}
+        self.pages: set[tuple[str, Position]] = set()
+        self.ahead: dict[tuple[str, Position], Batch[D] | None] = {}
 
 
 class Merged(Generic[D]):
@@ -116,32 +116,32 @@ class Merged(Generic[D]):
         self._lanes = {name: anyio.CapacityLimiter(AT_ONCE) for name in {lane(key) for key in parts}}
         self._seen = _Seen[D]()
 
-    async def fetch(self, at: Spot, want: int) -> Batch[D]:
+    async def fetch(self, at: Position, want: int) -> Batch[D]:
         """Read one page of each part that needs one, and hand out what is certain to come next.
 
         Raises:
             JobtrailError: nothing could be read of any part.
         """
-        if at != self._seen.spot:
+        if at != self._seen.position:
             self._seen = _Seen[D](at)
         place = opened(at, self._parts)
         for key in self._seen.failed.keys() - place.ended:
-            # It stays behind when the others go on; as long as they stand in the same place, a spot does not tell.
-            place = place.marked(key, place.position(key))
+            # It stays behind when the others go on; as long as they stand in the same place, a position does not tell.
+            place = place.marked(key, place.mark_of(key))
         start, read = await self._read(place, want)
         failed = frozenset(self._seen.failed)
         steps = self._merged(start, want)
         end = _advanced(start, steps, failed)
         if failed and failed >= self._parts.keys() - place.ended:
-            self._seen.spot = None
+            self._seen.position = None
             raise next(iter(self._seen.failed.values()))
         over = len(end.ended) == len(self._parts)
-        self._seen.spot = None if over else written(end, self._parts)
+        self._seen.position = None if over else written(end, self._parts)
         notes = [f"{key}: {batch.note}" for key, batch in read.items() if batch.note]
         return Batch(
             items=[step.item for step in steps],
             after=lambda index: written(_advanced(start, steps[: index + 1], failed), self._parts),
-            next=self._seen.spot,
+            next=self._seen.position,
             total=Total(kind="unknown"),
             note="; ".join(notes) or None,
             exact=all(batch.exact for batch in read.values()),
@@ -152,7 +152,7 @@ class Merged(Generic[D]):
         """Read a page of every part that has none at hand; return the place as that leaves it, and the pages."""
         lacking = [key for key in self._live(place) if key not in self._seen.heads]
         # Those that are behind come first: their items are the next ones.
-        lacking.sort(key=lambda key: place.position(key).depth)
+        lacking.sort(key=lambda key: place.mark_of(key).depth)
         soon = self._soon(AT_ONCE - len(lacking)) if lacking else {}
         pages = {**soon, **{key: place.page(key) for key in lacking}}
         answers = await together(
@@ -160,7 +160,7 @@ class Merged(Generic[D]):
         )
         for key, page in soon.items():
             answer = answers.get(key)
-            self._seen.ahead[key, page.spot] = answer if isinstance(answer, Batch) else None
+            self._seen.ahead[key, page.position] = answer if isinstance(answer, Batch) else None
         read: dict[str, Batch[D]] = {}
         for key in lacking:
             answer = answers.get(key) or _no_answer(key)
@@ -174,7 +174,7 @@ class Merged(Generic[D]):
         """Return the next pages of the parts whose pages at hand end first, since they will be needed first."""
         ends = sorted((head.depths[-1], key) for key, head in self._seen.heads.items())
         turned = {key: page for _, key in ends if (page := self._seen.heads[key].turned())}
-        fresh = {key: page for key, page in turned.items() if (key, page.spot) not in self._seen.ahead}
+        fresh = {key: page for key, page in turned.items() if (key, page.position) not in self._seen.ahead}
         return dict(islice(fresh.items(), max(most, 0)))
 
     def _live(self, place: Place) -> list[str]:
@@ -186,16 +186,18 @@ class Merged(Generic[D]):
     async def _page(self, key: str, page: Page, want: int) -> Batch[D]:
         """Read a page of a part, unless its lane is known to be down."""
         part, lane, pages = self._parts[key], self._lane(key), self._seen.pages
-        if ahead := self._seen.ahead.get((key, page.spot)):
+        if ahead := self._seen.ahead.get((key, page.position)):
             return ahead
         if lane in self._seen.down:
             raise self._seen.down[lane]
         try:
-            batch = await part.fetch(page.spot, min(want, _FILTERED_PAGE) if part.traits.filtered_upstream else want)
+            batch = await part.fetch(
+                page.position, min(want, _FILTERED_PAGE) if part.traits.filtered_upstream else want
+            )
         except _OF_THE_LANE as error:
             self._seen.down[lane] = error
             raise
-        pages.add((key, page.spot))
+        pages.add((key, page.position))
         if batch.next and (key, batch.next) in pages:
             raise UnreadableAnswer(
                 f"{key} handed back a cursor that it had given before, so paging would never end; that is a fault of "
@@ -214,11 +216,11 @@ class Merged(Generic[D]):
         if isinstance(error, AgentError):
             # It is not there any more, and will not be next time.
             return place.over(key)
-        return place.marked(key, place.position(key))
+        return place.marked(key, place.mark_of(key))
 
     def _with(self, place: Place, key: str, batch: Batch[D]) -> tuple[Place, Batch[D]]:
         """Take up a page of a part, without what was handed out of it."""
-        head = headed(place.page(key), batch, place.position(key), self._sign)
+        head = headed(place.page(key), batch, place.mark_of(key), self._sign)
         if not head.exact:
             batch = replace(batch, exact=False, note=_REPEATED)
         if not head.over:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from jobtrail.errors import UnreadableAnswer
 from jobtrail.models import Total
 from jobtrail.paging.anchor import Anchor, Key, compare_keys
-from jobtrail.paging.listing import Batch, Spot
+from jobtrail.paging.listing import Batch, Position
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -57,7 +57,7 @@ class OffsetListing(Generic[T]):
     drifted: str = "items came or went since the last page: some may repeat or be missing"
     who: str = "the upstream"
 
-    async def fetch(self, at: Spot, want: int) -> Batch[T]:
+    async def fetch(self, at: Position, want: int) -> Batch[T]:
         """Read the page after a position, wherever that has moved to."""
         last = Anchor.read(at.detail)
         if last is None:
@@ -102,9 +102,9 @@ class OffsetListing(Generic[T]):
     def _batch(self, page: CountedPage[T], offset: int, start: int, note: str | None = None) -> Batch[T]:
         rest = page.items[start:]
 
-        def after(index: int) -> Spot:
+        def after(index: int) -> Position:
             item = rest[index]
-            return Spot("", Anchor(offset + start + index + 1, self.identity(item), self.order_key(item)).write())
+            return Position("", Anchor(offset + start + index + 1, self.identity(item), self.order_key(item)).write())
 
         more = bool(rest) and offset + len(page.items) < page.total
         return Batch(

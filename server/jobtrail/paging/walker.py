@@ -15,7 +15,7 @@ import anyio
 
 from jobtrail.errors import CursorError, Unreachable, UnreadableAnswer, UpstreamError
 from jobtrail.models import Note, Sentence, Total
-from jobtrail.paging.listing import EVERYTHING, START, Spot
+from jobtrail.paging.listing import EVERYTHING, START, Position
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -96,7 +96,7 @@ class Walked(Generic[T]):
     """Where a walk got to.
 
     Attributes:
-        spot: where it goes on; None once nothing is left to read.
+        position: where it goes on; None once nothing is left to read.
         items: the matches.
         scanned, matched: what this call came to.
         tokens: what the items cost.
@@ -108,7 +108,7 @@ class Walked(Generic[T]):
         trail: what the next call must remember.
     """
 
-    spot: Spot | None
+    position: Position | None
     items: list[T] = field(default_factory=list[T])
     scanned: int = 0
     matched: int = 0
@@ -121,27 +121,27 @@ class Walked(Generic[T]):
     trail: Trail = field(default_factory=Trail)
 
 
-async def walk(listing: Listing[T], how: Walk[T], at: Spot = START) -> Walked[T]:
-    """Walk a listing from a spot until enough matches, the end or the budget.
+async def walk(listing: Listing[T], how: Walk[T], at: Position = START) -> Walked[T]:
+    """Walk a listing from a position until enough matches, the end or the budget.
 
-    An upstream that fails part of the way, or takes too long, leaves a partial answer with a note and the spot
+    An upstream that fails part of the way, or takes too long, leaves a partial answer with a note and the position
     to retry from; where there is nothing yet, that is an error.
 
     Raises:
         UpstreamError: the first page could not be read.
-        CursorError: the spot makes no sense to the listing any more.
+        CursorError: the position makes no sense to the listing any more.
     """
-    walked = Walked[T](spot=at, trail=how.trail)
+    walked = Walked[T](position=at, trail=how.trail)
     deadline = anyio.current_time() + how.budget.seconds
-    # Where the upstream has been in this call; a spot inside one of its pages stands for the page.
-    seen = {at, Spot(at.upstream)} if at.upstream else {at}
-    while walked.spot is not None:
+    # Where the upstream has been in this call; a position inside one of its pages stands for the page.
+    seen = {at, Position(at.upstream)} if at.upstream else {at}
+    while walked.position is not None:
         before = walked.scanned
         try:
             batch = await _fetch(listing, how, walked, deadline)
             _follow(batch, how, walked, seen)
         except UpstreamError as error:
-            if walked.spot == at:
+            if walked.position == at:
                 raise
             walked.notes.append(Sentence("stopped early: ", *error.args, ". The cursor goes on from here."))
             break
@@ -159,7 +159,7 @@ async def _fetch(listing: Listing[T], how: Walk[T], walked: Walked[T], deadline:
     want = min(how.limit, left) if listing.traits.filtered_upstream else left
     try:
         with anyio.CancelScope(deadline=deadline):
-            return await listing.fetch(walked.spot or START, want)
+            return await listing.fetch(walked.position or START, want)
     except CursorError as error:
         if how.restart is None:
             raise
@@ -171,29 +171,29 @@ async def _fetch(listing: Listing[T], how: Walk[T], walked: Walked[T], deadline:
     )
 
 
-def _follow(batch: Batch[T], how: Walk[T], walked: Walked[T], seen: set[Spot]) -> None:
+def _follow(batch: Batch[T], how: Walk[T], walked: Walked[T], seen: set[Position]) -> None:
     """Make sure that what follows a batch is somewhere new.
 
     Raises:
         UnreadableAnswer: the walk has been there, in this call or, as far as the trail tells, in an earlier one.
     """
-    spot = batch.next
-    if spot is None:
+    position = batch.next
+    if position is None:
         return
-    mark = _mark(spot)
+    mark = _mark(position)
     trail = walked.trail
-    if spot in seen or (spot.upstream and trail.steps and mark == trail.mark):
+    if position in seen or (position.upstream and trail.steps and mark == trail.mark):
         # The next call is told to look out for this one, so that it does not go round once more.
         walked.trail = Trail(max(trail.steps, 1), mark)
         raise UnreadableAnswer(
             f"{how.who} handed back a cursor that it had given before, so paging would never end; that is a fault "
             "of the upstream, ask for less with a narrower window or query"
         )
-    seen.add(spot)
+    seen.add(position)
 
 
-def _mark(spot: Spot) -> int:
-    return int.from_bytes(hashlib.blake2b(repr(spot).encode(errors="replace"), digest_size=4).digest())
+def _mark(position: Position) -> int:
+    return int.from_bytes(hashlib.blake2b(repr(position).encode(errors="replace"), digest_size=4).digest())
 
 
 def _take(batch: Batch[T], how: Walk[T], walked: Walked[T]) -> bool:
@@ -207,7 +207,7 @@ def _take(batch: Batch[T], how: Walk[T], walked: Walked[T]) -> bool:
         kept = walked.scanned < how.budget.items and how.keep(item)
         if walked.scanned >= how.budget.items or (kept and not _fits(item, how, walked)):
             if index:
-                walked.spot = batch.after(index - 1)
+                walked.position = batch.after(index - 1)
             return False
         walked.scanned += 1
         walked.last = item
@@ -215,7 +215,7 @@ def _take(batch: Batch[T], how: Walk[T], walked: Walked[T]) -> bool:
             walked.matched += 1
             walked.tokens += how.cost(item)
             walked.items.append(item)
-    walked.spot = batch.next
+    walked.position = batch.next
     if batch.next and batch.next.upstream:
         walked.trail = walked.trail.after(_mark(batch.next))
     return len(walked.items) < how.limit and walked.scanned < how.budget.items

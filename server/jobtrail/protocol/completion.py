@@ -156,10 +156,10 @@ async def _all_jobs(source: Source, begun: str) -> tuple[list[Job], Names]:
     """Return the jobs of a source, searched by it where they do not fit on a page, and names yet without values."""
     how = Walk[Job](limit=_JOBS_READ, budget=Budget(items=_JOBS_READ, seconds=_LONGEST_S))
     walked = await walk(source.jobs(Ask(sort=source.job_sort)), how)
-    every = walked.spot is None
+    every = walked.position is None
     if not every and len(begun.strip()) >= source.shortest_query:
         walked = await walk(source.jobs(Ask(sort=source.job_sort, query=begun.strip())), how)
-    return walked.items, Names(more=walked.spot is not None, every=every)
+    return walked.items, Names(more=walked.position is not None, every=every)
 
 
 async def _jobs(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
@@ -175,7 +175,7 @@ async def _tasks(source: Source, begun: str, known: Mapping[str, str], clock: Cl
         ask = Ask(sort=NEWEST_FIRST, query=begun.strip() or None)
         listing = source.batch.tasks(known["job"], known["execution"], ask)
         walked = await walk(listing, _begun(Walk[Task](limit=MOST), begun, lambda one: one.name))
-        return Names([task.name for task in walked.items], walked.spot is not None)
+        return Names([task.name for task in walked.items], walked.position is not None)
     if source.runs is None:
         return Names()
     jobs, names = await _all_jobs(source, begun)
@@ -189,11 +189,11 @@ async def _executions(source: Source, begun: str, known: Mapping[str, str], cloc
     if "job" in known:
         listing = source.batch.executions(known["job"], Ask(sort=NEWEST_FIRST))
         walked = await walk(listing, _begun(Walk[Execution](limit=MOST), begun, lambda one: one.id))
-        return Names([one.id for one in walked.items], walked.spot is not None)
+        return Names([one.id for one in walked.items], walked.position is not None)
     now = clock.now()
     there = await survey([source], None, None, Window(since=now - _RECENT, now=now), _LONGEST_S)
     merged = await walk(there.merged(), _begun(Walk[Attempt](limit=MOST), begun, lambda one: one.id))
-    return Names([one.id for one in merged.items if isinstance(one.item, Execution)], merged.spot is not None)
+    return Names([one.id for one in merged.items if isinstance(one.item, Execution)], merged.position is not None)
 
 
 async def _runs(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
@@ -202,7 +202,7 @@ async def _runs(source: Source, begun: str, known: Mapping[str, str], clock: Clo
         return Names()
     listing = await source.runs.list(known.get("task"), Ask(sort=NEWEST_FIRST))
     walked = await walk(listing, _begun(Walk[Run](limit=MOST), begun, lambda one: one.id))
-    return Names([one.id for one in walked.items], walked.spot is not None)
+    return Names([one.id for one in walked.items], walked.position is not None)
 
 
 def _begun(how: Walk[T], begun: str, name: Callable[[T], str]) -> Walk[T]:

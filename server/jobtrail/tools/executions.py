@@ -180,9 +180,9 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
     if fine:
         # The counts say that there is no failed task; what was not read hides none.
         return TasksRead(walked.items, complete=True, notes=notes)
-    if walked.spot is not None and not notes:
+    if walked.position is not None and not notes:
         notes.append(f"only the first {walked.scanned:,} tasks were read; list_tasks goes through all of them")
-    return _judge_tasks(stats, walked.items, complete=walked.spot is None, notes=notes)
+    return _judge_tasks(stats, walked.items, complete=walked.position is None, notes=notes)
 
 
 def _judge_tasks(stats: Stats, tasks: Sequence[Task], *, complete: bool, notes: list[Note]) -> TasksRead:

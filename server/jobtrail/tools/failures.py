@@ -68,7 +68,7 @@ async def find_failures(
     causes = await _find_causes(call.sources, walked.items)
     failed = {**there.errors, **walked.failed}
     errors: dict[str, Note] = {name: Sentence(*error.args) for name, error in failed.items()}
-    back_to = walked.last.created_at if walked.spot is not None and walked.last else None
+    back_to = walked.last.created_at if walked.position is not None and walked.last else None
     return Failures(
         sources=tuple(one.name for one in call.sources),
         sample=tuple(one.name for one in call.sources if one.sample) or None,
@@ -79,10 +79,10 @@ async def find_failures(
         coverage=Coverage(
             scanned=call.cursor.scanned,
             matched=call.cursor.matched,
-            complete=walked.spot is None and not errors,
-            back_to=window.since if walked.spot is None else back_to,
+            complete=walked.position is None and not errors,
+            back_to=window.since if walked.position is None else back_to,
         ),
-        cursor=None if walked.spot is None else call.seal_cursor(walked.spot),
+        cursor=None if walked.position is None else call.seal_cursor(walked.position),
         window=window,
         filters=filters,
         notes=(*call.notes, *walked.notes, *_write_hidden_notes(causes[count:])) or None,
@@ -98,7 +98,7 @@ async def _walk_attempts(call: ResumableCall, there: Field, window: Window) -> W
         who="none of the sources",
         restart=call.restart(),
     )
-    walked = await walk(there.merged(), how, call.cursor.spot)
+    walked = await walk(there.merged(), how, call.cursor.position)
     call.advance(walked)
     return walked
 

@@ -118,7 +118,7 @@ class ListCall(ResumableCall):
             who=f"source {self.source.name!r}",
             restart=self.restart(),
         )
-        walked = await walk(listing, how, self.cursor.spot)
+        walked = await walk(listing, how, self.cursor.position)
         drifted_before = self.cursor.drifted
         self.advance(walked)
         if parent is not None and not self.cursor.scanned:
@@ -126,7 +126,7 @@ class ListCall(ResumableCall):
         notes = [*self.notes, *walked.notes, *matching.write_notes()]
         if drifted_before and walked.exact:
             notes.append("the list changed during this walk, so rows may repeat or be missing")
-        if walked.spot is None and not self.cursor.matched:
+        if walked.position is None and not self.cursor.matched:
             notes.append(self._suggest_wider())
         return make(
             source=self.source.name,
@@ -134,7 +134,7 @@ class ListCall(ResumableCall):
             notes=tuple(notes) or None,
             coverage=self._measure_coverage(walked, ask, mixed=mixed),
             total=self._count_total(walked),
-            cursor=None if walked.spot is None else self.seal_cursor(walked.spot),
+            cursor=None if walked.position is None else self.seal_cursor(walked.position),
             window=ask.window,
             sort=f"task, then {ask.sort}" if mixed else str(ask.sort),
             filters=self._describe_filters(),
@@ -143,7 +143,7 @@ class ListCall(ResumableCall):
 
     def _row_tokens(self, limit: int) -> int:
         """Return the tokens that rows may take: what the answer may, without its header, cursor and notes."""
-        rest = _HEADER_TOKENS + estimate(self.seal_cursor(self.cursor.spot))
+        rest = _HEADER_TOKENS + estimate(self.seal_cursor(self.cursor.position))
         rest += sum(estimate(str(value)) for value in self.args.values())
         return max(max(_PAGE_TOKENS, limit * _ROW_TOKENS) - rest, _FEWEST_TOKENS)
 
@@ -158,7 +158,7 @@ class ListCall(ResumableCall):
 
     def _measure_coverage(self, walked: Walked[T], ask: Ask, *, mixed: bool) -> Coverage:
         """Return what the walk has covered so far."""
-        complete, back_to = walked.spot is None, None
+        complete, back_to = walked.position is None, None
         if complete:
             back_to = ask.window.since if ask.window else None
         elif ask.sort == NEWEST_FIRST and not mixed and walked.last is not None:
@@ -169,7 +169,7 @@ class ListCall(ResumableCall):
         """Return what is known of how many there are; a walk that ended has counted them."""
         if self.cursor.drifted:
             return Total(kind="unknown")
-        if walked.spot is None:
+        if walked.position is None:
             return Total(value=self.cursor.matched, kind="exact")
         return walked.total if walked.total.value is not None else Total(value=self.cursor.matched, kind="at_least")
 

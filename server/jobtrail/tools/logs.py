@@ -13,7 +13,7 @@ from jobtrail.logs.lines import Row
 from jobtrail.logs.search import compile_search
 from jobtrail.logs.walk import Bounds, gather
 from jobtrail.models import Call, LogLine, LogPage, Note, Task
-from jobtrail.paging import Spot, Walk, walk
+from jobtrail.paging import Position, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.tools import params
 from jobtrail.tools.executions import find_newest
@@ -77,7 +77,7 @@ async def _find_log(call: ResumableCall) -> Log:
     if run and not (job or execution or task):
         return await call.source.need_runs(Call("read_log", {"job": ..., "execution": ...})).log(run)
     if job and execution and not run:
-        continuation = next((one for one in call.cursor.spot.detail[2:] if isinstance(one, str)), "")
+        continuation = next((one for one in call.cursor.position.detail[2:] if isinstance(one, str)), "")
         batch = call.source.need_batch(Call("read_log", {"run": ...}))
         return await batch.log(job, execution, task, call.now, continuation)
     if run:
@@ -124,7 +124,7 @@ class _Reading:
         return max(_TOKENS, min(self.rows * _A_LINE, _MOST_TOKENS))
 
     def _read_position(self) -> tuple[int, int]:
-        match self.call.cursor.spot.detail:
+        match self.call.cursor.position.detail:
             case (int(way), int(line), *_) if way in {_BACK, _ON} and 0 < line < _FURTHEST:
                 return way, line
             case _:
@@ -176,7 +176,7 @@ async def _check_task(call: ResumableCall) -> None:
     listing = call.source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST, query=name))
     how = Walk[Task](limit=1, keep=lambda one: one.name == name, who=f"source {call.source.name!r}")
     walked = await walk(listing, how)
-    if not walked.items and walked.spot is None:
+    if not walked.items and walked.position is None:
         raise UnknownName(
             f"task={shown(name)} does not exist in execution {shown(execution)}; call ",
             Call("list_tasks", {"job": job, "execution": execution}),
@@ -205,8 +205,8 @@ def _make_page(call: ResumableCall, log: Log, stretch: _Stretch) -> LogPage:
         growing=not found.final,
         matched=found.matched if call.text("search") else None,
         complete=found.first == 1 and not newer and not log.partial,
-        older=call.seal_cursor(Spot("", (_BACK, found.first, *kept))) if older else None,
-        newer=call.seal_cursor(Spot("", (_ON, found.last + 1, *kept))) if newer else None,
+        older=call.seal_cursor(Position("", (_BACK, found.first, *kept))) if older else None,
+        newer=call.seal_cursor(Position("", (_ON, found.last + 1, *kept))) if newer else None,
         lines=tuple(
             LogLine(
                 n=row.n, text=row.text, times=row.times if row.times > 1 else None, mark=row.mark or None, at=row.at

@@ -146,7 +146,7 @@ async def _read_past(source: Source, job: Job, window: Window) -> _Past:
         who=f"source {source.name!r}",
     )
     found = await walk(listing, how)
-    complete = found.spot is None
+    complete = found.position is None
     reached = window.since if complete or found.last is None else found.last.created_at
     return _Past(found.items, found.scanned, complete, reached or window.now, found.notes)
 

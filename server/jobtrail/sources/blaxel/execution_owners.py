@@ -45,7 +45,7 @@ class Owners:
             return known
         walked = await walk(jobs, Walk[Job](limit=EVERYTHING, who=self._http.who))
         names = [job.name for job in walked.items]
-        whole = walked.spot is None
+        whole = walked.position is None
         with anyio.move_on_after(_SECONDS) as bound:
             for first in range(0, len(names), _IN_A_GROUP):
                 asked = await self._ask(execution, names[first : first + _IN_A_GROUP])

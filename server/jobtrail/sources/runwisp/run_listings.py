@@ -17,7 +17,7 @@ from jobtrail.paging import (
     KeysetListing,
     Mapped,
     OffsetListing,
-    Spot,
+    Position,
     Traits,
     WithinWindow,
 )
@@ -222,7 +222,7 @@ class _Failures:
         """Those of the listing."""
         return self.listing.traits
 
-    async def fetch(self, at: Spot, want: int) -> Batch[Run]:
+    async def fetch(self, at: Position, want: int) -> Batch[Run]:
         """Read one page; with the first, ask how many failures there are by any name."""
         batch = await self.listing.fetch(at, want)
         if at != START or batch.total.value is None:
