@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from jobtrail.paging.merge_position import NEAREST, Mark, Page
+from jobtrail.paging.merge_position import BEFORE_EVERY_TIME, PartMark, PartPage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -46,11 +46,11 @@ class Head(Generic[D]):
         exact: False where the last item handed out has gone, so that others of its time may repeat or be missing.
     """
 
-    page: Page
+    page: PartPage
     batch: Batch[D]
     depths: Sequence[int]
     index: int
-    mark: Mark
+    mark: PartMark
     exact: bool = True
 
     @property
@@ -63,14 +63,14 @@ class Head(Generic[D]):
         """The depth of the next item."""
         return self.depths[self.index]
 
-    def turned(self) -> Page | None:
+    def turned(self) -> PartPage | None:
         """Return the page after this one; None at the part's end."""
         if self.batch.next is None:
             return None
-        return Page(self.batch.next, self.depths[-1] if self.depths else self.page.floor)
+        return PartPage(self.batch.next, self.depths[-1] if self.depths else self.page.floor)
 
 
-def headed(page: Page, batch: Batch[D], mark: Mark, sign: int) -> Head[D]:
+def make_head(page: PartPage, batch: Batch[D], mark: PartMark, sign: int) -> Head[D]:
     """Take up a page where its part stands.
 
     Args:
@@ -86,14 +86,14 @@ def headed(page: Page, batch: Batch[D], mark: Mark, sign: int) -> Head[D]:
         return Head(page, batch, depths, start, mark)
     found = next((index for index in range(start, end) if batch.items[index].id == mark.last), None)
     if found is not None:
-        return Head(page, batch, depths, found + 1, Mark(mark.depth))
+        return Head(page, batch, depths, found + 1, PartMark(mark.depth))
     if end == len(depths) and batch.next:
         # Newer items have pushed it on: it is looked for on the next page.
         return Head(page, batch, depths, end, mark)
     # It is gone: those of its time are handed out again rather than some of them lost.
     alone = start == end and page.floor != mark.depth
-    return Head(page, batch, depths, start, Mark(mark.depth), exact=alone)
+    return Head(page, batch, depths, start, PartMark(mark.depth), exact=alone)
 
 
 def _depth(item: Dated, sign: int) -> int:
-    return NEAREST if item.created_at is None else sign * round(item.created_at.timestamp() * 1_000_000)
+    return BEFORE_EVERY_TIME if item.created_at is None else sign * round(item.created_at.timestamp() * 1_000_000)

@@ -13,14 +13,14 @@ from jobtrail.paging.listing import START, Position
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-NEAREST = -(10**18)
+BEFORE_EVERY_TIME = -(10**18)
 """A depth before every time there is."""
 
 _MOST = 1_000_000
 
 
 @dataclass(frozen=True)
-class Mark:
+class PartMark:
     """How far one part has been handed out.
 
     Attributes:
@@ -33,15 +33,15 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Page:
+class PartPage:
     """Where an upstream page of a part begins, and the depth of the item before it."""
 
     position: Position = START
-    floor: int = NEAREST
+    floor: int = BEFORE_EVERY_TIME
 
 
 @dataclass(frozen=True)
-class Place:
+class MergePosition:
     """A place in all parts.
 
     Attributes:
@@ -51,44 +51,44 @@ class Place:
         ended: parts with nothing left.
     """
 
-    depth: int = NEAREST
-    marks: Mapping[str, Mark] = field(default_factory=dict[str, Mark])
-    pages: Mapping[str, Page] = field(default_factory=dict[str, Page])
+    depth: int = BEFORE_EVERY_TIME
+    marks: Mapping[str, PartMark] = field(default_factory=dict[str, PartMark])
+    pages: Mapping[str, PartPage] = field(default_factory=dict[str, PartPage])
     ended: frozenset[str] = frozenset()
 
-    def mark_of(self, key: str) -> Mark:
+    def mark(self, key: str) -> PartMark:
         """Return how far a part has been handed out."""
-        return self.marks.get(key) or Mark(self.depth)
+        return self.marks.get(key) or PartMark(self.depth)
 
-    def page(self, key: str) -> Page:
+    def page(self, key: str) -> PartPage:
         """Return where a part is read."""
-        return self.pages.get(key) or Page()
+        return self.pages.get(key) or PartPage()
 
-    def marked(self, key: str, mark: Mark) -> Place:
+    def with_mark(self, key: str, mark: PartMark) -> MergePosition:
         """Return the place with a part marked."""
         return replace(self, marks={**self.marks, key: mark})
 
-    def paged(self, key: str, page: Page) -> Place:
+    def with_page(self, key: str, page: PartPage) -> MergePosition:
         """Return the place with a part on another page."""
         return replace(self, pages={**self.pages, key: page})
 
-    def over(self, key: str) -> Place:
+    def with_end(self, key: str) -> MergePosition:
         """Return the place with a part ended."""
         pages = {name: page for name, page in self.pages.items() if name != key}
         return replace(self, pages=pages, ended=self.ended | {key})
 
 
-def written(place: Place, keys: Collection[str]) -> Position:
+def write_position(position: MergePosition, keys: Collection[str]) -> Position:
     """Return a place as a position: numbers relative to its depth, what is not needed left out."""
-    marks = {key: mark for key, mark in place.marks.items() if mark != Mark(place.depth)}
-    detail: list[str | int] = [place.depth, _ended(place.ended, sorted(keys)), len(marks)]
+    marks = {key: mark for key, mark in position.marks.items() if mark != PartMark(position.depth)}
+    detail: list[str | int] = [position.depth, _write_ended(position.ended, sorted(keys)), len(marks)]
     for key, mark in marks.items():
-        detail += [key, mark.depth - place.depth, mark.last]
-    for key, page in place.pages.items():
-        if page != Page():
+        detail += [key, mark.depth - position.depth, mark.last]
+    for key, page in position.pages.items():
+        if page != PartPage():
             detail += [
                 key,
-                page.floor - place.depth,
+                page.floor - position.depth,
                 page.position.upstream,
                 len(page.position.detail),
                 *page.position.detail,
@@ -96,33 +96,33 @@ def written(place: Place, keys: Collection[str]) -> Position:
     return Position("", tuple(detail))
 
 
-def opened(position: Position, keys: Collection[str]) -> Place:
+def read_position(position: Position, keys: Collection[str]) -> MergePosition:
     """Return the place that a position stands for, without the parts that have gone.
 
     Raises:
         StrayCursor: the position is none of ours.
     """
     if position == START:
-        return Place()
+        return MergePosition()
     try:
-        return _read(iter(position.detail), sorted(keys))
+        return _read_detail(iter(position.detail), sorted(keys))
     except (StopIteration, ValueError):
         raise StrayCursor("this cursor does not fit what it walks") from None
 
 
-def _read(parts: Iterator[str | int], keys: list[str]) -> Place:
-    depth = _whole(next(parts))
-    ended = _open_ended(_text(next(parts)), keys)
-    marks: dict[str, Mark] = {}
-    for _ in range(_count(next(parts))):
-        key = _text(next(parts))
-        marks[key] = Mark(depth + _whole(next(parts)), _text(next(parts)))
-    pages: dict[str, Page] = {}
+def _read_detail(parts: Iterator[str | int], keys: list[str]) -> MergePosition:
+    depth = _check_integer(next(parts))
+    ended = _read_ended(_check_text(next(parts)), keys)
+    marks: dict[str, PartMark] = {}
+    for _ in range(_check_count(next(parts))):
+        key = _check_text(next(parts))
+        marks[key] = PartMark(depth + _check_integer(next(parts)), _check_text(next(parts)))
+    pages: dict[str, PartPage] = {}
     for part in parts:
-        floor, upstream = depth + _whole(next(parts)), _text(next(parts))
-        detail = tuple(islice(parts, _count(next(parts))))
-        pages[_text(part)] = Page(Position(upstream, detail), floor)
-    return Place(
+        floor, upstream = depth + _check_integer(next(parts)), _check_text(next(parts))
+        detail = tuple(islice(parts, _check_count(next(parts))))
+        pages[_check_text(part)] = PartPage(Position(upstream, detail), floor)
+    return MergePosition(
         depth,
         {key: mark for key, mark in marks.items() if key in keys},
         {key: page for key, page in pages.items() if key in keys and key not in ended},
@@ -130,13 +130,13 @@ def _read(parts: Iterator[str | int], keys: list[str]) -> Place:
     )
 
 
-def _ended(ended: frozenset[str], keys: list[str]) -> str:
+def _write_ended(ended: frozenset[str], keys: list[str]) -> str:
     """Return which of the keys have ended, as bits that are good only for the same keys."""
     bits = sum(1 << number for number, key in enumerate(keys) if key in ended)
     return f"{_fingerprint(keys)}{bits:x}" if bits else ""
 
 
-def _open_ended(text: str, keys: list[str]) -> frozenset[str]:
+def _read_ended(text: str, keys: list[str]) -> frozenset[str]:
     if not text.startswith(_fingerprint(keys)):
         return frozenset()
     bits = int(text[len(_fingerprint(keys)) :], 16)
@@ -147,19 +147,19 @@ def _fingerprint(keys: list[str]) -> str:
     return hashlib.blake2b("\0".join(keys).encode(errors="replace"), digest_size=2).hexdigest()
 
 
-def _text(part: str | int) -> str:
+def _check_text(part: str | int) -> str:
     if not isinstance(part, str):
         raise ValueError(part)  # noqa: TRY004 # a cursor's content, no programming error
     return part
 
 
-def _whole(part: str | int) -> int:
-    if not isinstance(part, int) or abs(part) > 2 * -NEAREST:
+def _check_integer(part: str | int) -> int:
+    if not isinstance(part, int) or abs(part) > 2 * -BEFORE_EVERY_TIME:
         raise ValueError(part)
     return part
 
 
-def _count(part: str | int) -> int:
+def _check_count(part: str | int) -> int:
     if not isinstance(part, int) or not 0 <= part <= _MOST:
         raise ValueError(part)
     return part

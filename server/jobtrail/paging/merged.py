@@ -33,8 +33,8 @@ from jobtrail.errors import (
 from jobtrail.models import Total
 from jobtrail.paging.concurrency import AT_ONCE, together
 from jobtrail.paging.listing import Batch, Sort, Traits
-from jobtrail.paging.merge_heads import Dated, Head, headed
-from jobtrail.paging.merge_position import Mark, Page, Place, opened, written
+from jobtrail.paging.merge_heads import Dated, Head, make_head
+from jobtrail.paging.merge_position import MergePosition, PartMark, PartPage, read_position, write_position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -62,7 +62,7 @@ class _Step(Generic[D]):
     item: D
     depth: int
     last: bool
-    turned: Page | None
+    turned: PartPage | None
 
 
 class _Seen(Generic[D]):
@@ -124,23 +124,23 @@ class Merged(Generic[D]):
         """
         if at != self._seen.position:
             self._seen = _Seen[D](at)
-        place = opened(at, self._parts)
-        for key in self._seen.failed.keys() - place.ended:
-            # It stays behind when the others go on; as long as they stand in the same place, a position does not tell.
-            place = place.marked(key, place.mark_of(key))
-        start, read = await self._read(place, want)
+        position = read_position(at, self._parts)
+        for key in self._seen.failed.keys() - position.ended:
+            # Mark the failed part, or it counts as advanced with the others.
+            position = position.with_mark(key, position.mark(key))
+        start, read = await self._read_pages(position, want)
         failed = frozenset(self._seen.failed)
         steps = self._merged(start, want)
         end = _advanced(start, steps, failed)
-        if failed and failed >= self._parts.keys() - place.ended:
+        if failed and failed >= self._parts.keys() - position.ended:
             self._seen.position = None
             raise next(iter(self._seen.failed.values()))
         over = len(end.ended) == len(self._parts)
-        self._seen.position = None if over else written(end, self._parts)
+        self._seen.position = None if over else write_position(end, self._parts)
         notes = [f"{key}: {batch.note}" for key, batch in read.items() if batch.note]
         return Batch(
             items=[step.item for step in steps],
-            after=lambda index: written(_advanced(start, steps[: index + 1], failed), self._parts),
+            after=lambda index: write_position(_advanced(start, steps[: index + 1], failed), self._parts),
             next=self._seen.position,
             total=Total(kind="unknown"),
             note="; ".join(notes) or None,
@@ -148,13 +148,13 @@ class Merged(Generic[D]):
             failed=dict(self._seen.failed),
         )
 
-    async def _read(self, place: Place, want: int) -> tuple[Place, dict[str, Batch[D]]]:
+    async def _read_pages(self, position: MergePosition, want: int) -> tuple[MergePosition, dict[str, Batch[D]]]:
         """Read a page of every part that has none at hand; return the place as that leaves it, and the pages."""
-        lacking = [key for key in self._live(place) if key not in self._seen.heads]
+        lacking = [key for key in self._live(position) if key not in self._seen.heads]
         # Those that are behind come first: their items are the next ones.
-        lacking.sort(key=lambda key: place.mark_of(key).depth)
+        lacking.sort(key=lambda key: position.mark(key).depth)
         soon = self._soon(AT_ONCE - len(lacking)) if lacking else {}
-        pages = {**soon, **{key: place.page(key) for key in lacking}}
+        pages = {**soon, **{key: position.page(key) for key in lacking}}
         answers = await together(
             {key: partial(self._page, key, page, want) for key, page in pages.items()}, self._limiter, _patience()
         )
@@ -165,25 +165,25 @@ class Merged(Generic[D]):
         for key in lacking:
             answer = answers.get(key) or _no_answer(key)
             if isinstance(answer, JobtrailError):
-                place = self._without(place, key, answer)
+                position = self._without(position, key, answer)
             else:
-                place, read[key] = self._with(place, key, answer)
-        return place, read
+                position, read[key] = self._with(position, key, answer)
+        return position, read
 
-    def _soon(self, most: int) -> dict[str, Page]:
+    def _soon(self, most: int) -> dict[str, PartPage]:
         """Return the next pages of the parts whose pages at hand end first, since they will be needed first."""
         ends = sorted((head.depths[-1], key) for key, head in self._seen.heads.items())
         turned = {key: page for _, key in ends if (page := self._seen.heads[key].turned())}
         fresh = {key: page for key, page in turned.items() if (key, page.position) not in self._seen.ahead}
         return dict(islice(fresh.items(), max(most, 0)))
 
-    def _live(self, place: Place) -> list[str]:
-        return [key for key in self._parts if key not in place.ended and key not in self._seen.failed]
+    def _live(self, position: MergePosition) -> list[str]:
+        return [key for key in self._parts if key not in position.ended and key not in self._seen.failed]
 
     def _limiter(self, key: str) -> anyio.CapacityLimiter:
         return self._lanes[self._lane(key)]
 
-    async def _page(self, key: str, page: Page, want: int) -> Batch[D]:
+    async def _page(self, key: str, page: PartPage, want: int) -> Batch[D]:
         """Read a page of a part, unless its lane is known to be down."""
         part, lane, pages = self._parts[key], self._lane(key), self._seen.pages
         if ahead := self._seen.ahead.get((key, page.position)):
@@ -205,35 +205,37 @@ class Merged(Generic[D]):
             )
         return batch
 
-    def _without(self, place: Place, key: str, error: JobtrailError) -> Place:
+    def _without(self, position: MergePosition, key: str, error: JobtrailError) -> MergePosition:
         """Return the place of a part that could not be read."""
         if isinstance(error, CursorError):
-            if place.page(key) == Page():
+            if position.page(key) == PartPage():
                 raise error
             # The upstream has forgotten the page: what was handed out of it is known by time.
-            return place.paged(key, Page())
+            return position.with_page(key, PartPage())
         self._seen.failed[key] = error
         if isinstance(error, AgentError):
             # It is not there any more, and will not be next time.
-            return place.over(key)
-        return place.marked(key, place.mark_of(key))
+            return position.with_end(key)
+        return position.with_mark(key, position.mark(key))
 
-    def _with(self, place: Place, key: str, batch: Batch[D]) -> tuple[Place, Batch[D]]:
+    def _with(self, position: MergePosition, key: str, batch: Batch[D]) -> tuple[MergePosition, Batch[D]]:
         """Take up a page of a part, without what was handed out of it."""
-        head = headed(place.page(key), batch, place.mark_of(key), self._sign)
+        head = make_head(position.page(key), batch, position.mark(key), self._sign)
         if not head.exact:
             batch = replace(batch, exact=False, note=_REPEATED)
         if not head.over:
             self._seen.heads[key] = head
-            return place, batch
+            return position, batch
         turned = head.turned()
-        return (place.marked(key, head.mark).paged(key, turned) if turned else place.over(key)), batch
+        return (
+            position.with_mark(key, head.mark).with_page(key, turned) if turned else position.with_end(key)
+        ), batch
 
-    def _merged(self, place: Place, want: int) -> list[_Step[D]]:
+    def _merged(self, position: MergePosition, want: int) -> list[_Step[D]]:
         """Hand out items until some part has no page at hand, since its next item may be the next of all."""
         heads = self._seen.heads
         steps: list[_Step[D]] = []
-        if any(key not in heads for key in self._live(place)):
+        if any(key not in heads for key in self._live(position)):
             return steps
         nearest = [(head.depth, key) for key, head in heads.items()]
         heapq.heapify(nearest)
@@ -253,20 +255,20 @@ class Merged(Generic[D]):
         return steps
 
 
-def _advanced(place: Place, steps: Iterable[_Step[D]], failed: frozenset[str]) -> Place:
+def _advanced(position: MergePosition, steps: Iterable[_Step[D]], failed: frozenset[str]) -> MergePosition:
     """Return the place after some steps; the parts that failed stay where they are."""
-    depth, marks, pages, ended = place.depth, dict(place.marks), dict(place.pages), set(place.ended)
+    depth, marks, pages, ended = position.depth, dict(position.marks), dict(position.pages), set(position.ended)
     for step in steps:
         if step.depth > depth:
             depth = step.depth
             marks = {key: mark for key, mark in marks.items() if key in failed or mark.depth >= depth}
-        marks[step.key] = Mark(step.depth, "" if step.turned else step.item.id)
+        marks[step.key] = PartMark(step.depth, "" if step.turned else step.item.id)
         if step.turned:
             pages[step.key] = step.turned
         elif step.last:
             ended.add(step.key)
             pages.pop(step.key, None)
-    return Place(depth, marks, pages, frozenset(ended))
+    return MergePosition(depth, marks, pages, frozenset(ended))
 
 
 def _patience() -> float | None:
