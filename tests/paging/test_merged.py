@@ -21,7 +21,7 @@ from jobtrail.errors import (
     UpstreamFault,
 )
 from jobtrail.models import Total
-from jobtrail.paging import AT_ONCE, NEWEST_FIRST, START, Batch, Budget, Merged, Position, Traits, Walk, walk
+from jobtrail.paging import AT_ONCE, NEWEST_FIRST, START, Budget, FetchedPage, Merged, Position, Traits, Walk, walk
 from jobtrail.paging.cursor import Cursor, seal
 from tests.paging.changing_lists import BEGIN, copied
 
@@ -63,7 +63,7 @@ class Part:
     crowd: list[int] = field(default_factory=lambda: [0, 0])
     traits = Traits(NEWEST_FIRST, 10, frozenset({"query"}))
 
-    async def fetch(self, at: Position, want: int) -> Batch[Item]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[Item]:
         self.fetches += 1
         if self.hangs:
             await anyio.sleep_forever()
@@ -79,7 +79,7 @@ class Part:
         start = int(begin)
         page = self.items[start : start + min(want, 10)]
         end = start + len(page)
-        return Batch(
+        return FetchedPage(
             items=page,
             after=lambda index: Position(at.upstream, (index,)),
             next=Position(f"{self.age}-{end}") if end < len(self.items) else None,
@@ -198,7 +198,7 @@ def test_a_page_that_the_upstream_has_forgotten_is_found_again_by_time() -> None
 
 def test_a_part_whose_cursors_go_round_fails_alone() -> None:
     class Round(Part):
-        async def fetch(self, at: Position, want: int) -> Batch[Item]:
+        async def fetch(self, at: Position, want: int) -> FetchedPage[Item]:
             return replace(await super().fetch(at, want), next=Position("0-10"))
 
     parts: dict[str, Part] = {"a": part("a", *range(40, 0, -2)), "b": Round(part("b", *range(39, 0, -2)).items)}

@@ -15,9 +15,9 @@ from jobtrail.errors import Unreachable, UnreadableAnswer, UpstreamFault
 from jobtrail.models import Total
 from jobtrail.paging import (
     START,
-    Batch,
     Budget,
     Chain,
+    FetchedPage,
     Listing,
     Position,
     Trail,
@@ -43,7 +43,7 @@ class Numbers:
     fails_on: set[int] = field(default_factory=set[int])
     fetches: int = 0
 
-    async def fetch(self, at: Position, want: int) -> Batch[int]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[int]:
         self.fetches += 1
         if self.fetches in self.fails_on:
             raise UpstreamFault("numbers failed", retryable=True)
@@ -53,7 +53,7 @@ class Numbers:
         def after(index: int) -> Position:
             return Position("", (start + index + 1,))
 
-        return Batch(
+        return FetchedPage(
             items=self.numbers[start:end],
             after=after,
             next=Position("", (end,)) if end < len(self.numbers) else None,
@@ -126,11 +126,11 @@ class Round:
     fetches: int = 0
     traits = Traits(None, 3)
 
-    async def fetch(self, at: Position, want: int) -> Batch[int]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[int]:
         self.fetches += 1
         number = int(at.upstream or 0)
         done = int(at.detail[0]) if at.detail else 0
-        return Batch(
+        return FetchedPage(
             items=[number * 3 + index for index in range(done, 3)],
             after=lambda index: Position(at.upstream, (done + index + 1,)),
             next=Position(str(self.leads[number])),
@@ -187,7 +187,7 @@ class Hanging(Numbers):
     hangs_on: set[int] = field(default_factory=set[int])
     abandoned: int = 0
 
-    async def fetch(self, at: Position, want: int) -> Batch[int]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[int]:
         if self.fetches + 1 in self.hangs_on:
             try:
                 await anyio.sleep_forever()

@@ -4,7 +4,7 @@ from jobtrail.paging.combined import Chain, Mapped, WithinWindow
 from jobtrail.paging.concurrency import AT_ONCE, together
 from jobtrail.paging.cursor_listing import CursorListing, CursorPage
 from jobtrail.paging.keyset_listing import KeyRange, KeysetListing
-from jobtrail.paging.listing import EVERYTHING, NEWEST_FIRST, START, Batch, Listing, Position, Sort, Traits
+from jobtrail.paging.listing import EVERYTHING, NEWEST_FIRST, START, FetchedPage, Listing, Position, Sort, Traits
 from jobtrail.paging.merged import Merged
 from jobtrail.paging.offset_listing import CountedPage, OffsetListing
 from jobtrail.paging.walker import Budget, Trail, Walk, Walked, walk
@@ -14,12 +14,12 @@ __all__ = [
     "EVERYTHING",
     "NEWEST_FIRST",
     "START",
-    "Batch",
     "Budget",
     "Chain",
     "CountedPage",
     "CursorListing",
     "CursorPage",
+    "FetchedPage",
     "KeyRange",
     "KeysetListing",
     "Listing",

@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from jobtrail.models import Total
-from jobtrail.paging.listing import START, Batch, Position, Traits
+from jobtrail.paging.listing import START, FetchedPage, Position, Traits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -40,11 +40,11 @@ class WithinWindow(Generic[D]):
         self._descending = order is not None and order.descending
         self._edge = (window.since if self._descending else window.until) if window and by_time else None
 
-    async def fetch(self, at: Position, want: int) -> Batch[D]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[D]:
         """Read one page, as far as the edge."""
-        batch = await self._listing.fetch(at, want)
-        cut = next((index for index, item in enumerate(batch.items) if self._is_past(item)), None)
-        return batch if cut is None else replace(batch, items=batch.items[:cut], next=None)
+        fetched = await self._listing.fetch(at, want)
+        cut = next((index for index, item in enumerate(fetched.items) if self._is_past(item)), None)
+        return fetched if cut is None else replace(fetched, items=fetched.items[:cut], next=None)
 
     def _is_past(self, item: D) -> bool:
         created, edge = item.created_at, self._edge
@@ -70,11 +70,13 @@ class Mapped(Generic[R, T]):
         """Those of the listing."""
         return self.listing.traits
 
-    async def fetch(self, at: Position, want: int) -> Batch[T]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[T]:
         """Read one page."""
-        batch = await self.listing.fetch(at, want)
-        items = [self.read(item) for item in batch.items]
-        return Batch(items, batch.after, batch.next, batch.total, batch.note, batch.exact, batch.failed)
+        fetched = await self.listing.fetch(at, want)
+        items = [self.read(item) for item in fetched.items]
+        return FetchedPage(
+            items, fetched.after, fetched.next, fetched.total, fetched.note, fetched.exact, fetched.failed
+        )
 
 
 class Chain(Generic[T]):
@@ -89,14 +91,14 @@ class Chain(Generic[T]):
         unapplied = frozenset[str]().union(*(one.unapplied for one in traits))
         self.traits = Traits(None, max((one.page_size for one in traits), default=1), unapplied)
 
-    async def fetch(self, at: Position, want: int) -> Batch[T]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[T]:
         """Read one page of the part that `at` lies in, or of the next where that part has gone."""
         wanted = str(at.detail[0]) if at.detail else ""
         key = next((name for name in self._parts if name >= wanted), None)
         if key is None:
-            return Batch((), lambda _index: at, None, Total(kind="unknown"))
+            return FetchedPage((), lambda _index: at, None, Total(kind="unknown"))
         inner = Position(at.upstream, at.detail[1:]) if key == wanted else START
-        batch = await self._parts[key].fetch(inner, want)
+        fetched = await self._parts[key].fetch(inner, want)
 
         def within(position: Position) -> Position:
             return Position(position.upstream, (key, *position.detail))
@@ -105,11 +107,11 @@ class Chain(Generic[T]):
         after_it = Position("", (following,)) if following is not None else None
 
         def after(index: int) -> Position:
-            return within(batch.after(index))
+            return within(fetched.after(index))
 
         return replace(
-            batch,
+            fetched,
             after=after,
-            next=within(batch.next) if batch.next else after_it,
-            total=batch.total if len(self._parts) == 1 else Total(kind="unknown"),
+            next=within(fetched.next) if fetched.next else after_it,
+            total=fetched.total if len(self._parts) == 1 else Total(kind="unknown"),
         )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from jobtrail.models import Total
 from jobtrail.paging.anchor import Anchor, Key, compare_keys
-from jobtrail.paging.listing import Batch, Position
+from jobtrail.paging.listing import FetchedPage, Position
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -51,7 +51,7 @@ class CursorListing(Generic[T]):
     order_key: Callable[[T], Key | None]
     traits: Traits
 
-    async def fetch(self, at: Position, want: int) -> Batch[T]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[T]:
         """Read one page; inside a page, the largest, so that the last item consumed is on it."""
         last = Anchor.read(at.detail)
         size = self.traits.page_size if last else max(1, min(want, self.traits.page_size))
@@ -71,7 +71,7 @@ class CursorListing(Generic[T]):
             item = items[number - 1]
             return Position(at.upstream, Anchor(number, self.identity(item), self.order_key(item)).write())
 
-        return Batch(items[start:], after, following, page.total)
+        return FetchedPage(items[start:], after, following, page.total)
 
     def _start_after(self, last: Anchor, items: Sequence[T], *, more: bool) -> int | None:
         """Return the index of the first item after the last one consumed; None where that is on a later page."""

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from jobtrail.errors import JobtrailError, StrayCursor, UnreadableAnswer
 from jobtrail.models import Total
 from jobtrail.paging.concurrency import AT_ONCE, together
-from jobtrail.paging.listing import Batch, Position
+from jobtrail.paging.listing import FetchedPage, Position
 from jobtrail.paging.offset_listing import MOST_STEPS, OVERLAP, CountedPage
 
 if TYPE_CHECKING:
@@ -75,16 +75,16 @@ class KeysetListing(Generic[T]):
     def _descending(self) -> bool:
         return self.traits.order is not None and self.traits.order.descending
 
-    async def fetch(self, at: Position, want: int) -> Batch[T]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[T]:
         """Read a page from the last key seen, which costs the same at any depth; or several at the same time."""
         if not at.detail:
             page = await self._page(KeyRange(), 0, want)
             self._learn(page.items, page.total)
-            return self._batch(page.items, page.total, _Last(-1, "", 0, 0, ""))
+            return self._make_page(page.items, page.total, _Last(-1, "", 0, 0, ""))
         last = _Last.read(at.detail)
         items, total = await self._read(last, want)
         if items and self.identity(items[0]) == last.identity:
-            return self._batch(items[1:], total - last.tied, last)
+            return self._make_page(items[1:], total - last.tied, last)
         return await self._find_again(last, want)
 
     async def _page(self, keys: KeyRange, offset: int, size: int) -> CountedPage[T]:
@@ -146,7 +146,7 @@ class KeysetListing(Generic[T]):
             highest = lower
         return [*ranges, self._onward(highest)]
 
-    async def _find_again(self, last: _Last, want: int) -> Batch[T]:
+    async def _find_again(self, last: _Last, want: int) -> FetchedPage[T]:
         """Go on after the last of its key that was handed out and is still there, after others were deleted."""
         keys, known = self._onward(last.key), last.known()
         place, offset = 0, 0
@@ -158,12 +158,12 @@ class KeysetListing(Generic[T]):
                 break
             offset += len(page.items)
         page = await self._page(keys, place, want)
-        batch = self._batch(page.items, page.total - place, replace(last, tied=place))
+        fetched = self._make_page(page.items, page.total - place, replace(last, tied=place))
         # Marks are kept of so many only: where there were more, and none that is known is left, some may repeat.
         unsure = not place and last.forgotten and bool(page.items) and self.order_key(page.items[0]) == last.key
-        return replace(batch, exact=False, note=_REPEATED) if unsure else batch
+        return replace(fetched, exact=False, note=_REPEATED) if unsure else fetched
 
-    def _batch(self, items: Sequence[T], left: int, last: _Last) -> Batch[T]:
+    def _make_page(self, items: Sequence[T], left: int, last: _Last) -> FetchedPage[T]:
         keys = [self.order_key(item) for item in items]
         if not items and left > 0:
             raise UnreadableAnswer(
@@ -182,7 +182,7 @@ class KeysetListing(Generic[T]):
             kept = marks[-_MARK * _MOST_MARKS :]
             return _Last(keys[index], self.identity(items[index]), tied, last.done + index + 1, kept).write()
 
-        return Batch(
+        return FetchedPage(
             items=items,
             after=after,
             next=after(len(items) - 1) if items and len(items) < left else None,

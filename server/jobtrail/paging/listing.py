@@ -69,15 +69,15 @@ class Traits:
 
 
 @dataclass(frozen=True)
-class Batch(Generic[T_co]):
+class FetchedPage(Generic[T_co]):
     """What one upstream page came to.
 
     Attributes:
         items: the items after the place asked for.
         after: the position just after item number i.
-        next: the position after the whole batch; None at the end of the listing.
+        next: the position after the whole page; None at the end of the listing.
         total: how many the upstream says there are.
-        note: something about this batch that an agent must know.
+        note: something about this page that an agent must know.
         exact: False where the upstream changed so that rows may repeat or be missing.
         failed: parts of the listing that could not be read, and why; `next` goes on with them.
     """
@@ -99,7 +99,7 @@ class Listing(Protocol[T_co]):
         """Its order, page size and filters."""
         ...
 
-    async def fetch(self, at: Position, want: int) -> Batch[T_co]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[T_co]:
         """Read one upstream page from `at`, about `want` items of it.
 
         Raises:

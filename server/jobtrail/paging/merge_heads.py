@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from jobtrail.paging.listing import Batch
+    from jobtrail.paging.listing import FetchedPage
 
 
 class Dated(Protocol):
@@ -39,7 +39,7 @@ class Head(Generic[D]):
 
     Attributes:
         page: where it begins.
-        batch: what is on it.
+        fetched: what is on it.
         depths: the items' times in microseconds that grow along the walk.
         index: the number of the next item.
         mark: how far its part has been handed out once the page is.
@@ -47,7 +47,7 @@ class Head(Generic[D]):
     """
 
     page: PartPage
-    batch: Batch[D]
+    fetched: FetchedPage[D]
     depths: Sequence[int]
     index: int
     mark: PartMark
@@ -65,34 +65,34 @@ class Head(Generic[D]):
 
     def turned(self) -> PartPage | None:
         """Return the page after this one; None at the part's end."""
-        if self.batch.next is None:
+        if self.fetched.next is None:
             return None
-        return PartPage(self.batch.next, self.depths[-1] if self.depths else self.page.floor)
+        return PartPage(self.fetched.next, self.depths[-1] if self.depths else self.page.floor)
 
 
-def make_head(page: PartPage, batch: Batch[D], mark: PartMark, sign: int) -> Head[D]:
+def make_head(page: PartPage, fetched: FetchedPage[D], mark: PartMark, sign: int) -> Head[D]:
     """Take up a page where its part stands.
 
     Args:
         page: where the page begins.
-        batch: what is on it.
+        fetched: what is on it.
         mark: how far the part has been handed out.
         sign: 1 where times grow along the walk, else -1.
     """
     # An item that has no time, or is out of order, stays by its neighbour.
-    depths = list(accumulate((_depth(item, sign) for item in batch.items), max, initial=page.floor))[1:]
+    depths = list(accumulate((_depth(item, sign) for item in fetched.items), max, initial=page.floor))[1:]
     start, end = bisect_left(depths, mark.depth), bisect_right(depths, mark.depth)
     if not mark.last:
-        return Head(page, batch, depths, start, mark)
-    found = next((index for index in range(start, end) if batch.items[index].id == mark.last), None)
+        return Head(page, fetched, depths, start, mark)
+    found = next((index for index in range(start, end) if fetched.items[index].id == mark.last), None)
     if found is not None:
-        return Head(page, batch, depths, found + 1, PartMark(mark.depth))
-    if end == len(depths) and batch.next:
+        return Head(page, fetched, depths, found + 1, PartMark(mark.depth))
+    if end == len(depths) and fetched.next:
         # Newer items have pushed it on: it is looked for on the next page.
-        return Head(page, batch, depths, end, mark)
+        return Head(page, fetched, depths, end, mark)
     # It is gone: those of its time are handed out again rather than some of them lost.
     alone = start == end and page.floor != mark.depth
-    return Head(page, batch, depths, start, PartMark(mark.depth), exact=alone)
+    return Head(page, fetched, depths, start, PartMark(mark.depth), exact=alone)
 
 
 def _depth(item: Dated, sign: int) -> int:

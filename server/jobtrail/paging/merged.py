@@ -32,7 +32,7 @@ from jobtrail.errors import (
 )
 from jobtrail.models import Total
 from jobtrail.paging.concurrency import AT_ONCE, together
-from jobtrail.paging.listing import Batch, Sort, Traits
+from jobtrail.paging.listing import FetchedPage, Sort, Traits
 from jobtrail.paging.merge_heads import Dated, Head, make_head
 from jobtrail.paging.merge_position import MergePosition, PartMark, PartPage, read_position, write_position
 
@@ -83,13 +83,13 @@ class _Seen(Generic[D]):
         self.failed: dict[str, JobtrailError] = {}
         self.down: dict[str, JobtrailError] = {}
         self.pages: set[tuple[str, Position]] = set()
-        self.ahead: dict[tuple[str, Position], Batch[D] | None] = {}
+        self.ahead: dict[tuple[str, Position], FetchedPage[D] | None] = {}
 
 
 class Merged(Generic[D]):
     """Several listings in one order of time, read at the same time with a bound.
 
-    A part that cannot be read is reported in `Batch.failed` and left where it stands; the others go on, and the
+    A part that cannot be read is reported in `FetchedPage.failed` and left where it stands; the others go on, and the
     next call begins with it.
 
     Args:
@@ -116,7 +116,7 @@ class Merged(Generic[D]):
         self._lanes = {name: anyio.CapacityLimiter(AT_ONCE) for name in {lane(key) for key in parts}}
         self._seen = _Seen[D]()
 
-    async def fetch(self, at: Position, want: int) -> Batch[D]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[D]:
         """Read one page of each part that needs one, and hand out what is certain to come next.
 
         Raises:
@@ -137,18 +137,20 @@ class Merged(Generic[D]):
             raise next(iter(self._seen.failed.values()))
         over = len(end.ended) == len(self._parts)
         self._seen.position = None if over else write_position(end, self._parts)
-        notes = [f"{key}: {batch.note}" for key, batch in read.items() if batch.note]
-        return Batch(
+        notes = [f"{key}: {fetched.note}" for key, fetched in read.items() if fetched.note]
+        return FetchedPage(
             items=[step.item for step in steps],
             after=lambda index: write_position(_advanced(start, steps[: index + 1], failed), self._parts),
             next=self._seen.position,
             total=Total(kind="unknown"),
             note="; ".join(notes) or None,
-            exact=all(batch.exact for batch in read.values()),
+            exact=all(fetched.exact for fetched in read.values()),
             failed=dict(self._seen.failed),
         )
 
-    async def _read_pages(self, position: MergePosition, want: int) -> tuple[MergePosition, dict[str, Batch[D]]]:
+    async def _read_pages(
+        self, position: MergePosition, want: int
+    ) -> tuple[MergePosition, dict[str, FetchedPage[D]]]:
         """Read a page of every part that has none at hand; return the place as that leaves it, and the pages."""
         lacking = [key for key in self._live(position) if key not in self._seen.heads]
         # Those that are behind come first: their items are the next ones.
@@ -160,8 +162,8 @@ class Merged(Generic[D]):
         )
         for key, page in soon.items():
             answer = answers.get(key)
-            self._seen.ahead[key, page.position] = answer if isinstance(answer, Batch) else None
-        read: dict[str, Batch[D]] = {}
+            self._seen.ahead[key, page.position] = answer if isinstance(answer, FetchedPage) else None
+        read: dict[str, FetchedPage[D]] = {}
         for key in lacking:
             answer = answers.get(key) or _no_answer(key)
             if isinstance(answer, JobtrailError):
@@ -183,7 +185,7 @@ class Merged(Generic[D]):
     def _limiter(self, key: str) -> anyio.CapacityLimiter:
         return self._lanes[self._lane(key)]
 
-    async def _page(self, key: str, page: PartPage, want: int) -> Batch[D]:
+    async def _page(self, key: str, page: PartPage, want: int) -> FetchedPage[D]:
         """Read a page of a part, unless its lane is known to be down."""
         part, lane, pages = self._parts[key], self._lane(key), self._seen.pages
         if ahead := self._seen.ahead.get((key, page.position)):
@@ -191,19 +193,19 @@ class Merged(Generic[D]):
         if lane in self._seen.down:
             raise self._seen.down[lane]
         try:
-            batch = await part.fetch(
+            fetched = await part.fetch(
                 page.position, min(want, _FILTERED_PAGE) if part.traits.filtered_upstream else want
             )
         except _OF_THE_LANE as error:
             self._seen.down[lane] = error
             raise
         pages.add((key, page.position))
-        if batch.next and (key, batch.next) in pages:
+        if fetched.next and (key, fetched.next) in pages:
             raise UnreadableAnswer(
                 f"{key} handed back a cursor that it had given before, so paging would never end; that is a fault of "
                 "the upstream, ask for less with a narrower window"
             )
-        return batch
+        return fetched
 
     def _without(self, position: MergePosition, key: str, error: JobtrailError) -> MergePosition:
         """Return the place of a part that could not be read."""
@@ -218,18 +220,20 @@ class Merged(Generic[D]):
             return position.with_end(key)
         return position.with_mark(key, position.mark(key))
 
-    def _with(self, position: MergePosition, key: str, batch: Batch[D]) -> tuple[MergePosition, Batch[D]]:
+    def _with(
+        self, position: MergePosition, key: str, fetched: FetchedPage[D]
+    ) -> tuple[MergePosition, FetchedPage[D]]:
         """Take up a page of a part, without what was handed out of it."""
-        head = make_head(position.page(key), batch, position.mark(key), self._sign)
+        head = make_head(position.page(key), fetched, position.mark(key), self._sign)
         if not head.exact:
-            batch = replace(batch, exact=False, note=_REPEATED)
+            fetched = replace(fetched, exact=False, note=_REPEATED)
         if not head.over:
             self._seen.heads[key] = head
-            return position, batch
+            return position, fetched
         turned = head.turned()
         return (
             position.with_mark(key, head.mark).with_page(key, turned) if turned else position.with_end(key)
-        ), batch
+        ), fetched
 
     def _merged(self, position: MergePosition, want: int) -> list[_Step[D]]:
         """Hand out items until some part has no page at hand, since its next item may be the next of all."""
@@ -242,7 +246,7 @@ class Merged(Generic[D]):
         while nearest and len(steps) < want:
             depth, key = heapq.heappop(nearest)
             head = heads[key]
-            item = head.batch.items[head.index]
+            item = head.fetched.items[head.index]
             head.index += 1
             turned = head.turned() if head.over else None
             steps.append(_Step(key, item, depth, head.over, turned))

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 from jobtrail.errors import UnreadableAnswer
 from jobtrail.models import Total
 from jobtrail.paging.anchor import Anchor, Key, compare_keys
-from jobtrail.paging.listing import Batch, Position
+from jobtrail.paging.listing import FetchedPage, Position
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -57,11 +57,11 @@ class OffsetListing(Generic[T]):
     drifted: str = "items came or went since the last page: some may repeat or be missing"
     who: str = "the upstream"
 
-    async def fetch(self, at: Position, want: int) -> Batch[T]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[T]:
         """Read the page after a position, wherever that has moved to."""
         last = Anchor.read(at.detail)
         if last is None:
-            return self._batch(await self._page(0, want), 0, 0)
+            return self._make_page(await self._page(0, want), 0, 0)
         offset, behind = max(last.number - OVERLAP, 0), False
         for _ in range(MOST_STEPS):
             page = await self._page(offset, want + OVERLAP)
@@ -73,11 +73,11 @@ class OffsetListing(Generic[T]):
                 # The last item consumed ends this page: the next begins with it.
                 offset, behind = offset + start - 1, True
             elif start is not None:
-                return self._batch(page, offset, start)
+                return self._make_page(page, offset, start)
             elif last.key is None:
-                return self._batch(page, offset, min(OVERLAP, len(page.items)), self.drifted)
+                return self._make_page(page, offset, min(OVERLAP, len(page.items)), self.drifted)
             elif not page.items:
-                return self._batch(page, offset, 0)
+                return self._make_page(page, offset, 0)
             else:
                 offset, behind = offset + len(page.items), True
         raise UnreadableAnswer(f"{self.who} changes faster than it can be paged; ask for a window")
@@ -99,7 +99,7 @@ class OffsetListing(Generic[T]):
             way = compare_keys(self.identity(item), last.identity, descending=descending)
         return way == 1
 
-    def _batch(self, page: CountedPage[T], offset: int, start: int, note: str | None = None) -> Batch[T]:
+    def _make_page(self, page: CountedPage[T], offset: int, start: int, note: str | None = None) -> FetchedPage[T]:
         rest = page.items[start:]
 
         def after(index: int) -> Position:
@@ -107,7 +107,7 @@ class OffsetListing(Generic[T]):
             return Position("", Anchor(offset + start + index + 1, self.identity(item), self.order_key(item)).write())
 
         more = bool(rest) and offset + len(page.items) < page.total
-        return Batch(
+        return FetchedPage(
             items=rest,
             after=after,
             next=after(len(rest) - 1) if more else None,

@@ -1,6 +1,6 @@
 """The one walker: filters, budgets and coverage over any listing.
 
-A `Listing` hands out batches and can resume after any single item; the walker decides where to
+A `Listing` fetches pages and can resume after any single item; the walker decides where to
 stop. Together they keep the promise that following cursors to the end yields every matching item
 exactly once.
 """
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from jobtrail.errors import JobtrailError
     from jobtrail.models import Call
-    from jobtrail.paging.listing import Batch, Listing
+    from jobtrail.paging.listing import FetchedPage, Listing
 
 T = TypeVar("T")
 
@@ -138,14 +138,14 @@ async def walk(listing: Listing[T], how: Walk[T], at: Position = START) -> Walke
     while walked.position is not None:
         before = walked.scanned
         try:
-            batch = await _fetch(listing, how, walked, deadline)
-            _follow(batch, how, walked, seen)
+            fetched = await _fetch(listing, how, walked, deadline)
+            _follow(fetched, how, walked, seen)
         except UpstreamError as error:
             if walked.position == at:
                 raise
             walked.notes.append(Sentence("stopped early: ", *error.args, ". The cursor goes on from here."))
             break
-        more = _take(batch, how, walked)
+        more = _take(fetched, how, walked)
         if walked.scanned > before:
             await how.progress(walked)
         if not more or anyio.current_time() >= deadline:
@@ -153,7 +153,7 @@ async def walk(listing: Listing[T], how: Walk[T], at: Position = START) -> Walke
     return walked
 
 
-async def _fetch(listing: Listing[T], how: Walk[T], walked: Walked[T], deadline: float) -> Batch[T]:
+async def _fetch(listing: Listing[T], how: Walk[T], walked: Walked[T], deadline: float) -> FetchedPage[T]:
     """Read the next page; a read that hangs past the deadline is abandoned."""
     left = how.budget.items - walked.scanned
     want = min(how.limit, left) if listing.traits.filtered_upstream else left
@@ -171,13 +171,13 @@ async def _fetch(listing: Listing[T], how: Walk[T], walked: Walked[T], deadline:
     )
 
 
-def _follow(batch: Batch[T], how: Walk[T], walked: Walked[T], seen: set[Position]) -> None:
-    """Make sure that what follows a batch is somewhere new.
+def _follow(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T], seen: set[Position]) -> None:
+    """Make sure that what follows a page is somewhere new.
 
     Raises:
         UnreadableAnswer: the walk has been there, in this call or, as far as the trail tells, in an earlier one.
     """
-    position = batch.next
+    position = fetched.next
     if position is None:
         return
     mark = _mark(position)
@@ -196,18 +196,18 @@ def _mark(position: Position) -> int:
     return int.from_bytes(hashlib.blake2b(repr(position).encode(errors="replace"), digest_size=4).digest())
 
 
-def _take(batch: Batch[T], how: Walk[T], walked: Walked[T]) -> bool:
-    """Move `walked` through a batch, to its end or to just before what no longer fits; return whether it goes on."""
-    walked.total = batch.total
-    walked.exact = walked.exact and batch.exact
-    walked.failed.update(batch.failed)
-    if batch.note and batch.note not in walked.notes:
-        walked.notes.append(batch.note)
-    for index, item in enumerate(batch.items):
+def _take(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T]) -> bool:
+    """Move `walked` through a page, to its end or to just before what no longer fits; return whether it goes on."""
+    walked.total = fetched.total
+    walked.exact = walked.exact and fetched.exact
+    walked.failed.update(fetched.failed)
+    if fetched.note and fetched.note not in walked.notes:
+        walked.notes.append(fetched.note)
+    for index, item in enumerate(fetched.items):
         kept = walked.scanned < how.budget.items and how.keep(item)
         if walked.scanned >= how.budget.items or (kept and not _fits(item, how, walked)):
             if index:
-                walked.position = batch.after(index - 1)
+                walked.position = fetched.after(index - 1)
             return False
         walked.scanned += 1
         walked.last = item
@@ -215,9 +215,9 @@ def _take(batch: Batch[T], how: Walk[T], walked: Walked[T]) -> bool:
             walked.matched += 1
             walked.tokens += how.cost(item)
             walked.items.append(item)
-    walked.position = batch.next
-    if batch.next and batch.next.upstream:
-        walked.trail = walked.trail.after(_mark(batch.next))
+    walked.position = fetched.next
+    if fetched.next and fetched.next.upstream:
+        walked.trail = walked.trail.after(_mark(fetched.next))
     return len(walked.items) < how.limit and walked.scanned < how.budget.items
 
 

@@ -71,7 +71,7 @@ class About:
 
 
 class BatchJobs(Protocol):
-    """Batch jobs: a job has executions, and an execution has tasks.
+    """FetchedPage jobs: a job has executions, and an execution has tasks.
 
     Attributes:
         execution_words: raw statuses of executions, lower case, and what they mean.

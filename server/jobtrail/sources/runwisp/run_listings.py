@@ -10,9 +10,9 @@ from jobtrail.errors import BadArgument, NotFound, StrayCursor, UnknownName, Unr
 from jobtrail.models import Call
 from jobtrail.paging import (
     START,
-    Batch,
     Chain,
     CountedPage,
+    FetchedPage,
     KeyRange,
     KeysetListing,
     Mapped,
@@ -222,14 +222,14 @@ class _Failures:
         """Those of the listing."""
         return self.listing.traits
 
-    async def fetch(self, at: Position, want: int) -> Batch[Run]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[Run]:
         """Read one page; with the first, ask how many failures there are by any name."""
-        batch = await self.listing.fetch(at, want)
-        if at != START or batch.total.value is None:
-            return batch
-        more = (await self.endpoint.get(1, isFailure="true")).total - batch.total.value
+        fetched = await self.listing.fetch(at, want)
+        if at != START or fetched.total.value is None:
+            return fetched
+        more = (await self.endpoint.get(1, isFailure="true")).total - fetched.total.value
         note = f"{more:,} more count as failures to the daemon under other words; without status they are listed"
-        return replace(batch, note=note) if more > 0 else batch
+        return replace(fetched, note=note) if more > 0 else fetched
 
 
 def _check_id(run: str) -> None:
