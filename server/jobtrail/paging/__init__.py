@@ -1,7 +1,7 @@
 """Paging: listings, how they combine, and the one walker over them; nothing here knows an upstream."""
 
 from jobtrail.paging.combined import Chain, Mapped, WithinWindow
-from jobtrail.paging.concurrency import AT_ONCE, together
+from jobtrail.paging.concurrency import AT_ONCE, run_concurrently
 from jobtrail.paging.cursor_listing import CursorListing, CursorPage
 from jobtrail.paging.keyset_listing import KeyRange, KeysetListing
 from jobtrail.paging.listing import EVERYTHING, NEWEST_FIRST, START, FetchedPage, Listing, Position, Sort, Traits
@@ -33,6 +33,6 @@ __all__ = [
     "Walk",
     "Walked",
     "WithinWindow",
-    "together",
+    "run_concurrently",
     "walk",
 ]

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from jobtrail.errors import JobtrailError, StrayCursor, UnreadableAnswer
 from jobtrail.models import Total
-from jobtrail.paging.concurrency import AT_ONCE, together
+from jobtrail.paging.concurrency import AT_ONCE, run_concurrently
 from jobtrail.paging.listing import FetchedPage, Position
 from jobtrail.paging.offset_listing import MOST_STEPS, OVERLAP, CountedPage
 
@@ -99,7 +99,7 @@ class KeysetListing(Generic[T]):
         ranges = self._ranges(last.key, want)
         # The items of its key that come before the last one consumed are passed over.
         offsets = [last.tied - 1, *(0 for _ in ranges[1:])]
-        answers = await together(
+        answers = await run_concurrently(
             {
                 number: partial(self._page, keys, offset, want + OVERLAP)
                 for number, (keys, offset) in enumerate(zip(ranges, offsets, strict=True))

@@ -31,7 +31,7 @@ from jobtrail.errors import (
     UnreadableAnswer,
 )
 from jobtrail.models import Total
-from jobtrail.paging.concurrency import AT_ONCE, together
+from jobtrail.paging.concurrency import AT_ONCE, run_concurrently
 from jobtrail.paging.listing import FetchedPage, Sort, Traits
 from jobtrail.paging.merge_heads import Dated, Head, make_head
 from jobtrail.paging.merge_position import MergePosition, PartMark, PartPage, read_position, write_position
@@ -157,7 +157,7 @@ class Merged(Generic[D]):
         lacking.sort(key=lambda key: position.mark(key).depth)
         soon = self._soon(AT_ONCE - len(lacking)) if lacking else {}
         pages = {**soon, **{key: position.page(key) for key in lacking}}
-        answers = await together(
+        answers = await run_concurrently(
             {key: partial(self._page, key, page, want) for key, page in pages.items()}, self._limiter, _patience()
         )
         for key, page in soon.items():

@@ -16,7 +16,7 @@ import anyio
 
 from jobtrail.errors import JobtrailError
 from jobtrail.models import Execution, Job, Run, Task, Window
-from jobtrail.paging import Budget, Walk, together, walk
+from jobtrail.paging import Budget, Walk, run_concurrently, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.sources.federation import Attempt, survey
 
@@ -95,7 +95,7 @@ class Completing:
         found: dict[str, Names] = {}
         with anyio.move_on_after(SECONDS) as bound:
             asked = self._asked(what, given)
-            await together({one.name: partial(self._of, finder, one, begun, given, found) for one in asked})
+            await run_concurrently({one.name: partial(self._of, finder, one, begun, given, found) for one in asked})
         values = list(dict.fromkeys(name for one in found.values() for name in one.values))
         more = bound.cancelled_caught or any(one.more for one in found.values())
         return _fitting(Names(values, more), begun)

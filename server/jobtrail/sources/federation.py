@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from jobtrail.errors import UnknownName, Unreachable
 from jobtrail.models import Execution, Job, Run
-from jobtrail.paging import EVERYTHING, Mapped, Merged, Walk, together, walk
+from jobtrail.paging import EVERYTHING, Mapped, Merged, Walk, run_concurrently, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask, Sort, read_statuses
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ async def survey(
     for source in sources:
         found.wanted[source.name] = read_statuses(status, source.attempt_words)
     by_name = {source.name: source for source in sources}
-    answers = await together(
+    answers = await run_concurrently(
         {name: partial(_parts, one, job, found.wanted[name], window) for name, one in by_name.items()},
         seconds=seconds,
     )

@@ -12,7 +12,7 @@ from mcp.server.mcpserver import Context
 from jobtrail.analysis.diagnosis import BAD, signature
 from jobtrail.errors import clean
 from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence, Window
-from jobtrail.paging import AT_ONCE, Budget, Walk, together, walk
+from jobtrail.paging import AT_ONCE, Budget, Walk, run_concurrently, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.sources.federation import Attempt, survey
 from jobtrail.tools import params
@@ -110,10 +110,10 @@ async def _find_causes(sources: Sequence[Source], failures: Sequence[Attempt]) -
     explained = {
         (one.source, one.id): partial(_explain, by_name[one.source], one) for one in _choose_explained(failures)
     }
-    read = await together(explained, lambda key: lanes[key[0]], _EXPLAIN_SECONDS)
+    read = await run_concurrently(explained, lambda key: lanes[key[0]], _EXPLAIN_SECONDS)
     jobs = {(one.source, one.job): isinstance(one.item, Run) for one in failures}
     latest = {key: partial(_has_recovered, by_name[key[0]], key[1], runs=runs) for key, runs in jobs.items()}
-    recovered = await together(latest, lambda key: lanes[key[0]], _EXPLAIN_SECONDS)
+    recovered = await run_concurrently(latest, lambda key: lanes[key[0]], _EXPLAIN_SECONDS)
     groups: dict[tuple[str, str, str], list[tuple[Attempt, str]]] = {}
     for one in failures:
         answer = read.get((one.source, one.id))

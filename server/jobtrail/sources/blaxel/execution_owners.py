@@ -9,7 +9,7 @@ import anyio
 
 from jobtrail.errors import NotFound, UnknownName, Unreachable, shown
 from jobtrail.models import Call, Job
-from jobtrail.paging import EVERYTHING, Walk, together, walk
+from jobtrail.paging import EVERYTHING, Walk, run_concurrently, walk
 from jobtrail.sources.responses import name_in_path
 
 if TYPE_CHECKING:
@@ -69,7 +69,9 @@ class Owners:
     async def _ask(self, execution: str, names: list[str]) -> dict[str, bool | None]:
         """Return which of these jobs has it; None where that could not be found out."""
         lane = anyio.CapacityLimiter(_AT_ONCE)
-        answers = await together({name: partial(self._has, name, execution) for name in names}, lambda _name: lane)
+        answers = await run_concurrently(
+            {name: partial(self._has, name, execution) for name in names}, lambda _name: lane
+        )
         return {name: answer if isinstance(answer, bool) else None for name, answer in answers.items()}
 
     async def _has(self, job: str, execution: str) -> bool:
