@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from jobtrail.sources.cache import Memory
+from jobtrail.sources.cache import ResponseCache
 from jobtrail.sources.http import Http, HttpLimits
 
 if TYPE_CHECKING:
@@ -54,5 +54,5 @@ def open_http(
         follow_redirects=False,
     )
     # The store of this machine is asked in-process, and may be exchanged meanwhile.
-    memory = None if one.reads_store else Memory()
-    return Http(client, who=one.who, fix=one.fix, limits=limits, memory=memory)
+    cache = None if one.reads_store else ResponseCache()
+    return Http(client, who=one.who, fix=one.fix, limits=limits, cache=cache)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
 
     import httpx2
 
-    from jobtrail.sources.cache import Memory
+    from jobtrail.sources.cache import ResponseCache
 
 SAMPLE_HEADER = "Jobtrail-Data"
 """The embedded plane says with this header that it serves its sample workspace."""
@@ -74,7 +74,7 @@ class Http:
         who: how errors name the upstream, such as `source 'blaxel'`.
         fix: which setting to look at when credentials are refused.
         sample: whether the last answer said that it is sample data.
-        memory: answers that will not change any more; None where they cost nothing.
+        cache: keeps answers that will not change any more; None for no cache.
         place: how errors name where it is, where its address does not tell.
         ahead: seconds that the upstream's clock was ahead of ours at the last answer that told its time.
     """
@@ -84,7 +84,7 @@ class Http:
     fix: str
     limits: HttpLimits = field(default_factory=HttpLimits)
     sample: bool = False
-    memory: Memory | None = None
+    cache: ResponseCache | None = None
     place: str = ""
     ahead: float | None = None
 
@@ -100,21 +100,21 @@ class Http:
         Args:
             path: relative to the base URL, already quoted.
             params: the query.
-            final: whether an answer will not change any more: one that will not is remembered.
+            final: whether an answer will not change any more: one that will not is kept in the cache.
 
         Raises:
             UpstreamError: in one of its forms; the message names the upstream.
         """
-        if self.memory is None or final is None:
+        if self.cache is None or final is None:
             return self._parsed(await self._body(path, params))
-        key = self.memory.key(path, params)
-        held = self.memory.get(key)
+        key = self.cache.key(path, params)
+        held = self.cache.get(key)
         if held is not None:
             return self._parsed(held)
         body = await self._body(path, params)
         answer = self._parsed(body)
         if final(answer):
-            self.memory.keep(key, body)
+            self.cache.keep(key, body)
         return answer
 
     async def _body(self, path: str, params: Mapping[str, str | int] | None) -> bytes:
