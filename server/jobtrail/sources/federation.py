@@ -55,7 +55,7 @@ class Attempt:
 
 
 @dataclass
-class Field:
+class AttemptSources:
     """What there is to walk, and what could not be found out.
 
     Attributes:
@@ -80,9 +80,9 @@ class Field:
         return wanted is None or wanted.keeps(one)
 
 
-async def survey(
+async def discover_parts(
     sources: Sequence[Source], job: str | None, status: str | None, window: Window, seconds: float
-) -> Field:
+) -> AttemptSources:
     """Find out what there is to walk.
 
     Args:
@@ -95,7 +95,7 @@ async def survey(
     Raises:
         BadArgument: a status that no source knows.
     """
-    found = Field()
+    found = AttemptSources()
     for source in sources:
         found.wanted[source.name] = read_statuses(status, source.attempt_words)
     by_name = {source.name: source for source in sources}

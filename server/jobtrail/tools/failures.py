@@ -14,7 +14,7 @@ from jobtrail.errors import clean
 from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence, Window
 from jobtrail.paging import AT_ONCE, Budget, Walk, run_concurrently, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
-from jobtrail.sources.federation import Attempt, survey
+from jobtrail.sources.federation import Attempt, discover_parts
 from jobtrail.tools import params
 from jobtrail.tools.executions import read_tasks
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, State
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from jobtrail.paging import Walked
     from jobtrail.sources.base import Source
-    from jobtrail.sources.federation import Field
+    from jobtrail.sources.federation import AttemptSources
 
 __all__ = ["find_failures"]
 
@@ -60,7 +60,7 @@ async def find_failures(
     window = call.resolve_window("24h") or Window(now=call.now)
     count = call.clamp("limit", _DEFAULT_CAUSES, LARGEST_LIMIT)
     filters = {"status": call.text("status") or _STATUS, **({"job": job} if (job := call.text("job")) else {})}
-    there = await survey(call.sources, job, filters["status"], window, _SURVEY_SECONDS)
+    there = await discover_parts(call.sources, job, filters["status"], window, _SURVEY_SECONDS)
     if there.errors and not there.parts:
         # A job that no source has, or no source that answers.
         raise next(iter(there.errors.values()))
@@ -89,7 +89,7 @@ async def find_failures(
     )
 
 
-async def _walk_attempts(call: ResumableCall, there: Field, window: Window) -> Walked[Attempt]:
+async def _walk_attempts(call: ResumableCall, there: AttemptSources, window: Window) -> Walked[Attempt]:
     """Walk everything that was attempted, newest first, for what was asked for."""
     how = Walk[Attempt](
         limit=_MATCHES,
