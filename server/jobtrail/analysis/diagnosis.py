@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from jobtrail.models import FailureGroup, Record, Task
 from jobtrail.vocabulary import FAILURES as BAD
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
-    from jobtrail.vocabulary import Status
+    from jobtrail.models import Attempt
 
 __all__ = ["BAD", "group_failures", "record", "signature", "slowest"]
 
@@ -70,16 +69,7 @@ def slowest(tasks: Iterable[Task]) -> tuple[Task, ...]:
     return tuple(Task(name=one.name, status=one.status, duration_s=one.duration_s) for one in timed[:_MOST_NAMES])
 
 
-class _Attempt(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def status(self) -> Status: ...
-    @property
-    def created_at(self) -> datetime | None: ...
-
-
-def record(newest_first: Sequence[_Attempt]) -> Record:
+def record(newest_first: Sequence[Attempt]) -> Record:
     """Return what the newest attempts of a job come to.
 
     Args:

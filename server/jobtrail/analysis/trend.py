@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from jobtrail.models import Bucket, Period, Streak
 from jobtrail.vocabulary import ENDED, JUDGED
@@ -17,7 +17,7 @@ from jobtrail.vocabulary import ENDED, JUDGED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from jobtrail.vocabulary import Status
+    from jobtrail.models import Attempt
 
 _WIDTHS = (
     timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), timedelta(days=1),
@@ -28,17 +28,6 @@ _FEW_BUCKETS = 16
 _BARS = "▁▂▃▄▅▆▇█"
 _FEWEST_TO_JUDGE = 5
 _POINTS = 0.1
-
-
-class _Attempt(Protocol):
-    """An execution or a run."""
-
-    @property
-    def status(self) -> Status: ...
-    @property
-    def created_at(self) -> datetime | None: ...
-    @property
-    def duration_s(self) -> float | None: ...
 
 
 def fitting(span: timedelta, most: int = _FEW_BUCKETS) -> timedelta:
@@ -64,9 +53,9 @@ def edges(since: datetime, until: datetime, width: timedelta, zone: tzinfo) -> l
     return found
 
 
-def bucketed(attempts: Iterable[_Attempt], starts: Sequence[datetime]) -> tuple[Bucket, ...]:
+def bucketed(attempts: Iterable[Attempt], starts: Sequence[datetime]) -> tuple[Bucket, ...]:
     """Return a bucket for each start, the oldest first, with the attempts created from it on."""
-    inside: list[list[_Attempt]] = [[] for _ in starts]
+    inside: list[list[Attempt]] = [[] for _ in starts]
     for one in attempts:
         place = sum(start <= one.created_at for start in starts) - 1 if one.created_at else -1
         if place >= 0:
@@ -74,7 +63,7 @@ def bucketed(attempts: Iterable[_Attempt], starts: Sequence[datetime]) -> tuple[
     return tuple(_bucket(start, group) for start, group in zip(starts, inside, strict=True))
 
 
-def _bucket(start: datetime, group: Sequence[_Attempt]) -> Bucket:
+def _bucket(start: datetime, group: Sequence[Attempt]) -> Bucket:
     return Bucket(
         start=start,
         counts=_counts(group),
@@ -83,7 +72,7 @@ def _bucket(start: datetime, group: Sequence[_Attempt]) -> Bucket:
     )
 
 
-def period(attempts: Sequence[_Attempt]) -> Period:
+def period(attempts: Sequence[Attempt]) -> Period:
     """Return what a stretch of time came to."""
     durations = _durations(attempts)
     return Period(
@@ -96,20 +85,20 @@ def period(attempts: Sequence[_Attempt]) -> Period:
     )
 
 
-def _counts(attempts: Iterable[_Attempt]) -> dict[str, int]:
+def _counts(attempts: Iterable[Attempt]) -> dict[str, int]:
     return dict(Counter(one.status for one in attempts).most_common())
 
 
-def _judged(attempts: Iterable[_Attempt]) -> Iterator[_Attempt]:
+def _judged(attempts: Iterable[Attempt]) -> Iterator[Attempt]:
     return (one for one in attempts if one.status in JUDGED)
 
 
-def _rate(attempts: Iterable[_Attempt]) -> float | None:
+def _rate(attempts: Iterable[Attempt]) -> float | None:
     judged = [one.status == "succeeded" for one in _judged(attempts)]
     return round(sum(judged) / len(judged), 4) if judged else None
 
 
-def _durations(attempts: Iterable[_Attempt]) -> list[float]:
+def _durations(attempts: Iterable[Attempt]) -> list[float]:
     return sorted(one.duration_s for one in attempts if one.status in ENDED and one.duration_s is not None)
 
 
@@ -118,7 +107,7 @@ def _percentile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
 
 
-def streak(newest_first: Sequence[_Attempt], *, complete: bool) -> Streak | None:
+def streak(newest_first: Sequence[Attempt], *, complete: bool) -> Streak | None:
     """Return how many of the newest attempts ended alike, well or badly; None where none has ended by itself.
 
     Args:

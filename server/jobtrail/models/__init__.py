@@ -20,12 +20,13 @@ from jobtrail.models.details import (
 )
 from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, RunPage, TaskPage, Total, Window
 from jobtrail.models.summaries import Bucket, FailureCause, Failures, History, Period, Streak
-from jobtrail.models.things import Execution, Job, Moment, Run, Seen, Stats, Task
+from jobtrail.models.things import Attempt, Execution, Job, Moment, Run, Seen, Stats, Task
 from jobtrail.vocabulary import ENDED, STATUSES, Status
 
 __all__ = [
     "ENDED",
     "STATUSES",
+    "Attempt",
     "Awaited",
     "Bucket",
     "Call",

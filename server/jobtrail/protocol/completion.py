@@ -18,7 +18,7 @@ from jobtrail.errors import JobtrailError
 from jobtrail.models import Execution, Job, Run, Task, Window
 from jobtrail.paging import Budget, Walk, run_concurrently, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
-from jobtrail.sources.federation import Attempt, discover_parts
+from jobtrail.sources.federation import OwnedAttempt, discover_parts
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -192,7 +192,7 @@ async def _executions(source: Source, begun: str, known: Mapping[str, str], cloc
         return Names([one.id for one in walked.items], walked.position is not None)
     now = clock.now()
     there = await discover_parts([source], None, None, Window(since=now - _RECENT, now=now), _LONGEST_S)
-    merged = await walk(there.merged(), _begun(Walk[Attempt](limit=MOST), begun, lambda one: one.id))
+    merged = await walk(there.merged(), _begun(Walk[OwnedAttempt](limit=MOST), begun, lambda one: one.id))
     return Names([one.id for one in merged.items if isinstance(one.item, Execution)], merged.position is not None)
 
 

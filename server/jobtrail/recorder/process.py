@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from jobtrail.recorder.tail import Stream, Tail
 
-__all__ = ["Attempt", "Ended", "Stop", "run_child"]
+__all__ = ["Ended", "ProcessSpec", "Stop", "run_child"]
 
 _GRACE = 10.0
 _DRAIN = 2.0
@@ -70,7 +70,7 @@ class Stop:
 
 
 @dataclass(frozen=True)
-class Attempt:
+class ProcessSpec:
     """What to run, and where its output goes.
 
     Attributes:
@@ -114,12 +114,12 @@ class _Child:
         await self.process.wait()
 
 
-async def run_child(attempt: Attempt, stop: Stop) -> Ended:
+async def run_child(spec: ProcessSpec, stop: Stop) -> Ended:
     """Run a command to its end, its timeout, or until the recorder is told to stop."""
     # A process that reads from a terminal must be in its foreground group.
-    own_group = not (attempt.alone and sys.stdin is not None and sys.stdin.isatty())
+    own_group = not (spec.alone and sys.stdin is not None and sys.stdin.isatty())
     pipes: dict[Stream, _Pipe] = {"stdout": _Pipe(), "stderr": _Pipe()}
-    process = await _started(attempt, pipes, own_group=own_group)
+    process = await _started(spec, pipes, own_group=own_group)
     if isinstance(process, Ended):
         return process
     child = _Child(process, own_group=own_group)
@@ -127,26 +127,26 @@ async def run_child(attempt: Attempt, stop: Stop) -> Ended:
     if stop.told.is_set():
         child.send(stop.signal)
     try:
-        return await _follow(child, pipes, attempt, stop)
+        return await _follow(child, pipes, spec, stop)
     finally:
         stop.children.remove(child)
 
 
-async def _started(attempt: Attempt, pipes: Mapping[Stream, _Pipe], *, own_group: bool) -> Process | Ended:
+async def _started(spec: ProcessSpec, pipes: Mapping[Stream, _Pipe], *, own_group: bool) -> Process | Ended:
     """Start a command, or return why it did not start."""
     try:
         return await anyio.open_process(
-            attempt.command,
-            stdin=None if attempt.alone else DEVNULL,
+            spec.command,
+            stdin=None if spec.alone else DEVNULL,
             stdout=pipes["stdout"].theirs,
             stderr=pipes["stderr"].theirs,
-            env=attempt.environ,
+            env=spec.environ,
             start_new_session=own_group,
         )
     except (OSError, ValueError) as error:
         for pipe in pipes.values():
             os.close(pipe.ours)
-        return _not_started(attempt.command[0], error)
+        return _not_started(spec.command[0], error)
     finally:
         for pipe in pipes.values():
             os.close(pipe.theirs)
@@ -185,30 +185,30 @@ class _Pipe:
         return os.read(self.ours, _CHUNK)
 
 
-async def _follow(child: _Child, pipes: Mapping[Stream, _Pipe], attempt: Attempt, stop: Stop) -> Ended:
+async def _follow(child: _Child, pipes: Mapping[Stream, _Pipe], spec: ProcessSpec, stop: Stop) -> Ended:
     process, timed_out = child.process, False
     async with anyio.create_task_group() as group:
         for stream, pipe in pipes.items():
-            group.start_soon(_pump, stream, pipe, attempt)
-        with anyio.move_on_after(attempt.timeout) as limit:
+            group.start_soon(_pump, stream, pipe, spec)
+        with anyio.move_on_after(spec.timeout) as limit:
             await process.wait()
         if limit.cancelled_caught:
             timed_out = True
             await child.end()
         # A grandchild may hold the pipes open for ever.
         group.cancel_scope.deadline = anyio.current_time() + _DRAIN
-    attempt.tail.close()
+    spec.tail.close()
     with suppress(OSError):
-        await attempt.sink("stdout", b"")
-        await attempt.sink("stderr", b"")
-    return _ended(process.returncode or 0, attempt, stop, timed_out=timed_out)
+        await spec.sink("stdout", b"")
+        await spec.sink("stderr", b"")
+    return _ended(process.returncode or 0, spec, stop, timed_out=timed_out)
 
 
-async def _pump(stream: Stream, pipe: _Pipe, attempt: Attempt) -> None:
+async def _pump(stream: Stream, pipe: _Pipe, spec: ProcessSpec) -> None:
     try:
         while chunk := await pipe.read():
-            attempt.tail.feed(stream, chunk)
-            await attempt.sink(stream, chunk)
+            spec.tail.feed(stream, chunk)
+            await spec.sink(stream, chunk)
     except OSError:
         # Whoever reads our output has enough: closing the pipe tells the command, as it would hear without us.
         return
@@ -216,13 +216,13 @@ async def _pump(stream: Stream, pipe: _Pipe, attempt: Attempt) -> None:
         os.close(pipe.ours)
 
 
-def _ended(code: int, attempt: Attempt, stop: Stop, *, timed_out: bool) -> Ended:
-    last = attempt.tail.last()
+def _ended(code: int, spec: ProcessSpec, stop: Stop, *, timed_out: bool) -> Ended:
+    last = spec.tail.last()
     shell_code = code if code >= 0 else 128 - code
     if timed_out:
-        limit = f"it ran longer than its {attempt.timeout:g} seconds and was ended"
+        limit = f"it ran longer than its {spec.timeout:g} seconds and was ended"
         why = f"{limit}; last output: {last}" if last else limit
-        told = f"timed out after {_length(attempt.timeout or 0)} and was ended"
+        told = f"timed out after {_length(spec.timeout or 0)} and was ended"
         return Ended("timeout", _TIMED_OUT, "timeout", why, told)
     if stop.told.is_set():
         return Ended("cancelled", shell_code or 128 + stop.signal, "cancelled", f"by {_signal_name(stop.signal)}")

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Protocol
 import anyio
 
 from jobtrail.recorder.plan import Order, Outcome, Piece
-from jobtrail.recorder.process import Attempt, Ended, Stop, run_child
+from jobtrail.recorder.process import Ended, ProcessSpec, Stop, run_child
 from jobtrail.recorder.reporter import Notes
 from jobtrail.recorder.secrets import Mask
 from jobtrail.recorder.tail import Tail
@@ -128,8 +128,8 @@ class _Run:
             tail = Tail(self.mask)
             await self.notes.begins(place)
             alone = self.order.inputs is None
-            attempt = Attempt(piece.command, environ, self.order.timeout, alone, tail, self.watcher.sink())
-            ended = await run_child(attempt, self.stop)
+            spec = ProcessSpec(piece.command, environ, self.order.timeout, alone, tail, self.watcher.sink())
+            ended = await run_child(spec, self.stop)
             self._say(ended, piece)
             if ended.kind != "success":
                 conditions.append(failed_condition(ended.reason, self.mask(ended.message), number))

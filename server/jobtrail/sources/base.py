@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobtrail.logs.log import Log
-    from jobtrail.models import Execution, Job, JobDetail, LogTail, Run, Status, Task
+    from jobtrail.models import Attempt, Execution, Job, JobDetail, LogTail, Run, Status, Task
     from jobtrail.paging import Listing
 
 __all__ = [
@@ -253,7 +253,7 @@ class Source:
             raise await self.explain_unknown(name)
         return found
 
-    async def attempts(self, job: Job, ask: Ask) -> Listing[Execution | Run]:
+    async def attempts(self, job: Job, ask: Ask) -> Listing[Attempt]:
         """List what a job attempted: the executions of a batch job, the runs of a scheduled task."""
         if job.kind == "job":
             return self.need_batch().executions(job.name, ask)

@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import UnknownName, Unreachable
-from jobtrail.models import Execution, Job, Run
+from jobtrail.models import Job, Run
 from jobtrail.paging import EVERYTHING, Mapped, Merged, Walk, run_concurrently, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask, Sort, read_statuses
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobtrail.errors import JobtrailError
-    from jobtrail.models import Status, Window
+    from jobtrail.models import Attempt, Status, Window
     from jobtrail.paging import Listing
     from jobtrail.sources.base import Source, StatusFilter
 
 
 @dataclass(frozen=True)
-class Attempt:
+class OwnedAttempt:
     """An execution or a run, and whose it is.
 
     Attributes:
@@ -31,7 +31,7 @@ class Attempt:
 
     source: str
     job: str
-    item: Execution | Run
+    item: Attempt
 
     @property
     def id(self) -> str:
@@ -65,16 +65,16 @@ class AttemptSources:
         wanted: which statuses to keep, by source; none for a source that was not asked for any.
     """
 
-    parts: dict[str, Listing[Attempt]] = field(default_factory=dict[str, "Listing[Attempt]"])
+    parts: dict[str, Listing[OwnedAttempt]] = field(default_factory=dict[str, "Listing[OwnedAttempt]"])
     jobs: int = 0
     errors: dict[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
     wanted: dict[str, StatusFilter | None] = field(default_factory=dict[str, "StatusFilter | None"])
 
-    def merged(self) -> Merged[Attempt]:
+    def merged(self) -> Merged[OwnedAttempt]:
         """Return all of it, newest first; each source is asked a few things at a time."""
         return Merged(self.parts, lane=lambda key: key.partition("/")[0])
 
-    def keeps(self, one: Attempt) -> bool:
+    def keeps(self, one: OwnedAttempt) -> bool:
         """Return whether an attempt has one of the statuses asked for."""
         wanted = self.wanted.get(one.source)
         return wanted is None or wanted.keeps(one)
@@ -120,11 +120,11 @@ async def discover_parts(
 
 async def _parts(
     source: Source, job: str | None, statuses: StatusFilter | None, window: Window
-) -> tuple[dict[str, Listing[Attempt]], int]:
+) -> tuple[dict[str, Listing[OwnedAttempt]], int]:
     """Return a source's listings by `source/job`, and how many jobs and tasks they are of."""
     ask = Ask(sort=NEWEST_FIRST, statuses=statuses, window=window)
     jobs = [(await source.job(job)).job] if job else await _all_jobs(source)
-    parts: dict[str, Listing[Attempt]] = {}
+    parts: dict[str, Listing[OwnedAttempt]] = {}
     every = None
     if source.runs and not job and any(one.kind != "job" for one in jobs):
         every = await source.runs.list(None, ask)
@@ -147,11 +147,11 @@ async def _all_jobs(source: Source) -> list[Job]:
     return found.items
 
 
-def _owned(listing: Listing[Execution | Run], source: str, job: str) -> Listing[Attempt]:
+def _owned(listing: Listing[Attempt], source: str, job: str) -> Listing[OwnedAttempt]:
     """Return a listing whose items say whose they are."""
 
-    def read(item: Execution | Run) -> Attempt:
+    def read(item: Attempt) -> OwnedAttempt:
         task = item.task if isinstance(item, Run) else None
-        return Attempt(source, job or task or "", item)
+        return OwnedAttempt(source, job or task or "", item)
 
     return Mapped(listing, read)

@@ -11,10 +11,22 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.diagnosis import BAD, signature
 from jobtrail.errors import clean
-from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence, Window
+from jobtrail.models import (
+    Attempt,
+    Call,
+    Coverage,
+    Execution,
+    FailureCause,
+    Failures,
+    Job,
+    Note,
+    Run,
+    Sentence,
+    Window,
+)
 from jobtrail.paging import AT_ONCE, Budget, Walk, run_concurrently, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
-from jobtrail.sources.federation import Attempt, discover_parts
+from jobtrail.sources.federation import OwnedAttempt, discover_parts
 from jobtrail.tools import params
 from jobtrail.tools.executions import read_tasks
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, State
@@ -89,9 +101,9 @@ async def find_failures(
     )
 
 
-async def _walk_attempts(call: ResumableCall, there: AttemptSources, window: Window) -> Walked[Attempt]:
+async def _walk_attempts(call: ResumableCall, there: AttemptSources, window: Window) -> Walked[OwnedAttempt]:
     """Walk everything that was attempted, newest first, for what was asked for."""
-    how = Walk[Attempt](
+    how = Walk[OwnedAttempt](
         limit=_MATCHES,
         keep=lambda one: window.contains(one.created_at) and there.keeps(one),
         budget=_WALK,
@@ -103,7 +115,7 @@ async def _walk_attempts(call: ResumableCall, there: AttemptSources, window: Win
     return walked
 
 
-async def _find_causes(sources: Sequence[Source], failures: Sequence[Attempt]) -> list[FailureCause]:
+async def _find_causes(sources: Sequence[Source], failures: Sequence[OwnedAttempt]) -> list[FailureCause]:
     """Return failures by job and cause, those with the newest first."""
     by_name = {one.name: one for one in sources}
     lanes = {name: anyio.CapacityLimiter(AT_ONCE) for name in by_name}
@@ -114,7 +126,7 @@ async def _find_causes(sources: Sequence[Source], failures: Sequence[Attempt]) -
     jobs = {(one.source, one.job): isinstance(one.item, Run) for one in failures}
     latest = {key: partial(_has_recovered, by_name[key[0]], key[1], runs=runs) for key, runs in jobs.items()}
     recovered = await run_concurrently(latest, lambda key: lanes[key[0]], _EXPLAIN_SECONDS)
-    groups: dict[tuple[str, str, str], list[tuple[Attempt, str]]] = {}
+    groups: dict[tuple[str, str, str], list[tuple[OwnedAttempt, str]]] = {}
     for one in failures:
         answer = read.get((one.source, one.id))
         reason = answer if isinstance(answer, str) else _write_outcome(one)
@@ -127,7 +139,7 @@ async def _find_causes(sources: Sequence[Source], failures: Sequence[Attempt]) -
     return causes
 
 
-def _make_cause(group: Sequence[Attempt], reason: str, recovered: bool | None) -> FailureCause:  # noqa: FBT001 # private
+def _make_cause(group: Sequence[OwnedAttempt], reason: str, recovered: bool | None) -> FailureCause:  # noqa: FBT001 # private
     newest = group[0]
     times = [one.created_at for one in group if one.created_at]
     run = isinstance(newest.item, Run)
@@ -147,9 +159,9 @@ def _make_cause(group: Sequence[Attempt], reason: str, recovered: bool | None) -
     )
 
 
-def _choose_explained(failures: Sequence[Attempt]) -> list[Attempt]:
+def _choose_explained(failures: Sequence[OwnedAttempt]) -> list[OwnedAttempt]:
     """Return the executions whose tasks are read: the newest, a few of each job; others would say much the same."""
-    chosen: list[Attempt] = []
+    chosen: list[OwnedAttempt] = []
     per_job: Counter[tuple[str, str]] = Counter()
     for one in failures:
         if isinstance(one.item, Execution) and per_job[one.source, one.job] < _EXPLAINED_OF_A_JOB:
@@ -158,14 +170,14 @@ def _choose_explained(failures: Sequence[Attempt]) -> list[Attempt]:
     return chosen[:_EXPLAINED]
 
 
-def _write_outcome(one: Attempt) -> str:
+def _write_outcome(one: OwnedAttempt) -> str:
     if isinstance(one.item, Execution):
         return _NOT_READ
     words = one.item.raw_status or one.item.status
     return words if one.item.exit_code is None else f"{words} with exit code {one.item.exit_code}"
 
 
-async def _explain(source: Source, one: Attempt) -> str:
+async def _explain(source: Source, one: OwnedAttempt) -> str:
     """Return the most frequent cause among an execution's tasks."""
     full = await source.need_batch().execution(one.job, one.id)
     failed = (await read_tasks(source, full, one.job, one.id)).failed
@@ -182,7 +194,7 @@ async def _explain(source: Source, one: Attempt) -> str:
 async def _has_recovered(source: Source, job: str, *, runs: bool) -> bool | None:
     """Return whether the latest attempt of a job that ended succeeded; None where none of the latest has ended."""
     listing = await source.attempts(Job(name=job, kind="task" if runs else "job"), Ask(sort=NEWEST_FIRST))
-    recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {source.name!r}"))
+    recent = await walk(listing, Walk[Attempt](limit=_RECENT, who=f"source {source.name!r}"))
     ended = (one.status for one in recent.items if one.status == "succeeded" or one.status in BAD)
     last = next(ended, None)
     return None if last is None else last == "succeeded"

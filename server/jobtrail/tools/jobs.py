@@ -6,7 +6,7 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.diagnosis import record
 from jobtrail.errors import BadArgument, closest, shown
-from jobtrail.models import Call, Execution, Job, JobDetail, JobPage, Run
+from jobtrail.models import Attempt, Call, Job, JobDetail, JobPage
 from jobtrail.paging import Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask, StatusFilter, read_sort
 from jobtrail.tools import params
@@ -85,7 +85,7 @@ async def get_job(ctx: Context[State], job: params.Job = None, source: params.So
     name = require_argument("get_job", "job", job, Call("list_jobs"))
     detail = await chosen.job(name)
     listing = await chosen.attempts(detail.job, Ask(sort=NEWEST_FIRST))
-    recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {chosen.name!r}"))
+    recent = await walk(listing, Walk[Attempt](limit=_RECENT, who=f"source {chosen.name!r}"))
     return detail.model_copy(
         update={
             "record": record(recent.items),

@@ -11,7 +11,7 @@ from mcp.server.mcpserver import Context
 from jobtrail.analysis.diagnosis import BAD
 from jobtrail.analysis.trend import bucketed, edges, fitting, period, sparkline, streak, trend
 from jobtrail.errors import BadArgument, shown
-from jobtrail.models import Call, Coverage, Execution, History, Run, Window
+from jobtrail.models import Attempt, Call, Coverage, Execution, History, Window
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.times import parse_duration
@@ -128,7 +128,7 @@ def _write_width(width: timedelta) -> str:
 class _Past:
     """What was read, newest first, and how far back that reaches."""
 
-    attempts: Sequence[Execution | Run]
+    attempts: Sequence[Attempt]
     scanned: int
     complete: bool
     back_to: datetime
@@ -139,7 +139,7 @@ async def _read_past(source: Source, job: Job, window: Window) -> _Past:
     """Read what a job ran in a window, as far as the budget reaches."""
     listing = await source.attempts(job, Ask(sort=NEWEST_FIRST, window=window))
 
-    how = Walk[Execution | Run](
+    how = Walk[Attempt](
         limit=EVERYTHING,
         keep=lambda one: one.created_at is not None and window.contains(one.created_at),
         budget=_BUDGET,

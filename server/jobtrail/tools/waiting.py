@@ -29,7 +29,7 @@ from jobtrail.tools.resumable import State
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from jobtrail.models import Stats
+    from jobtrail.models import Attempt, Stats
     from jobtrail.sources.base import BatchJobs, Source
 
     Follow = Callable[[Callable[[str], None]], Awaitable[None]]
@@ -147,9 +147,9 @@ class Watched:
     """
 
     id: str
-    look: Callable[[], Awaitable[Execution | Run]]
-    before: Execution | Run | None = None
-    now: Execution | Run | None = None
+    look: Callable[[], Awaitable[Attempt]]
+    before: Attempt | None = None
+    now: Attempt | None = None
     trouble: JobtrailError | None = None
     hopeless: bool = False
     news: anyio.Event = field(default_factory=anyio.Event)
@@ -199,7 +199,7 @@ def _no_answer() -> Unreachable:
     return Unreachable("the upstream did not answer in this time; a retry may help")
 
 
-def _stats_of(one: Execution | Run | None) -> Stats | None:
+def _stats_of(one: Attempt | None) -> Stats | None:
     return one.stats if isinstance(one, Execution) else None
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from jobtrail.errors import AgentError, BadArgument, JobtrailError
-from jobtrail.models import Execution, Job, Run
+from jobtrail.models import Attempt, Job
 from jobtrail.paging import Walk, walk
 from jobtrail.protocol.resources.addresses import Address
 from jobtrail.sources.base import NEWEST_FIRST, Ask
@@ -141,7 +141,7 @@ async def _jobs(source: Source, address: Address) -> _Look:
 
 async def _job(source: Source, address: Address) -> _Look:
     job = (await source.job(address.name)).job
-    walked = await walk(await source.attempts(job, Ask(sort=NEWEST_FIRST)), Walk[Execution | Run](limit=1))
+    walked = await walk(await source.attempts(job, Ask(sort=NEWEST_FIRST)), Walk[Attempt](limit=1))
     newest = [one.to_wire() for one in walked.items]
     return _Look(_state([job.to_wire(), *newest]))
 
