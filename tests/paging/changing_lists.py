@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from jobtrail.models import Execution, Run
     from jobtrail.paging import Budget, Listing, Position, Walked
-    from jobtrail.sources.base import Ask
+    from jobtrail.sources.base import ListOptions
 
 __all__ = ["BEGIN", "KINDS", "Agent", "Change", "Row", "Rows", "copied", "cost", "listing_of", "rows_of", "window"]
 
@@ -132,13 +132,13 @@ class Rows:
         return {"items": items, "total": len(rows)}
 
 
-async def listing_of(rows: Rows, ask: Ask) -> Listing[Execution | Run]:
+async def listing_of(rows: Rows, options: ListOptions) -> Listing[Execution | Run]:
     """Return the real listing of an upstream's kind over it; it tries each request once."""
     client = httpx2.AsyncClient(base_url="http://upstream.invalid/", transport=httpx2.MockTransport(rows))
     http = Http(client, who="source 'upstream'", fix="check it", limits=HttpLimits(attempts=1))
     if rows.kind == "blaxel":
-        return Blaxel("upstream", http, "").need_batch().executions("etl", ask)
-    return await RunWisp("upstream", http, "").need_runs().list("t", ask)
+        return Blaxel("upstream", http, "").need_batch().executions("etl", options)
+    return await RunWisp("upstream", http, "").need_runs().list("t", options)
 
 
 def copied(position: Position) -> Position:
@@ -178,7 +178,7 @@ class Agent:
     """
 
     upstreams: list[Rows]
-    ask: Ask
+    options: ListOptions
     matching: frozenset[int]
     limit: int
     budget: Budget
@@ -216,8 +216,8 @@ class Agent:
             budget=self.budget,
             trail=trail,
         )
-        parts = {f"part-{number}": await listing_of(rows, self.ask) for number, rows in enumerate(self.upstreams)}
-        merged = Merged(parts, descending=self.ask.sort.descending)
+        parts = {f"part-{number}": await listing_of(rows, self.options) for number, rows in enumerate(self.upstreams)}
+        merged = Merged(parts, descending=self.options.sort.descending)
         several = Chain(parts) if self.chained else merged
         return await walk(several if len(parts) > 1 else parts["part-0"], how, copied(position))
 
@@ -228,7 +228,7 @@ class Agent:
 
     def wanted(self, row: Row) -> bool:
         """Return whether a row is in the window and matches."""
-        bounds = self.ask.window or Window(now=BEGIN)
+        bounds = self.options.window or Window(now=BEGIN)
         inside = (bounds.since or row.created) <= row.created <= (bounds.until or row.created)
         return inside and row.number % 7 in self.matching
 
@@ -264,4 +264,4 @@ class Agent:
 
     def passed(self, row: Row, reached: datetime) -> bool:
         """Return whether a walk that has reached a time has been at a row."""
-        return row.created > reached if self.ask.sort.descending else row.created < reached
+        return row.created > reached if self.options.sort.descending else row.created < reached

@@ -11,7 +11,7 @@ import anyio
 from jobtrail.doctor.report import Check
 from jobtrail.errors import JobtrailError, SettingsError, Unauthorized, Unreachable, UpstreamError, clean
 from jobtrail.paging import Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.sources.base import NEWEST_FIRST, ListOptions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -86,7 +86,7 @@ class _Findings:
         began = time.monotonic()
         try:
             with anyio.fail_after(READ_SECONDS):
-                jobs = await _rows(source.jobs(Ask(sort=source.job_sort)), _JOBS)
+                jobs = await _rows(source.jobs(ListOptions(sort=source.job_sort)), _JOBS)
         except TimeoutError:
             self._unreached(f"no answer within {READ_SECONDS:g} s")
         except (Unreachable, SettingsError) as error:
@@ -163,7 +163,7 @@ class _Findings:
             return
         newest: tuple[str, Execution] | None = None
         for name in names[:_JOBS_TRIED]:
-            read = _reader(lambda name=name: batch.executions(name, Ask(sort=NEWEST_FIRST)))
+            read = _reader(lambda name=name: batch.executions(name, ListOptions(sort=NEWEST_FIRST)))
             rows = await self._quiet("executions", read)
             if rows is None:
                 return
@@ -185,7 +185,7 @@ class _Findings:
 
     async def _runs(self, scheduled: Runs) -> None:
         async def newest() -> list[Run]:
-            return await _rows(await scheduled.list(None, Ask(sort=NEWEST_FIRST)), 1)
+            return await _rows(await scheduled.list(None, ListOptions(sort=NEWEST_FIRST)), 1)
 
         runs = await self._read(
             "runs",
@@ -236,7 +236,7 @@ def _reader(listing: Callable[[], Listing[Execution]]) -> Callable[[], Awaitable
 
 
 def _task_reader(batch: BatchJobs, job: str, execution: str) -> Callable[[], Awaitable[list[Task]]]:
-    return lambda: _rows(batch.tasks(job, execution, Ask(sort=NEWEST_FIRST)), 1)
+    return lambda: _rows(batch.tasks(job, execution, ListOptions(sort=NEWEST_FIRST)), 1)
 
 
 def _counted(jobs: list[Job], source: Source) -> str:

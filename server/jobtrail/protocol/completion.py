@@ -17,7 +17,7 @@ import anyio
 from jobtrail.errors import JobtrailError
 from jobtrail.models import Execution, Job, Run, Task, Window
 from jobtrail.paging import Budget, Walk, run_concurrently, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.sources.base import NEWEST_FIRST, ListOptions
 from jobtrail.sources.federation import OwnedAttempt, discover_parts
 
 if TYPE_CHECKING:
@@ -116,7 +116,7 @@ class Completing:
     async def _of(
         self, finder: _Finder, source: Source, begun: str, known: Mapping[str, str], found: dict[str, Names]
     ) -> None:
-        """Ask one source, or what is kept of it; what takes too long goes on, for the next keystroke."""
+        """ListOptions one source, or what is kept of it; what takes too long goes on, for the next keystroke."""
         of_all = (finder.__name__, source.name, *(f"{name}={known[name]}" for name in sorted(known)))
         exact = (*of_all, begun.lower())
         if (names := self._recent(of_all) or self._recent(exact)) is None:
@@ -155,10 +155,10 @@ def _fitting(names: Names, begun: str) -> Names:
 async def _all_jobs(source: Source, begun: str) -> tuple[list[Job], Names]:
     """Return the jobs of a source, searched by it where they do not fit on a page, and names yet without values."""
     how = Walk[Job](limit=_JOBS_READ, budget=Budget(items=_JOBS_READ, seconds=_LONGEST_S))
-    walked = await walk(source.jobs(Ask(sort=source.job_sort)), how)
+    walked = await walk(source.jobs(ListOptions(sort=source.job_sort)), how)
     every = walked.position is None
     if not every and len(begun.strip()) >= source.shortest_query:
-        walked = await walk(source.jobs(Ask(sort=source.job_sort, query=begun.strip())), how)
+        walked = await walk(source.jobs(ListOptions(sort=source.job_sort, query=begun.strip())), how)
     return walked.items, Names(more=walked.position is not None, every=every)
 
 
@@ -172,8 +172,8 @@ async def _tasks(source: Source, begun: str, known: Mapping[str, str], clock: Cl
     """Return the tasks of the execution that is given, else the names of scheduled tasks."""
     del clock
     if source.batch and {"job", "execution"} <= known.keys():
-        ask = Ask(sort=NEWEST_FIRST, query=begun.strip() or None)
-        listing = source.batch.tasks(known["job"], known["execution"], ask)
+        options = ListOptions(sort=NEWEST_FIRST, query=begun.strip() or None)
+        listing = source.batch.tasks(known["job"], known["execution"], options)
         walked = await walk(listing, _begun(Walk[Task](limit=MOST), begun, lambda one: one.name))
         return Names([task.name for task in walked.items], walked.position is not None)
     if source.runs is None:
@@ -187,7 +187,7 @@ async def _executions(source: Source, begun: str, known: Mapping[str, str], cloc
     if source.batch is None:
         return Names()
     if "job" in known:
-        listing = source.batch.executions(known["job"], Ask(sort=NEWEST_FIRST))
+        listing = source.batch.executions(known["job"], ListOptions(sort=NEWEST_FIRST))
         walked = await walk(listing, _begun(Walk[Execution](limit=MOST), begun, lambda one: one.id))
         return Names([one.id for one in walked.items], walked.position is not None)
     now = clock.now()
@@ -200,7 +200,7 @@ async def _runs(source: Source, begun: str, known: Mapping[str, str], clock: Clo
     del clock
     if source.runs is None:
         return Names()
-    listing = await source.runs.list(known.get("task"), Ask(sort=NEWEST_FIRST))
+    listing = await source.runs.list(known.get("task"), ListOptions(sort=NEWEST_FIRST))
     walked = await walk(listing, _begun(Walk[Run](limit=MOST), begun, lambda one: one.id))
     return Names([one.id for one in walked.items], walked.position is not None)
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Protocol
 from jobtrail.errors import UnknownName, Unsupported, closest, shown
 from jobtrail.models import Call
 from jobtrail.paging import NEWEST_FIRST, Sort
-from jobtrail.sources.query import Ask, StatusFilter, read_sort, read_statuses
+from jobtrail.sources.list_options import ListOptions, StatusFilter, read_sort, read_statuses
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -21,9 +21,9 @@ if TYPE_CHECKING:
 __all__ = [
     "NEWEST_FIRST",
     "About",
-    "Ask",
     "BatchJobs",
     "FullExecution",
+    "ListOptions",
     "Runs",
     "Sort",
     "Source",
@@ -84,7 +84,7 @@ class BatchJobs(Protocol):
     execution_sorts: Sequence[str]
     task_sorts: Sequence[str]
 
-    def executions(self, job: str, ask: Ask) -> Listing[Execution]:
+    def executions(self, job: str, options: ListOptions) -> Listing[Execution]:
         """List the executions of a job."""
         ...
 
@@ -104,7 +104,7 @@ class BatchJobs(Protocol):
         """
         ...
 
-    def tasks(self, job: str, execution: str, ask: Ask) -> Listing[Task]:
+    def tasks(self, job: str, execution: str, options: ListOptions) -> Listing[Task]:
         """List the tasks of an execution."""
         ...
 
@@ -140,7 +140,7 @@ class Runs(Protocol):
     words: Mapping[str, Status]
     sorts: Sequence[str]
 
-    async def list(self, task: str | None, ask: Ask) -> Listing[Run]:
+    async def list(self, task: str | None, options: ListOptions) -> Listing[Run]:
         """List the runs of a task, or of all tasks."""
         ...
 
@@ -230,7 +230,7 @@ class Source:
         """
         return About(self.kind)
 
-    def jobs(self, ask: Ask) -> Listing[Job]:
+    def jobs(self, options: ListOptions) -> Listing[Job]:
         """List definitions."""
         raise NotImplementedError
 
@@ -253,11 +253,11 @@ class Source:
             raise await self.explain_unknown(name)
         return found
 
-    async def attempts(self, job: Job, ask: Ask) -> Listing[Attempt]:
+    async def attempts(self, job: Job, options: ListOptions) -> Listing[Attempt]:
         """List what a job attempted: the executions of a batch job, the runs of a scheduled task."""
         if job.kind == "job":
-            return self.need_batch().executions(job.name, ask)
-        return await self.need_runs().list(job.name, ask)
+            return self.need_batch().executions(job.name, options)
+        return await self.need_runs().list(job.name, options)
 
     def need_batch(self, instead: Call = _RUNS_OF_A_TASK) -> BatchJobs:
         """Return its batch jobs.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jobtrail.errors import UnknownName, Unreachable
 from jobtrail.models import Job, Run
 from jobtrail.paging import EVERYTHING, Mapped, Merged, Walk, run_concurrently, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask, Sort, read_statuses
+from jobtrail.sources.base import NEWEST_FIRST, ListOptions, Sort, read_statuses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -122,12 +122,12 @@ async def _parts(
     source: Source, job: str | None, statuses: StatusFilter | None, window: Window
 ) -> tuple[dict[str, Listing[OwnedAttempt]], int]:
     """Return a source's listings by `source/job`, and how many jobs and tasks they are of."""
-    ask = Ask(sort=NEWEST_FIRST, statuses=statuses, window=window)
+    options = ListOptions(sort=NEWEST_FIRST, statuses=statuses, window=window)
     jobs = [(await source.job(job)).job] if job else await _all_jobs(source)
     parts: dict[str, Listing[OwnedAttempt]] = {}
     every = None
     if source.runs and not job and any(one.kind != "job" for one in jobs):
-        every = await source.runs.list(None, ask)
+        every = await source.runs.list(None, options)
     if every and every.traits.order:
         # The upstream lists the runs of all tasks in one order.
         parts[f"{source.name}/"] = _owned(every, source.name, "")
@@ -135,13 +135,13 @@ async def _parts(
     else:
         each = jobs
     for one in each:
-        parts[f"{source.name}/{one.name}"] = _owned(await source.attempts(one, ask), source.name, one.name)
+        parts[f"{source.name}/{one.name}"] = _owned(await source.attempts(one, options), source.name, one.name)
     return parts, len(jobs)
 
 
 async def _all_jobs(source: Source) -> list[Job]:
     found = await walk(
-        source.jobs(Ask(sort=Sort("name", descending=False))),
+        source.jobs(ListOptions(sort=Sort("name", descending=False))),
         Walk[Job](limit=EVERYTHING, who=f"source {source.name!r}"),
     )
     return found.items

@@ -12,7 +12,7 @@ from jobtrail.analysis.diagnosis import BAD, group_failures, slowest
 from jobtrail.errors import UnknownName, clean, shown
 from jobtrail.models import Call, Coverage, Execution, ExecutionDetail, ExecutionPage, Note, Stats, Task, TaskPage
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.sources.base import NEWEST_FIRST, ListOptions
 from jobtrail.sources.responses import seconds
 from jobtrail.tools import params
 from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall
@@ -52,11 +52,11 @@ async def list_executions(
     )  # fmt: skip
     name = require_argument("list_executions", "job", call.text("job"), Call("list_jobs"))
     batch = call.source.need_batch()
-    ask = call.read_ask(batch.execution_words, batch.execution_sorts)
+    options = call.read_options(batch.execution_words, batch.execution_sorts)
     return await call.read_page(
         partial(ExecutionPage, job=name),
-        batch.executions(name, ask),
-        ask,
+        batch.executions(name, options),
+        options,
         lambda one: [one.id],
         parent=partial(batch.check_job, name),
         hidden="job",
@@ -87,11 +87,11 @@ async def list_tasks(
     batch = call.source.need_batch()
     identity = (call.text("execution") or "").strip() or await find_newest(call.source, name)
     call.args["execution"] = identity
-    ask = call.read_ask(batch.task_words, batch.task_sorts)
+    options = call.read_options(batch.task_words, batch.task_sorts)
     return await call.read_page(
         partial(TaskPage, job=name, execution=identity),
-        batch.tasks(name, identity, ask),
-        ask,
+        batch.tasks(name, identity, options),
+        options,
         lambda one: [one.name],
         parent=partial(batch.execution, name, identity),
     )
@@ -138,7 +138,7 @@ async def find_newest(source: Source, job: str) -> str:
     """
     batch = source.need_batch()
     how = Walk[Execution](limit=1, who=f"source {source.name!r}")
-    walked = await walk(batch.executions(job, Ask(sort=NEWEST_FIRST)), how)
+    walked = await walk(batch.executions(job, ListOptions(sort=NEWEST_FIRST)), how)
     if not walked.items:
         await batch.check_job(job)
         raise UnknownName(
@@ -175,7 +175,7 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
         return TasksRead((), complete=True, notes=[])
     fine = stats.total is not None and stats.failed == 0 and one.status not in BAD
     how = Walk[Task](limit=EVERYTHING, who=f"source {source.name!r}", budget=_A_PAGE if fine else Budget())
-    walked = await walk(source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST)), how)
+    walked = await walk(source.need_batch().tasks(job, execution, ListOptions(sort=NEWEST_FIRST)), how)
     notes = list(walked.notes)
     if fine:
         # The counts say that there is no failed task; what was not read hides none.

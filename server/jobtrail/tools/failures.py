@@ -25,7 +25,7 @@ from jobtrail.models import (
     Window,
 )
 from jobtrail.paging import AT_ONCE, Budget, Walk, run_concurrently, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.sources.base import NEWEST_FIRST, ListOptions
 from jobtrail.sources.federation import OwnedAttempt, discover_parts
 from jobtrail.tools import params
 from jobtrail.tools.executions import read_tasks
@@ -193,7 +193,7 @@ async def _explain(source: Source, one: OwnedAttempt) -> str:
 
 async def _has_recovered(source: Source, job: str, *, runs: bool) -> bool | None:
     """Return whether the latest attempt of a job that ended succeeded; None where none of the latest has ended."""
-    listing = await source.attempts(Job(name=job, kind="task" if runs else "job"), Ask(sort=NEWEST_FIRST))
+    listing = await source.attempts(Job(name=job, kind="task" if runs else "job"), ListOptions(sort=NEWEST_FIRST))
     recent = await walk(listing, Walk[Attempt](limit=_RECENT, who=f"source {source.name!r}"))
     ended = (one.status for one in recent.items if one.status == "succeeded" or one.status in BAD)
     last = next(ended, None)

@@ -11,7 +11,7 @@ from jobtrail.errors import clean
 from jobtrail.models import Coverage, Execution, Job, Note, Run, Sentence, Task, Total
 from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
 from jobtrail.rendering.pages import row_text
-from jobtrail.sources.base import Ask, read_sort, read_statuses
+from jobtrail.sources.base import ListOptions, read_sort, read_statuses
 from jobtrail.tokens import estimate
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall
 
@@ -63,7 +63,7 @@ class MakePage(Protocol[T_contra, P_co]):
 class ListCall(ResumableCall):
     """A list call of one source."""
 
-    def read_ask(self, words: Mapping[str, Status], sorts: Sequence[str]) -> Ask:
+    def read_options(self, words: Mapping[str, Status], sorts: Sequence[str]) -> ListOptions:
         """Return what to ask the source for.
 
         Args:
@@ -73,7 +73,7 @@ class ListCall(ResumableCall):
         Raises:
             BadArgument: an argument that the source cannot understand.
         """
-        return Ask(
+        return ListOptions(
             window=self.resolve_window(),
             sort=read_sort(self.text("sort"), sorts, NEWEST_FIRST),
             query=(self.text("query") or self.text("search") or "").strip() or None,
@@ -84,7 +84,7 @@ class ListCall(ResumableCall):
         self,
         make: MakePage[T, P_co],
         listing: Listing[T],
-        ask: Ask,
+        options: ListOptions,
         searched: Callable[[T], Sequence[str]],
         *,
         parent: Callable[[], Awaitable[object]] | None = None,
@@ -96,7 +96,7 @@ class ListCall(ResumableCall):
         Args:
             make: makes the page.
             listing: what to walk.
-            ask: its filters; each is applied again here, whatever the upstream did.
+            options: its filters; each is applied again here, whatever the upstream did.
             searched: the texts of an item in which `query` is looked for; none where only the
                 upstream can search.
             parent: raises `UnknownName` where what the listing is of does not exist; it is called where nothing was
@@ -105,15 +105,15 @@ class ListCall(ResumableCall):
             most: items to scan at most.
         """
         limit = self.clamp("limit", DEFAULT_LIMIT, LARGEST_LIMIT)
-        matching = _Filter(ask, searched)
+        matching = _Filter(options, searched)
         # Parts that come one after the other are not in the order of time that each of them is in.
-        mixed = ask.sort.key == "created_at" and listing.traits.order is None
+        mixed = options.sort.key == "created_at" and listing.traits.order is None
         how = Walk[T](
             limit=limit,
             keep=matching.keeps,
             cost=lambda item: estimate(row_text(item)) + 1,
             budget=Budget(items=most, tokens=self._row_tokens(limit)),
-            progress=partial(self._report_progress, None if mixed else ask.sort),
+            progress=partial(self._report_progress, None if mixed else options.sort),
             trail=self.cursor.trail,
             who=f"source {self.source.name!r}",
             restart=self.restart(),
@@ -132,11 +132,11 @@ class ListCall(ResumableCall):
             source=self.source.name,
             sample=self.source.sample or None,
             notes=tuple(notes) or None,
-            coverage=self._measure_coverage(walked, ask, mixed=mixed),
+            coverage=self._measure_coverage(walked, options, mixed=mixed),
             total=self._count_total(walked),
             cursor=None if walked.position is None else self.seal_cursor(walked.position),
-            window=ask.window,
-            sort=f"task, then {ask.sort}" if mixed else str(ask.sort),
+            window=options.window,
+            sort=f"task, then {options.sort}" if mixed else str(options.sort),
             filters=self._describe_filters(),
             items=tuple(one.model_copy(update={hidden: None}) if hidden else one for one in walked.items),
         )
@@ -156,12 +156,12 @@ class ListCall(ResumableCall):
             parts.append(f"{'back' if sort.descending else 'up'} to {reached:%Y-%m-%dT%H:%M:%SZ}")
         await self.ctx.report_progress(walked.scanned, message=", ".join(parts))
 
-    def _measure_coverage(self, walked: Walked[T], ask: Ask, *, mixed: bool) -> Coverage:
+    def _measure_coverage(self, walked: Walked[T], options: ListOptions, *, mixed: bool) -> Coverage:
         """Return what the walk has covered so far."""
         complete, back_to = walked.position is None, None
         if complete:
-            back_to = ask.window.since if ask.window else None
-        elif ask.sort == NEWEST_FIRST and not mixed and walked.last is not None:
+            back_to = options.window.since if options.window else None
+        elif options.sort == NEWEST_FIRST and not mixed and walked.last is not None:
             back_to = walked.last.created_at
         return Coverage(scanned=self.cursor.scanned, matched=self.cursor.matched, complete=complete, back_to=back_to)
 
@@ -194,13 +194,13 @@ class _Filter(Generic[T]):
         strange: raw statuses that no document knows, of items that are not kept for them alone.
     """
 
-    ask: Ask
+    options: ListOptions
     searched: Callable[[T], Sequence[str]]
     strange: Counter[str] = field(default_factory=Counter[str])
 
     def keeps(self, item: T) -> bool:
         """Return whether an item matches."""
-        statuses, window, query = self.ask.statuses, self.ask.window, (self.ask.query or "").lower()
+        statuses, window, query = self.options.statuses, self.options.window, (self.options.query or "").lower()
         if window is not None and not window.contains(item.created_at):
             return False
         if statuses is not None and not statuses.keeps(item):

@@ -14,7 +14,7 @@ from jobtrail.logs.search import compile_search
 from jobtrail.logs.walk import Bounds, gather
 from jobtrail.models import Call, LogLine, LogPage, Note, Task
 from jobtrail.paging import Position, Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.sources.base import NEWEST_FIRST, ListOptions
 from jobtrail.tools import params
 from jobtrail.tools.executions import find_newest
 from jobtrail.tools.resumable import ResumableCall, State
@@ -173,7 +173,7 @@ async def _report_nothing(_scanned: int, _matched: int) -> None:
 async def _check_task(call: ResumableCall) -> None:
     """Raise `UnknownName` where an execution has no such task: its log, too, would read as empty."""
     job, execution, name = (call.text(one) or "" for one in _OF[1:])
-    listing = call.source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST, query=name))
+    listing = call.source.need_batch().tasks(job, execution, ListOptions(sort=NEWEST_FIRST, query=name))
     how = Walk[Task](limit=1, keep=lambda one: one.name == name, who=f"source {call.source.name!r}")
     walked = await walk(listing, how)
     if not walked.items and walked.position is None:

@@ -13,7 +13,7 @@ from jobtrail.analysis.trend import bucketed, edges, fitting, period, sparkline,
 from jobtrail.errors import BadArgument, shown
 from jobtrail.models import Attempt, Call, Coverage, Execution, History, Window
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.sources.base import NEWEST_FIRST, ListOptions
 from jobtrail.times import parse_duration
 from jobtrail.tools import params
 from jobtrail.tools.resumable import State, require_argument
@@ -137,7 +137,7 @@ class _Past:
 
 async def _read_past(source: Source, job: Job, window: Window) -> _Past:
     """Read what a job ran in a window, as far as the budget reaches."""
-    listing = await source.attempts(job, Ask(sort=NEWEST_FIRST, window=window))
+    listing = await source.attempts(job, ListOptions(sort=NEWEST_FIRST, window=window))
 
     how = Walk[Attempt](
         limit=EVERYTHING,

@@ -19,7 +19,7 @@ from jobtrail.errors import AgentError, BadArgument, JobtrailError
 from jobtrail.models import Attempt, Job
 from jobtrail.paging import Walk, walk
 from jobtrail.protocol.resources.addresses import Address
-from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.sources.base import NEWEST_FIRST, ListOptions
 from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:
@@ -135,13 +135,13 @@ class Watching:
 
 async def _jobs(source: Source, address: Address) -> _Look:
     del address
-    walked = await walk(source.jobs(Ask(sort=source.job_sort)), Walk[Job](limit=_JOBS_SEEN))
+    walked = await walk(source.jobs(ListOptions(sort=source.job_sort)), Walk[Job](limit=_JOBS_SEEN))
     return _Look(_state([one.to_wire() for one in walked.items]))
 
 
 async def _job(source: Source, address: Address) -> _Look:
     job = (await source.job(address.name)).job
-    walked = await walk(await source.attempts(job, Ask(sort=NEWEST_FIRST)), Walk[Attempt](limit=1))
+    walked = await walk(await source.attempts(job, ListOptions(sort=NEWEST_FIRST)), Walk[Attempt](limit=1))
     newest = [one.to_wire() for one in walked.items]
     return _Look(_state([job.to_wire(), *newest]))
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 from jobtrail.errors import NotFound, UnknownName, clean, shown
 from jobtrail.models import ENDED, Call, Job
 from jobtrail.paging import WithinWindow
-from jobtrail.sources.base import NEWEST_FIRST, Ask, BatchJobs, FullExecution
+from jobtrail.sources.base import NEWEST_FIRST, BatchJobs, FullExecution, ListOptions
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, query_of
 from jobtrail.sources.blaxel.execution_owners import Owners
 from jobtrail.sources.blaxel.log_reader import Endpoint, Span, TaskLog
@@ -45,7 +45,7 @@ class BlaxelBatch(BatchJobs):
         self,
         http: Http,
         source: str,
-        jobs: Callable[[Ask], Listing[Job]],
+        jobs: Callable[[ListOptions], Listing[Job]],
         explain: Callable[[str], Awaitable[UnknownName]],
         wrap_log: Callable[[Log], Log],
     ) -> None:
@@ -58,20 +58,20 @@ class BlaxelBatch(BatchJobs):
         # Executions that were seen to have ended, whose task pages read from then on are final.
         self._ended: dict[tuple[str, str], None] = {}
 
-    def executions(self, job: str, ask: Ask) -> Listing[Execution]:
+    def executions(self, job: str, options: ListOptions) -> Listing[Execution]:
         """List executions (`GET /jobs/{jobId}/executions`: cursor, limit 100, sort).
 
         `q` is not sent: an execution has no name or labels for it to search, so what it would
         match is not documented; ids are searched while walking.
         """
         pages = PagedEndpoint["Execution"](
-            http=self._http, path=f"{_path(job)}/executions", params=query_of(ask, searches=False),
+            http=self._http, path=f"{_path(job)}/executions", params=query_of(options, searches=False),
             largest=LARGEST_OF_EXECUTIONS, identity=lambda one: one.id, explain=lambda: self._explain(job),
             parse_row=lambda row: parse(WireExecution, row, self._http.who).execution(job),
             # The documents leave open whether meta.total counts this job's executions or the workspace's.
             counts_others=True,
         )  # fmt: skip
-        return WithinWindow(pages.list(ask), ask.window)
+        return WithinWindow(pages.list(options), options.window)
 
     async def execution(self, job: str, execution: str) -> FullExecution:
         """Read one execution (`GET /jobs/{jobId}/executions/{executionId}`)."""
@@ -91,17 +91,17 @@ class BlaxelBatch(BatchJobs):
 
     async def owner(self, execution: str) -> str:
         """Return the job of an execution; the API has no path from one to the other, so jobs are asked in turn."""
-        return await self._owners.of(execution, self._jobs(Ask(sort=NEWEST_FIRST)))
+        return await self._owners.of(execution, self._jobs(ListOptions(sort=NEWEST_FIRST)))
 
-    def tasks(self, job: str, execution: str, ask: Ask) -> Listing[Task]:
+    def tasks(self, job: str, execution: str, options: ListOptions) -> Listing[Task]:
         """List tasks (`GET …/tasks`: cursor, limit 200, sort, q)."""
         pages = PagedEndpoint["Task"](
-            http=self._http, path=f"{_path(job, execution)}/tasks", params=query_of(ask),
+            http=self._http, path=f"{_path(job, execution)}/tasks", params=query_of(options),
             identity=lambda one: one.name, explain=lambda: self._explain_no_tasks(job, execution),
             parse_row=lambda row: parse(WireTask, row, self._http.who).task(),
             final=(job, execution) in self._ended,
         )  # fmt: skip
-        return pages.list(ask)
+        return pages.list(options)
 
     async def log(self, job: str, execution: str, task: str | None, now: datetime, continuation: str = "") -> Log:
         """Return the log of an execution or task (`GET /observability/logs`, which no document has)."""

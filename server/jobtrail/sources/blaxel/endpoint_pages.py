@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from jobtrail.models import Execution, Job, Task
-    from jobtrail.sources.base import Ask
+    from jobtrail.sources.base import ListOptions
     from jobtrail.sources.http import Http
 
 VERSION = "2026-04-28"
@@ -32,21 +32,23 @@ _SORTS = {"created_at": "createdAt", "name": "name"}
 T = TypeVar("T", "Job", "Execution", "Task")
 
 
-def query_of(ask: Ask, *, searches: bool = True) -> dict[str, str | int]:
+def query_of(options: ListOptions, *, searches: bool = True) -> dict[str, str | int]:
     """Return the parameters for an order and a query.
 
     Args:
-        ask: what is asked for.
+        options: the order and the filters.
         searches: whether the endpoint searches (parameter `q`).
 
     Raises:
         BadArgument: the query is longer than any endpoint takes.
     """
-    params: dict[str, str | int] = {"sort": f"{_SORTS[ask.sort.key]}:{'desc' if ask.sort.descending else 'asc'}"}
-    if ask.query and len(ask.query) > _LONGEST_QUERY:
-        raise BadArgument(f"query has {len(ask.query)} characters; give at most {_LONGEST_QUERY}")
-    if searches and ask.query and len(ask.query) >= SHORTEST_QUERY:
-        params["q"] = ask.query
+    params: dict[str, str | int] = {
+        "sort": f"{_SORTS[options.sort.key]}:{'desc' if options.sort.descending else 'asc'}"
+    }
+    if options.query and len(options.query) > _LONGEST_QUERY:
+        raise BadArgument(f"query has {len(options.query)} characters; give at most {_LONGEST_QUERY}")
+    if searches and options.query and len(options.query) >= SHORTEST_QUERY:
+        params["q"] = options.query
     return params
 
 
@@ -76,14 +78,14 @@ class PagedEndpoint(Generic[T]):
     counts_others: bool = False
     final: bool = False
 
-    def list(self, ask: Ask, applied: Collection[str] = ()) -> CursorListing[T]:
+    def list(self, options: ListOptions, applied: Collection[str] = ()) -> CursorListing[T]:
         """Return the listing of what is asked for; `applied` names the filters that the endpoint applies."""
-        filtered = self.counts_others or bool(ask.filters())
+        filtered = self.counts_others or bool(options.filters())
         return CursorListing(
             partial(self.fetch_page, filtered=filtered),
             self.identity,
-            self.identity if ask.sort.key == "name" else _created,
-            Traits(ask.sort, self.largest, ask.filters(applied=applied)),
+            self.identity if options.sort.key == "name" else _created,
+            Traits(options.sort, self.largest, options.filters(applied=applied)),
         )
 
     async def fetch_page(self, cursor: str, size: int, *, filtered: bool) -> CursorPage[T]:

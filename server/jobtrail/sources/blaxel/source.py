@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from jobtrail.errors import NotFound, UnknownName
 from jobtrail.sources.auth import Bearer, BlaxelToken
-from jobtrail.sources.base import NEWEST_FIRST, About, Ask, Source, Workspace, unknown_name
+from jobtrail.sources.base import NEWEST_FIRST, About, ListOptions, Source, Workspace, unknown_name
 from jobtrail.sources.blaxel.batch_jobs import BlaxelBatch
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST, SHORTEST_QUERY, VERSION, PagedEndpoint, query_of
 from jobtrail.sources.blaxel.registration import DEFAULT_URL
@@ -84,20 +84,20 @@ class Blaxel(Source):
         )
         return About(f"Blaxel-Version {VERSION}", self._http.ahead, workspace)
 
-    def jobs(self, ask: Ask) -> Listing[Job]:
+    def jobs(self, options: ListOptions) -> Listing[Job]:
         """List batch jobs (`GET /jobs`: cursor, limit 200, sort, q, status).
 
         `anchor=end` is not needed: the end of one order is the beginning of the other, which can be
         walked on.
         """
-        params = query_of(ask)
-        if ask.statuses:
-            params["status"] = ",".join(sorted(word.upper() for word in ask.statuses.raw))
+        params = query_of(options)
+        if options.statuses:
+            params["status"] = ",".join(sorted(word.upper() for word in options.statuses.raw))
         pages = PagedEndpoint["Job"](
             http=self._http, path="jobs", params=params, identity=lambda job: job.name,
             parse_row=lambda row: parse(WireJob, row, self._http.who).job(),
         )  # fmt: skip
-        return pages.list(ask, applied={"statuses", *({"query"} if "q" in params else ())})
+        return pages.list(options, applied={"statuses", *({"query"} if "q" in params else ())})
 
     async def find_job(self, name: str) -> JobDetail | None:
         """Read one job (`GET /jobs/{jobId}`); `show_secrets` is never sent."""

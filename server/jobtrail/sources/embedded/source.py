@@ -12,7 +12,7 @@ import httpx2
 from jobtrail.errors import UnknownName, shown
 from jobtrail.models import Call, Job
 from jobtrail.paging import EVERYTHING, Chain, Walk, walk
-from jobtrail.sources.base import About, Ask, Sort, Source, unknown_name
+from jobtrail.sources.base import About, ListOptions, Sort, Source, unknown_name
 from jobtrail.sources.blaxel.source import VERSION_HEADER, Blaxel
 from jobtrail.sources.embedded.recorded_log import RecordedLog
 from jobtrail.sources.factory import open_http
@@ -84,12 +84,12 @@ class Embedded(Source):
         """Return which APIs are spoken in-process; its clock is ours."""
         return About(f"{(await self._blaxel.about()).speaks} and {(await self._runwisp.about()).speaks}")
 
-    def jobs(self, ask: Ask) -> Listing[Job]:
+    def jobs(self, options: ListOptions) -> Listing[Job]:
         """List batch jobs, then scheduled tasks; a deployment status or a time order has only the former."""
-        batch = self._blaxel.jobs(ask)
-        if ask.statuses or ask.sort.key != "name":
+        batch = self._blaxel.jobs(options)
+        if options.statuses or options.sort.key != "name":
             return batch
-        return Chain({"batch": batch, "scheduled": self._runwisp.jobs(ask)})
+        return Chain({"batch": batch, "scheduled": self._runwisp.jobs(options)})
 
     async def find_job(self, name: str) -> JobDetail | None:
         """Return the batch job of that name, or the scheduled task."""
@@ -104,7 +104,7 @@ class Embedded(Source):
 
     async def _explain(self, what: str, name: str) -> UnknownName:
         """Return the error for a name that is not of the kind asked for."""
-        jobs = (await walk(self.jobs(Ask(sort=self.job_sort)), Walk[Job](limit=EVERYTHING))).items
+        jobs = (await walk(self.jobs(ListOptions(sort=self.job_sort)), Walk[Job](limit=EVERYTHING))).items
         for job in jobs:
             if job.name == name:
                 batch = job.kind == "job"

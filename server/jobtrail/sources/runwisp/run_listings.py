@@ -21,7 +21,7 @@ from jobtrail.paging import (
     Traits,
     WithinWindow,
 )
-from jobtrail.sources.base import NEWEST_FIRST, Ask, Runs, Sort
+from jobtrail.sources.base import NEWEST_FIRST, ListOptions, Runs, Sort
 from jobtrail.sources.responses import from_nanoseconds, name_in_path, nanoseconds, parse
 from jobtrail.sources.runwisp.daemon import LARGEST, RunsEndpoint
 from jobtrail.sources.runwisp.event_stream import follow_runs
@@ -70,7 +70,7 @@ class RunWispRuns(Runs):
         self._source = source
         self._explain = explain
 
-    async def list(self, task: str | None, ask: Ask) -> Listing[Run]:
+    async def list(self, task: str | None, options: ListOptions) -> Listing[Run]:
         """List runs, newest first by key; other orders by offset.
 
         1.x filters status, window and search itself. The seed dialect lists one task at a time; its
@@ -78,40 +78,40 @@ class RunWispRuns(Runs):
         walker filters there.
         """
         if await self._daemon.modern():
-            return self._list_modern(task, ask)
+            return self._list_modern(task, options)
         if task is not None:
-            return self._list_of_seed(task, ask)
+            return self._list_of_seed(task, options)
         names = [one.name for one in await self._daemon.definitions() if one.name]
-        return Chain({name: self._list_of_seed(name, ask) for name in names})
+        return Chain({name: self._list_of_seed(name, options) for name in names})
 
-    def _list_modern(self, task: str | None, ask: Ask) -> Listing[Run]:
+    def _list_modern(self, task: str | None, options: ListOptions) -> Listing[Run]:
         params: dict[str, str | int] = {"taskName": task} if task else {}
         # The daemon drops % and _ from a search, so `nightly_report` would never be found.
-        searchable = not ask.query or not {"%", "_"} & set(ask.query)
-        if ask.query and searchable:
-            params["search"] = ask.query
-        words = ask.statuses.upstream(RUN_WORDS_1) if ask.statuses else []
+        searchable = not options.query or not {"%", "_"} & set(options.query)
+        if options.query and searchable:
+            params["search"] = options.query
+        words = options.statuses.to_upstream(RUN_WORDS_1) if options.statuses else []
         if words:
             params["status"] = ",".join(words)
-        if ask.window and ask.window.since:
-            params["createdAfter"] = ask.window.since.isoformat()
-        if ask.window and ask.window.until:
-            params["createdBefore"] = ask.window.until.isoformat()
-        _add_order(params, ask.sort, "sortField", "sortDirection", _SORTS_1)
+        if options.window and options.window.since:
+            params["createdAfter"] = options.window.since.isoformat()
+        if options.window and options.window.until:
+            params["createdBefore"] = options.window.until.isoformat()
+        _add_order(params, options.sort, "sortField", "sortDirection", _SORTS_1)
         endpoint = RunsEndpoint(self._daemon, "api/runs", params)
         applied = {"window", *({"query"} if searchable else ()), *({"statuses"} if words is not None else ())}
-        by_time = ask.sort.key == "created_at"
-        traits = Traits(ask.sort, LARGEST, ask.filters(applied=applied))
+        by_time = options.sort.key == "created_at"
+        traits = Traits(options.sort, LARGEST, options.filters(applied=applied))
         listing = _page_by_key(endpoint, traits) if by_time else _page_by_offset(endpoint, traits)
-        return _Failures(listing, endpoint) if ask.statuses and "failed" in ask.statuses.words else listing
+        return _Failures(listing, endpoint) if options.statuses and "failed" in options.statuses.words else listing
 
-    def _list_of_seed(self, task: str, ask: Ask) -> Listing[Run]:
+    def _list_of_seed(self, task: str, options: ListOptions) -> Listing[Run]:
         params: dict[str, str | int] = {}
-        _add_order(params, ask.sort, "sort_field", "sort_direction", _SORTS_SEED)
+        _add_order(params, options.sort, "sort_field", "sort_direction", _SORTS_SEED)
         path = f"api/tasks/{name_in_path('task', task)}/runs"
         endpoint = RunsEndpoint(self._daemon, path, params, lambda: self._explain(task))
-        listing = _page_by_offset(endpoint, Traits(ask.sort, LARGEST, ask.filters()))
-        return WithinWindow(listing, ask.window)
+        listing = _page_by_offset(endpoint, Traits(options.sort, LARGEST, options.filters()))
+        return WithinWindow(listing, options.window)
 
     async def get(self, run: str) -> Run:
         """Read one run (`GET /api/runs/{runId}`)."""

@@ -14,7 +14,7 @@ from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, Unread
 from jobtrail.models import Call
 from jobtrail.paging import CountedPage, OffsetListing, Traits
 from jobtrail.sources.auth import Bearer, RunWispLogin
-from jobtrail.sources.base import About, Ask, Source, unknown_name
+from jobtrail.sources.base import About, ListOptions, Source, unknown_name
 from jobtrail.sources.factory import open_http
 from jobtrail.sources.responses import parse
 from jobtrail.sources.runwisp.daemon import Daemon
@@ -76,9 +76,9 @@ class RunWisp(Source):
             daemon = WireDaemon()
         return About(f"RunWisp {clean(daemon.version or '1.x', 40)}, dialect 1.x", self._http.ahead)
 
-    def jobs(self, ask: Ask) -> Listing[Job]:
+    def jobs(self, options: ListOptions) -> Listing[Job]:
         """List task definitions; the daemon sends all of them, so a page is cut here."""
-        if ask.statuses:
+        if options.statuses:
             raise BadArgument(
                 f"source {self.name!r}: RunWisp tasks have no deployment status; leave status out, or call ",
                 Call("list_runs", {"status": ...}),
@@ -89,11 +89,11 @@ class RunWisp(Source):
             jobs = sorted(
                 (one.job() for one in await self._daemon.definitions()),
                 key=lambda job: job.name,
-                reverse=ask.sort.descending,
+                reverse=options.sort.descending,
             )
             return CountedPage(jobs[offset : offset + size], len(jobs))
 
-        traits = Traits(ask.sort, _EVERY_DEFINITION, ask.filters())
+        traits = Traits(options.sort, _EVERY_DEFINITION, options.filters())
         return OffsetListing(fetch_page, lambda job: job.name, lambda job: job.name, traits)
 
     async def find_job(self, name: str) -> JobDetail | None:
