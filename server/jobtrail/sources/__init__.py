@@ -94,12 +94,12 @@ def _open(
     one: SourceSettings, *, transport: httpx2.AsyncBaseTransport | None, clock: Clock, store: Path | None
 ) -> Source:
     # Imported here so that a server answers `initialize` before it loads its HTTP stack.
-    from jobtrail.sources.factory import Edge  # noqa: PLC0415
+    from jobtrail.sources.factory import SourceContext  # noqa: PLC0415
     from jobtrail.sources.registry import UPSTREAMS  # noqa: PLC0415
 
     module, _, function = UPSTREAMS[one.kind].opener.partition(":")
-    open_it: Callable[[SourceSettings, str, Edge], Source] = getattr(import_module(module), function)
-    return open_it(one, fingerprint(one), Edge(transport, clock, store))
+    open_it: Callable[[SourceSettings, str, SourceContext], Source] = getattr(import_module(module), function)
+    return open_it(one, fingerprint(one), SourceContext(transport, clock, store))
 
 
 def fingerprint(one: SourceSettings) -> str:

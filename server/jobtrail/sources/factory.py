@@ -1,4 +1,4 @@
-"""From settings to an HTTP client of a source."""
+"""HTTP clients made from the settings of a source."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Edge:
-    """What lies outside: the network (None for the real one), the time, and the store of this machine."""
+class SourceContext:
+    """What a source is opened with: the network (None for the real one), the clock, and the file of the store."""
 
     transport: httpx2.AsyncBaseTransport | None
     clock: Clock

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from jobtrail.models import Job, JobDetail
     from jobtrail.paging import Listing
     from jobtrail.sources.blaxel.registration import BlaxelSettings
-    from jobtrail.sources.factory import Edge
+    from jobtrail.sources.factory import SourceContext
     from jobtrail.sources.http import Http
 
 VERSION_HEADER = {"Blaxel-Version": VERSION}
@@ -115,11 +115,11 @@ class Blaxel(Source):
         return unknown_name("job", name, known)
 
 
-def open_source(one: BlaxelSettings, fingerprint: str, edge: Edge) -> Blaxel:
+def open_source(one: BlaxelSettings, fingerprint: str, context: SourceContext) -> Blaxel:
     """Open a workspace: by API key, else client credentials, else a device login."""
     base = (one.url or DEFAULT_URL).rstrip("/")
     headers = {**VERSION_HEADER, **({_WORKSPACE_HEADER: one.workspace} if one.workspace else {})}
-    http = open_http(one, base, edge.transport, signer=_signer(one, base), headers=headers)
+    http = open_http(one, base, context.transport, signer=_signer(one, base), headers=headers)
     return Blaxel(one.name, http, fingerprint)
 
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from jobtrail.models import JobDetail
     from jobtrail.paging import Listing
     from jobtrail.sources.embedded.registration import EmbeddedSettings
-    from jobtrail.sources.factory import Edge
+    from jobtrail.sources.factory import SourceContext
     from jobtrail.sources.http import Http
 
 # A reserved name (RFC 2606): it never leaves the process.
@@ -113,11 +113,11 @@ class Embedded(Source):
         return unknown_name(what, name, [job.name for job in jobs])
 
 
-def open_source(one: EmbeddedSettings, fingerprint: str, edge: Edge) -> Embedded:
+def open_source(one: EmbeddedSettings, fingerprint: str, context: SourceContext) -> Embedded:
     """Open the plane in-process, over the store, or over the sample while that is empty."""
     from jobtrail.plane import LocalPlane  # noqa: PLC0415 # only where this source is asked
 
-    plane = LocalPlane(edge.store, edge.clock.now)
+    plane = LocalPlane(context.store, context.clock.now)
 
     class Inside(httpx2.ASGITransport):
         """The way in, which opens the store first."""

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from jobtrail.models import Job, JobDetail
     from jobtrail.paging import Listing
-    from jobtrail.sources.factory import Edge
+    from jobtrail.sources.factory import SourceContext
     from jobtrail.sources.http import Http
     from jobtrail.sources.runwisp.registration import RunWispSettings
 
@@ -106,10 +106,10 @@ class RunWisp(Source):
         return unknown_name("task", name, [one.name or "" for one in await self._daemon.definitions()])
 
 
-def open_source(one: RunWispSettings, fingerprint: str, edge: Edge) -> RunWisp:
+def open_source(one: RunWispSettings, fingerprint: str, context: SourceContext) -> RunWisp:
     """Open a daemon: at its Unix socket, else at its address with a token, a password or neither."""
     if one.socket:
-        transport = edge.transport or httpx2.AsyncHTTPTransport(uds=one.socket)
+        transport = context.transport or httpx2.AsyncHTTPTransport(uds=one.socket)
         http = replace(open_http(one, _SOCKET_URL, transport), place=f"the socket {clean(one.socket)}")
         return RunWisp(one.name, http, fingerprint)
     base = (one.url or DEFAULT_URL).rstrip("/")
@@ -118,4 +118,4 @@ def open_source(one: RunWispSettings, fingerprint: str, edge: Edge) -> RunWisp:
         signer = Bearer(one.token.get_secret_value())
     elif one.password:
         signer = RunWispLogin(base, one.password.get_secret_value(), who=one.who, fix=one.fix)
-    return RunWisp(one.name, open_http(one, base, edge.transport, signer=signer), fingerprint)
+    return RunWisp(one.name, open_http(one, base, context.transport, signer=signer), fingerprint)
