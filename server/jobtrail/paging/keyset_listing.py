@@ -43,7 +43,7 @@ class KeyRange:
 
 
 @dataclass
-class _Pace:
+class _KeySpacing:
     """What the pages so far have shown: how far apart two keys are, and how many items an answer holds."""
 
     distance: float = 0.0
@@ -69,7 +69,7 @@ class KeysetListing(Generic[T]):
     traits: Traits
     lowest: int = 0
     who: str = "the upstream"
-    _pace: _Pace = field(default_factory=_Pace)
+    _spacing: _KeySpacing = field(default_factory=_KeySpacing)
 
     @property
     def _descending(self) -> bool:
@@ -105,7 +105,7 @@ class KeysetListing(Generic[T]):
                 for number, (keys, offset) in enumerate(zip(ranges, offsets, strict=True))
             }
         )
-        pages = [_answered(answers[number]) for number in range(len(ranges))]
+        pages = [_raise_error(answers[number]) for number in range(len(ranges))]
         self._check(pages[0].items, last)
         items: list[T] = []
         for page, offset in zip(pages, offsets, strict=True):
@@ -128,17 +128,17 @@ class KeysetListing(Generic[T]):
         """Return whether there was more than one answer holds; see from one that is full how long a range may be."""
         if len(items) >= total:
             return False
-        self._pace.full = max(self._pace.full, len(items))
+        self._spacing.full = max(self._spacing.full, len(items))
         if items:
             first, last = self.order_key(items[0]), self.order_key(items[-1])
-            self._pace.distance = abs(first - last) / max(len(items) - 1, 1)
+            self._spacing.distance = abs(first - last) / max(len(items) - 1, 1)
         return True
 
     def _ranges(self, key: int, want: int) -> list[KeyRange]:
         """Return the ranges to read: the last one is open, the others hold about as much as an answer."""
         highest, ranges = key, list[KeyRange]()
-        span = int(self._pace.distance * self._pace.full * _FILL)
-        while self._descending and span and len(ranges) < min(AT_ONCE, -(-want // self._pace.full)) - 1:
+        span = int(self._spacing.distance * self._spacing.full * _FILL)
+        while self._descending and span and len(ranges) < min(AT_ONCE, -(-want // self._spacing.full)) - 1:
             lower = highest - span
             if lower <= self.lowest:
                 break
@@ -153,7 +153,9 @@ class KeysetListing(Generic[T]):
         for _ in range(MOST_STEPS):
             page = await self._page(keys, offset, self.traits.page_size)
             tied = [self.identity(item) for item in page.items if self.order_key(item) == last.key]
-            place = max((offset + index for index, one in enumerate(tied, 1) if _mark(one) in known), default=place)
+            place = max(
+                (offset + index for index, one in enumerate(tied, 1) if _make_mark(one) in known), default=place
+            )
             if len(tied) < len(page.items) or not page.items:
                 break
             offset += len(page.items)
@@ -175,10 +177,10 @@ class KeysetListing(Generic[T]):
             tied = 0
             while tied <= index and keys[index - tied] == keys[index]:
                 tied += 1
-            marks = "".join(_mark(self.identity(item)) for item in items[index - tied + 1 : index])
+            marks = "".join(_make_mark(self.identity(item)) for item in items[index - tied + 1 : index])
             if tied == index + 1 and keys[index] == last.key:
                 tied += last.tied
-                marks = last.marks + _mark(last.identity) + marks
+                marks = last.marks + _make_mark(last.identity) + marks
             kept = marks[-_MARK * _MOST_MARKS :]
             return _Last(keys[index], self.identity(items[index]), tied, last.done + index + 1, kept).write()
 
@@ -190,7 +192,7 @@ class KeysetListing(Generic[T]):
         )
 
 
-def _answered(answer: CountedPage[T] | JobtrailError) -> CountedPage[T]:
+def _raise_error(answer: CountedPage[T] | JobtrailError) -> CountedPage[T]:
     if isinstance(answer, JobtrailError):
         raise answer
     return answer
@@ -231,7 +233,7 @@ class _Last:
     def known(self) -> frozenset[str]:
         """Return the marks of all of this key that were handed out."""
         return frozenset(self.marks[at : at + _MARK] for at in range(0, len(self.marks), _MARK)) | {
-            _mark(self.identity)
+            _make_mark(self.identity)
         }
 
     @property
@@ -240,6 +242,6 @@ class _Last:
         return len(self.marks) >= _MARK * _MOST_MARKS
 
 
-def _mark(identity: str) -> str:
+def _make_mark(identity: str) -> str:
     """Return a mark of an item: 24 bits, in which one of a few that share a key is hardly taken for another."""
     return base64.urlsafe_b64encode(hashlib.blake2b(identity.encode(), digest_size=3).digest()).decode()

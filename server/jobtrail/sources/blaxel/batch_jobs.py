@@ -9,8 +9,8 @@ from jobtrail.models import ENDED, Call, Job
 from jobtrail.paging import WithinWindow
 from jobtrail.sources.base import NEWEST_FIRST, BatchJobs, FullExecution, ListOptions
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, query_of
-from jobtrail.sources.blaxel.execution_owners import Owners
-from jobtrail.sources.blaxel.log_reader import Endpoint, Span, TaskLog
+from jobtrail.sources.blaxel.execution_owners import ExecutionOwners
+from jobtrail.sources.blaxel.log_reader import LogEndpoint, Span, TaskLog
 from jobtrail.sources.blaxel.response_models import EXECUTION_WORDS, TASK_WORDS, WireExecution, WireTask
 from jobtrail.sources.responses import name_in_path, parse
 
@@ -53,8 +53,8 @@ class BlaxelBatch(BatchJobs):
         self._jobs = jobs
         self._explain = explain
         self._wrap_log = wrap_log
-        self._logs = Endpoint(http)
-        self._owners = Owners(http, source)
+        self._logs = LogEndpoint(http)
+        self._owners = ExecutionOwners(http, source)
         # Executions that were seen to have ended, whose task pages read from then on are final.
         self._ended: dict[tuple[str, str], None] = {}
 
@@ -76,7 +76,7 @@ class BlaxelBatch(BatchJobs):
     async def execution(self, job: str, execution: str) -> FullExecution:
         """Read one execution (`GET /jobs/{jobId}/executions/{executionId}`)."""
         try:
-            body = await self._http.get(_path(job, execution), final=_has_ended)
+            body = await self._http.get(_path(job, execution), final=_is_final_execution)
         except NotFound:
             await self.check_job(job)
             raise UnknownName(
@@ -91,7 +91,7 @@ class BlaxelBatch(BatchJobs):
 
     async def owner(self, execution: str) -> str:
         """Return the job of an execution; the API has no path from one to the other, so jobs are asked in turn."""
-        return await self._owners.of(execution, self._jobs(ListOptions(sort=NEWEST_FIRST)))
+        return await self._owners.find_job(execution, self._jobs(ListOptions(sort=NEWEST_FIRST)))
 
     def tasks(self, job: str, execution: str, options: ListOptions) -> Listing[Task]:
         """List tasks (`GET …/tasks`: cursor, limit 200, sort, q)."""
@@ -136,7 +136,7 @@ def _path(job: str, execution: str | None = None) -> str:
     return path if execution is None else f"{path}/executions/{name_in_path('execution', execution)}"
 
 
-def _has_ended(body: Any) -> bool:
+def _is_final_execution(body: Any) -> bool:
     """Return whether an execution as it was answered will not change any more."""
     status = cast("dict[str, Any]", body).get("status") if isinstance(body, dict) else None
     return isinstance(status, str) and EXECUTION_WORDS.get(status.strip().lower()) in ENDED

@@ -84,7 +84,7 @@ class PagedEndpoint(Generic[T]):
         return CursorListing(
             partial(self.fetch_page, filtered=filtered),
             self.identity,
-            self.identity if options.sort.key == "name" else _created,
+            self.identity if options.sort.key == "name" else _read_creation_us,
             Traits(options.sort, self.largest, options.filters(applied=applied)),
         )
 
@@ -142,7 +142,7 @@ class PagedEndpoint(Generic[T]):
         return page
 
 
-def _created(item: Execution | Job | Task) -> int | None:
+def _read_creation_us(item: Execution | Job | Task) -> int | None:
     """Return when something was created, in microseconds."""
     return round(item.created_at.timestamp() * 1_000_000) if item.created_at else None
 

@@ -22,7 +22,7 @@ _AT_ONCE = 8
 _REMEMBERED = 2_000
 
 
-class Owners:
+class ExecutionOwners:
     """Finds the job of an execution by asking for it in one job after another."""
 
     def __init__(self, http: Http, source: str) -> None:
@@ -30,7 +30,7 @@ class Owners:
         self._source = source
         self._known: dict[str, str] = {}
 
-    async def of(self, execution: str, jobs: Listing[Job]) -> str:
+    async def find_job(self, execution: str, jobs: Listing[Job]) -> str:
         """Return the job of an execution.
 
         Args:

@@ -35,7 +35,7 @@ _SLACKS = (0, 50, 200, 600)
 _NEVER = 2**33
 
 
-class _WireLine(Wire):
+class _BlaxelLogLine(Wire):
     timestamp: str | None = None
     message: str | None = None
     severity: int | str | None = None
@@ -46,7 +46,7 @@ class _WireLine(Wire):
 
 
 class _WireLogs(Wire):
-    logs: Items[_WireLine] = Field(default_factory=list[_WireLine])
+    logs: Items[_BlaxelLogLine] = Field(default_factory=list[_BlaxelLogLine])
     total: int = Field(default=0, alias="totalCount")
 
 
@@ -79,7 +79,7 @@ class Span:
 
 
 @dataclass
-class Endpoint:
+class LogEndpoint:
     """The endpoint of one workspace; `tried` once it has been seen to take notice of `offset`."""
 
     http: Http
@@ -98,7 +98,9 @@ class TaskLog:
 
     most = _MOST
 
-    def __init__(self, endpoint: Endpoint, job: str, execution: str, task: str, span: Span, total: int = 0) -> None:
+    def __init__(
+        self, endpoint: LogEndpoint, job: str, execution: str, task: str, span: Span, total: int = 0
+    ) -> None:
         self._endpoint = endpoint
         self._http = endpoint.http
         self._job = job
@@ -108,7 +110,7 @@ class TaskLog:
         self._total = total
 
     @classmethod
-    def continued(cls, endpoint: Endpoint, job: str, execution: str, task: str, continuation: str) -> TaskLog:
+    def continued(cls, endpoint: LogEndpoint, job: str, execution: str, task: str, continuation: str) -> TaskLog:
         """Return the log that a cursor stands in.
 
         Raises:

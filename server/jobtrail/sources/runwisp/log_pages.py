@@ -22,7 +22,7 @@ _LONGEST_LINE = 400
 _MOST = 5_000
 
 
-class _WireLine(Wire):
+class _RunWispLogLine(Wire):
     """Schema LogLineEntry; `ts` is 0 where the daemon does not know."""
 
     n: int | None = None
@@ -39,7 +39,7 @@ class _WireLine(Wire):
 class WireLog(Wire):
     """Schema LogPageBody."""
 
-    lines: list[_WireLine] | None = None
+    lines: list[_RunWispLogLine] | None = None
     first_available: int = Field(default=0, alias="firstAvailable")
     total_lines: int | None = Field(default=None, alias="totalLines")
     finalized: bool = True

@@ -103,7 +103,7 @@ class RunWispRuns(Runs):
         by_time = options.sort.key == "created_at"
         traits = Traits(options.sort, LARGEST, options.filters(applied=applied))
         listing = _page_by_key(endpoint, traits) if by_time else _page_by_offset(endpoint, traits)
-        return _Failures(listing, endpoint) if options.statuses and "failed" in options.statuses.words else listing
+        return _FailedRuns(listing, endpoint) if options.statuses and "failed" in options.statuses.words else listing
 
     def _list_of_seed(self, task: str, options: ListOptions) -> Listing[Run]:
         params: dict[str, str | int] = {}
@@ -117,7 +117,7 @@ class RunWispRuns(Runs):
         """Read one run (`GET /api/runs/{runId}`)."""
         _check_id(run)
         try:
-            return parse(WireRun, await self._http.get(f"api/runs/{run}", final=_has_ended), self._http.who).run()
+            return parse(WireRun, await self._http.get(f"api/runs/{run}", final=_is_final_run), self._http.who).run()
         except NotFound:
             raise UnknownName(
                 f"run={shown(run)} does not exist, or was pruned; call ",
@@ -180,7 +180,7 @@ def _page_by_key(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
 
     since = nanoseconds(str(endpoint.params.get("createdAfter", ""))) or 0
     who = endpoint.daemon.http.who
-    return Mapped(KeysetListing(fetch_page, _identity, _created, traits, since, who), WireRun.run)
+    return Mapped(KeysetListing(fetch_page, _read_id, _read_creation_ns, traits, since, who), WireRun.run)
 
 
 def _page_by_offset(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
@@ -190,25 +190,25 @@ def _page_by_offset(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
         return await endpoint.get(size, **({"offset": offset} if offset else {}))
 
     by_time = traits.order is not None and traits.order.key == "created_at"
-    order_key: Callable[[WireRun], int | None] = _created if by_time else _no_key
+    order_key: Callable[[WireRun], int | None] = _read_creation_ns if by_time else _read_no_key
     who = endpoint.daemon.http.who
-    return Mapped(OffsetListing(fetch_page, _identity, order_key, traits, _DRIFTED, who), WireRun.run)
+    return Mapped(OffsetListing(fetch_page, _read_id, order_key, traits, _DRIFTED, who), WireRun.run)
 
 
-def _identity(run: WireRun) -> str:
+def _read_id(run: WireRun) -> str:
     return run.id or ""
 
 
-def _no_key(_run: WireRun) -> None:
+def _read_no_key(_run: WireRun) -> None:
     return None
 
 
-def _created(run: WireRun) -> int:
+def _read_creation_ns(run: WireRun) -> int:
     return nanoseconds(run.created) or 0
 
 
 @dataclass
-class _Failures:
+class _FailedRuns:
     """A list of failed runs on 1.x that says when the daemon counts more failures than it was asked for by name.
 
     Parameter `isFailure`: "also match runs classified as a failure", whatever their end reason is called.
@@ -239,7 +239,7 @@ def _check_id(run: str) -> None:
         )
 
 
-def _has_ended(body: Any) -> bool:
+def _is_final_run(body: Any) -> bool:
     """Return whether a run as it was answered will not change any more."""
     return isinstance(body, dict) and cast("dict[str, Any]", body).get("status") == "ended"
 
