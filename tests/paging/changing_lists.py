@@ -135,7 +135,7 @@ class Rows:
 async def listing_of(rows: Rows, options: ListOptions) -> Listing[Execution | Run]:
     """Return the real listing of an upstream's kind over it; it tries each request once."""
     client = httpx2.AsyncClient(base_url="http://upstream.invalid/", transport=httpx2.MockTransport(rows))
-    http = Http(client, who="source 'upstream'", fix="check it", limits=HttpLimits(attempts=1))
+    http = Http(client, subject="source 'upstream'", settings_advice="check it", limits=HttpLimits(attempts=1))
     if rows.kind == "blaxel":
         return Blaxel("upstream", http, "").need_batch().executions("etl", options)
     return await RunWisp("upstream", http, "").need_runs().list("t", options)

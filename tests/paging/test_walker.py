@@ -220,7 +220,7 @@ def test_a_page_that_hangs_past_the_deadline_is_abandoned_and_what_was_read_is_k
 def test_a_first_page_that_hangs_past_the_deadline_is_an_error_that_names_the_upstream() -> None:
     listing = Hanging([1], page=10, hangs_on={1})
     with pytest.raises(Unreachable, match="source 'cron' had not answered"):
-        anyio.run(in_time, listing, Walk[int](limit=100, budget=SHORT, who="source 'cron'"))
+        anyio.run(in_time, listing, Walk[int](limit=100, budget=SHORT, subject="source 'cron'"))
     assert listing.abandoned == 1
 
 

@@ -60,7 +60,7 @@ class KeysetListing(Generic[T]):
         order_key: what the items are sorted by: a whole number, not below 0.
         traits: what the listing declares of itself; it has an order.
         lowest: the least key that is listed.
-        who: how an error names the upstream.
+        subject: how an error names the upstream.
     """
 
     fetch_page: Callable[[KeyRange, int, int], Awaitable[CountedPage[T]]]
@@ -68,7 +68,7 @@ class KeysetListing(Generic[T]):
     order_key: Callable[[T], int]
     traits: Traits
     lowest: int = 0
-    who: str = "the upstream"
+    subject: str = "the upstream"
     _spacing: _KeySpacing = field(default_factory=_KeySpacing)
 
     @property
@@ -120,7 +120,7 @@ class KeysetListing(Generic[T]):
         first = self.order_key(items[0]) if items else last.key
         if first > last.key if self._descending else first < last.key:
             raise UnreadableAnswer(
-                f"{self.who} does not keep to the bound of a page, so paging would never end; that is a fault "
+                f"{self.subject} does not keep to the bound of a page, so paging would never end; that is a fault "
                 "of the upstream, ask for less with a narrower window"
             )
 
@@ -169,7 +169,7 @@ class KeysetListing(Generic[T]):
         keys = [self.order_key(item) for item in items]
         if not items and left > 0:
             raise UnreadableAnswer(
-                f"{self.who} counts {left:,} more rows but sends none; that is a fault of the upstream, a "
+                f"{self.subject} counts {left:,} more rows but sends none; that is a fault of the upstream, a "
                 "retry may help"
             )
 

@@ -47,7 +47,7 @@ class OffsetListing(Generic[T]):
         order_key: what the items are sorted by, then by identity; None where that tells no place.
         traits: what the listing declares of itself; it has an order.
         drifted: said where items came or went and the order tells no place.
-        who: how an error names the upstream.
+        subject: how an error names the upstream.
     """
 
     fetch_page: Callable[[int, int], Awaitable[CountedPage[T]]]
@@ -55,7 +55,7 @@ class OffsetListing(Generic[T]):
     order_key: Callable[[T], Key | None]
     traits: Traits
     drifted: str = "items came or went since the last page: some may repeat or be missing"
-    who: str = "the upstream"
+    subject: str = "the upstream"
 
     async def fetch(self, at: Position, want: int) -> FetchedPage[T]:
         """Read the page after a position, wherever that has moved to."""
@@ -80,7 +80,7 @@ class OffsetListing(Generic[T]):
                 return self._make_page(page, offset, 0)
             else:
                 offset, behind = offset + len(page.items), True
-        raise UnreadableAnswer(f"{self.who} changes faster than it can be paged; ask for a window")
+        raise UnreadableAnswer(f"{self.subject} changes faster than it can be paged; ask for a window")
 
     async def _page(self, offset: int, size: int) -> CountedPage[T]:
         return await self.fetch_page(offset, max(1, min(size, self.traits.page_size)))

@@ -77,7 +77,7 @@ class Walk(Generic[T]):
         budget: what the call may spend.
         progress: told how far the walk has come after each upstream page that had items.
         trail: what the walk's earlier calls remember.
-        who: how an error names what is walked.
+        subject: how an error names what is walked.
         restart: the call that starts the walk again, where the walk began at a cursor.
     """
 
@@ -87,7 +87,7 @@ class Walk(Generic[T]):
     budget: Budget = field(default_factory=Budget)
     progress: Callable[[Walked[T]], Awaitable[None]] = _silent
     trail: Trail = field(default_factory=Trail)
-    who: str = "the upstream"
+    subject: str = "the upstream"
     restart: Call | None = None
 
 
@@ -165,7 +165,7 @@ async def _fetch(listing: Listing[T], how: Walk[T], walked: Walked[T], deadline:
             raise
         raise type(error)(*error.args, "; start again with ", how.restart) from None
     raise Unreachable(
-        f"{how.who} had not answered when the {how.budget.seconds:g} s of this call were over; it is slow or hung, "
+        f"{how.subject} had not answered when the {how.budget.seconds:g} s of this call were over; it is slow or hung, "
         "ask again later or for less",
         retryable=True,
     )
@@ -186,7 +186,7 @@ def _follow(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T], seen: set[
         # The next call is told to look out for this one, so that it does not go round once more.
         walked.trail = Trail(max(trail.steps, 1), mark)
         raise UnreadableAnswer(
-            f"{how.who} handed back a cursor that it had given before, so paging would never end; that is a fault "
+            f"{how.subject} handed back a cursor that it had given before, so paging would never end; that is a fault "
             "of the upstream, ask for less with a narrower window or query"
         )
     seen.add(position)

@@ -75,12 +75,12 @@ class SourceSettings(_Frozen):
     origin: str = ""
 
     @property
-    def who(self) -> str:
+    def subject(self) -> str:
         """How an error names it."""
         return f"source {self.name!r}"
 
     @property
-    def fix(self) -> str:
+    def settings_advice(self) -> str:
         """What an error says can be done about its settings."""
         return f"check {self.origin}"
 

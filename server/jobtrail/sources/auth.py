@@ -59,9 +59,9 @@ class _Login(httpx2.Auth):
         clock: seconds that only grow.
     """
 
-    def __init__(self, who: str, fix: str) -> None:
-        self._who = who
-        self._fix = fix
+    def __init__(self, subject: str, settings_advice: str) -> None:
+        self._subject = subject
+        self._settings_advice = settings_advice
         self.clock: Callable[[], float] = time.monotonic
         self._token = ""
         self._until = 0.0
@@ -89,7 +89,7 @@ class _Login(httpx2.Auth):
             if fresh:
                 # A log-in that helps nothing; more of them would only use up what the upstream allows.
                 what = "refused a token it had just given (HTTP 401)"
-                self._refuse(Unauthorized(what, who=self._who, advice=f"; {self._fix}"))
+                self._refuse(Unauthorized(what, subject=self._subject, advice=f"; {self._settings_advice}"))
                 return
             # The upstream forgot the token: a restart, or it ended early.
             if self._token == used:
@@ -105,7 +105,7 @@ class _Login(httpx2.Auth):
             raise self._refusal[1].with_traceback(None)
 
     def _unreadable(self, what: str) -> UnreadableAnswer:
-        return UnreadableAnswer(what, who=self._who, advice=f"; {self._fix}")
+        return UnreadableAnswer(what, subject=self._subject, advice=f"; {self._settings_advice}")
 
     def log_in(self, request: httpx2.Request) -> Flow:
         """Yield the requests of a log-in and end it with `_keep`."""
@@ -115,7 +115,9 @@ class _Login(httpx2.Auth):
         content = await self._read(response)
         if response.is_error:
             # Nothing is quoted here: what was sent was secrets, and an upstream may echo them.
-            error = error_from(response, b"", who=f"{self._who} (log-in)", fix=self._fix)
+            error = error_from(
+                response, b"", subject=f"{self._subject} (log-in)", settings_advice=self._settings_advice
+            )
             if isinstance(error, Unauthorized):
                 self._refuse(error)
             raise error
@@ -168,10 +170,10 @@ class BlaxelToken(_Login):
         *,
         basic: str | None = None,
         token: tuple[str, float] | None = None,
-        who: str,
-        fix: str,
+        subject: str,
+        settings_advice: str,
     ) -> None:
-        super().__init__(who, fix)
+        super().__init__(subject, settings_advice)
         self._url = url
         self._grant = grant
         self._basic = basic
@@ -194,8 +196,8 @@ class BlaxelToken(_Login):
 class RunWispLogin(_Login):
     """A RunWisp session token by challenge and response; it lives 24 hours."""
 
-    def __init__(self, base_url: str, password: str, *, who: str, fix: str) -> None:
-        super().__init__(who, fix)
+    def __init__(self, base_url: str, password: str, *, subject: str, settings_advice: str) -> None:
+        super().__init__(subject, settings_advice)
         self._base = base_url.rstrip("/")
         self._password = password
 

@@ -55,4 +55,4 @@ def open_http(
     )
     # The store of this machine is asked in-process, and may be exchanged meanwhile.
     cache = None if one.reads_store else ResponseCache()
-    return Http(client, who=one.who, fix=one.fix, limits=limits, cache=cache)
+    return Http(client, subject=one.subject, settings_advice=one.settings_advice, limits=limits, cache=cache)

@@ -142,7 +142,7 @@ async def _parts(
 async def _all_jobs(source: Source) -> list[Job]:
     found = await walk(
         source.jobs(ListOptions(sort=Sort("name", descending=False))),
-        Walk[Job](limit=EVERYTHING, who=f"source {source.name!r}"),
+        Walk[Job](limit=EVERYTHING, subject=f"source {source.name!r}"),
     )
     return found.items
 

@@ -71,8 +71,8 @@ class Http:
 
     Attributes:
         client: carries the base URL, the auth and the transport.
-        who: how errors name the upstream, such as `source 'blaxel'`.
-        fix: which setting to look at when credentials are refused.
+        subject: how errors name the upstream, such as `source 'blaxel'`.
+        settings_advice: which setting to check when credentials are refused.
         sample: whether the last answer said that it is sample data.
         cache: keeps answers that will not change any more; None for no cache.
         place: how errors name where it is, where its address does not tell.
@@ -80,8 +80,8 @@ class Http:
     """
 
     client: httpx2.AsyncClient
-    who: str
-    fix: str
+    subject: str
+    settings_advice: str
     limits: HttpLimits = field(default_factory=HttpLimits)
     sample: bool = False
     cache: ResponseCache | None = None
@@ -132,7 +132,7 @@ class Http:
                 with attempt:
                     return await self._once(path, params)
         what = f"did not answer within {self.limits.total:g} s"
-        raise Unreachable(what, who=self.who, advice="; a retry may help", retryable=True)
+        raise Unreachable(what, subject=self.subject, advice="; a retry may help", retryable=True)
 
     async def _once(self, path: str, params: Mapping[str, str | int] | None) -> bytes:
         import httpx2  # noqa: PLC0415 # see stamina
@@ -143,17 +143,17 @@ class Http:
                 self._compare_clocks(response, sent)
                 if response.status_code >= _CLIENT_ERROR:
                     body = await _read(response, _ERROR_BODY)
-                    raise error_from(response, body, who=self.who, fix=self.fix)
+                    raise error_from(response, body, subject=self.subject, settings_advice=self.settings_advice)
                 self._check(response)
                 body = await _read(response, self.limits.body)
         except httpx2.InvalidURL:
-            raise BadArgument(f"the arguments are too long to send to {self.who}; give shorter ones") from None
+            raise BadArgument(f"the arguments are too long to send to {self.subject}; give shorter ones") from None
         except httpx2.HTTPError as error:
             raise self._unreachable(error) from None
         if len(body) > self.limits.body:
             raise UnreadableAnswer(
                 f"sent more than {self.limits.body // 1024 // 1024} MiB in one answer",
-                who=self.who,
+                subject=self.subject,
                 advice="; ask for less with a smaller limit or a narrower window",
             )
         return body
@@ -164,21 +164,25 @@ class Http:
         except (ValueError, RecursionError):
             raise UnreadableAnswer(
                 "answered with JSON that does not parse",
-                who=self.who,
+                subject=self.subject,
                 advice="; that is a fault of the upstream or of a proxy before it, a retry may help",
             ) from None
 
     def _check(self, response: httpx2.Response) -> None:
         """Refuse what is not JSON before reading it: RunWisp 1.x answers unknown paths with a web page."""
         if response.is_redirect:
-            raise Rejected(f"redirects elsewhere (HTTP {response.status_code})", who=self.who, advice=f"; {self.fix}")
+            raise Rejected(
+                f"redirects elsewhere (HTTP {response.status_code})",
+                subject=self.subject,
+                advice=f"; {self.settings_advice}",
+            )
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             raise UnreadableAnswer(
                 f"answered {clean(kind, 40) or 'no content type'!r} where JSON was due; its address may point at a "
                 "web page or a proxy instead of the API",
-                who=self.who,
-                advice=f"; {self.fix}",
+                subject=self.subject,
+                advice=f"; {self.settings_advice}",
             )
         self.sample = response.headers.get(SAMPLE_HEADER) == "sample"
 
@@ -204,25 +208,27 @@ class Http:
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
             return Unreachable(
                 "cannot be reached: no connection",
-                who=self.who,
-                advice=f" to {self.place or _where(self.client)}. Check that it runs; {self.fix}",
+                subject=self.subject,
+                advice=f" to {self.place or _where(self.client)}. Check that it runs; {self.settings_advice}",
                 retryable=True,
             )
         if isinstance(error, httpx2.TimeoutException):
             # Not retried: the next try would take as long again.
             return Unreachable(
                 f"was reached but sent nothing for {self.limits.read:g} s",
-                who=self.who,
+                subject=self.subject,
                 advice="; it is slow or hung, ask again later or for a smaller window",
             )
         if isinstance(error, httpx2.TransportError):
             return Unreachable(
                 "dropped the connection before its answer was complete",
-                who=self.who,
+                subject=self.subject,
                 advice="; a retry may help",
                 retryable=True,
             )
-        return UnreadableAnswer(f"sent an answer that HTTP cannot decode ({type(error).__name__})", who=self.who)
+        return UnreadableAnswer(
+            f"sent an answer that HTTP cannot decode ({type(error).__name__})", subject=self.subject
+        )
 
 
 def _integer(text: str) -> int:
@@ -248,33 +254,37 @@ def _where(client: httpx2.AsyncClient) -> str:
     return f"{url.scheme}://{url.host}" + (f":{url.port}" if url.port else "")
 
 
-def error_from(response: httpx2.Response, body: bytes, *, who: str, fix: str) -> UpstreamError:
+def error_from(response: httpx2.Response, body: bytes, *, subject: str, settings_advice: str) -> UpstreamError:
     """Return the error that stands for an upstream's status code.
 
     Args:
         response: for its status and headers.
         body: its body as far as read; any of the documented error shapes, or anything else.
-        who: how the message names the upstream.
-        fix: which setting to look at when credentials are refused.
+        subject: how the message names the upstream.
+        settings_advice: which setting to check when credentials are refused.
     """
     status = response.status_code
     said = _said(response, body)
     reference = _reference(response)
     wait = _retry_after(response)
     if status in {401, 403}:
-        return Unauthorized(f"refused the credentials (HTTP {status}{reference})", who=who, advice=f"; {fix}")
+        return Unauthorized(
+            f"refused the credentials (HTTP {status}{reference})", subject=subject, advice=f"; {settings_advice}"
+        )
     if status == 404:  # noqa: PLR2004 # HTTP's own number
-        return NotFound(f"has nothing at this address (HTTP 404{reference}){said}", who=who, advice=f"; {fix}")
+        return NotFound(
+            f"has nothing at this address (HTTP 404{reference}){said}", subject=subject, advice=f"; {settings_advice}"
+        )
     if status == 429:  # noqa: PLR2004 # HTTP's own number
         pause = f"wait {wait:.0f} s" if wait is not None else "wait a little"
         what, advice = f"limits its callers (HTTP 429{reference})", f"; {pause} and make the same call again"
-        return RateLimited(what, who=who, advice=advice, retryable=True, retry_after=wait)
+        return RateLimited(what, subject=subject, advice=advice, retryable=True, retry_after=wait)
     if status >= _SERVER_ERROR:
         what, advice = f"failed (HTTP {status}{reference}){said}", "; that is the upstream's fault, a retry may help"
-        return UpstreamFault(what, who=who, advice=advice, retryable=True, retry_after=wait)
+        return UpstreamFault(what, subject=subject, advice=advice, retryable=True, retry_after=wait)
     return Rejected(
         f"refused the request (HTTP {status}{reference}){said}",
-        who=who,
+        subject=subject,
         advice="; the same call will be refused again, change its arguments",
     )
 

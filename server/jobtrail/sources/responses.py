@@ -43,7 +43,7 @@ Items = Annotated[list[T], BeforeValidator(_or_no_items)]
 """A list for which an upstream may send null."""
 
 
-def parse(shape: type[W], body: Any, who: str) -> W:
+def parse(shape: type[W], body: Any, subject: str) -> W:
     """Read a body as a shape.
 
     Raises:
@@ -57,7 +57,7 @@ def parse(shape: type[W], body: Any, who: str) -> W:
         where = ".".join(str(part) for part in first["loc"]) or "the body"
         raise UnreadableAnswer(
             f"answered in a shape its documents do not describe: {clean(where, 80)} ({clean(what, 80)})",
-            who=who,
+            subject=subject,
             advice="; that is a fault of the upstream, or it is something else: check its address",
         ) from None
 

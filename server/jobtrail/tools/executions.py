@@ -137,7 +137,7 @@ async def find_newest(source: Source, job: str) -> str:
         UnknownName: the job does not exist, or has not run.
     """
     batch = source.need_batch()
-    how = Walk[Execution](limit=1, who=f"source {source.name!r}")
+    how = Walk[Execution](limit=1, subject=f"source {source.name!r}")
     walked = await walk(batch.executions(job, ListOptions(sort=NEWEST_FIRST)), how)
     if not walked.items:
         await batch.check_job(job)
@@ -174,7 +174,7 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
     if stats.total == 0:
         return TasksRead((), complete=True, notes=[])
     fine = stats.total is not None and stats.failed == 0 and one.status not in BAD
-    how = Walk[Task](limit=EVERYTHING, who=f"source {source.name!r}", budget=_A_PAGE if fine else Budget())
+    how = Walk[Task](limit=EVERYTHING, subject=f"source {source.name!r}", budget=_A_PAGE if fine else Budget())
     walked = await walk(source.need_batch().tasks(job, execution, ListOptions(sort=NEWEST_FIRST)), how)
     notes = list(walked.notes)
     if fine:

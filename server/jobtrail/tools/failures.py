@@ -107,7 +107,7 @@ async def _walk_attempts(call: ResumableCall, there: AttemptSources, window: Win
         limit=_MATCHES,
         keep=lambda one: window.contains(one.created_at) and there.keeps(one),
         budget=_WALK,
-        who="none of the sources",
+        subject="none of the sources",
         restart=call.restart(),
     )
     walked = await walk(there.merged(), how, call.cursor.position)
@@ -194,7 +194,7 @@ async def _explain(source: Source, one: OwnedAttempt) -> str:
 async def _has_recovered(source: Source, job: str, *, runs: bool) -> bool | None:
     """Return whether the latest attempt of a job that ended succeeded; None where none of the latest has ended."""
     listing = await source.attempts(Job(name=job, kind="task" if runs else "job"), ListOptions(sort=NEWEST_FIRST))
-    recent = await walk(listing, Walk[Attempt](limit=_RECENT, who=f"source {source.name!r}"))
+    recent = await walk(listing, Walk[Attempt](limit=_RECENT, subject=f"source {source.name!r}"))
     ended = (one.status for one in recent.items if one.status == "succeeded" or one.status in BAD)
     last = next(ended, None)
     return None if last is None else last == "succeeded"

@@ -85,7 +85,7 @@ async def get_job(ctx: Context[State], job: params.Job = None, source: params.So
     name = require_argument("get_job", "job", job, Call("list_jobs"))
     detail = await chosen.job(name)
     listing = await chosen.attempts(detail.job, ListOptions(sort=NEWEST_FIRST))
-    recent = await walk(listing, Walk[Attempt](limit=_RECENT, who=f"source {chosen.name!r}"))
+    recent = await walk(listing, Walk[Attempt](limit=_RECENT, subject=f"source {chosen.name!r}"))
     return detail.model_copy(
         update={
             "record": record(recent.items),

@@ -115,7 +115,7 @@ class ListCall(ResumableCall):
             budget=Budget(items=most, tokens=self._row_tokens(limit)),
             progress=partial(self._report_progress, None if mixed else options.sort),
             trail=self.cursor.trail,
-            who=f"source {self.source.name!r}",
+            subject=f"source {self.source.name!r}",
             restart=self.restart(),
         )
         walked = await walk(listing, how, self.cursor.position)

@@ -174,7 +174,7 @@ async def _check_task(call: ResumableCall) -> None:
     """Raise `UnknownName` where an execution has no such task: its log, too, would read as empty."""
     job, execution, name = (call.text(one) or "" for one in _OF[1:])
     listing = call.source.need_batch().tasks(job, execution, ListOptions(sort=NEWEST_FIRST, query=name))
-    how = Walk[Task](limit=1, keep=lambda one: one.name == name, who=f"source {call.source.name!r}")
+    how = Walk[Task](limit=1, keep=lambda one: one.name == name, subject=f"source {call.source.name!r}")
     walked = await walk(listing, how)
     if not walked.items and walked.position is None:
         raise UnknownName(

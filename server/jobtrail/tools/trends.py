@@ -143,7 +143,7 @@ async def _read_past(source: Source, job: Job, window: Window) -> _Past:
         limit=EVERYTHING,
         keep=lambda one: one.created_at is not None and window.contains(one.created_at),
         budget=_BUDGET,
-        who=f"source {source.name!r}",
+        subject=f"source {source.name!r}",
     )
     found = await walk(listing, how)
     complete = found.position is None

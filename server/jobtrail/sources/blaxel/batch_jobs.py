@@ -67,7 +67,7 @@ class BlaxelBatch(BatchJobs):
         pages = PagedEndpoint["Execution"](
             http=self._http, path=f"{_path(job)}/executions", params=query_of(options, searches=False),
             largest=LARGEST_OF_EXECUTIONS, identity=lambda one: one.id, explain=lambda: self._explain(job),
-            parse_row=lambda row: parse(WireExecution, row, self._http.who).execution(job),
+            parse_row=lambda row: parse(WireExecution, row, self._http.subject).execution(job),
             # The documents leave open whether meta.total counts this job's executions or the workspace's.
             counts_others=True,
         )  # fmt: skip
@@ -84,7 +84,7 @@ class BlaxelBatch(BatchJobs):
                 Call("list_executions", {"job": clean(job, 80)}),
                 " for those that do",
             ) from None
-        full = parse(WireExecution, body, self._http.who).full(job)
+        full = parse(WireExecution, body, self._http.subject).full(job)
         if full.execution.status in ENDED:
             self._remember_end(job, execution)
         return full
@@ -98,7 +98,7 @@ class BlaxelBatch(BatchJobs):
         pages = PagedEndpoint["Task"](
             http=self._http, path=f"{_path(job, execution)}/tasks", params=query_of(options),
             identity=lambda one: one.name, explain=lambda: self._explain_no_tasks(job, execution),
-            parse_row=lambda row: parse(WireTask, row, self._http.who).task(),
+            parse_row=lambda row: parse(WireTask, row, self._http.subject).task(),
             final=(job, execution) in self._ended,
         )  # fmt: skip
         return pages.list(options)

@@ -101,7 +101,7 @@ class PagedEndpoint(Generic[T]):
         except Rejected:
             if not cursor:
                 raise
-            raise ExpiredCursor(f"{self.http.who} no longer takes the cursor of this walk") from None
+            raise ExpiredCursor(f"{self.http.subject} no longer takes the cursor of this walk") from None
         except NotFound:
             if self.explain is None:
                 raise
@@ -109,7 +109,7 @@ class PagedEndpoint(Generic[T]):
         page = self._check(body, size)
         if cursor and page.cursor == cursor:
             raise UnreadableAnswer(
-                f"{self.http.who} handed back the cursor it was given, so paging would never end; that is a fault of "
+                f"{self.http.subject} handed back the cursor it was given, so paging would never end; that is a fault of "
                 "the upstream, ask for less with a narrower window or query"
             )
         items = [self.parse_row(row) for row in page.data or []]
@@ -117,26 +117,28 @@ class PagedEndpoint(Generic[T]):
 
     def _check(self, body: Any, asked: int) -> WirePage:
         """Return the page that a body is."""
-        who = self.http.who
+        subject = self.http.subject
         if isinstance(body, list):
             raise UnreadableAnswer(
                 "answered a bare list where a page with data and meta was due, so a part cannot be told "
                 f"from the whole; what answers there does not know Blaxel-Version {VERSION}",
-                who=who,
-                advice=f"; {self.http.fix}",
+                subject=subject,
+                advice=f"; {self.http.settings_advice}",
             )
-        page = parse(WirePage, body, who)
+        page = parse(WirePage, body, subject)
         if "data" not in page.model_fields_set or (page.data is None and page.meta is None):
-            raise UnreadableAnswer("answered a page without data and meta", who=who, advice=f"; {self.http.fix}")
+            raise UnreadableAnswer(
+                "answered a page without data and meta", subject=subject, advice=f"; {self.http.settings_advice}"
+            )
         if page.silent and len(page.data or []) >= asked:
             raise UnreadableAnswer(
                 "answered a full page without meta.hasMore or meta.nextCursor, so whether there is more is unknown",
-                who=who,
-                advice=f"; {self.http.fix}",
+                subject=subject,
+                advice=f"; {self.http.settings_advice}",
             )
         if page.more and not page.cursor:
             raise UnreadableAnswer(
-                f"{who} says that there is more but sends no cursor to reach it; that is a fault of the upstream, "
+                f"{subject} says that there is more but sends no cursor to reach it; that is a fault of the upstream, "
                 "a retry may help"
             )
         return page

@@ -43,7 +43,7 @@ class ExecutionOwners:
         """
         if known := self._known.get(execution):
             return known
-        walked = await walk(jobs, Walk[Job](limit=EVERYTHING, who=self._http.who))
+        walked = await walk(jobs, Walk[Job](limit=EVERYTHING, subject=self._http.subject))
         names = [job.name for job in walked.items]
         whole = walked.position is None
         with anyio.move_on_after(_SECONDS) as bound:

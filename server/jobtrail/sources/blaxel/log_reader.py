@@ -156,7 +156,7 @@ class TaskLog:
                 return replace(found, lines=[one for one in found.lines if first <= one.n <= last])
             # More has been written between the two requests, so that everything has moved away from the newest.
             total = page.total
-        raise UnreadableAnswer(f"{self._http.who} writes this log faster than it can be read; ask again later")
+        raise UnreadableAnswer(f"{self._http.subject} writes this log faster than it can be read; ask again later")
 
     async def _page(self, offset: int, want: int) -> _WireLogs:
         params = {
@@ -175,14 +175,14 @@ class TaskLog:
             body = await self._http.get(_PATH, params)
         except NotFound:
             raise Unsupported(
-                f"{self._http.who} serves no logs where its vendor's command line reads them; call ",
+                f"{self._http.subject} serves no logs where its vendor's command line reads them; call ",
                 Call("get_execution", {"job": self._job, "execution": self._execution}),
                 " for why tasks failed",
             ) from None
-        page = parse(_WireAnswer, {"jobs": body}, self._http.who).jobs.get(self._job, _WireLogs())
+        page = parse(_WireAnswer, {"jobs": body}, self._http.subject).jobs.get(self._job, _WireLogs())
         if len(page.logs) > max(0, page.total - offset):
             raise UnreadableAnswer(
-                f"{self._http.who} sent {len(page.logs):,} lines of a log where {max(0, page.total - offset):,} of "
+                f"{self._http.subject} sent {len(page.logs):,} lines of a log where {max(0, page.total - offset):,} of "
                 f"{page.total:,} were left; its log endpoint, which has no document, does not page as expected, so "
                 "only the newest lines can be read: leave out cursor and around"
             )

@@ -76,8 +76,8 @@ class Blaxel(Source):
 
     async def about(self) -> About:
         """Return which version of the API is spoken, and of which workspace the answers are."""
-        page = parse(WirePage, await self._http.get("jobs", {"limit": 1}), self._http.who)
-        one = parse(WireJob, page.data[0], self._http.who) if page.data else WireJob()
+        page = parse(WirePage, await self._http.get("jobs", {"limit": 1}), self._http.subject)
+        one = parse(WireJob, page.data[0], self._http.subject) if page.data else WireJob()
         told = one.metadata.workspace
         workspace = Workspace(
             asked=self._http.client.headers.get(_WORKSPACE_HEADER), told=told if isinstance(told, str) else None
@@ -95,7 +95,7 @@ class Blaxel(Source):
             params["status"] = ",".join(sorted(word.upper() for word in options.statuses.raw))
         pages = PagedEndpoint["Job"](
             http=self._http, path="jobs", params=params, identity=lambda job: job.name,
-            parse_row=lambda row: parse(WireJob, row, self._http.who).job(),
+            parse_row=lambda row: parse(WireJob, row, self._http.subject).job(),
         )  # fmt: skip
         return pages.list(options, applied={"statuses", *({"query"} if "q" in params else ())})
 
@@ -105,13 +105,13 @@ class Blaxel(Source):
             body = await self._http.get(f"jobs/{name_in_path('job', name)}")
         except NotFound:
             return None
-        return parse(WireJob, body, self._http.who).detail(self.name)
+        return parse(WireJob, body, self._http.subject).detail(self.name)
 
     async def explain_unknown(self, name: str) -> UnknownName:
         """Return the error for a job that does not exist."""
         body = await self._http.get("jobs", {"limit": LARGEST, "sort": "name:asc"})
-        page = parse(WirePage, body, self._http.who)
-        known = [parse(WireJob, row, self._http.who).job().name for row in page.data or []]
+        page = parse(WirePage, body, self._http.subject)
+        known = [parse(WireJob, row, self._http.subject).job().name for row in page.data or []]
         return unknown_name("job", name, known)
 
 
@@ -125,7 +125,7 @@ def open_source(one: BlaxelSettings, fingerprint: str, context: SourceContext) -
 
 def _signer(one: BlaxelSettings, base: str) -> httpx2.Auth | None:
     url = f"{base}/oauth/token"
-    renewing = partial(BlaxelToken, url, who=one.who, fix=one.fix)
+    renewing = partial(BlaxelToken, url, subject=one.subject, settings_advice=one.settings_advice)
     if one.api_key:
         return Bearer(one.api_key.get_secret_value())
     if one.client_credentials:

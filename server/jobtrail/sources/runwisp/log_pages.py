@@ -93,7 +93,7 @@ class RunLog:
         """Read lines; the daemon, too, counts back from the end with a negative number."""
         params = {"from": first - 1 if first > 0 else first, "limit": max(1, min(want, _MOST))}
         try:
-            return parse(WireLog, await self._http.get(self._path, params), self._http.who).read()
+            return parse(WireLog, await self._http.get(self._path, params), self._http.subject).read()
         except (NotFound, UnreadableAnswer) as error:
             raise await self._explain(error) from None
 

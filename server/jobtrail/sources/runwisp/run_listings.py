@@ -117,7 +117,9 @@ class RunWispRuns(Runs):
         """Read one run (`GET /api/runs/{runId}`)."""
         _check_id(run)
         try:
-            return parse(WireRun, await self._http.get(f"api/runs/{run}", final=_is_final_run), self._http.who).run()
+            return parse(
+                WireRun, await self._http.get(f"api/runs/{run}", final=_is_final_run), self._http.subject
+            ).run()
         except NotFound:
             raise UnknownName(
                 f"run={shown(run)} does not exist, or was pruned; call ",
@@ -138,7 +140,7 @@ class RunWispRuns(Runs):
             body = await self._http.get(f"api/runs/{run}/log", {"from": -lines, "limit": lines})
         except NotFound:
             return None
-        return parse(WireLog, body, self._http.who).tail(lines)
+        return parse(WireLog, body, self._http.subject).tail(lines)
 
     async def log(self, run: str) -> RunLog:
         """Return the log of a run (`GET /api/runs/{runId}/log`, 1.x only)."""
@@ -179,8 +181,8 @@ def _page_by_key(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
         return await endpoint.get(size, **more, **({"offset": offset} if offset else {}))
 
     since = nanoseconds(str(endpoint.params.get("createdAfter", ""))) or 0
-    who = endpoint.daemon.http.who
-    return Mapped(KeysetListing(fetch_page, _read_id, _read_creation_ns, traits, since, who), WireRun.run)
+    subject = endpoint.daemon.http.subject
+    return Mapped(KeysetListing(fetch_page, _read_id, _read_creation_ns, traits, since, subject), WireRun.run)
 
 
 def _page_by_offset(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
@@ -191,8 +193,8 @@ def _page_by_offset(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
 
     by_time = traits.order is not None and traits.order.key == "created_at"
     order_key: Callable[[WireRun], int | None] = _read_creation_ns if by_time else _read_no_key
-    who = endpoint.daemon.http.who
-    return Mapped(OffsetListing(fetch_page, _read_id, order_key, traits, _DRIFTED, who), WireRun.run)
+    subject = endpoint.daemon.http.subject
+    return Mapped(OffsetListing(fetch_page, _read_id, order_key, traits, _DRIFTED, subject), WireRun.run)
 
 
 def _read_id(run: WireRun) -> str:

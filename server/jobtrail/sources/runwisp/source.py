@@ -71,7 +71,7 @@ class RunWisp(Source):
         if not await self._daemon.modern():
             return About("RunWisp older than 1.0: task by task, no logs", self._http.ahead)
         try:
-            daemon = parse(WireDaemon, await self._http.get("api/daemon"), self._http.who)
+            daemon = parse(WireDaemon, await self._http.get("api/daemon"), self._http.subject)
         except (NotFound, Rejected, UnreadableAnswer):
             daemon = WireDaemon()
         return About(f"RunWisp {clean(daemon.version or '1.x', 40)}, dialect 1.x", self._http.ahead)
@@ -117,5 +117,7 @@ def open_source(one: RunWispSettings, fingerprint: str, context: SourceContext) 
     if one.token:
         signer = Bearer(one.token.get_secret_value())
     elif one.password:
-        signer = RunWispLogin(base, one.password.get_secret_value(), who=one.who, fix=one.fix)
+        signer = RunWispLogin(
+            base, one.password.get_secret_value(), subject=one.subject, settings_advice=one.settings_advice
+        )
     return RunWisp(one.name, open_http(one, base, context.transport, signer=signer), fingerprint)
