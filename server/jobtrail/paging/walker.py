@@ -165,8 +165,8 @@ async def _fetch(listing: Listing[T], how: Walk[T], walked: Walked[T], deadline:
             raise
         raise type(error)(*error.args, "; start again with ", how.restart) from None
     raise Unreachable(
-        f"{how.subject} had not answered when the {how.budget.seconds:g} s of this call were over; it is slow or hung, "
-        "ask again later or for less",
+        f"{how.subject} had not answered when the {how.budget.seconds:g} s of this call were over; it is slow or "
+        "hung, ask again later or for less",
         retryable=True,
     )
 
@@ -186,8 +186,8 @@ def _follow(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T], seen: set[
         # The next call is told to look out for this one, so that it does not go round once more.
         walked.trail = Trail(max(trail.steps, 1), mark)
         raise UnreadableAnswer(
-            f"{how.subject} handed back a cursor that it had given before, so paging would never end; that is a fault "
-            "of the upstream, ask for less with a narrower window or query"
+            f"{how.subject} handed back a cursor that it had given before, so paging would never end; that is a "
+            "fault of the upstream, ask for less with a narrower window or query"
         )
     seen.add(position)
 

@@ -109,8 +109,8 @@ class PagedEndpoint(Generic[T]):
         page = self._check(body, size)
         if cursor and page.cursor == cursor:
             raise UnreadableAnswer(
-                f"{self.http.subject} handed back the cursor it was given, so paging would never end; that is a fault of "
-                "the upstream, ask for less with a narrower window or query"
+                f"{self.http.subject} handed back the cursor it was given, so paging would never end; that is a "
+                "fault of the upstream, ask for less with a narrower window or query"
             )
         items = [self.parse_row(row) for row in page.data or []]
         return CursorPage(items, page.cursor, page.total(filtered=filtered))
@@ -138,8 +138,8 @@ class PagedEndpoint(Generic[T]):
             )
         if page.more and not page.cursor:
             raise UnreadableAnswer(
-                f"{subject} says that there is more but sends no cursor to reach it; that is a fault of the upstream, "
-                "a retry may help"
+                f"{subject} says that there is more but sends no cursor to reach it; that is a fault of the "
+                "upstream, a retry may help"
             )
         return page
 

@@ -182,8 +182,8 @@ class TaskLog:
         page = parse(_WireAnswer, {"jobs": body}, self._http.subject).jobs.get(self._job, _WireLogs())
         if len(page.logs) > max(0, page.total - offset):
             raise UnreadableAnswer(
-                f"{self._http.subject} sent {len(page.logs):,} lines of a log where {max(0, page.total - offset):,} of "
-                f"{page.total:,} were left; its log endpoint, which has no document, does not page as expected, so "
+                f"{self._http.subject} sent {len(page.logs):,} lines of a log where {max(0, page.total - offset):,} "
+                f"of {page.total:,} were left; its log endpoint, which has no document, does not page as expected, so "
                 "only the newest lines can be read: leave out cursor and around"
             )
         self._total = page.total
