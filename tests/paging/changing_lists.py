@@ -15,8 +15,8 @@ from jobtrail.paging import START, Chain, Merged, Trail, Walk, walk
 from jobtrail.paging.cursor import Cursor, seal, unseal
 from jobtrail.sources.blaxel.source import Blaxel
 from jobtrail.sources.http import Http, HttpLimits
-from jobtrail.sources.responses import nanoseconds
 from jobtrail.sources.runwisp.source import RunWisp
+from jobtrail.times import parse_optional_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
@@ -122,8 +122,8 @@ class Rows:
         seed = self.kind != "runwisp"
         descending = "asc" not in {asked.get("sortDirection"), asked.get("sort_direction")}
         rows = sorted(self.rows, key=lambda row: row.place if seed else (row.minute, 0), reverse=descending)
-        after, before = (nanoseconds(asked.get(name)) for name in ("createdAfter", "createdBefore"))
-        times = {row: nanoseconds(row.created.isoformat()) or 0 for row in rows}
+        after, before = (parse_optional_nanoseconds(asked.get(name)) for name in ("createdAfter", "createdBefore"))
+        times = {row: parse_optional_nanoseconds(row.created.isoformat()) or 0 for row in rows}
         rows = [row for row in rows if (after or 0) <= times[row] <= (before or 2**62)]
         offset = int(asked.get("offset", 0))
         page = rows[offset : offset + min(int(asked["limit"]), self.largest)]

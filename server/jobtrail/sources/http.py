@@ -10,7 +10,6 @@ import json
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
@@ -27,6 +26,7 @@ from jobtrail.errors import (
     UpstreamFault,
     clean,
 )
+from jobtrail.times import parse_http_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -188,7 +188,7 @@ class Http:
 
     def _compare_clocks(self, response: httpx2.Response, sent: float) -> None:
         """Note how far the upstream's clock is ahead; what a cache has kept (RFC 9111) tells an old time."""
-        told = _moment(response.headers.get("date", "")) if "age" not in response.headers else None
+        told = parse_http_date(response.headers.get("date", "")) if "age" not in response.headers else None
         if told is not None:
             # The header has whole seconds, so that half of one has passed since, on average.
             self.ahead = told.timestamp() + 0.5 - (sent + time.time()) / 2
@@ -307,17 +307,8 @@ def _retry_after(response: httpx2.Response) -> float | None:
         return None
     except ValueError:
         pass
-    moment = _moment(value)
-    return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
-
-
-def _moment(value: str) -> datetime | None:
-    """Return a date of HTTP as a moment; None for anything else."""
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return moment.replace(tzinfo=moment.tzinfo or UTC)
+    date = parse_http_date(value)
+    return None if date is None else max(0.0, (date - datetime.now(UTC)).total_seconds())
 
 
 def _said(response: httpx2.Response, body: bytes) -> str:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 from jobtrail.errors import BadArgument, closest, shown
-from jobtrail.models import STATUSES
 from jobtrail.paging import Sort
+from jobtrail.vocabulary import STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence

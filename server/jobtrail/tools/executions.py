@@ -13,7 +13,7 @@ from jobtrail.errors import UnknownName, clean, shown
 from jobtrail.models import Call, Coverage, Execution, ExecutionDetail, ExecutionPage, Note, Stats, Task, TaskPage
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.sources.base import NEWEST_FIRST, ListOptions
-from jobtrail.sources.responses import seconds
+from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall
 from jobtrail.tools.resumable import LARGEST_LIMIT, State, require_argument
@@ -119,7 +119,7 @@ async def get_execution(
         sample=chosen.sample or None,
         verdict=_write_verdict(one),
         execution=one,
-        queued_s=seconds(one.created_at, one.started_at),
+        queued_s=seconds_between(one.created_at, one.started_at),
         parallelism=full.parallelism,
         timeout_s=full.timeout_s,
         failures=group_failures(read.failed),

@@ -10,7 +10,7 @@ from mcp.server.mcpserver import Context
 from jobtrail.analysis.diagnosis import BAD
 from jobtrail.errors import UpstreamError
 from jobtrail.models import Call, LogTail, Run, RunDetail, RunPage
-from jobtrail.sources.responses import seconds
+from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
 from jobtrail.tools.resumable import State, require_argument
@@ -49,11 +49,11 @@ async def list_runs(
     )  # fmt: skip
     name = call.text("task")
     runs = call.source.need_runs()
-    ask = call.read_ask(runs.words, runs.sorts)
+    options = call.read_options(runs.words, runs.sorts)
     return await call.read_page(
         partial(RunPage, task=name),
-        await runs.list(name, ask),
-        ask,
+        await runs.list(name, options),
+        options,
         lambda one: [one.task or "", one.id],
         parent=partial(runs.check_task, name) if name else None,
         hidden="task" if name else None,
@@ -75,7 +75,7 @@ async def get_run(ctx: Context[State], run: params.Run = None, source: params.So
         sample=chosen.sample or None,
         verdict=_write_verdict(one),
         run=one,
-        queued_s=seconds(one.created_at, one.started_at),
+        queued_s=seconds_between(one.created_at, one.started_at),
         log=log,
         notes=tuple(notes) or None,
         next_calls=_propose_calls(chosen, one),

@@ -5,14 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.errors import NotFound, UnknownName, clean, shown
-from jobtrail.models import ENDED, Call, Job
+from jobtrail.models import Call, Job
 from jobtrail.paging import WithinWindow
 from jobtrail.sources.base import NEWEST_FIRST, BatchJobs, FullExecution, ListOptions
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, query_of
 from jobtrail.sources.blaxel.execution_owners import ExecutionOwners
 from jobtrail.sources.blaxel.log_reader import LogEndpoint, Span, TaskLog
 from jobtrail.sources.blaxel.response_models import EXECUTION_WORDS, TASK_WORDS, WireExecution, WireTask
-from jobtrail.sources.responses import name_in_path, parse
+from jobtrail.sources.responses import parse_response, quote_name
+from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -67,7 +68,7 @@ class BlaxelBatch(BatchJobs):
         pages = PagedEndpoint["Execution"](
             http=self._http, path=f"{_path(job)}/executions", params=query_of(options, searches=False),
             largest=LARGEST_OF_EXECUTIONS, identity=lambda one: one.id, explain=lambda: self._explain(job),
-            parse_row=lambda row: parse(WireExecution, row, self._http.subject).execution(job),
+            parse_row=lambda row: parse_response(WireExecution, row, self._http.subject).execution(job),
             # The documents leave open whether meta.total counts this job's executions or the workspace's.
             counts_others=True,
         )  # fmt: skip
@@ -84,7 +85,7 @@ class BlaxelBatch(BatchJobs):
                 Call("list_executions", {"job": clean(job, 80)}),
                 " for those that do",
             ) from None
-        full = parse(WireExecution, body, self._http.subject).full(job)
+        full = parse_response(WireExecution, body, self._http.subject).full(job)
         if full.execution.status in ENDED:
             self._remember_end(job, execution)
         return full
@@ -98,7 +99,7 @@ class BlaxelBatch(BatchJobs):
         pages = PagedEndpoint["Task"](
             http=self._http, path=f"{_path(job, execution)}/tasks", params=query_of(options),
             identity=lambda one: one.name, explain=lambda: self._explain_no_tasks(job, execution),
-            parse_row=lambda row: parse(WireTask, row, self._http.subject).task(),
+            parse_row=lambda row: parse_response(WireTask, row, self._http.subject).task(),
             final=(job, execution) in self._ended,
         )  # fmt: skip
         return pages.list(options)
@@ -132,8 +133,8 @@ class BlaxelBatch(BatchJobs):
 
 
 def _path(job: str, execution: str | None = None) -> str:
-    path = f"jobs/{name_in_path('job', job)}"
-    return path if execution is None else f"{path}/executions/{name_in_path('execution', execution)}"
+    path = f"jobs/{quote_name('job', job)}"
+    return path if execution is None else f"{path}/executions/{quote_name('execution', execution)}"
 
 
 def _is_final_execution(body: Any) -> bool:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from jobtrail.errors import BadArgument, ExpiredCursor, NotFound, Rejected, UnreadableAnswer
 from jobtrail.paging import CursorListing, CursorPage, Traits
 from jobtrail.sources.blaxel.response_models import WirePage
-from jobtrail.sources.responses import parse
+from jobtrail.sources.responses import parse_response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
@@ -125,7 +125,7 @@ class PagedEndpoint(Generic[T]):
                 subject=subject,
                 advice=f"; {self.http.settings_advice}",
             )
-        page = parse(WirePage, body, subject)
+        page = parse_response(WirePage, body, subject)
         if "data" not in page.model_fields_set or (page.data is None and page.meta is None):
             raise UnreadableAnswer(
                 "answered a page without data and meta", subject=subject, advice=f"; {self.http.settings_advice}"

@@ -10,7 +10,7 @@ import anyio
 from jobtrail.errors import NotFound, UnknownName, Unreachable, shown
 from jobtrail.models import Call, Job
 from jobtrail.paging import EVERYTHING, Walk, run_concurrently, walk
-from jobtrail.sources.responses import name_in_path
+from jobtrail.sources.responses import quote_name
 
 if TYPE_CHECKING:
     from jobtrail.paging import Listing
@@ -75,7 +75,7 @@ class ExecutionOwners:
         return {name: answer if isinstance(answer, bool) else None for name, answer in answers.items()}
 
     async def _has(self, job: str, execution: str) -> bool:
-        path = f"jobs/{name_in_path('job', job)}/executions/{name_in_path('execution', execution)}"
+        path = f"jobs/{quote_name('job', job)}/executions/{quote_name('execution', execution)}"
         try:
             await self._http.get(path)
         except NotFound:

@@ -15,8 +15,10 @@ from pydantic import Field
 
 from jobtrail.errors import NotFound, StrayCursor, UnreadableAnswer, Unsupported
 from jobtrail.logs.log import Line, Lines
-from jobtrail.models import ENDED, Call
-from jobtrail.sources.responses import Items, Wire, moment, parse
+from jobtrail.models import Call
+from jobtrail.sources.responses import Items, ResponseModel, parse_response
+from jobtrail.times import parse_optional_time
+from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:
     from jobtrail.models import Execution
@@ -35,17 +37,17 @@ _SLACKS = (0, 50, 200, 600)
 _NEVER = 2**33
 
 
-class _BlaxelLogLine(Wire):
+class _BlaxelLogLine(ResponseModel):
     timestamp: str | None = None
     message: str | None = None
     severity: int | str | None = None
 
     def line(self, number: int) -> Line:
         mark = next((word for numbers, word in _MARKS if self.severity in numbers), "")
-        return Line(number, self.message or "", mark, moment(self.timestamp))
+        return Line(number, self.message or "", mark, parse_optional_time(self.timestamp))
 
 
-class _WireLogs(Wire):
+class _WireLogs(ResponseModel):
     logs: Items[_BlaxelLogLine] = Field(default_factory=list[_BlaxelLogLine])
     total: int = Field(default=0, alias="totalCount")
 
@@ -179,12 +181,12 @@ class TaskLog:
                 Call("get_execution", {"job": self._job, "execution": self._execution}),
                 " for why tasks failed",
             ) from None
-        page = parse(_WireAnswer, {"jobs": body}, self._http.subject).jobs.get(self._job, _WireLogs())
+        page = parse_response(_WireAnswer, {"jobs": body}, self._http.subject).jobs.get(self._job, _WireLogs())
         if len(page.logs) > max(0, page.total - offset):
             raise UnreadableAnswer(
                 f"{self._http.subject} sent {len(page.logs):,} lines of a log where {max(0, page.total - offset):,} "
-                f"of {page.total:,} were left; its log endpoint, which has no document, does not page as expected, so "
-                "only the newest lines can be read: leave out cursor and around"
+                f"of {page.total:,} were left; its log endpoint, which has no document, does not page as expected, "
+                "so only the newest lines can be read: leave out cursor and around"
             )
         self._total = page.total
         return page
@@ -201,7 +203,7 @@ class TaskLog:
         return Lines(lines[::-1], page.total, 1, final=self.span.end != 0)
 
 
-class _WireAnswer(Wire):
+class _WireAnswer(ResponseModel):
     """`{JOB: {logs, totalCount}}`; a job it knows nothing of is missing."""
 
     jobs: dict[str, _WireLogs]

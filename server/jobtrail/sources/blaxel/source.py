@@ -16,7 +16,7 @@ from jobtrail.sources.blaxel.endpoint_pages import LARGEST, SHORTEST_QUERY, VERS
 from jobtrail.sources.blaxel.registration import DEFAULT_URL
 from jobtrail.sources.blaxel.response_models import DEPLOYMENTS, WireJob, WirePage
 from jobtrail.sources.factory import open_http
-from jobtrail.sources.responses import name_in_path, parse
+from jobtrail.sources.responses import parse_response, quote_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -76,8 +76,8 @@ class Blaxel(Source):
 
     async def about(self) -> About:
         """Return which version of the API is spoken, and of which workspace the answers are."""
-        page = parse(WirePage, await self._http.get("jobs", {"limit": 1}), self._http.subject)
-        one = parse(WireJob, page.data[0], self._http.subject) if page.data else WireJob()
+        page = parse_response(WirePage, await self._http.get("jobs", {"limit": 1}), self._http.subject)
+        one = parse_response(WireJob, page.data[0], self._http.subject) if page.data else WireJob()
         told = one.metadata.workspace
         workspace = Workspace(
             asked=self._http.client.headers.get(_WORKSPACE_HEADER), told=told if isinstance(told, str) else None
@@ -95,23 +95,23 @@ class Blaxel(Source):
             params["status"] = ",".join(sorted(word.upper() for word in options.statuses.raw))
         pages = PagedEndpoint["Job"](
             http=self._http, path="jobs", params=params, identity=lambda job: job.name,
-            parse_row=lambda row: parse(WireJob, row, self._http.subject).job(),
+            parse_row=lambda row: parse_response(WireJob, row, self._http.subject).job(),
         )  # fmt: skip
         return pages.list(options, applied={"statuses", *({"query"} if "q" in params else ())})
 
     async def find_job(self, name: str) -> JobDetail | None:
         """Read one job (`GET /jobs/{jobId}`); `show_secrets` is never sent."""
         try:
-            body = await self._http.get(f"jobs/{name_in_path('job', name)}")
+            body = await self._http.get(f"jobs/{quote_name('job', name)}")
         except NotFound:
             return None
-        return parse(WireJob, body, self._http.subject).detail(self.name)
+        return parse_response(WireJob, body, self._http.subject).detail(self.name)
 
     async def explain_unknown(self, name: str) -> UnknownName:
         """Return the error for a job that does not exist."""
         body = await self._http.get("jobs", {"limit": LARGEST, "sort": "name:asc"})
-        page = parse(WirePage, body, self._http.subject)
-        known = [parse(WireJob, row, self._http.subject).job().name for row in page.data or []]
+        page = parse_response(WirePage, body, self._http.subject)
+        known = [parse_response(WireJob, row, self._http.subject).job().name for row in page.data or []]
         return unknown_name("job", name, known)
 
 

@@ -12,7 +12,7 @@ import anyio
 
 from jobtrail.errors import NotFound, Rejected, UnreadableAnswer
 from jobtrail.paging import AT_ONCE, CountedPage
-from jobtrail.sources.responses import parse
+from jobtrail.sources.responses import parse_response
 from jobtrail.sources.runwisp.response_models import WireRuns, WireTasks
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ class Daemon:
     async def definitions(self) -> list[WireTaskDefinition]:
         """Read every task definition (`GET /api/tasks`, which does not page)."""
         try:
-            return parse(WireTasks, await self.http.get("api/tasks"), self.http.subject).items or []
+            return parse_response(WireTasks, await self.http.get("api/tasks"), self.http.subject).items or []
         except (NotFound, Rejected, UnreadableAnswer):
             self.forget_dialect()
             raise
@@ -71,7 +71,7 @@ class RunsEndpoint:
         try:
             async with self.daemon.lanes:
                 body = await self.daemon.http.get(self.path, params)
-            page = parse(WireRuns, body, self.daemon.http.subject)
+            page = parse_response(WireRuns, body, self.daemon.http.subject)
         except (NotFound, Rejected, UnreadableAnswer) as error:
             self.daemon.forget_dialect()
             if isinstance(error, NotFound) and self.explain:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from jobtrail.sources.responses import Wire
+from jobtrail.sources.responses import ResponseModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,11 +19,11 @@ _LONGEST_LINE = 65_536
 _SILENCE = httpx2.Timeout(5.0, read=20.0)
 
 
-class _Changed(Wire):
+class _Changed(ResponseModel):
     id: str | None = None
 
 
-class _Event(Wire):
+class _Event(ResponseModel):
     run: _Changed | None = None
 
 

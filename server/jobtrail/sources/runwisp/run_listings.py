@@ -22,11 +22,12 @@ from jobtrail.paging import (
     WithinWindow,
 )
 from jobtrail.sources.base import NEWEST_FIRST, ListOptions, Runs, Sort
-from jobtrail.sources.responses import from_nanoseconds, name_in_path, nanoseconds, parse
+from jobtrail.sources.responses import parse_response, quote_name
 from jobtrail.sources.runwisp.daemon import LARGEST, RunsEndpoint
 from jobtrail.sources.runwisp.event_stream import follow_runs
 from jobtrail.sources.runwisp.log_pages import RunLog, WireLog
 from jobtrail.sources.runwisp.response_models import RUN_WORDS, RUN_WORDS_1, WireRun
+from jobtrail.times import format_nanoseconds, parse_optional_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -108,7 +109,7 @@ class RunWispRuns(Runs):
     def _list_of_seed(self, task: str, options: ListOptions) -> Listing[Run]:
         params: dict[str, str | int] = {}
         _add_order(params, options.sort, "sort_field", "sort_direction", _SORTS_SEED)
-        path = f"api/tasks/{name_in_path('task', task)}/runs"
+        path = f"api/tasks/{quote_name('task', task)}/runs"
         endpoint = RunsEndpoint(self._daemon, path, params, lambda: self._explain(task))
         listing = _page_by_offset(endpoint, Traits(options.sort, LARGEST, options.filters()))
         return WithinWindow(listing, options.window)
@@ -117,7 +118,7 @@ class RunWispRuns(Runs):
         """Read one run (`GET /api/runs/{runId}`)."""
         _check_id(run)
         try:
-            return parse(
+            return parse_response(
                 WireRun, await self._http.get(f"api/runs/{run}", final=_is_final_run), self._http.subject
             ).run()
         except NotFound:
@@ -140,7 +141,7 @@ class RunWispRuns(Runs):
             body = await self._http.get(f"api/runs/{run}/log", {"from": -lines, "limit": lines})
         except NotFound:
             return None
-        return parse(WireLog, body, self._http.subject).tail(lines)
+        return parse_response(WireLog, body, self._http.subject).tail(lines)
 
     async def log(self, run: str) -> RunLog:
         """Return the log of a run (`GET /api/runs/{runId}/log`, 1.x only)."""
@@ -175,12 +176,12 @@ def _page_by_key(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
     async def fetch_page(keys: KeyRange, offset: int, size: int) -> CountedPage[WireRun]:
         bounds = {"createdAfter": keys.lowest, "createdBefore": keys.highest}
         try:
-            more = {name: from_nanoseconds(key) for name, key in bounds.items() if key is not None}
+            more = {name: format_nanoseconds(key) for name, key in bounds.items() if key is not None}
         except ValueError:
             raise StrayCursor("this cursor does not fit what it walks") from None
         return await endpoint.get(size, **more, **({"offset": offset} if offset else {}))
 
-    since = nanoseconds(str(endpoint.params.get("createdAfter", ""))) or 0
+    since = parse_optional_nanoseconds(str(endpoint.params.get("createdAfter", ""))) or 0
     subject = endpoint.daemon.http.subject
     return Mapped(KeysetListing(fetch_page, _read_id, _read_creation_ns, traits, since, subject), WireRun.run)
 
@@ -206,7 +207,7 @@ def _read_no_key(_run: WireRun) -> None:
 
 
 def _read_creation_ns(run: WireRun) -> int:
-    return nanoseconds(run.created) or 0
+    return parse_optional_nanoseconds(run.created) or 0
 
 
 @dataclass

@@ -16,7 +16,7 @@ from jobtrail.paging import CountedPage, OffsetListing, Traits
 from jobtrail.sources.auth import Bearer, RunWispLogin
 from jobtrail.sources.base import About, ListOptions, Source, unknown_name
 from jobtrail.sources.factory import open_http
-from jobtrail.sources.responses import parse
+from jobtrail.sources.responses import parse_response
 from jobtrail.sources.runwisp.daemon import Daemon
 from jobtrail.sources.runwisp.registration import DEFAULT_URL
 from jobtrail.sources.runwisp.response_models import WireDaemon
@@ -71,7 +71,7 @@ class RunWisp(Source):
         if not await self._daemon.modern():
             return About("RunWisp older than 1.0: task by task, no logs", self._http.ahead)
         try:
-            daemon = parse(WireDaemon, await self._http.get("api/daemon"), self._http.subject)
+            daemon = parse_response(WireDaemon, await self._http.get("api/daemon"), self._http.subject)
         except (NotFound, Rejected, UnreadableAnswer):
             daemon = WireDaemon()
         return About(f"RunWisp {clean(daemon.version or '1.x', 40)}, dialect 1.x", self._http.ahead)
