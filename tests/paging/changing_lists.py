@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
     from jobtrail.models import Execution, Run
     from jobtrail.paging import Budget, Listing, Position, Walked
-    from jobtrail.sources.base import ListOptions
+    from jobtrail.sources.list_options import ListOptions
 
 __all__ = ["BEGIN", "KINDS", "Agent", "Change", "Row", "Rows", "copied", "cost", "listing_of", "rows_of", "window"]
 

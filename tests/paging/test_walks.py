@@ -9,8 +9,8 @@ import anyio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobtrail.paging import Budget
-from jobtrail.sources.base import ListOptions, Sort
+from jobtrail.paging import Budget, Sort
+from jobtrail.sources.list_options import ListOptions
 from tests.paging.changing_lists import KINDS, Agent, Change, Rows, rows_of, window
 
 if TYPE_CHECKING:

@@ -11,9 +11,9 @@ import pytest
 
 from jobtrail.errors import Unreachable
 from jobtrail.models import Execution
-from jobtrail.paging import Budget, Merged, Walk, walk
+from jobtrail.paging import NEWEST_FIRST, Budget, Merged, Walk, walk
 from jobtrail.sources import open_sources
-from jobtrail.sources.base import NEWEST_FIRST, ListOptions
+from jobtrail.sources.list_options import ListOptions
 from tests.paging.changing_lists import Rows, listing_of, rows_of
 from tests.upstreams import client_of, listening, settings_of
 

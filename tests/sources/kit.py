@@ -12,7 +12,7 @@ import pytest
 from jobtrail.errors import AgentError, UnknownName, Unsupported
 from jobtrail.models import ENDED, Window
 from jobtrail.paging import NEWEST_FIRST, START, Sort, Walk, walk
-from jobtrail.sources.base import ListOptions, StatusFilter
+from jobtrail.sources.list_options import ListOptions, StatusFilter
 from tests.paging.changing_lists import copied
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import anyio
 
 from jobtrail.doctor.report import Check
 from jobtrail.errors import JobtrailError, SettingsError, Unauthorized, Unreachable, UpstreamError, clean
-from jobtrail.paging import Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, ListOptions
+from jobtrail.paging import NEWEST_FIRST, Walk, walk
+from jobtrail.sources.list_options import ListOptions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
     from jobtrail.logs.log import Line
 
-__all__ = ["LONGEST", "Row", "Rows", "Where", "dropped_in", "excerpt", "not_kept", "tidy"]
-
 LONGEST = 8_192
 """Characters of a line that are looked at; what is behind them is neither searched nor shown."""
 

@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     Find = Callable[[Sequence[str]], Awaitable[Sequence[Where | None]]]
     Search = Callable[[str], Where | None]
 
-__all__ = ["compile_search"]
-
 SECONDS = 5.0
 _LONGEST = 300
 _PROGRAM_BYTES = 256 * 1024

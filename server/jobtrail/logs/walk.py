@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from jobtrail.logs.log import Line, Lines, Log
     from jobtrail.logs.search import Find
 
-__all__ = ["Bounds", "Gathered", "gather"]
-
 
 @dataclass(frozen=True)
 class Bounds:

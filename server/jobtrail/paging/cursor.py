@@ -22,8 +22,6 @@ from jobtrail.errors import MalformedCursor, WrongCursor
 from jobtrail.models import Call
 from jobtrail.paging import START, Position, Trail
 
-__all__ = ["Args", "Cursor", "seal", "unseal"]
-
 _VERSION = "1"
 _MOST_CHARS = 32_768
 _MOST_PAYLOAD = 16_384

@@ -16,9 +16,9 @@ import anyio
 
 from jobtrail.errors import JobtrailError
 from jobtrail.models import Execution, Job, Run, Task, Window
-from jobtrail.paging import Budget, Walk, run_concurrently, walk
-from jobtrail.sources.base import NEWEST_FIRST, ListOptions
+from jobtrail.paging import NEWEST_FIRST, Budget, Walk, run_concurrently, walk
 from jobtrail.sources.federation import OwnedAttempt, discover_parts
+from jobtrail.sources.list_options import ListOptions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence

@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from jobtrail.errors import UnknownName, Unsupported, closest, shown
 from jobtrail.models import Call
-from jobtrail.paging import NEWEST_FIRST, Sort
-from jobtrail.sources.list_options import ListOptions, StatusFilter, read_sort, read_statuses
+from jobtrail.paging import Sort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -17,22 +16,7 @@ if TYPE_CHECKING:
     from jobtrail.logs.log import Log
     from jobtrail.models import Attempt, Execution, Job, JobDetail, LogTail, Run, Status, Task
     from jobtrail.paging import Listing
-
-__all__ = [
-    "NEWEST_FIRST",
-    "About",
-    "BatchJobs",
-    "FullExecution",
-    "ListOptions",
-    "Runs",
-    "Sort",
-    "Source",
-    "StatusFilter",
-    "Workspace",
-    "read_sort",
-    "read_statuses",
-    "unknown_name",
-]
+    from jobtrail.sources.list_options import ListOptions
 
 _RUNS_OF_A_TASK, _EXECUTIONS_OF_A_JOB = Call("list_runs", {"task": ...}), Call("list_executions", {"job": ...})
 

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from jobtrail.errors import UnknownName, Unreachable
 from jobtrail.models import Job, Run
-from jobtrail.paging import EVERYTHING, Mapped, Merged, Walk, run_concurrently, walk
-from jobtrail.sources.base import NEWEST_FIRST, ListOptions, Sort, read_statuses
+from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Mapped, Merged, Sort, Walk, run_concurrently, walk
+from jobtrail.sources.list_options import ListOptions, read_statuses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,8 @@ if TYPE_CHECKING:
     from jobtrail.errors import JobtrailError
     from jobtrail.models import Attempt, Status, Window
     from jobtrail.paging import Listing
-    from jobtrail.sources.base import Source, StatusFilter
+    from jobtrail.sources.base import Source
+    from jobtrail.sources.list_options import StatusFilter
 
 
 @dataclass(frozen=True)

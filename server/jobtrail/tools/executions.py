@@ -11,8 +11,8 @@ from mcp.server.mcpserver import Context
 from jobtrail.analysis.diagnosis import BAD, group_failures, slowest
 from jobtrail.errors import UnknownName, clean, shown
 from jobtrail.models import Call, Coverage, Execution, ExecutionDetail, ExecutionPage, Note, Stats, Task, TaskPage
-from jobtrail.paging import EVERYTHING, Budget, Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, ListOptions
+from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Budget, Walk, walk
+from jobtrail.sources.list_options import ListOptions
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall

@@ -24,9 +24,9 @@ from jobtrail.models import (
     Sentence,
     Window,
 )
-from jobtrail.paging import AT_ONCE, Budget, Walk, run_concurrently, walk
-from jobtrail.sources.base import NEWEST_FIRST, ListOptions
+from jobtrail.paging import AT_ONCE, NEWEST_FIRST, Budget, Walk, run_concurrently, walk
 from jobtrail.sources.federation import OwnedAttempt, discover_parts
+from jobtrail.sources.list_options import ListOptions
 from jobtrail.tools import params
 from jobtrail.tools.executions import read_tasks
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, State

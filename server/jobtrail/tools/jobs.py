@@ -7,8 +7,8 @@ from mcp.server.mcpserver import Context
 from jobtrail.analysis.diagnosis import record
 from jobtrail.errors import BadArgument, closest, shown
 from jobtrail.models import Attempt, Call, Job, JobDetail, JobPage
-from jobtrail.paging import Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, ListOptions, StatusFilter, read_sort
+from jobtrail.paging import NEWEST_FIRST, Walk, walk
+from jobtrail.sources.list_options import ListOptions, StatusFilter, read_sort
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
 from jobtrail.tools.resumable import State, require_argument

@@ -11,7 +11,7 @@ from jobtrail.errors import clean
 from jobtrail.models import Coverage, Execution, Job, Note, Run, Sentence, Task, Total
 from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
 from jobtrail.rendering.pages import row_text
-from jobtrail.sources.base import ListOptions, read_sort, read_statuses
+from jobtrail.sources.list_options import ListOptions, read_sort, read_statuses
 from jobtrail.tokens import estimate
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall
 

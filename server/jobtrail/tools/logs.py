@@ -13,8 +13,8 @@ from jobtrail.logs.lines import Row
 from jobtrail.logs.search import compile_search
 from jobtrail.logs.walk import Bounds, gather
 from jobtrail.models import Call, LogLine, LogPage, Note, Task
-from jobtrail.paging import Position, Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, ListOptions
+from jobtrail.paging import NEWEST_FIRST, Position, Walk, walk
+from jobtrail.sources.list_options import ListOptions
 from jobtrail.tools import params
 from jobtrail.tools.executions import find_newest
 from jobtrail.tools.resumable import ResumableCall, State

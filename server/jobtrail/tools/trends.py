@@ -12,8 +12,8 @@ from jobtrail.analysis.diagnosis import BAD
 from jobtrail.analysis.trend import bucketed, edges, fitting, period, sparkline, streak, trend
 from jobtrail.errors import BadArgument, shown
 from jobtrail.models import Attempt, Call, Coverage, Execution, History, Window
-from jobtrail.paging import EVERYTHING, Budget, Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, ListOptions
+from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Budget, Walk, walk
+from jobtrail.sources.list_options import ListOptions
 from jobtrail.times import parse_duration
 from jobtrail.tools import params
 from jobtrail.tools.resumable import State, require_argument

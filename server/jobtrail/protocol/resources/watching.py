@@ -17,9 +17,9 @@ import anyio
 
 from jobtrail.errors import AgentError, BadArgument, JobtrailError
 from jobtrail.models import Attempt, Job
-from jobtrail.paging import Walk, walk
+from jobtrail.paging import NEWEST_FIRST, Walk, walk
 from jobtrail.protocol.resources.addresses import Address
-from jobtrail.sources.base import NEWEST_FIRST, ListOptions
+from jobtrail.sources.list_options import ListOptions
 from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.errors import NotFound, UnknownName, clean, shown
 from jobtrail.models import Call, Job
-from jobtrail.paging import WithinWindow
-from jobtrail.sources.base import NEWEST_FIRST, BatchJobs, FullExecution, ListOptions
+from jobtrail.paging import NEWEST_FIRST, WithinWindow
+from jobtrail.sources.base import BatchJobs, FullExecution
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, query_of
 from jobtrail.sources.blaxel.execution_owners import ExecutionOwners
 from jobtrail.sources.blaxel.log_reader import LogEndpoint, Span, TaskLog
 from jobtrail.sources.blaxel.response_models import EXECUTION_WORDS, TASK_WORDS, WireExecution, WireTask
+from jobtrail.sources.list_options import ListOptions
 from jobtrail.sources.responses import parse_response, quote_name
 from jobtrail.vocabulary import ENDED
 

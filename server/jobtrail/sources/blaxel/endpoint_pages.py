@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from jobtrail.models import Execution, Job, Task
-    from jobtrail.sources.base import ListOptions
     from jobtrail.sources.http import Http
+    from jobtrail.sources.list_options import ListOptions
 
 VERSION = "2026-04-28"
 """The first version of the API with cursors."""

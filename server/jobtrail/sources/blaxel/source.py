@@ -9,8 +9,9 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import NotFound, UnknownName
+from jobtrail.paging import NEWEST_FIRST
 from jobtrail.sources.auth import Bearer, BlaxelToken
-from jobtrail.sources.base import NEWEST_FIRST, About, ListOptions, Source, Workspace, unknown_name
+from jobtrail.sources.base import About, Source, Workspace, unknown_name
 from jobtrail.sources.blaxel.batch_jobs import BlaxelBatch
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST, SHORTEST_QUERY, VERSION, PagedEndpoint, query_of
 from jobtrail.sources.blaxel.registration import DEFAULT_URL
@@ -29,6 +30,7 @@ if TYPE_CHECKING:
     from jobtrail.sources.blaxel.registration import BlaxelSettings
     from jobtrail.sources.factory import SourceContext
     from jobtrail.sources.http import Http
+    from jobtrail.sources.list_options import ListOptions
 
 VERSION_HEADER = {"Blaxel-Version": VERSION}
 _WORKSPACE_HEADER = "X-Blaxel-Workspace"

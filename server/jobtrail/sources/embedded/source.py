@@ -11,11 +11,12 @@ import httpx2
 
 from jobtrail.errors import UnknownName, shown
 from jobtrail.models import Call, Job
-from jobtrail.paging import EVERYTHING, Chain, Walk, walk
-from jobtrail.sources.base import About, ListOptions, Sort, Source, unknown_name
+from jobtrail.paging import EVERYTHING, Chain, Sort, Walk, walk
+from jobtrail.sources.base import About, Source, unknown_name
 from jobtrail.sources.blaxel.source import VERSION_HEADER, Blaxel
 from jobtrail.sources.embedded.recorded_log import RecordedLog
 from jobtrail.sources.factory import open_http
+from jobtrail.sources.list_options import ListOptions
 from jobtrail.sources.runwisp.source import RunWisp
 
 if TYPE_CHECKING:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from jobtrail.errors import BadArgument, NotFound, StrayCursor, UnknownName, UnreadableAnswer, Unsupported, shown
 from jobtrail.models import Call
 from jobtrail.paging import (
+    NEWEST_FIRST,
     START,
     Chain,
     CountedPage,
@@ -18,10 +19,11 @@ from jobtrail.paging import (
     Mapped,
     OffsetListing,
     Position,
+    Sort,
     Traits,
     WithinWindow,
 )
-from jobtrail.sources.base import NEWEST_FIRST, ListOptions, Runs, Sort
+from jobtrail.sources.base import Runs
 from jobtrail.sources.responses import parse_response, quote_name
 from jobtrail.sources.runwisp.daemon import LARGEST, RunsEndpoint
 from jobtrail.sources.runwisp.event_stream import follow_runs
@@ -35,6 +37,7 @@ if TYPE_CHECKING:
     from jobtrail.errors import UpstreamError
     from jobtrail.models import LogTail, Run
     from jobtrail.paging import Listing
+    from jobtrail.sources.list_options import ListOptions
     from jobtrail.sources.runwisp.daemon import Daemon
 
 _ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")

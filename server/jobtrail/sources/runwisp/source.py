@@ -14,7 +14,7 @@ from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, Unread
 from jobtrail.models import Call
 from jobtrail.paging import CountedPage, OffsetListing, Traits
 from jobtrail.sources.auth import Bearer, RunWispLogin
-from jobtrail.sources.base import About, ListOptions, Source, unknown_name
+from jobtrail.sources.base import About, Source, unknown_name
 from jobtrail.sources.factory import open_http
 from jobtrail.sources.responses import parse_response
 from jobtrail.sources.runwisp.daemon import Daemon
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from jobtrail.paging import Listing
     from jobtrail.sources.factory import SourceContext
     from jobtrail.sources.http import Http
+    from jobtrail.sources.list_options import ListOptions
     from jobtrail.sources.runwisp.registration import RunWispSettings
 
 # A reserved name (RFC 2606): it never leaves the process.
