@@ -99,7 +99,7 @@ def call(parts: dict[str, Part], at: Position = START, limit: int = 100, seconds
     """Make one call of a walk, as a tool does: over a new listing."""
 
     async def walked() -> Walked[Item]:
-        merged = Merged(parts, lane=lambda key: key[0])
+        merged = Merged(parts, upstream_of=lambda key: key[0])
         with anyio.fail_after(10):
             return await walk(merged, Walk(limit=limit, budget=Budget(seconds=seconds)), copied(at))
 

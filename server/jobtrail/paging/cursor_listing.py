@@ -54,7 +54,7 @@ class CursorListing(Generic[T]):
     async def fetch(self, at: Position, want: int) -> FetchedPage[T]:
         """Read one page; inside a page, the largest, so that the last item consumed is on it."""
         last = Anchor.read(at.detail)
-        size = self.traits.page_size if last else max(1, min(want, self.traits.page_size))
+        size = self.traits.page_size if last else self.traits.limit_size(want)
         page = await self.fetch_page(at.upstream, size)
         items = page.items
         start = self._start_after(last, items, more=bool(page.next)) if last else 0
@@ -84,8 +84,7 @@ class CursorListing(Generic[T]):
 
     def _start_by_order(self, last: Anchor, items: Sequence[T], *, more: bool) -> int | None:
         """Return the index by the items' order, for a last item that is on another page now, or gone."""
-        descending = self.traits.order is not None and self.traits.order.descending
-        places = [compare_keys(self.order_key(item), last.key, descending=descending) for item in items]
+        places = [compare_keys(self.order_key(item), last.key, descending=self.traits.descending) for item in items]
         if None in places:
             return min(last.number, len(items))
         following = next((index for index, place in enumerate(places) if place == 1), len(items))

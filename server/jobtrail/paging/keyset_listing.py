@@ -16,7 +16,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from jobtrail.errors import JobtrailError, StrayCursor, UnreadableAnswer
-from jobtrail.models import Total
 from jobtrail.paging.concurrency import AT_ONCE, run_concurrently
 from jobtrail.paging.listing import FetchedPage, Position
 from jobtrail.paging.offset_listing import MOST_STEPS, OVERLAP, CountedPage
@@ -71,10 +70,6 @@ class KeysetListing(Generic[T]):
     subject: str = "the upstream"
     _spacing: _KeySpacing = field(default_factory=_KeySpacing)
 
-    @property
-    def _descending(self) -> bool:
-        return self.traits.order is not None and self.traits.order.descending
-
     async def fetch(self, at: Position, want: int) -> FetchedPage[T]:
         """Read a page from the last key seen, which costs the same at any depth; or several at the same time."""
         if not at.detail:
@@ -88,11 +83,11 @@ class KeysetListing(Generic[T]):
         return await self._find_again(last, want)
 
     async def _page(self, keys: KeyRange, offset: int, size: int) -> CountedPage[T]:
-        return await self.fetch_page(keys, offset, max(1, min(size, self.traits.page_size)))
+        return await self.fetch_page(keys, offset, self.traits.limit_size(size))
 
     def _onward(self, key: int) -> KeyRange:
         """Return the range from a key on."""
-        return KeyRange(highest=key) if self._descending else KeyRange(lowest=key)
+        return KeyRange(highest=key) if self.traits.descending else KeyRange(lowest=key)
 
     async def _read(self, last: _Last, want: int) -> tuple[list[T], int]:
         """Read from the last item consumed; return the items, and how many there are from its key on."""
@@ -118,7 +113,7 @@ class KeysetListing(Generic[T]):
     def _check(self, items: Sequence[T], last: _Last) -> None:
         """Raise where the upstream does not keep to the bound, since it would answer the same items for ever."""
         first = self.order_key(items[0]) if items else last.key
-        if first > last.key if self._descending else first < last.key:
+        if first > last.key if self.traits.descending else first < last.key:
             raise UnreadableAnswer(
                 f"{self.subject} does not keep to the bound of a page, so paging would never end; that is a fault "
                 "of the upstream, ask for less with a narrower window"
@@ -138,7 +133,7 @@ class KeysetListing(Generic[T]):
         """Return the ranges to read: the last one is open, the others hold about as much as an answer."""
         highest, ranges = key, list[KeyRange]()
         span = int(self._spacing.distance * self._spacing.full * _FILL)
-        while self._descending and span and len(ranges) < min(AT_ONCE, -(-want // self._spacing.full)) - 1:
+        while self.traits.descending and span and len(ranges) < min(AT_ONCE, -(-want // self._spacing.full)) - 1:
             lower = highest - span
             if lower <= self.lowest:
                 break
@@ -188,7 +183,7 @@ class KeysetListing(Generic[T]):
             items=items,
             after=after,
             next=after(len(items) - 1) if items and len(items) < left else None,
-            total=Total(value=last.done + left, kind="unfiltered" if self.traits.unapplied else "exact"),
+            total=self.traits.make_total(last.done + left),
         )
 
 

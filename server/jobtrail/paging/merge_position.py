@@ -1,4 +1,7 @@
-"""A place in a merged listing, and how it travels in a position."""
+"""Where a merged listing goes on, and how that is written into a `Position`.
+
+Times are microseconds since 1970, negated where the newest item comes first, so that they grow along the walk.
+"""
 
 from __future__ import annotations
 
@@ -14,81 +17,81 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
 BEFORE_EVERY_TIME = -(10**18)
-"""A depth before every time there is."""
+"""A time before that of any item."""
 
 _MOST = 1_000_000
 
 
 @dataclass(frozen=True)
 class PartMark:
-    """How far one part has been handed out.
+    """Which items of a part have been returned.
 
     Attributes:
-        depth: everything nearer than this.
-        last: and of exactly this depth, on the part's page, everything up to this one.
+        time: all items before this time have been.
+        last_id: id of the last item returned of exactly this time; empty for none.
     """
 
-    depth: int
-    last: str = ""
+    time: int
+    last_id: str = ""
 
 
 @dataclass(frozen=True)
 class PartPage:
-    """Where an upstream page of a part begins, and the depth of the item before it."""
+    """Where a page of a part begins, and the time of the item before it."""
 
     position: Position = START
-    floor: int = BEFORE_EVERY_TIME
+    time_before: int = BEFORE_EVERY_TIME
 
 
 @dataclass(frozen=True)
 class MergePosition:
-    """A place in all parts.
+    """Where all parts of a merged listing go on.
 
     Attributes:
-        depth: the time of the last item, in microseconds that grow along the walk.
-        marks: parts of which that does not tell how far they have been handed out.
-        pages: parts past their first page.
-        ended: parts with nothing left.
+        time: of the last item returned.
+        marks: of the parts for which `time` does not say which items have been returned.
+        pages: of the parts past their first page.
+        ended: the parts with no items left.
     """
 
-    depth: int = BEFORE_EVERY_TIME
+    time: int = BEFORE_EVERY_TIME
     marks: Mapping[str, PartMark] = field(default_factory=dict[str, PartMark])
     pages: Mapping[str, PartPage] = field(default_factory=dict[str, PartPage])
     ended: frozenset[str] = frozenset()
 
     def mark(self, key: str) -> PartMark:
-        """Return how far a part has been handed out."""
-        return self.marks.get(key) or PartMark(self.depth)
+        """Return which items of a part have been returned."""
+        return self.marks.get(key) or PartMark(self.time)
 
     def page(self, key: str) -> PartPage:
-        """Return where a part is read."""
+        """Return the page of a part to read next."""
         return self.pages.get(key) or PartPage()
 
     def with_mark(self, key: str, mark: PartMark) -> MergePosition:
-        """Return the place with a part marked."""
+        """Return the position with a mark for a part."""
         return replace(self, marks={**self.marks, key: mark})
 
     def with_page(self, key: str, page: PartPage) -> MergePosition:
-        """Return the place with a part on another page."""
+        """Return the position with another page for a part."""
         return replace(self, pages={**self.pages, key: page})
 
     def with_end(self, key: str) -> MergePosition:
-        """Return the place with a part ended."""
+        """Return the position with a part ended."""
         pages = {name: page for name, page in self.pages.items() if name != key}
         return replace(self, pages=pages, ended=self.ended | {key})
 
 
 def write_position(position: MergePosition, keys: Collection[str]) -> Position:
-    """Return a place as a position: numbers relative to its depth, what is not needed left out."""
-    marks = {key: mark for key, mark in position.marks.items() if mark != PartMark(position.depth)}
-    detail: list[str | int] = [position.depth, _write_ended(position.ended, sorted(keys)), len(marks)]
+    """Return it as the position of a listing: times relative to its own, defaults left out."""
+    marks = {key: mark for key, mark in position.marks.items() if mark != PartMark(position.time)}
+    detail: list[str | int] = [position.time, _write_ended(position.ended, sorted(keys)), len(marks)]
     for key, mark in marks.items():
-        detail += [key, mark.depth - position.depth, mark.last]
+        detail += [key, mark.time - position.time, mark.last_id]
     for key, page in position.pages.items():
         if page != PartPage():
             detail += [
                 key,
-                page.floor - position.depth,
+                page.time_before - position.time,
                 page.position.upstream,
                 len(page.position.detail),
                 *page.position.detail,
@@ -97,10 +100,10 @@ def write_position(position: MergePosition, keys: Collection[str]) -> Position:
 
 
 def read_position(position: Position, keys: Collection[str]) -> MergePosition:
-    """Return the place that a position stands for, without the parts that have gone.
+    """Return what `write_position` wrote, without the parts that are not there any more.
 
     Raises:
-        StrayCursor: the position is none of ours.
+        StrayCursor: it was not written by `write_position`.
     """
     if position == START:
         return MergePosition()
@@ -111,19 +114,19 @@ def read_position(position: Position, keys: Collection[str]) -> MergePosition:
 
 
 def _read_detail(parts: Iterator[str | int], keys: list[str]) -> MergePosition:
-    depth = _check_integer(next(parts))
+    time = _check_integer(next(parts))
     ended = _read_ended(_check_text(next(parts)), keys)
     marks: dict[str, PartMark] = {}
     for _ in range(_check_count(next(parts))):
         key = _check_text(next(parts))
-        marks[key] = PartMark(depth + _check_integer(next(parts)), _check_text(next(parts)))
+        marks[key] = PartMark(time + _check_integer(next(parts)), _check_text(next(parts)))
     pages: dict[str, PartPage] = {}
     for part in parts:
-        floor, upstream = depth + _check_integer(next(parts)), _check_text(next(parts))
+        time_before, upstream = time + _check_integer(next(parts)), _check_text(next(parts))
         detail = tuple(islice(parts, _check_count(next(parts))))
-        pages[_check_text(part)] = PartPage(Position(upstream, detail), floor)
+        pages[_check_text(part)] = PartPage(Position(upstream, detail), time_before)
     return MergePosition(
-        depth,
+        time,
         {key: mark for key, mark in marks.items() if key in keys},
         {key: page for key, page in pages.items() if key in keys and key not in ended},
         ended,
@@ -131,7 +134,7 @@ def _read_detail(parts: Iterator[str | int], keys: list[str]) -> MergePosition:
 
 
 def _write_ended(ended: frozenset[str], keys: list[str]) -> str:
-    """Return which of the keys have ended, as bits that are good only for the same keys."""
+    """Return the ended keys as bits behind a fingerprint of all keys, since other keys would have other bits."""
     bits = sum(1 << number for number, key in enumerate(keys) if key in ended)
     return f"{_fingerprint(keys)}{bits:x}" if bits else ""
 

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from jobtrail.errors import UnreadableAnswer
-from jobtrail.models import Total
 from jobtrail.paging.anchor import Anchor, Key, compare_keys
 from jobtrail.paging.listing import FetchedPage, Position
 
@@ -83,7 +82,7 @@ class OffsetListing(Generic[T]):
         raise UnreadableAnswer(f"{self.subject} changes faster than it can be paged; ask for a window")
 
     async def _page(self, offset: int, size: int) -> CountedPage[T]:
-        return await self.fetch_page(offset, max(1, min(size, self.traits.page_size)))
+        return await self.fetch_page(offset, self.traits.limit_size(size))
 
     def _start_after(self, last: Anchor, items: Sequence[T]) -> int | None:
         """Return the index after the last item consumed; None where it lies further on."""
@@ -93,7 +92,7 @@ class OffsetListing(Generic[T]):
         return next((index for index, item in enumerate(items) if self._comes_after(item, last)), None)
 
     def _comes_after(self, item: T, last: Anchor) -> bool:
-        descending = self.traits.order is not None and self.traits.order.descending
+        descending = self.traits.descending
         way = compare_keys(self.order_key(item), last.key, descending=descending)
         if way == 0:
             way = compare_keys(self.identity(item), last.identity, descending=descending)
@@ -111,7 +110,7 @@ class OffsetListing(Generic[T]):
             items=rest,
             after=after,
             next=after(len(rest) - 1) if more else None,
-            total=Total(value=page.total, kind="unfiltered" if self.traits.unapplied else "exact"),
+            total=self.traits.make_total(page.total),
             note=note,
             exact=note is None,
         )

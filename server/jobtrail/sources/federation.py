@@ -73,7 +73,7 @@ class AttemptSources:
 
     def merged(self) -> Merged[OwnedAttempt]:
         """Return all of it, newest first; each source is asked a few things at a time."""
-        return Merged(self.parts, lane=lambda key: key.partition("/")[0])
+        return Merged(self.parts, upstream_of=lambda key: key.partition("/")[0])
 
     def keeps(self, one: OwnedAttempt) -> bool:
         """Return whether an attempt has one of the statuses asked for."""
