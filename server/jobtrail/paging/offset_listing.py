@@ -1,6 +1,6 @@
-"""Lists that an upstream pages by offset.
+"""Listings of an upstream that pages by offset.
 
-Offsets move under the reader as items come and go, so an offset is only a hint for where the last item consumed is.
+Items move to other offsets as items come and go, so an offset is only a hint for where the last item returned is.
 """
 
 from __future__ import annotations
@@ -18,16 +18,16 @@ if TYPE_CHECKING:
     from jobtrail.paging.listing import Traits
 
 MOST_STEPS = 50
-"""Pages that are looked through at most for the last item consumed."""
+"""The most pages to search for the last item returned."""
 OVERLAP = 1
-"""Items that are read again, to see that they are still there."""
+"""The number of items that are read again, to see that they are still there."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class CountedPage(Generic[T]):
-    """A page, and how many items there are to be paged through in all."""
+    """A page as an upstream sends it, and the number of items in the whole list."""
 
     items: Sequence[T]
     total: int
@@ -37,15 +37,15 @@ class CountedPage(Generic[T]):
 class OffsetListing(Generic[T]):
     """A listing over pages with offsets.
 
-    A position is the last item consumed and how many came before it. The next page starts one item early: if that
-    one is not there, items came or went, and it is looked for by its place in the order.
+    A position is the last item returned and its number in the list. The next page starts one item early, with that
+    item; if it is not there, items came or went, and it is searched for by the order.
 
     Attributes:
-        fetch_page: reads so many items from an offset on.
-        identity: tells an item apart from all others.
-        order_key: what the items are sorted by, then by identity; None where that tells no place.
-        traits: what the listing declares of itself; it has an order.
-        drifted: said where items came or went and the order tells no place.
+        fetch_page: called with an offset and a number of items; reads that page.
+        identity: returns a text unique to an item.
+        order_key: returns what an item is sorted by, before its identity; None if the upstream's order is not known.
+        traits: of the listing; they have an order.
+        drifted: the note for an agent if items came or went and `order_key` is None.
         subject: how an error names the upstream.
     """
 
@@ -57,7 +57,7 @@ class OffsetListing(Generic[T]):
     subject: str = "the upstream"
 
     async def fetch(self, at: Position, want: int) -> FetchedPage[T]:
-        """Read the page after a position, wherever that has moved to."""
+        """Read the page after the last item returned, at whatever offset that is now."""
         last = Anchor.read(at.detail)
         if last is None:
             return self._make_page(await self._page(0, want), 0, 0)
@@ -66,10 +66,10 @@ class OffsetListing(Generic[T]):
             page = await self._page(offset, want + OVERLAP)
             start = self._start_after(last, page.items)
             if start == 0 and offset and last.key is not None and not behind:
-                # Everything here lies past the last item, and so might what was before: step back.
+                # All of the page comes after the last item, and earlier items might too: step back.
                 offset = max(offset - want, 0)
             elif start is not None and 0 < start == len(page.items) and offset + start < page.total:
-                # The last item consumed ends this page: the next begins with it.
+                # The last item returned ends this page: read the next one from it on.
                 offset, behind = offset + start - 1, True
             elif start is not None:
                 return self._make_page(page, offset, start)
@@ -85,7 +85,7 @@ class OffsetListing(Generic[T]):
         return await self.fetch_page(offset, self.traits.limit_size(size))
 
     def _start_after(self, last: Anchor, items: Sequence[T]) -> int | None:
-        """Return the index after the last item consumed; None where it lies further on."""
+        """Return the index after the last item returned; None if that is on a later page."""
         for index, item in enumerate(items):
             if self.identity(item) == last.identity:
                 return index + 1

@@ -1,8 +1,7 @@
-"""The one walker: filters, budgets and coverage over any listing.
+"""The walker: reads any listing, with filters, within a budget, and counts what it covered.
 
-A `Listing` fetches pages and can resume after any single item; the walker decides where to
-stop. Together they keep the promise that following cursors to the end yields every matching item
-exactly once.
+A `Listing` fetches pages and can resume after any item; the walker decides where to stop. So following
+cursors to the end returns every matching item exactly once.
 """
 
 from __future__ import annotations
@@ -29,12 +28,12 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Budget:
-    """How much one call may spend; it ends with whichever is spent first.
+    """The most that one call may spend; the walk ends with the first limit it reaches.
 
     Attributes:
-        items: scanned at most.
-        seconds: after which nothing more is read, and a page that is being read is abandoned.
-        tokens: that the items returned may cost; the first one is returned whatever it costs.
+        items: to scan.
+        seconds: to read; a page that is still being read then is cancelled.
+        tokens: of the items returned; the first one is returned whatever it costs.
     """
 
     items: int = 2_000
@@ -43,26 +42,26 @@ class Budget:
 
 
 class Trail(NamedTuple):
-    """What a walk remembers of the upstream's cursors, from call to call, to notice that they go round.
+    """What a walk remembers of the upstream's cursors, across calls, to notice that they repeat.
 
-    One cursor is remembered, that of the last step whose number is a power of two: whatever the length of the
-    circle, sooner or later the walk comes to the one it remembers (R. P. Brent, 1980).
+    It remembers one cursor, that of the last step whose number is a power of two: however long the cycle, the walk
+    comes to that cursor again (R. P. Brent, 1980).
 
     Attributes:
-        steps: upstream cursors followed so far.
-        mark: a hash of the one that is remembered.
+        steps: number of upstream cursors followed so far.
+        mark: a hash of the cursor remembered.
     """
 
     steps: int = 0
     mark: int = 0
 
     def after(self, mark: int) -> Trail:
-        """Return what to remember after one more step."""
+        """Return the trail after one more step, to the cursor with this hash."""
         steps = self.steps + 1
         return Trail(steps, mark if steps & (steps - 1) == 0 else self.mark)
 
 
-async def _silent(_walked: Walked[Any]) -> None:
+async def _report_nothing(_walked: Walked[Any]) -> None:
     """Report progress to nobody."""
 
 
@@ -72,20 +71,20 @@ class Walk(Generic[T]):
 
     Attributes:
         limit: matches to return at most.
-        keep: whether an item matches.
-        cost: the tokens that an item takes in the answer.
+        keep: returns whether an item matches.
+        cost: returns the tokens that an item takes in the answer.
         budget: what the call may spend.
-        progress: told how far the walk has come after each upstream page that had items.
-        trail: what the walk's earlier calls remember.
-        subject: how an error names what is walked.
-        restart: the call that starts the walk again, where the walk began at a cursor.
+        progress: called with the state of the walk after each upstream page that had items.
+        trail: that the walk's earlier call ended with.
+        subject: how errors name what is walked.
+        restart: the call that starts the walk again; None unless the walk began at a cursor.
     """
 
     limit: int
     keep: Callable[[T], bool] = lambda _item: True
     cost: Callable[[T], int] = lambda _item: 0
     budget: Budget = field(default_factory=Budget)
-    progress: Callable[[Walked[T]], Awaitable[None]] = _silent
+    progress: Callable[[Walked[T]], Awaitable[None]] = _report_nothing
     trail: Trail = field(default_factory=Trail)
     subject: str = "the upstream"
     restart: Call | None = None
@@ -93,19 +92,19 @@ class Walk(Generic[T]):
 
 @dataclass
 class Walked(Generic[T]):
-    """Where a walk got to.
+    """What a walk came to.
 
     Attributes:
-        position: where it goes on; None once nothing is left to read.
+        position: where the walk goes on; None at the end of the listing.
         items: the matches.
-        scanned, matched: what this call came to.
-        tokens: what the items cost.
-        total: how many the upstream says there are.
+        scanned, matched: number of items in this call.
+        tokens: that the items cost.
+        total: number of items in the list, as far as the upstream says.
         last: the last item scanned.
-        exact: False where rows may repeat or be missing.
+        exact: False if items may repeat or be missing.
         notes: what an agent must know.
         failed: parts that could not be read, and why.
-        trail: what the next call must remember.
+        trail: for the next call.
     """
 
     position: Position | None
@@ -124,8 +123,8 @@ class Walked(Generic[T]):
 async def walk(listing: Listing[T], how: Walk[T], at: Position = START) -> Walked[T]:
     """Walk a listing from a position until enough matches, the end or the budget.
 
-    An upstream that fails part of the way, or takes too long, leaves a partial answer with a note and the position
-    to retry from; where there is nothing yet, that is an error.
+    If the upstream fails or hangs after the first page, the result is partial, with a note and the position to
+    retry from.
 
     Raises:
         UpstreamError: the first page could not be read.
@@ -133,19 +132,19 @@ async def walk(listing: Listing[T], how: Walk[T], at: Position = START) -> Walke
     """
     walked = Walked[T](position=at, trail=how.trail)
     deadline = anyio.current_time() + how.budget.seconds
-    # Where the upstream has been in this call; a position inside one of its pages stands for the page.
+    # The pages read in this call; a position inside a page counts as that page.
     seen = {at, Position(at.upstream)} if at.upstream else {at}
     while walked.position is not None:
         before = walked.scanned
         try:
             fetched = await _fetch(listing, how, walked, deadline)
-            _follow(fetched, how, walked, seen)
+            _check_new_page(fetched, how, walked, seen)
         except UpstreamError as error:
             if walked.position == at:
                 raise
             walked.notes.append(Sentence("stopped early: ", *error.args, ". The cursor goes on from here."))
             break
-        more = _take(fetched, how, walked)
+        more = _scan_page(fetched, how, walked)
         if walked.scanned > before:
             await how.progress(walked)
         if not more or anyio.current_time() >= deadline:
@@ -154,7 +153,7 @@ async def walk(listing: Listing[T], how: Walk[T], at: Position = START) -> Walke
 
 
 async def _fetch(listing: Listing[T], how: Walk[T], walked: Walked[T], deadline: float) -> FetchedPage[T]:
-    """Read the next page; a read that hangs past the deadline is abandoned."""
+    """Read the next page; a read that hangs past the deadline is cancelled."""
     left = how.budget.items - walked.scanned
     want = min(how.limit, left) if listing.traits.filtered_upstream else left
     try:
@@ -171,19 +170,19 @@ async def _fetch(listing: Listing[T], how: Walk[T], walked: Walked[T], deadline:
     )
 
 
-def _follow(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T], seen: set[Position]) -> None:
-    """Make sure that what follows a page is somewhere new.
+def _check_new_page(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T], seen: set[Position]) -> None:
+    """Check that the page after this one is a new one.
 
     Raises:
-        UnreadableAnswer: the walk has been there, in this call or, as far as the trail tells, in an earlier one.
+        UnreadableAnswer: the walk has read it, in this call or, as far as the trail tells, in an earlier one.
     """
     position = fetched.next
     if position is None:
         return
-    mark = _mark(position)
+    mark = _hash_position(position)
     trail = walked.trail
     if position in seen or (position.upstream and trail.steps and mark == trail.mark):
-        # The next call is told to look out for this one, so that it does not go round once more.
+        # Let the next call notice this cursor at once.
         walked.trail = Trail(max(trail.steps, 1), mark)
         raise UnreadableAnswer(
             f"{how.subject} handed back a cursor that it had given before, so paging would never end; that is a "
@@ -192,12 +191,12 @@ def _follow(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T], seen: set[
     seen.add(position)
 
 
-def _mark(position: Position) -> int:
+def _hash_position(position: Position) -> int:
     return int.from_bytes(hashlib.blake2b(repr(position).encode(errors="replace"), digest_size=4).digest())
 
 
-def _take(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T]) -> bool:
-    """Move `walked` through a page, to its end or to just before what no longer fits; return whether it goes on."""
+def _scan_page(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T]) -> bool:
+    """Move `walked` through a page, as far as its items fit; return whether the walk goes on."""
     walked.total = fetched.total
     walked.exact = walked.exact and fetched.exact
     walked.failed.update(fetched.failed)
@@ -217,12 +216,12 @@ def _take(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T]) -> bool:
             walked.items.append(item)
     walked.position = fetched.next
     if fetched.next and fetched.next.upstream:
-        walked.trail = walked.trail.after(_mark(fetched.next))
+        walked.trail = walked.trail.after(_hash_position(fetched.next))
     return len(walked.items) < how.limit and walked.scanned < how.budget.items
 
 
 def _fits(item: T, how: Walk[T], walked: Walked[T]) -> bool:
-    """Return whether one more match may be returned; say so where its size is why not."""
+    """Return whether one more match may be returned; if its size forbids that, add a note."""
     if len(walked.items) >= how.limit:
         return False
     if not walked.items or walked.tokens + how.cost(item) <= how.budget.tokens:
