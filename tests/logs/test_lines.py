@@ -230,7 +230,7 @@ async def test_an_upstream_that_fails_part_of_the_way_leaves_what_was_read() -> 
     texts = [f"line {n}" for n in range(1, 31)]
     found = await stretch(Kept(texts, failing=2), 0, None, back=True, rows=20)
     assert (found.first, found.last) == (28, 30)
-    assert found.notes == ["stopped early: the upstream failed. The cursor goes on from here."]
+    assert [str(one) for one in found.notes] == ["stopped early: the upstream failed. The cursor goes on from here."]
     with pytest.raises(UpstreamFault):
         await stretch(Kept(texts, failing=1), 0, None, back=True)
 
