@@ -11,7 +11,7 @@ import tiktoken
 from inline_snapshot import snapshot
 from mcp import Client
 
-from jobtrail.logs.lines import not_kept
+from jobtrail.logs.lines import format_dropped
 from jobtrail.paging import Position
 from jobtrail.paging.cursor import Cursor, seal, unseal
 from jobtrail.protocol.app import build_server
@@ -410,7 +410,7 @@ async def test_a_cursor_that_stands_in_no_log_is_refused(client: Client, detail:
 async def test_a_log_that_lost_its_beginning_is_never_called_complete(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db")
     happened = [job("etl"), execution("e1", "etl", 0, "succeeded"), task("t1", "e1", 0, "running", "succeeded")]
-    texts = [not_kept(99_800), *(str(number) for number in range(200))]
+    texts = [format_dropped(99_800), *(str(number) for number in range(200))]
     store.record([*happened, *(Line(nanos(0.1), "e1", "t1", "stdout", text) for text in texts)])
     store.close()
     settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=tmp_path / "store.db")

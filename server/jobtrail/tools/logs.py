@@ -11,7 +11,7 @@ from mcp.server.mcpserver import Context
 from jobtrail.errors import BadArgument, MissingArgument, StrayCursor, UnknownName, shown
 from jobtrail.logs.lines import Row
 from jobtrail.logs.search import compile_search
-from jobtrail.logs.walk import Bounds, gather
+from jobtrail.logs.walk import Bounds, read_stretch
 from jobtrail.models import Call, LogLine, LogPage, Note, Task
 from jobtrail.paging import NEWEST_FIRST, Position, Walk, walk
 from jobtrail.sources.list_options import ListOptions
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from jobtrail.logs.log import Log
     from jobtrail.logs.search import Find
-    from jobtrail.logs.walk import Gathered
+    from jobtrail.logs.walk import Stretch
 
 __all__ = ["read_log"]
 
@@ -92,7 +92,7 @@ class _Stretch:
     """What an answer shows: rows in order, and what was read for them."""
 
     rows: Sequence[Row]
-    found: Gathered
+    found: Stretch
     cut: str | None = None
 
 
@@ -154,11 +154,11 @@ class _Reading:
         on.notes += back.notes
         return _Stretch([*chain(back.rows.rows, on.rows.rows)], on, cut)
 
-    async def _gather(self, start: int, rows: int, tokens: int, *, back: bool) -> Gathered:
+    async def _gather(self, start: int, rows: int, tokens: int, *, back: bool) -> Stretch:
         searched = self.call.text("search") is not None
         piece = self.log.most if searched else rows * 2
         bounds = Bounds(rows, tokens, piece)
-        return await gather(
+        return await read_stretch(
             self.log, start, bounds, self.find, self._report_progress if searched else _report_nothing, back=back
         )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobtrail.logs.lines import dropped_in
+from jobtrail.logs.lines import count_dropped
 
 if TYPE_CHECKING:
     from jobtrail.logs.log import Lines, Log
@@ -45,4 +45,4 @@ class RecordedLog:
         return lines
 
     def _look(self, lines: Lines) -> None:
-        self._dropped |= {one.n: count for one in lines.lines if (count := dropped_in(one.text))}
+        self._dropped |= {one.n: count for one in lines.lines if (count := count_dropped(one.text))}
