@@ -53,8 +53,9 @@ class Anchor(NamedTuple):
 
 def compare_keys(key: Key | None, other: Key | None, *, descending: bool) -> int | None:
     """Return 1 if `key` comes after `other` in the order, -1 if before, 0 if they are equal; None if unknown."""
-    if (isinstance(key, int) and isinstance(other, int)) or (isinstance(key, str) and isinstance(other, str)):
-        way = (key > other) - (key < other)
-    else:
+    if key is None or other is None or isinstance(key, int) != isinstance(other, int):
         return None
+    # Both are numbers or both are texts; the other half of each pair is equal.
+    left, right = ((one, "") if isinstance(one, int) else (0, one) for one in (key, other))
+    way = (left > right) - (left < right)
     return -way if descending else way

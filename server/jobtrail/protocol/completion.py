@@ -192,7 +192,7 @@ async def _executions(source: Source, begun: str, known: Mapping[str, str], cloc
         return Names([one.id for one in walked.items], walked.position is not None)
     now = clock.now()
     there = await discover_parts([source], None, None, Window(since=now - _RECENT, now=now), _LONGEST_S)
-    merged = await walk(there.merged(), _begun(Walk[OwnedAttempt](limit=MOST), begun, lambda one: one.id))
+    merged = await walk(there.merge(), _begun(Walk[OwnedAttempt](limit=MOST), begun, lambda one: one.id))
     return Names([one.id for one in merged.items if isinstance(one.item, Execution)], merged.position is not None)
 
 

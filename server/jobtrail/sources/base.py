@@ -1,4 +1,4 @@
-"""The contract of a source: what it lists, and what can be asked of batch jobs and of scheduled tasks."""
+"""The interface of a source: its jobs, and what its batch jobs and its scheduled tasks offer."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _RUNS_OF_A_TASK, _EXECUTIONS_OF_A_JOB = Call("list_runs", {"task": ...}), Call("
 
 @dataclass(frozen=True)
 class FullExecution:
-    """An execution with what only its own endpoint says; `tasks` is None where that sent none."""
+    """An execution with the fields that only its own endpoint sends; `tasks` is None if it sent none."""
 
     execution: Execution
     tasks: Sequence[Task] | None
@@ -33,7 +33,7 @@ class FullExecution:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Which workspace was asked for, and which one answers; None where that is not said."""
+    """The workspace that was asked for, and the one that answers; None if not known."""
 
     asked: str | None
     told: str | None
@@ -41,12 +41,12 @@ class Workspace:
 
 @dataclass(frozen=True)
 class About:
-    """What is known of an upstream beside what it lists.
+    """Facts about an upstream.
 
     Attributes:
-        speaks: its dialect, and its version where it tells it.
-        ahead: seconds that its clock is ahead of ours; None where it does not tell its time.
-        workspace: whose answers they are; None where the upstream has no workspaces.
+        speaks: its API, with the version if known.
+        ahead: seconds that its clock is ahead of ours; None if not known.
+        workspace: None if the upstream has no workspaces.
     """
 
     speaks: str
@@ -145,7 +145,7 @@ class Runs(Protocol):
         ...
 
     async def follow(self, changed: Callable[[str], None]) -> None:
-        """Call `changed` with the id of each run that changes, for as long as the upstream tells; many never do."""
+        """Call `changed` with the id of each run that changes, while the upstream reports any; many never do."""
         ...
 
     async def check_task(self, task: str) -> None:
@@ -166,7 +166,7 @@ class Source:
         job_sort: the order in which they come by default.
         shortest_query: characters of the shortest query for which it searches its definitions itself.
         cursor_life: seconds for which the upstream keeps its own cursors.
-        log_note: what an agent must know of its logs.
+        log_note: a note for agents about its logs.
     """
 
     kind: str = ""
@@ -187,7 +187,7 @@ class Source:
 
     @property
     def fingerprint(self) -> str:
-        """A text that changes when the name is pointed at something else."""
+        """A text that changes when the name is configured for another upstream."""
         return self._fingerprint
 
     @property
@@ -207,7 +207,7 @@ class Source:
         """Close connections."""
 
     async def about(self) -> About:
-        """Return what is known of the upstream, after it has answered something.
+        """Return facts about the upstream, after it has answered a request.
 
         Raises:
             UpstreamError: it was asked for its version and did not answer.

@@ -1,4 +1,4 @@
-"""Everything that was attempted, across jobs and sources, as one walk: executions of batch jobs and runs of tasks."""
+"""All attempts of all jobs in several sources as one listing: executions of batch jobs and runs of tasks."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class OwnedAttempt:
-    """An execution or a run, and whose it is.
+    """An execution or a run, and the source and job it belongs to.
 
     Attributes:
         job: the batch job, or the scheduled task.
@@ -41,12 +41,12 @@ class OwnedAttempt:
 
     @property
     def status(self) -> Status:
-        """How it stands."""
+        """Its status."""
         return self.item.status
 
     @property
     def raw_status(self) -> str | None:
-        """The upstream's own word."""
+        """The upstream's word for its status."""
         return self.item.raw_status
 
     @property
@@ -57,13 +57,13 @@ class OwnedAttempt:
 
 @dataclass
 class AttemptSources:
-    """What there is to walk, and what could not be found out.
+    """The listings of attempts that were discovered, and the sources that could not be read.
 
     Attributes:
         parts: a listing for each batch job, and for all tasks of a daemon or each of them, by `source/job`.
-        jobs: how many jobs and tasks they are of.
+        jobs: number of jobs and tasks in them.
         errors: sources whose jobs could not be listed, and why.
-        wanted: which statuses to keep, by source; none for a source that was not asked for any.
+        wanted: which statuses to keep, by source; None for all.
     """
 
     parts: dict[str, Listing[OwnedAttempt]] = field(default_factory=dict[str, "Listing[OwnedAttempt]"])
@@ -71,8 +71,8 @@ class AttemptSources:
     errors: dict[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
     wanted: dict[str, StatusFilter | None] = field(default_factory=dict[str, "StatusFilter | None"])
 
-    def merged(self) -> Merged[OwnedAttempt]:
-        """Return all of it, newest first; each source is asked a few things at a time."""
+    def merge(self) -> Merged[OwnedAttempt]:
+        """Return all attempts as one listing, newest first."""
         return Merged(self.parts, upstream_of=lambda key: key.partition("/")[0])
 
     def keeps(self, one: OwnedAttempt) -> bool:
@@ -84,14 +84,14 @@ class AttemptSources:
 async def discover_parts(
     sources: Sequence[Source], job: str | None, status: str | None, window: Window, seconds: float
 ) -> AttemptSources:
-    """Find out what there is to walk.
+    """Find the listings to walk.
 
     Args:
         sources: which to ask.
         job: one job or task alone, where it is there; None for all.
         status: a comma list of statuses, in our words or an upstream's.
         window: of creation.
-        seconds: how long sources have to list their jobs.
+        seconds: that sources have to list their jobs.
 
     Raises:
         BadArgument: a status that no source knows.
@@ -101,7 +101,7 @@ async def discover_parts(
         found.wanted[source.name] = read_statuses(status, source.attempt_words)
     by_name = {source.name: source for source in sources}
     answers = await run_concurrently(
-        {name: partial(_parts, one, job, found.wanted[name], window) for name, one in by_name.items()},
+        {name: partial(_list_parts, one, job, found.wanted[name], window) for name, one in by_name.items()},
         seconds=seconds,
     )
     for name in by_name:
@@ -114,33 +114,33 @@ async def discover_parts(
             case error:
                 found.errors[name] = error
     if job and found.parts:
-        # It is there in one source; that others do not know it is no news.
+        # One source has the job, so ignore that others do not.
         found.errors = {name: one for name, one in found.errors.items() if not isinstance(one, UnknownName)}
     return found
 
 
-async def _parts(
+async def _list_parts(
     source: Source, job: str | None, statuses: StatusFilter | None, window: Window
 ) -> tuple[dict[str, Listing[OwnedAttempt]], int]:
     """Return a source's listings by `source/job`, and how many jobs and tasks they are of."""
     options = ListOptions(sort=NEWEST_FIRST, statuses=statuses, window=window)
-    jobs = [(await source.job(job)).job] if job else await _all_jobs(source)
+    jobs = [(await source.job(job)).job] if job else await _list_jobs(source)
     parts: dict[str, Listing[OwnedAttempt]] = {}
     every = None
     if source.runs and not job and any(one.kind != "job" for one in jobs):
         every = await source.runs.list(None, options)
     if every and every.traits.order:
         # The upstream lists the runs of all tasks in one order.
-        parts[f"{source.name}/"] = _owned(every, source.name, "")
+        parts[f"{source.name}/"] = _add_owner(every, source.name, "")
         each = [one for one in jobs if one.kind == "job"]
     else:
         each = jobs
     for one in each:
-        parts[f"{source.name}/{one.name}"] = _owned(await source.attempts(one, options), source.name, one.name)
+        parts[f"{source.name}/{one.name}"] = _add_owner(await source.attempts(one, options), source.name, one.name)
     return parts, len(jobs)
 
 
-async def _all_jobs(source: Source) -> list[Job]:
+async def _list_jobs(source: Source) -> list[Job]:
     found = await walk(
         source.jobs(ListOptions(sort=Sort("name", descending=False))),
         Walk[Job](limit=EVERYTHING, subject=f"source {source.name!r}"),
@@ -148,8 +148,8 @@ async def _all_jobs(source: Source) -> list[Job]:
     return found.items
 
 
-def _owned(listing: Listing[Attempt], source: str, job: str) -> Listing[OwnedAttempt]:
-    """Return a listing whose items say whose they are."""
+def _add_owner(listing: Listing[Attempt], source: str, job: str) -> Listing[OwnedAttempt]:
+    """Return a listing whose items name their source and job."""
 
     def read(item: Attempt) -> OwnedAttempt:
         task = item.task if isinstance(item, Run) else None

@@ -1,4 +1,4 @@
-"""The one HTTP layer: timeouts, retries, size and type checks, and status codes as errors.
+"""HTTP GET with timeouts, retries, checks of size and type, and status codes as errors.
 
 Only GET is retried: on connection errors, 429 and 5xx, with jittered backoff, honouring
 `Retry-After` in both forms (RFC 9110 section 10.2.3), and never past the caller's deadline.
@@ -49,7 +49,7 @@ class HttpLimits:
     """Bounds of one upstream request. Times are seconds, sizes bytes.
 
     Attributes:
-        connect: until a connection stands.
+        connect: until there is a connection.
         read: between two pieces of an answer.
         total: for the request with all its retries.
         attempts: tries at most, the first included.
@@ -67,7 +67,7 @@ class HttpLimits:
 
 @dataclass
 class Http:
-    """GET against one upstream.
+    """A client of one upstream, which sends only GET.
 
     Attributes:
         client: carries the base URL, the auth and the transport.
@@ -75,7 +75,7 @@ class Http:
         settings_advice: which setting to check when credentials are refused.
         sample: whether the last answer said that it is sample data.
         cache: keeps answers that will not change any more; None for no cache.
-        place: how errors name where it is, where its address does not tell.
+        place: how errors name its address, such as a socket; empty for the base URL.
         ahead: seconds that the upstream's clock was ahead of ours at the last answer that told its time.
     """
 
@@ -106,23 +106,23 @@ class Http:
             UpstreamError: in one of its forms; the message names the upstream.
         """
         if self.cache is None or final is None:
-            return self._parsed(await self._body(path, params))
+            return self._parse(await self._fetch_with_retries(path, params))
         key = self.cache.key(path, params)
         held = self.cache.get(key)
         if held is not None:
-            return self._parsed(held)
-        body = await self._body(path, params)
-        answer = self._parsed(body)
+            return self._parse(held)
+        body = await self._fetch_with_retries(path, params)
+        answer = self._parse(body)
         if final(answer):
             self.cache.keep(key, body)
         return answer
 
-    async def _body(self, path: str, params: Mapping[str, str | int] | None) -> bytes:
+    async def _fetch_with_retries(self, path: str, params: Mapping[str, str | int] | None) -> bytes:
         import stamina  # noqa: PLC0415 # a server that is never asked need not load it
 
         with anyio.move_on_after(self.limits.total):
             async for attempt in stamina.retry_context(
-                on=self._wait,
+                on=self._decide_retry,
                 attempts=self.limits.attempts,
                 timeout=None,
                 wait_initial=self.limits.backoff,
@@ -130,11 +130,11 @@ class Http:
                 wait_jitter=self.limits.backoff,
             ):
                 with attempt:
-                    return await self._once(path, params)
+                    return await self._fetch(path, params)
         what = f"did not answer within {self.limits.total:g} s"
         raise Unreachable(what, subject=self.subject, advice="; a retry may help", retryable=True)
 
-    async def _once(self, path: str, params: Mapping[str, str | int] | None) -> bytes:
+    async def _fetch(self, path: str, params: Mapping[str, str | int] | None) -> bytes:
         import httpx2  # noqa: PLC0415 # see stamina
 
         sent = time.time()
@@ -142,14 +142,14 @@ class Http:
             async with self.client.stream("GET", path, params=params) as response:
                 self._compare_clocks(response, sent)
                 if response.status_code >= _CLIENT_ERROR:
-                    body = await _read(response, _ERROR_BODY)
-                    raise error_from(response, body, subject=self.subject, settings_advice=self.settings_advice)
-                self._check(response)
-                body = await _read(response, self.limits.body)
+                    body = await _read_body(response, _ERROR_BODY)
+                    raise make_error(response, body, subject=self.subject, settings_advice=self.settings_advice)
+                self._check_json(response)
+                body = await _read_body(response, self.limits.body)
         except httpx2.InvalidURL:
             raise BadArgument(f"the arguments are too long to send to {self.subject}; give shorter ones") from None
         except httpx2.HTTPError as error:
-            raise self._unreachable(error) from None
+            raise self._explain_failure(error) from None
         if len(body) > self.limits.body:
             raise UnreadableAnswer(
                 f"sent more than {self.limits.body // 1024 // 1024} MiB in one answer",
@@ -158,9 +158,9 @@ class Http:
             )
         return body
 
-    def _parsed(self, body: bytes) -> Any:
+    def _parse(self, body: bytes) -> Any:
         try:
-            return json.loads(body, parse_int=_integer)
+            return json.loads(body, parse_int=_parse_integer)
         except (ValueError, RecursionError):
             raise UnreadableAnswer(
                 "answered with JSON that does not parse",
@@ -168,7 +168,7 @@ class Http:
                 advice="; that is a fault of the upstream or of a proxy before it, a retry may help",
             ) from None
 
-    def _check(self, response: httpx2.Response) -> None:
+    def _check_json(self, response: httpx2.Response) -> None:
         """Refuse what is not JSON before reading it: RunWisp 1.x answers unknown paths with a web page."""
         if response.is_redirect:
             raise Rejected(
@@ -187,13 +187,13 @@ class Http:
         self.sample = response.headers.get(SAMPLE_HEADER) == "sample"
 
     def _compare_clocks(self, response: httpx2.Response, sent: float) -> None:
-        """Note how far the upstream's clock is ahead; what a cache has kept (RFC 9111) tells an old time."""
+        """Note how far the upstream's clock is ahead, unless a cache answered (RFC 9111)."""
         told = parse_http_date(response.headers.get("date", "")) if "age" not in response.headers else None
         if told is not None:
             # The header has whole seconds, so that half of one has passed since, on average.
             self.ahead = told.timestamp() + 0.5 - (sent + time.time()) / 2
 
-    def _wait(self, error: Exception) -> bool | float:
+    def _decide_retry(self, error: Exception) -> bool | float:
         """Decide on a retry: no, yes after the backoff, or yes after what the upstream asked for."""
         if not isinstance(error, UpstreamError) or not error.retryable:
             return False
@@ -202,14 +202,15 @@ class Http:
         left = anyio.current_effective_deadline() - anyio.current_time()
         return error.retry_after if error.retry_after < left else False
 
-    def _unreachable(self, error: httpx2.HTTPError) -> UpstreamError:
+    def _explain_failure(self, error: httpx2.HTTPError) -> UpstreamError:
         import httpx2  # noqa: PLC0415 # see stamina
 
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
             return Unreachable(
                 "cannot be reached: no connection",
                 subject=self.subject,
-                advice=f" to {self.place or _where(self.client)}. Check that it runs; {self.settings_advice}",
+                advice=f" to {self.place or _format_address(self.client)}. "
+                f"Check that it runs; {self.settings_advice}",
                 retryable=True,
             )
         if isinstance(error, httpx2.TimeoutException):
@@ -231,14 +232,14 @@ class Http:
         )
 
 
-def _integer(text: str) -> int:
-    """Read an integer as long as any upstream's: a longer one overflows later, or fills an answer with digits."""
+def _parse_integer(text: str) -> int:
+    """Read an integer, but no longer one than any upstream sends: that would overflow later, or fill an answer."""
     if len(text) > _MOST_DIGITS:
         raise ValueError(text[:_MOST_DIGITS])
     return int(text)
 
 
-async def _read(response: httpx2.Response, most: int) -> bytes:
+async def _read_body(response: httpx2.Response, most: int) -> bytes:
     """Return the body, or its first `most` bytes and some more where it is longer."""
     body = bytearray()
     async for piece in response.aiter_bytes():
@@ -248,13 +249,13 @@ async def _read(response: httpx2.Response, most: int) -> bytes:
     return bytes(body)
 
 
-def _where(client: httpx2.AsyncClient) -> str:
+def _format_address(client: httpx2.AsyncClient) -> str:
     """Return the address without any user name, password or query in it."""
     url = client.base_url
     return f"{url.scheme}://{url.host}" + (f":{url.port}" if url.port else "")
 
 
-def error_from(response: httpx2.Response, body: bytes, *, subject: str, settings_advice: str) -> UpstreamError:
+def make_error(response: httpx2.Response, body: bytes, *, subject: str, settings_advice: str) -> UpstreamError:
     """Return the error that stands for an upstream's status code.
 
     Args:
@@ -264,9 +265,9 @@ def error_from(response: httpx2.Response, body: bytes, *, subject: str, settings
         settings_advice: which setting to check when credentials are refused.
     """
     status = response.status_code
-    said = _said(response, body)
-    reference = _reference(response)
-    wait = _retry_after(response)
+    said = _quote_message(response, body)
+    reference = _format_request_id(response)
+    wait = _read_retry_after(response)
     if status in {401, 403}:
         return Unauthorized(
             f"refused the credentials (HTTP {status}{reference})", subject=subject, advice=f"; {settings_advice}"
@@ -289,14 +290,14 @@ def error_from(response: httpx2.Response, body: bytes, *, subject: str, settings
     )
 
 
-def _reference(response: httpx2.Response) -> str:
+def _format_request_id(response: httpx2.Response) -> str:
     for name in _REQUEST_IDS:
         if found := response.headers.get(name):
-            return f", request id {clean(_without_credentials(response, found), 64)}"
+            return f", request id {clean(_mask_credentials(response, found), 64)}"
     return ""
 
 
-def _retry_after(response: httpx2.Response) -> float | None:
+def _read_retry_after(response: httpx2.Response) -> float | None:
     """Return `Retry-After` as seconds from now, from either of its two forms."""
     value = response.headers.get("retry-after", "").strip()
     if not value:
@@ -311,33 +312,33 @@ def _retry_after(response: httpx2.Response) -> float | None:
     return None if date is None else max(0.0, (date - datetime.now(UTC)).total_seconds())
 
 
-def _said(response: httpx2.Response, body: bytes) -> str:
+def _quote_message(response: httpx2.Response, body: bytes) -> str:
     """Return the upstream's own words, quoted and clipped; nothing where the body is not JSON."""
     if "json" not in response.headers.get("content-type", ""):
         return ""
     try:
-        found = _message(json.loads(body))
+        found = _find_message(json.loads(body))
     except (ValueError, RecursionError):
         return ""
-    return f": {clean(_without_credentials(response, found), 200)!r}" if found else ""
+    return f": {clean(_mask_credentials(response, found), 200)!r}" if found else ""
 
 
-def _without_credentials(response: httpx2.Response, text: str) -> str:
+def _mask_credentials(response: httpx2.Response, text: str) -> str:
     """Return text without the credentials of its request, which some upstreams echo."""
     secret = response.request.headers.get("authorization", "").rpartition(" ")[2]
     return text.replace(secret, "…") if secret else text
 
 
-def _message(body: Any) -> str | None:
+def _find_message(body: Any) -> str | None:
     """Find the message in Blaxel's three error shapes, or in problem+json (RFC 9457)."""
     if not isinstance(body, dict):
         return None
     fields = cast("dict[str, Any]", body)
     inner = fields.get("error")
     if isinstance(inner, dict):
-        return _message(inner)
+        return _find_message(inner)
     parts = [fields.get("message") or fields.get("detail") or inner or fields.get("title")]
     errors = fields.get("errors")
     if isinstance(errors, list):
-        parts += [_message(one) for one in cast("list[Any]", errors)[:3]]
+        parts += [_find_message(one) for one in cast("list[Any]", errors)[:3]]
     return "; ".join(part for part in parts if isinstance(part, str)) or None

@@ -44,7 +44,7 @@ _STATUS = ",".join(sorted(BAD))
 _DEFAULT_CAUSES = 10
 _MATCHES = 500
 # Seconds for each step; together well under a desktop client's 60.
-_SURVEY_SECONDS, _WALK, _EXPLAIN_SECONDS = 10.0, Budget(items=5_000, seconds=15.0), 12.0
+_DISCOVERY_SECONDS, _WALK, _EXPLAIN_SECONDS = 10.0, Budget(items=5_000, seconds=15.0), 12.0
 _EXPLAINED, _EXPLAINED_OF_A_JOB = 40, 5
 _NOT_READ = "(cause not read: get_execution tells)"
 _RECENT = 10
@@ -72,7 +72,7 @@ async def find_failures(
     window = call.resolve_window("24h") or Window(now=call.now)
     count = call.clamp("limit", _DEFAULT_CAUSES, LARGEST_LIMIT)
     filters = {"status": call.text("status") or _STATUS, **({"job": job} if (job := call.text("job")) else {})}
-    there = await discover_parts(call.sources, job, filters["status"], window, _SURVEY_SECONDS)
+    there = await discover_parts(call.sources, job, filters["status"], window, _DISCOVERY_SECONDS)
     if there.errors and not there.parts:
         # A job that no source has, or no source that answers.
         raise next(iter(there.errors.values()))
@@ -110,7 +110,7 @@ async def _walk_attempts(call: ResumableCall, there: AttemptSources, window: Win
         subject="none of the sources",
         restart=call.restart(),
     )
-    walked = await walk(there.merged(), how, call.cursor.position)
+    walked = await walk(there.merge(), how, call.cursor.position)
     call.advance(walked)
     return walked
 

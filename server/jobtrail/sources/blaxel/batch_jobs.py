@@ -8,7 +8,7 @@ from jobtrail.errors import NotFound, UnknownName, clean, shown
 from jobtrail.models import Call, Job
 from jobtrail.paging import NEWEST_FIRST, WithinWindow
 from jobtrail.sources.base import BatchJobs, FullExecution
-from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, query_of
+from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, build_query
 from jobtrail.sources.blaxel.execution_owners import ExecutionOwners
 from jobtrail.sources.blaxel.log_reader import LogEndpoint, Span, TaskLog
 from jobtrail.sources.blaxel.response_models import EXECUTION_WORDS, TASK_WORDS, WireExecution, WireTask
@@ -67,7 +67,7 @@ class BlaxelBatch(BatchJobs):
         match is not documented; ids are searched while walking.
         """
         pages = PagedEndpoint["Execution"](
-            http=self._http, path=f"{_path(job)}/executions", params=query_of(options, searches=False),
+            http=self._http, path=f"{_build_path(job)}/executions", params=build_query(options, searches=False),
             largest=LARGEST_OF_EXECUTIONS, identity=lambda one: one.id, explain=lambda: self._explain(job),
             parse_row=lambda row: parse_response(WireExecution, row, self._http.subject).execution(job),
             # The documents leave open whether meta.total counts this job's executions or the workspace's.
@@ -78,7 +78,7 @@ class BlaxelBatch(BatchJobs):
     async def execution(self, job: str, execution: str) -> FullExecution:
         """Read one execution (`GET /jobs/{jobId}/executions/{executionId}`)."""
         try:
-            body = await self._http.get(_path(job, execution), final=_is_final_execution)
+            body = await self._http.get(_build_path(job, execution), final=_is_final_execution)
         except NotFound:
             await self.check_job(job)
             raise UnknownName(
@@ -98,7 +98,7 @@ class BlaxelBatch(BatchJobs):
     def tasks(self, job: str, execution: str, options: ListOptions) -> Listing[Task]:
         """List tasks (`GET …/tasks`: cursor, limit 200, sort, q)."""
         pages = PagedEndpoint["Task"](
-            http=self._http, path=f"{_path(job, execution)}/tasks", params=query_of(options),
+            http=self._http, path=f"{_build_path(job, execution)}/tasks", params=build_query(options),
             identity=lambda one: one.name, explain=lambda: self._explain_no_tasks(job, execution),
             parse_row=lambda row: parse_response(WireTask, row, self._http.subject).task(),
             final=(job, execution) in self._ended,
@@ -108,14 +108,14 @@ class BlaxelBatch(BatchJobs):
     async def log(self, job: str, execution: str, task: str | None, now: datetime, continuation: str = "") -> Log:
         """Return the log of an execution or task (`GET /observability/logs`, which no document has)."""
         if continuation:
-            return self._wrap_log(TaskLog.continued(self._logs, job, execution, task or "", continuation))
+            return self._wrap_log(TaskLog.resume(self._logs, job, execution, task or "", continuation))
         one = (await self.execution(job, execution)).execution
-        return self._wrap_log(TaskLog(self._logs, job, execution, task or "", Span.of(one, now)))
+        return self._wrap_log(TaskLog(self._logs, job, execution, task or "", Span.find(one, now)))
 
     async def check_job(self, job: str) -> None:
         """Read a job only to see that it exists; the documents give its list of executions no 404."""
         try:
-            await self._http.get(_path(job))
+            await self._http.get(_build_path(job))
         except NotFound:
             raise await self._explain(job) from None
 
@@ -133,7 +133,7 @@ class BlaxelBatch(BatchJobs):
         return UnknownName(f"execution={shown(execution)} has no task list; call get_execution for it")
 
 
-def _path(job: str, execution: str | None = None) -> str:
+def _build_path(job: str, execution: str | None = None) -> str:
     path = f"jobs/{quote_name('job', job)}"
     return path if execution is None else f"{path}/executions/{quote_name('execution', execution)}"
 

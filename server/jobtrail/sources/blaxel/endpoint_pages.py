@@ -1,4 +1,4 @@
-"""Blaxel's paged endpoints: what they are asked, and what makes an answer a page."""
+"""Blaxel's paged endpoints: building their queries, and checking their pages."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SORTS = {"created_at": "createdAt", "name": "name"}
 T = TypeVar("T", "Job", "Execution", "Task")
 
 
-def query_of(options: ListOptions, *, searches: bool = True) -> dict[str, str | int]:
+def build_query(options: ListOptions, *, searches: bool = True) -> dict[str, str | int]:
     """Return the parameters for an order and a query.
 
     Args:
@@ -65,7 +65,7 @@ class PagedEndpoint(Generic[T]):
         identity: tells an item apart.
         explain: returns the error for a list that does not exist.
         counts_others: whether `meta.total` may count more than what is listed, even with no filter.
-        final: whether its pages cannot change any more.
+        final: whether its pages will not change any more.
     """
 
     http: Http
@@ -106,7 +106,7 @@ class PagedEndpoint(Generic[T]):
             if self.explain is None:
                 raise
             raise await self.explain() from None
-        page = self._check(body, size)
+        page = self._read_page(body, size)
         if cursor and page.cursor == cursor:
             raise UnreadableAnswer(
                 f"{self.http.subject} handed back the cursor it was given, so paging would never end; that is a "
@@ -115,7 +115,7 @@ class PagedEndpoint(Generic[T]):
         items = [self.parse_row(row) for row in page.data or []]
         return CursorPage(items, page.cursor, page.total(filtered=filtered))
 
-    def _check(self, body: Any, asked: int) -> WirePage:
+    def _read_page(self, body: Any, asked: int) -> WirePage:
         """Return the page that a body is."""
         subject = self.http.subject
         if isinstance(body, list):

@@ -1,4 +1,4 @@
-"""Whose execution it is: an id alone does not say, and every path of the API begins with the job's name."""
+"""Finding the job of an execution: its id does not tell, and every path of the API begins with the job's name."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class ExecutionOwners:
         whole = walked.position is None
         with anyio.move_on_after(_SECONDS) as bound:
             for first in range(0, len(names), _IN_A_GROUP):
-                asked = await self._ask(execution, names[first : first + _IN_A_GROUP])
+                asked = await self._ask_jobs(execution, names[first : first + _IN_A_GROUP])
                 if (found := next((name for name, there in asked.items() if there), None)) is not None:
                     self._remember(execution, found)
                     return found
@@ -66,15 +66,15 @@ class ExecutionOwners:
             " shows those of a job",
         )
 
-    async def _ask(self, execution: str, names: list[str]) -> dict[str, bool | None]:
+    async def _ask_jobs(self, execution: str, names: list[str]) -> dict[str, bool | None]:
         """Return which of these jobs has it; None where that could not be found out."""
         lane = anyio.CapacityLimiter(_AT_ONCE)
         answers = await run_concurrently(
-            {name: partial(self._has, name, execution) for name in names}, lambda _name: lane
+            {name: partial(self._has_execution, name, execution) for name in names}, lambda _name: lane
         )
         return {name: answer if isinstance(answer, bool) else None for name, answer in answers.items()}
 
-    async def _has(self, job: str, execution: str) -> bool:
+    async def _has_execution(self, job: str, execution: str) -> bool:
         path = f"jobs/{quote_name('job', job)}/executions/{quote_name('execution', execution)}"
         try:
             await self._http.get(path)

@@ -13,7 +13,7 @@ from jobtrail.paging import NEWEST_FIRST
 from jobtrail.sources.auth import Bearer, BlaxelToken
 from jobtrail.sources.base import About, Source, Workspace, unknown_name
 from jobtrail.sources.blaxel.batch_jobs import BlaxelBatch
-from jobtrail.sources.blaxel.endpoint_pages import LARGEST, SHORTEST_QUERY, VERSION, PagedEndpoint, query_of
+from jobtrail.sources.blaxel.endpoint_pages import LARGEST, SHORTEST_QUERY, VERSION, PagedEndpoint, build_query
 from jobtrail.sources.blaxel.registration import DEFAULT_URL
 from jobtrail.sources.blaxel.response_models import DEPLOYMENTS, WireJob, WirePage
 from jobtrail.sources.factory import open_http
@@ -92,7 +92,7 @@ class Blaxel(Source):
         `anchor=end` is not needed: the end of one order is the beginning of the other, which can be
         walked on.
         """
-        params = query_of(options)
+        params = build_query(options)
         if options.statuses:
             params["status"] = ",".join(sorted(word.upper() for word in options.statuses.raw))
         pages = PagedEndpoint["Job"](

@@ -39,13 +39,13 @@ async def follow_runs(http: Http, changed: Callable[[str], None]) -> None:
                 return
             async for line in response.aiter_lines():
                 kind, _, data = line.partition(":")
-                if kind == "data" and '"run"' in data[:_LONGEST_LINE] and (run := _run(data)):
+                if kind == "data" and '"run"' in data[:_LONGEST_LINE] and (run := _read_run_id(data)):
                     changed(run)
     except httpx2.HTTPError:
         return
 
 
-def _run(data: str) -> str | None:
+def _read_run_id(data: str) -> str | None:
     try:
         found = _Event.model_validate(json.loads(data))
     except (ValueError, RecursionError):

@@ -81,12 +81,12 @@ class RunWispRuns(Runs):
         status filter is not said to know end reasons, nor its search what it looks in, so the
         walker filters there.
         """
-        if await self._daemon.modern():
+        if await self._daemon.is_modern():
             return self._list_modern(task, options)
         if task is not None:
-            return self._list_of_seed(task, options)
+            return self._list_seed(task, options)
         names = [one.name for one in await self._daemon.definitions() if one.name]
-        return Chain({name: self._list_of_seed(name, options) for name in names})
+        return Chain({name: self._list_seed(name, options) for name in names})
 
     def _list_modern(self, task: str | None, options: ListOptions) -> Listing[Run]:
         params: dict[str, str | int] = {"taskName": task} if task else {}
@@ -109,7 +109,7 @@ class RunWispRuns(Runs):
         listing = _page_by_key(endpoint, traits) if by_time else _page_by_offset(endpoint, traits)
         return _FailedRuns(listing, endpoint) if options.statuses and "failed" in options.statuses.words else listing
 
-    def _list_of_seed(self, task: str, options: ListOptions) -> Listing[Run]:
+    def _list_seed(self, task: str, options: ListOptions) -> Listing[Run]:
         params: dict[str, str | int] = {}
         _add_order(params, options.sort, "sort_field", "sort_direction", _SORTS_SEED)
         path = f"api/tasks/{quote_name('task', task)}/runs"
@@ -138,7 +138,7 @@ class RunWispRuns(Runs):
 
     async def log_tail(self, run: str, lines: int) -> LogTail | None:
         """Read the last lines of a log (`GET /api/runs/{runId}/log?from=-N`, 1.x only)."""
-        if not await self._daemon.modern():
+        if not await self._daemon.is_modern():
             return None
         try:
             body = await self._http.get(f"api/runs/{run}/log", {"from": -lines, "limit": lines})
@@ -156,7 +156,7 @@ class RunWispRuns(Runs):
             if isinstance(error, NotFound):
                 return Unsupported(f"source {self._source!r} keeps no log of run {run}", *then)
             self._daemon.forget_dialect()
-            if not await self._daemon.modern():
+            if not await self._daemon.is_modern():
                 return Unsupported(f"source {self._source!r} serves no logs: its RunWisp is older than 1.0", *then)
             return error
 
@@ -164,7 +164,7 @@ class RunWispRuns(Runs):
 
     async def follow(self, changed: Callable[[str], None]) -> None:
         """Read the daemon's events (`GET /api/events/stream`, 1.x only) until it ends them, or cannot be reached."""
-        if await self._daemon.modern():
+        if await self._daemon.is_modern():
             await follow_runs(self._http, changed)
 
     async def check_task(self, task: str) -> None:

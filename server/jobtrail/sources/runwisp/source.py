@@ -69,7 +69,7 @@ class RunWisp(Source):
 
     async def about(self) -> About:
         """Return the dialect, and the daemon's version (`GET /api/daemon`, 1.x only)."""
-        if not await self._daemon.modern():
+        if not await self._daemon.is_modern():
             return About("RunWisp older than 1.0: task by task, no logs", self._http.ahead)
         try:
             daemon = parse_response(WireDaemon, await self._http.get("api/daemon"), self._http.subject)
