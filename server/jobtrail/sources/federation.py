@@ -124,7 +124,9 @@ async def _list_parts(
 ) -> tuple[dict[str, Listing[OwnedAttempt]], int]:
     """Return a source's listings by `source/job`, and how many jobs and tasks they are of."""
     options = ListOptions(sort=NEWEST_FIRST, statuses=statuses, window=window)
-    jobs = [(await source.job(job)).job] if job else await _list_jobs(source)
+    by_name = ListOptions(sort=Sort("name", descending=False))
+    every_job = Walk[Job](limit=EVERYTHING, subject=f"source {source.name!r}")
+    jobs = [(await source.job(job)).job] if job else (await walk(source.jobs(by_name), every_job)).items
     parts: dict[str, Listing[OwnedAttempt]] = {}
     every = None
     if source.runs and not job and any(one.kind != "job" for one in jobs):
@@ -138,14 +140,6 @@ async def _list_parts(
     for one in each:
         parts[f"{source.name}/{one.name}"] = _add_owner(await source.attempts(one, options), source.name, one.name)
     return parts, len(jobs)
-
-
-async def _list_jobs(source: Source) -> list[Job]:
-    found = await walk(
-        source.jobs(ListOptions(sort=Sort("name", descending=False))),
-        Walk[Job](limit=EVERYTHING, subject=f"source {source.name!r}"),
-    )
-    return found.items
 
 
 def _add_owner(listing: Listing[Attempt], source: str, job: str) -> Listing[OwnedAttempt]:

@@ -97,7 +97,7 @@ class PagedEndpoint(Generic[T]):
         """
         params = {**self.params, "limit": size, **({"cursor": cursor} if cursor else {})}
         try:
-            body = await self.http.get(self.path, params, final=_always if self.final else None)
+            body = await self.http.get(self.path, params, final=(lambda _body: True) if self.final else None)
         except Rejected:
             if not cursor:
                 raise
@@ -147,7 +147,3 @@ class PagedEndpoint(Generic[T]):
 def _read_creation_us(item: Execution | Job | Task) -> int | None:
     """Return when something was created, in microseconds."""
     return round(item.created_at.timestamp() * 1_000_000) if item.created_at else None
-
-
-def _always(_body: Any) -> bool:
-    return True

@@ -196,17 +196,13 @@ def _page_by_offset(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
         return await endpoint.get(size, **({"offset": offset} if offset else {}))
 
     by_time = traits.order is not None and traits.order.key == "created_at"
-    order_key: Callable[[WireRun], int | None] = _read_creation_ns if by_time else _read_no_key
+    order_key: Callable[[WireRun], int | None] = _read_creation_ns if by_time else lambda _run: None
     subject = endpoint.daemon.http.subject
     return Mapped(OffsetListing(fetch_page, _read_id, order_key, traits, _DRIFTED, subject), WireRun.run)
 
 
 def _read_id(run: WireRun) -> str:
     return run.id or ""
-
-
-def _read_no_key(_run: WireRun) -> None:
-    return None
 
 
 def _read_creation_ns(run: WireRun) -> int:
