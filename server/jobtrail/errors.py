@@ -111,13 +111,13 @@ class UpstreamError(JobtrailError):
     def __init__(
         self,
         *what: object,
-        who: str = "",
+        subject: str = "",
         advice: str = "",
         retryable: bool = False,
         retry_after: float | None = None,
     ) -> None:
-        """Make an error whose message is `who`, what went wrong and `advice`, as one sentence."""
-        super().__init__(f"{who} " if who else "", *what, advice)
+        """Make an error whose message is `subject`, what went wrong and `advice`, as one sentence."""
+        super().__init__(f"{subject} " if subject else "", *what, advice)
         self.what = "".join(map(str, what))
         self.retryable = retryable
         self.retry_after = retry_after

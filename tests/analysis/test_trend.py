@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import TYPE_CHECKING
@@ -22,10 +21,11 @@ from jobtrail.analysis.trend import (
     find_streak,
     summarize_period,
 )
+from jobtrail.models import Run
 from jobtrail.vocabulary import STATUSES
 
 if TYPE_CHECKING:
-    from jobtrail.models import Period
+    from jobtrail.models import Attempt, Period
     from jobtrail.vocabulary import Status
 
 NOON = datetime(2026, 11, 20, 12, tzinfo=UTC)
@@ -34,19 +34,16 @@ HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 WALL_CLOCK = datetime(2025, 1, 1)  # noqa: DTZ001 # strategies make naive times
 
 
-@dataclass(frozen=True)
-class One:
-    status: Status
-    created_at: datetime | None = NOON
-    duration_s: float | None = 1.0
+def run_of(status: Status, created_at: datetime = NOON, duration_s: float = 1.0) -> Run:
+    return Run(id="", status=status, created_at=created_at, duration_s=duration_s)
 
 
-def of(text: str) -> list[One]:
+def of(text: str) -> list[Attempt]:
     """Return attempts, newest first: s succeeded, f failed, t timeout, c cancelled, r running."""
     words: dict[str, Status] = {
         "s": "succeeded", "f": "failed", "t": "timeout", "c": "cancelled", "r": "running", "k": "skipped",
     }  # fmt: skip
-    return [One(words[letter]) for letter in text]
+    return [run_of(words[letter]) for letter in text]
 
 
 @given(
@@ -83,7 +80,7 @@ def test_days_begin_at_midnight_on_both_sides_of_a_change_of_clocks() -> None:
 @given(st.lists(st.tuples(st.sampled_from(STATUSES), st.integers(0, 6 * 24 * 60)), max_size=60))
 def test_every_attempt_is_in_the_one_bucket_of_its_time(rows: list[tuple[Status, int]]) -> None:
     since = NOON - 6 * DAY
-    attempts = [One(status, since + timedelta(minutes=minutes)) for status, minutes in rows]
+    attempts = [run_of(status, since + timedelta(minutes=minutes)) for status, minutes in rows]
     starts = find_bucket_starts(since, NOON, 6 * HOUR, UTC)
     buckets = fill_buckets(attempts, starts)
     assert sum(sum(one.counts.values()) for one in buckets) == len(attempts)
@@ -103,7 +100,7 @@ def test_the_width_fits_the_window(span: timedelta, width: timedelta) -> None:
 
 def test_rates_are_of_what_ended_by_itself_and_durations_of_what_ended() -> None:
     found = summarize_period(
-        [*of("ssft"), *of("ccr"), One("succeeded", duration_s=9.0), One("running", duration_s=99.0)]
+        [*of("ssft"), *of("ccr"), run_of("succeeded", duration_s=9.0), run_of("running", duration_s=99.0)]
     )
     assert (found.attempts, found.success_rate) == (9, 0.6)
     assert (found.p50_s, found.p95_s, found.max_s) == (1.0, 9.0, 9.0)
@@ -113,7 +110,7 @@ def test_rates_are_of_what_ended_by_itself_and_durations_of_what_ended() -> None
 
 @given(st.lists(st.floats(0.1, 1e6), min_size=1, max_size=40))
 def test_a_percentile_is_a_duration_that_at_least_that_share_did_not_exceed(durations: list[float]) -> None:
-    found = summarize_period([One("failed", duration_s=one) for one in durations])
+    found = summarize_period([run_of("failed", duration_s=one) for one in durations])
     for value, share in ((found.p50_s, 0.5), (found.p95_s, 0.95), (found.max_s, 1.0)):
         assert value in durations
         assert value is not None
@@ -162,5 +159,5 @@ def test_ten_points_make_it_better_or_worse_where_there_is_enough_to_judge(
 
 def test_the_sparkline_is_full_for_all_and_a_dot_for_nothing() -> None:
     starts = [NOON - 3 * HOUR, NOON - 2 * HOUR, NOON - HOUR]
-    buckets = fill_buckets([One("succeeded", starts[0]), One("failed", starts[2])], starts)
+    buckets = fill_buckets([run_of("succeeded", starts[0]), run_of("failed", starts[2])], starts)
     assert draw_sparkline(buckets) == "█·▁"

@@ -13,10 +13,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtrail.errors import UnreadableAnswer, UpstreamFault
-from jobtrail.logs.lines import LONGEST, Row, Rows, excerpt, tidy
+from jobtrail.logs.lines import LONGEST, Row, Rows, clean_log_text, clip_text
 from jobtrail.logs.log import Line, Lines
 from jobtrail.logs.search import compile_search
-from jobtrail.logs.walk import Bounds, Gathered, gather
+from jobtrail.logs.walk import Bounds, Stretch, read_stretch
 from jobtrail.tokens import estimate_tokens
 from tests.upstreams import is_plain
 
@@ -39,25 +39,25 @@ AT = datetime(2026, 11, 1, tzinfo=UTC)
     ],
 )
 def test_a_line_is_shown_as_a_terminal_would_show_it_at_last_with_its_indentation(raw: str, shown: str) -> None:
-    assert tidy(raw) == shown
+    assert clean_log_text(raw) == shown
 
 
 @given(st.text(st.characters(codec=None, categories=None), max_size=200))
 def test_whatever_a_line_holds_it_is_one_plain_line_that_can_be_written(raw: str) -> None:
-    text = tidy(raw)
+    text = clean_log_text(raw)
     text.encode()
     assert is_plain(text)
     assert len(text) <= LONGEST
-    assert tidy(text) == text
+    assert clean_log_text(text) == text
 
 
 def test_a_line_of_megabytes_costs_no_more_than_a_line() -> None:
-    assert len(tidy("\x1b[0m" + "x" * 5_000_000)) <= LONGEST
+    assert len(clean_log_text("\x1b[0m" + "x" * 5_000_000)) <= LONGEST
 
 
 @given(st.text(max_size=1_000), st.integers(0, 1_000), st.integers(0, 40), st.integers(10, 400))
 def test_an_excerpt_is_a_part_of_the_line_within_its_bounds(text: str, start: int, length: int, most: int) -> None:
-    shown = excerpt(text, (start, start + length), most)
+    shown = clip_text(text, (start, start + length), most)
     assert len(shown) <= most + 2
     assert shown.strip("…").rstrip() in text
     if len(text.encode()) <= most:
@@ -66,8 +66,8 @@ def test_an_excerpt_is_a_part_of_the_line_within_its_bounds(text: str, start: in
 
 def test_an_excerpt_shows_what_was_found_however_far_back_in_the_line() -> None:
     text = "x" * 4_000 + " needle " + "y" * 4_000
-    assert " needle " in excerpt(text, (4_001, 4_007))
-    assert excerpt(text, (4_001, 4_007)).startswith("…x")
+    assert " needle " in clip_text(text, (4_001, 4_007))
+    assert clip_text(text, (4_001, 4_007)).startswith("…x")
 
 
 def rows_of(*texts: str, most: int = 100, tokens: int = 10_000, back: bool = False) -> list[tuple[int, int, str]]:
@@ -163,12 +163,12 @@ async def told(_scanned: int, _matched: int) -> None:
     """Hear nothing."""
 
 
-async def stretch(log: Kept, start: int, search: str | None, *, back: bool, **bounds: int) -> Gathered:
+async def stretch(log: Kept, start: int, search: str | None, *, back: bool, **bounds: int) -> Stretch:
     rows = {"rows": 5, "tokens": 1_000, "piece": 3, **bounds}
-    return await gather(log, start, Bounds(**rows), compile_search(search), told, back=back)
+    return await read_stretch(log, start, Bounds(**rows), compile_search(search), told, back=back)
 
 
-def lines_in(found: Gathered) -> list[int]:
+def lines_in(found: Stretch) -> list[int]:
     return [n for row in found.rows.rows for n in range(row.n, row.n + row.times)]
 
 
@@ -230,9 +230,7 @@ async def test_an_upstream_that_fails_part_of_the_way_leaves_what_was_read() -> 
     texts = [f"line {n}" for n in range(1, 31)]
     found = await stretch(Kept(texts, failing=2), 0, None, back=True, rows=20)
     assert (found.first, found.last) == (28, 30)
-    assert [str(note) for note in found.notes] == [
-        "stopped early: the upstream failed. The cursor goes on from here."
-    ]
+    assert [str(one) for one in found.notes] == ["stopped early: the upstream failed. The cursor goes on from here."]
     with pytest.raises(UpstreamFault):
         await stretch(Kept(texts, failing=1), 0, None, back=True)
 

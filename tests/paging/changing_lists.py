@@ -15,15 +15,15 @@ from jobtrail.paging import START, Chain, Merged, Trail, Walk, walk
 from jobtrail.paging.cursor import Cursor, seal, unseal
 from jobtrail.sources.blaxel.source import Blaxel
 from jobtrail.sources.http import Http, HttpLimits
-from jobtrail.sources.responses import nanoseconds
 from jobtrail.sources.runwisp.source import RunWisp
+from jobtrail.times import parse_optional_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable
 
     from jobtrail.models import Execution, Run
-    from jobtrail.paging import Budget, Listing, Spot, Walked
-    from jobtrail.sources.base import Ask
+    from jobtrail.paging import Budget, Listing, Position, Walked
+    from jobtrail.sources.list_options import ListOptions
 
 __all__ = ["BEGIN", "KINDS", "Agent", "Change", "Row", "Rows", "copied", "cost", "listing_of", "rows_of", "window"]
 
@@ -122,8 +122,8 @@ class Rows:
         seed = self.kind != "runwisp"
         descending = "asc" not in {asked.get("sortDirection"), asked.get("sort_direction")}
         rows = sorted(self.rows, key=lambda row: row.place if seed else (row.minute, 0), reverse=descending)
-        after, before = (nanoseconds(asked.get(name)) for name in ("createdAfter", "createdBefore"))
-        times = {row: nanoseconds(row.created.isoformat()) or 0 for row in rows}
+        after, before = (parse_optional_nanoseconds(asked.get(name)) for name in ("createdAfter", "createdBefore"))
+        times = {row: parse_optional_nanoseconds(row.created.isoformat()) or 0 for row in rows}
         rows = [row for row in rows if (after or 0) <= times[row] <= (before or 2**62)]
         offset = int(asked.get("offset", 0))
         page = rows[offset : offset + min(int(asked["limit"]), self.largest)]
@@ -132,18 +132,18 @@ class Rows:
         return {"items": items, "total": len(rows)}
 
 
-async def listing_of(rows: Rows, ask: Ask) -> Listing[Execution | Run]:
+async def listing_of(rows: Rows, options: ListOptions) -> Listing[Execution | Run]:
     """Return the real listing of an upstream's kind over it; it tries each request once."""
     client = httpx2.AsyncClient(base_url="http://upstream.invalid/", transport=httpx2.MockTransport(rows))
-    http = Http(client, who="source 'upstream'", fix="check it", limits=HttpLimits(attempts=1))
+    http = Http(client, subject="source 'upstream'", settings_advice="check it", limits=HttpLimits(attempts=1))
     if rows.kind == "blaxel":
-        return Blaxel("upstream", http, "").need_batch().executions("etl", ask)
-    return await RunWisp("upstream", http, "").need_runs().list("t", ask)
+        return Blaxel("upstream", http, "").need_batch().executions("etl", options)
+    return await RunWisp("upstream", http, "").need_runs().list("t", options)
 
 
-def copied(spot: Spot) -> Spot:
-    """Return a spot as it comes back from an agent."""
-    return unseal(seal(Cursor("list_runs", "s", "f", 0, {}, 0, 0, spot)), "list_runs").spot
+def copied(position: Position) -> Position:
+    """Return a position as it comes back from an agent."""
+    return unseal(seal(Cursor("list_runs", "s", "f", 0, {}, 0, 0, position)), "list_runs").position
 
 
 def window(since: int | None, until: int | None = None) -> Window:
@@ -178,7 +178,7 @@ class Agent:
     """
 
     upstreams: list[Rows]
-    ask: Ask
+    options: ListOptions
     matching: frozenset[int]
     limit: int
     budget: Budget
@@ -193,21 +193,21 @@ class Agent:
         """Make every call of the walk."""
         self.known = {row.id: row for upstream in self.upstreams for row in upstream.rows}
         self.throughout = set(self.known.values())
-        spot: Spot | None = START
+        position: Position | None = START
         trail = Trail()
-        while spot is not None:
+        while position is not None:
             assert sum(len(upstream.asked) for upstream in self.upstreams) < 20_000, "the walk does not end"
             try:
-                walked = await self.page(spot, trail)
+                walked = await self.page(position, trail)
             except UpstreamError:
                 continue
             self.pages.append(walked)
             self.listed += [self.known[item.id] for item in walked.items]
-            spot, trail = walked.spot, walked.trail
+            position, trail = walked.position, walked.trail
             self.check(walked)
             self.change(self.changes.pop() if self.changes else Change())
 
-    async def page(self, spot: Spot, trail: Trail) -> Walked[Execution | Run]:
+    async def page(self, position: Position, trail: Trail) -> Walked[Execution | Run]:
         """Make one call."""
         how = Walk["Execution | Run"](
             limit=self.limit,
@@ -216,10 +216,10 @@ class Agent:
             budget=self.budget,
             trail=trail,
         )
-        parts = {f"part-{number}": await listing_of(rows, self.ask) for number, rows in enumerate(self.upstreams)}
-        merged = Merged(parts, descending=self.ask.sort.descending)
+        parts = {f"part-{number}": await listing_of(rows, self.options) for number, rows in enumerate(self.upstreams)}
+        merged = Merged(parts, descending=self.options.sort.descending)
         several = Chain(parts) if self.chained else merged
-        return await walk(several if len(parts) > 1 else parts["part-0"], how, copied(spot))
+        return await walk(several if len(parts) > 1 else parts["part-0"], how, copied(position))
 
     @property
     def in_one_order(self) -> bool:
@@ -228,7 +228,7 @@ class Agent:
 
     def wanted(self, row: Row) -> bool:
         """Return whether a row is in the window and matches."""
-        bounds = self.ask.window or Window(now=BEGIN)
+        bounds = self.options.window or Window(now=BEGIN)
         inside = (bounds.since or row.created) <= row.created <= (bounds.until or row.created)
         return inside and row.number % 7 in self.matching
 
@@ -257,11 +257,11 @@ class Agent:
         assert walked.scanned <= self.budget.items
         assert walked.tokens == sum(cost(self.known[item.id]) for item in walked.items)
         assert walked.tokens <= self.budget.tokens or len(walked.items) == 1
-        reached = walked.last.created_at if walked.last and walked.spot and not walked.failed else None
+        reached = walked.last.created_at if walked.last and walked.position and not walked.failed else None
         if reached and self.in_one_order:
             passed = {row for row in self.throughout if self.passed(row, reached) and self.wanted(row)}
             assert passed <= set(self.listed)
 
     def passed(self, row: Row, reached: datetime) -> bool:
         """Return whether a walk that has reached a time has been at a row."""
-        return row.created > reached if self.ask.sort.descending else row.created < reached
+        return row.created > reached if self.options.sort.descending else row.created < reached

@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtrail.errors import CursorError, MalformedCursor, WrongCursor
-from jobtrail.paging import Spot, Trail
+from jobtrail.paging import Position, Trail
 from jobtrail.paging.cursor import Cursor, seal, unseal
 
 TEXT = st.text(max_size=40)
 COUNT = st.integers(min_value=0, max_value=10**19)
 ARGS = st.dictionaries(st.sampled_from(["job", "status", "since", "query", "sort"]), TEXT, max_size=4)
-SPOTS = st.builds(
-    Spot,
+POSITIONS = st.builds(
+    Position,
     st.text(max_size=60).filter(lambda text: "~" not in text[:1]),
     st.lists(
         st.one_of(TEXT.filter(lambda text: "~" not in text[:1]), st.integers(-(10**20), 10**20)), max_size=4
@@ -32,7 +32,7 @@ CURSORS = st.builds(
     args=ARGS,
     scanned=COUNT,
     matched=COUNT,
-    spot=SPOTS,
+    position=POSITIONS,
     trail=st.builds(Trail, COUNT, COUNT),
     drifted=st.booleans(),
 )
@@ -45,7 +45,7 @@ TYPICAL = Cursor(
     args={"job": "nightly-etl", "status": "failed,timeout", "since": "2026-11-22T14:00:00Z"},
     scanned=400,
     matched=20,
-    spot=Spot("eyJvIjoyMDAsImgiOiI5ZjIifQ", (57, "exec-8c1f22ab", 1_795_000_000_000_000)),
+    position=Position("eyJvIjoyMDAsImgiOiI5ZjIifQ", (57, "exec-8c1f22ab", 1_795_000_000_000_000)),
     trail=Trail(3, 0xDEADBEEF),
 )
 
@@ -53,7 +53,7 @@ TYPICAL = Cursor(
 @given(CURSORS)
 def test_a_cursor_opens_to_what_was_sealed(cursor: Cursor) -> None:
     opened = unseal(seal(cursor), "list_runs")
-    minted = cursor.minted if cursor.spot.upstream else 0
+    minted = cursor.minted if cursor.position.upstream else 0
     assert opened == replace(cursor, minted=minted)
 
 
@@ -63,7 +63,7 @@ def test_a_cursor_is_url_safe(cursor: Cursor) -> None:
 
 
 def test_a_typical_cursor_adds_under_120_characters_to_the_upstreams_own() -> None:
-    assert len(seal(TYPICAL)) - len(TYPICAL.spot.upstream) < 120
+    assert len(seal(TYPICAL)) - len(TYPICAL.position.upstream) < 120
 
 
 def test_a_cursor_of_another_tool_names_the_tool_it_continues() -> None:

@@ -21,7 +21,7 @@ from jobtrail.errors import (
     UpstreamFault,
 )
 from jobtrail.models import Total
-from jobtrail.paging import AT_ONCE, NEWEST_FIRST, START, Batch, Budget, Merged, Spot, Traits, Walk, walk
+from jobtrail.paging import AT_ONCE, NEWEST_FIRST, START, Budget, FetchedPage, Merged, Position, Traits, Walk, walk
 from jobtrail.paging.cursor import Cursor, seal
 from tests.paging.changing_lists import BEGIN, copied
 
@@ -63,7 +63,7 @@ class Part:
     crowd: list[int] = field(default_factory=lambda: [0, 0])
     traits = Traits(NEWEST_FIRST, 10, frozenset({"query"}))
 
-    async def fetch(self, at: Spot, want: int) -> Batch[Item]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[Item]:
         self.fetches += 1
         if self.hangs:
             await anyio.sleep_forever()
@@ -79,10 +79,10 @@ class Part:
         start = int(begin)
         page = self.items[start : start + min(want, 10)]
         end = start + len(page)
-        return Batch(
+        return FetchedPage(
             items=page,
-            after=lambda index: Spot(at.upstream, (index,)),
-            next=Spot(f"{self.age}-{end}") if end < len(self.items) else None,
+            after=lambda index: Position(at.upstream, (index,)),
+            next=Position(f"{self.age}-{end}") if end < len(self.items) else None,
             total=Total(kind="unknown"),
         )
 
@@ -95,11 +95,11 @@ def part(name: str, *minutes: int | None) -> Part:
 FAULT = UpstreamFault("it failed")
 
 
-def call(parts: dict[str, Part], at: Spot = START, limit: int = 100, seconds: float = 5.0) -> Walked[Item]:
+def call(parts: dict[str, Part], at: Position = START, limit: int = 100, seconds: float = 5.0) -> Walked[Item]:
     """Make one call of a walk, as a tool does: over a new listing."""
 
     async def walked() -> Walked[Item]:
-        merged = Merged(parts, lane=lambda key: key[0])
+        merged = Merged(parts, upstream_of=lambda key: key[0])
         with anyio.fail_after(10):
             return await walk(merged, Walk(limit=limit, budget=Budget(seconds=seconds)), copied(at))
 
@@ -118,9 +118,9 @@ def test_a_part_that_fails_is_reported_beside_the_others_and_comes_first_in_the_
     assert first.failed == {"b": FAULT}
     assert parts["b"].fetches == 1
     parts["b"].error = None
-    assert first.spot is not None
-    rest = call(parts, first.spot)
-    assert (ids(rest), rest.spot, rest.failed) == (["b0", "b1", "b2"], None, {})
+    assert first.position is not None
+    rest = call(parts, first.position)
+    assert (ids(rest), rest.position, rest.failed) == (["b0", "b1", "b2"], None, {})
 
 
 def test_where_no_part_can_be_read_that_is_an_error() -> None:
@@ -134,7 +134,7 @@ def test_a_part_that_is_gone_is_reported_and_not_waited_for() -> None:
     parts = {"a": part("a", 1), "b": part("b", 2)}
     parts["b"].error = UnknownName("b does not exist")
     walked = call(parts)
-    assert (ids(walked), walked.spot, list(walked.failed)) == (["a0"], None, ["b"])
+    assert (ids(walked), walked.position, list(walked.failed)) == (["a0"], None, ["b"])
 
 
 def test_a_part_that_hangs_does_not_keep_the_others_from_being_answered() -> None:
@@ -144,8 +144,8 @@ def test_a_part_that_hangs_does_not_keep_the_others_from_being_answered() -> Non
     assert ids(walked) == ["a0", "a1"]
     assert "b1 did not answer in time" in str(walked.failed["b1"])
     parts["b1"].hangs = False
-    assert walked.spot is not None
-    assert ids(call(parts, walked.spot)) == ["b0", "b1"]
+    assert walked.position is not None
+    assert ids(call(parts, walked.position)) == ["b0", "b1"]
 
 
 def test_once_a_source_cannot_be_reached_the_rest_of_its_parts_are_not_tried() -> None:
@@ -189,17 +189,17 @@ def test_the_pages_that_are_needed_next_are_read_side_by_side_and_none_twice_or_
 def test_a_page_that_the_upstream_has_forgotten_is_found_again_by_time() -> None:
     parts = {"a": part("a", *range(60, 0, -2)), "b": part("b", *range(59, 0, -2))}
     first = call(parts, limit=30)
-    assert first.spot is not None
+    assert first.position is not None
     for one in parts.values():
         one.age += 1
-    second = call(parts, first.spot, limit=4)
+    second = call(parts, first.position, limit=4)
     assert ids(second) == ["a15", "b15", "a16", "b16"]
 
 
 def test_a_part_whose_cursors_go_round_fails_alone() -> None:
     class Round(Part):
-        async def fetch(self, at: Spot, want: int) -> Batch[Item]:
-            return replace(await super().fetch(at, want), next=Spot("0-10"))
+        async def fetch(self, at: Position, want: int) -> FetchedPage[Item]:
+            return replace(await super().fetch(at, want), next=Position("0-10"))
 
     parts: dict[str, Part] = {"a": part("a", *range(40, 0, -2)), "b": Round(part("b", *range(39, 0, -2)).items)}
     walked = call(parts)
@@ -211,41 +211,43 @@ def test_a_part_whose_cursors_go_round_fails_alone() -> None:
 def test_parts_that_come_and_go_cost_the_others_no_item() -> None:
     parts = {name: part(name, *range(9, 0, -1)) for name in "abc"}
     first = call(parts, limit=10)
-    assert first.spot is not None
+    assert first.position is not None
     changed = {"b": parts["b"], "c": parts["c"], "d": part("d", 99, 1)}
-    rest = call(changed, first.spot)
+    rest = call(changed, first.position)
     seen = [*ids(first), *ids(rest)]
     assert sorted(one for one in seen if one[0] in "bc") == sorted(
         f"{name}{number}" for name in "bc" for number in range(9)
     )
     assert "d1" in seen
-    assert rest.spot is None
+    assert rest.position is None
 
 
 def test_items_without_a_time_stay_by_their_neighbours() -> None:
     parts = {"a": part("a", None, 9, None, 5), "b": part("b", 8, 7, None)}
     seen: list[str] = []
-    spot: Spot | None = START
-    while spot is not None:
-        walked = call(parts, spot, limit=1)
+    position: Position | None = START
+    while position is not None:
+        walked = call(parts, position, limit=1)
         seen += ids(walked)
-        spot = walked.spot
+        position = walked.position
     assert seen == ["a0", "a1", "a2", "b0", "b1", "b2", "a3"]
 
 
 def test_a_cursor_through_200_listings_is_short() -> None:
     parts = {f"prod/job-{number}": part("x", *range(number, 0, -25)) for number in range(200)}
     walked = call(parts, limit=100)
-    assert walked.spot is not None
-    sealed = seal(Cursor("find_failures", "*", "3fa9c1", 0, {"since": "2026-11-22T14:00:00Z"}, 100, 100, walked.spot))
+    assert walked.position is not None
+    sealed = seal(
+        Cursor("find_failures", "*", "3fa9c1", 0, {"since": "2026-11-22T14:00:00Z"}, 100, 100, walked.position)
+    )
     assert len(sealed) <= 200
 
 
 def test_parts_that_have_ended_are_not_asked_again() -> None:
     parts = {"a": part("a", 9), "b": part("b", *range(8, 0, -1)), "c": part("c")}
     first = call(parts, limit=3)
-    assert first.spot is not None
-    call(parts, first.spot)
+    assert first.position is not None
+    call(parts, first.position)
     assert [parts[name].fetches for name in "abc"] == [1, 2, 1]
 
 
@@ -261,4 +263,4 @@ PIECES = st.one_of(st.integers(-(10**19), 10**19), st.integers(0, 3), st.sampled
 def test_a_forged_place_is_refused_or_read_and_never_crashes(detail: tuple[str | int, ...]) -> None:
     parts = {"a": part("a", 2), "b": part("b", 1)}
     with suppress(CursorError):
-        assert len(call(parts, Spot("", detail)).items) <= 2
+        assert len(call(parts, Position("", detail)).items) <= 2

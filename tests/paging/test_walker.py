@@ -15,11 +15,11 @@ from jobtrail.errors import Unreachable, UnreadableAnswer, UpstreamFault
 from jobtrail.models import Total
 from jobtrail.paging import (
     START,
-    Batch,
     Budget,
     Chain,
+    FetchedPage,
     Listing,
-    Spot,
+    Position,
     Trail,
     Traits,
     Walk,
@@ -43,20 +43,20 @@ class Numbers:
     fails_on: set[int] = field(default_factory=set[int])
     fetches: int = 0
 
-    async def fetch(self, at: Spot, want: int) -> Batch[int]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[int]:
         self.fetches += 1
         if self.fetches in self.fails_on:
             raise UpstreamFault("numbers failed", retryable=True)
         start = int(at.detail[0]) if at.detail else 0
         end = min(start + min(want, self.page), len(self.numbers))
 
-        def after(index: int) -> Spot:
-            return Spot("", (start + index + 1,))
+        def after(index: int) -> Position:
+            return Position("", (start + index + 1,))
 
-        return Batch(
+        return FetchedPage(
             items=self.numbers[start:end],
             after=after,
-            next=Spot("", (end,)) if end < len(self.numbers) else None,
+            next=Position("", (end,)) if end < len(self.numbers) else None,
             total=Total(value=len(self.numbers), kind="unfiltered"),
         )
 
@@ -66,10 +66,10 @@ def follow(listing: Listing[int], how: Walk[int]) -> list[Walked[int]]:
 
     async def calls() -> list[Walked[int]]:
         pages: list[Walked[int]] = []
-        spot: Spot | None = START
-        while spot is not None:
-            pages.append(await walk(listing, how, spot))
-            spot = pages[-1].spot
+        position: Position | None = START
+        while position is not None:
+            pages.append(await walk(listing, how, position))
+            position = pages[-1].position
             assert len(pages) < 10_000, "the walk does not end"
         return pages
 
@@ -86,16 +86,16 @@ def test_a_part_that_goes_or_comes_during_a_walk_of_a_chain_costs_no_other_part_
     gone = {name: part for name, part in parts.items() if name != "b"}
     come = {**parts, "a": Numbers(list(range(10)), page=10)}
     for changed in (gone, come):
-        assert first.spot is not None
-        rest = anyio.run(walk, Chain(changed), Walk[int](limit=100), first.spot)
+        assert first.position is not None
+        rest = anyio.run(walk, Chain(changed), Walk[int](limit=100), first.position)
         assert rest.items == [*range(4, 10), *range(10)]
-        assert rest.spot is None
+        assert rest.position is None
 
 
 def test_the_last_match_ends_the_walk_when_the_rest_of_its_page_has_none() -> None:
     pages = follow(Numbers([3, 1, 1, 1], page=10), Walk(limit=1, keep=threes))
     assert len(pages) == 1
-    assert pages[0].spot is None
+    assert pages[0].position is None
     assert pages[0].scanned == 4
 
 
@@ -126,14 +126,14 @@ class Round:
     fetches: int = 0
     traits = Traits(None, 3)
 
-    async def fetch(self, at: Spot, want: int) -> Batch[int]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[int]:
         self.fetches += 1
         number = int(at.upstream or 0)
         done = int(at.detail[0]) if at.detail else 0
-        return Batch(
+        return FetchedPage(
             items=[number * 3 + index for index in range(done, 3)],
-            after=lambda index: Spot(at.upstream, (done + index + 1,)),
-            next=Spot(str(self.leads[number])),
+            after=lambda index: Position(at.upstream, (done + index + 1,)),
+            next=Position(str(self.leads[number])),
             total=Total(kind="unknown"),
         )
 
@@ -148,9 +148,9 @@ def test_cursors_that_go_round_are_told_before_anything_is_read_twice(leads: lis
     assert walked.items == list(range(3 * (len(leads) - 1)))
     assert GIVEN_BEFORE in str(walked.notes[0])
     assert listing.fetches == len(leads)
-    assert walked.spot is not None
+    assert walked.position is not None
     with pytest.raises(UnreadableAnswer, match=GIVEN_BEFORE):
-        anyio.run(walk, listing, Walk[int](limit=1_000, trail=walked.trail), walked.spot)
+        anyio.run(walk, listing, Walk[int](limit=1_000, trail=walked.trail), walked.position)
 
 
 @given(before=st.integers(1, 12), circle=st.integers(1, 12), limit=st.integers(1, 10))
@@ -161,11 +161,11 @@ def test_cursors_that_go_round_over_many_calls_are_told_after_a_few_rounds(
     listing = Round([*range(1, pages), before])
 
     async def calls() -> None:
-        spot, trail = START, Trail()
+        position, trail = START, Trail()
         while listing.fetches < 1_000:
-            walked = await walk(listing, Walk[int](limit=limit, trail=trail), spot)
-            assert walked.spot is not None
-            spot, trail = walked.spot, walked.trail
+            walked = await walk(listing, Walk[int](limit=limit, trail=trail), position)
+            assert walked.position is not None
+            position, trail = walked.position, walked.trail
 
     with pytest.raises(UnreadableAnswer, match=GIVEN_BEFORE):
         anyio.run(calls)
@@ -175,7 +175,7 @@ def test_cursors_that_go_round_over_many_calls_are_told_after_a_few_rounds(
 
 def test_a_cursor_that_stands_in_the_middle_of_a_page_does_not_hide_that_the_page_comes_again() -> None:
     listing = Round([1, 2, 1])
-    walked = anyio.run(walk, listing, Walk[int](limit=1_000), Spot("1", (2,)))
+    walked = anyio.run(walk, listing, Walk[int](limit=1_000), Position("1", (2,)))
     assert walked.items == [5]
     assert GIVEN_BEFORE in str(walked.notes[0])
 
@@ -187,7 +187,7 @@ class Hanging(Numbers):
     hangs_on: set[int] = field(default_factory=set[int])
     abandoned: int = 0
 
-    async def fetch(self, at: Spot, want: int) -> Batch[int]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[int]:
         if self.fetches + 1 in self.hangs_on:
             try:
                 await anyio.sleep_forever()
@@ -199,7 +199,7 @@ class Hanging(Numbers):
 SHORT = Budget(seconds=0.05)
 
 
-async def in_time(listing: Listing[int], how: Walk[int], at: Spot = START) -> Walked[int]:
+async def in_time(listing: Listing[int], how: Walk[int], at: Position = START) -> Walked[int]:
     with anyio.fail_after(5):
         return await walk(listing, how, at)
 
@@ -213,14 +213,14 @@ def test_a_page_that_hangs_past_the_deadline_is_abandoned_and_what_was_read_is_k
         walked.notes[0]
     )
     listing.hangs_on = set()
-    assert walked.spot is not None
-    assert anyio.run(in_time, listing, Walk[int](limit=100), walked.spot).items == list(range(20, 30))
+    assert walked.position is not None
+    assert anyio.run(in_time, listing, Walk[int](limit=100), walked.position).items == list(range(20, 30))
 
 
 def test_a_first_page_that_hangs_past_the_deadline_is_an_error_that_names_the_upstream() -> None:
     listing = Hanging([1], page=10, hangs_on={1})
     with pytest.raises(Unreachable, match="source 'cron' had not answered"):
-        anyio.run(in_time, listing, Walk[int](limit=100, budget=SHORT, who="source 'cron'"))
+        anyio.run(in_time, listing, Walk[int](limit=100, budget=SHORT, subject="source 'cron'"))
     assert listing.abandoned == 1
 
 

@@ -9,8 +9,8 @@ import anyio
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobtrail.paging import Budget
-from jobtrail.sources.base import Ask, Sort
+from jobtrail.paging import Budget, Sort
+from jobtrail.sources.list_options import ListOptions
 from tests.paging.changing_lists import KINDS, Agent, Change, Rows, rows_of, window
 
 if TYPE_CHECKING:
@@ -23,7 +23,9 @@ GAPS = st.one_of(
 SORTS = st.builds(Sort, st.just("created_at"), st.booleans())
 WINDOWS = st.builds(window, st.integers(1, 60), st.one_of(st.none(), st.integers(30, 150)))
 # RunWisp cannot search for an underscore: with one, the walk filters and reads large pages, without, small ones.
-ASKS = st.builds(Ask, sort=SORTS, query=st.sampled_from([None, "_"]), window=st.one_of(st.none(), st.none(), WINDOWS))
+ASKS = st.builds(
+    ListOptions, sort=SORTS, query=st.sampled_from([None, "_"]), window=st.one_of(st.none(), st.none(), WINDOWS)
+)
 FAULTS = st.frozensets(st.integers(1, 60), max_size=12)
 BUDGETS = st.builds(
     Budget,
@@ -61,7 +63,7 @@ def agents(draw: st.DrawFn) -> Agent:
 
 def are_in_order(rows: list[Row], agent: Agent) -> bool:
     """Return whether rows are in the order of time; in a chain, one part after the other."""
-    way = -1 if agent.ask.sort.descending else 1
+    way = -1 if agent.options.sort.descending else 1
     places = [(row.number // 1_000 if agent.chained else 0, way * row.minute) for row in rows]
     return places == sorted(places)
 
@@ -84,4 +86,4 @@ def test_following_cursors_lists_each_match_exactly_once_and_every_page_tells_th
     failing = len(agent.upstreams) > 1 and any(upstream.faults for upstream in agent.upstreams)
     if not changing and not failing:
         assert are_in_order(agent.listed, agent)
-        assert agent.ask.window or sum(page.scanned for page in agent.pages) == rows
+        assert agent.options.window or sum(page.scanned for page in agent.pages) == rows

@@ -11,9 +11,9 @@ import pytest
 
 from jobtrail.errors import Unreachable
 from jobtrail.models import Execution
-from jobtrail.paging import Budget, Merged, Walk, walk
+from jobtrail.paging import NEWEST_FIRST, Budget, Merged, Walk, walk
 from jobtrail.sources import open_sources
-from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.sources.list_options import ListOptions
 from tests.paging.changing_lists import Rows, listing_of, rows_of
 from tests.upstreams import client_of, listening, settings_of
 
@@ -71,7 +71,7 @@ async def test_a_walk_that_runs_out_of_time_drops_its_connection(tmp_path: Path)
     hung = Hung()
     async with listening(hung) as server:
         sources = open_sources(settings_of(tmp_path, BL_API_URL=f"{server.url}/v0"))
-        listing = sources.get("blaxel").need_batch().executions("etl", Ask(NEWEST_FIRST))
+        listing = sources.get("blaxel").need_batch().executions("etl", ListOptions(NEWEST_FIRST))
         with anyio.fail_after(10):
             with pytest.raises(Unreachable, match=r"when the 0\.2 s of this call were over"):
                 await walk(listing, Walk[Execution](limit=20, budget=Budget(seconds=0.2)))
@@ -109,14 +109,16 @@ async def cancelled_when_stuck(listing: Listing[Execution | Run], stuck: Stuck) 
 async def test_a_cancelled_walk_stops_every_key_range_it_was_reading() -> None:
     stuck = Stuck(answers=2, waiting=4)
     upstream = Rows("runwisp", rows_of([1] * 100), largest=10, before=stuck)
-    await cancelled_when_stuck(await listing_of(upstream, Ask(NEWEST_FIRST, "_")), stuck)
+    await cancelled_when_stuck(await listing_of(upstream, ListOptions(NEWEST_FIRST, "_")), stuck)
     assert (upstream.running, upstream.most, len(upstream.asked)) == (0, 4, 6)
 
 
 async def test_a_cancelled_walk_over_several_listings_stops_all_of_them_and_begins_no_other() -> None:
     stuck = Stuck(answers=0, waiting=4)
     upstreams = [Rows("blaxel", rows_of([1] * 10), before=stuck) for _ in range(9)]
-    parts = {f"job-{number}": await listing_of(rows, Ask(NEWEST_FIRST)) for number, rows in enumerate(upstreams)}
+    parts = {
+        f"job-{number}": await listing_of(rows, ListOptions(NEWEST_FIRST)) for number, rows in enumerate(upstreams)
+    }
     await cancelled_when_stuck(Merged(parts), stuck)
     assert sum(rows.running for rows in upstreams) == 0
     assert sum(len(rows.asked) for rows in upstreams) == 4

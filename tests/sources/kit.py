@@ -12,7 +12,7 @@ import pytest
 from jobtrail.errors import AgentError, UnknownName, Unsupported
 from jobtrail.models import Window
 from jobtrail.paging import NEWEST_FIRST, START, Sort, Walk, walk
-from jobtrail.sources.base import Ask, StatusFilter
+from jobtrail.sources.list_options import ListOptions, StatusFilter
 from jobtrail.vocabulary import ENDED
 from tests.paging.changing_lists import copied
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobtrail.logs.log import Log
-    from jobtrail.paging import Listing, Spot
+    from jobtrail.paging import Listing, Position
     from jobtrail.sources.base import Source
 
 __all__ = ["check_source"]
@@ -38,7 +38,7 @@ UNKNOWN = "no-such-thing-x"
 class Listed:
     """A list of a source, and the fields that it can be sorted by."""
 
-    open: Callable[[Ask], Awaitable[Listing[Any]]]
+    open: Callable[[ListOptions], Awaitable[Listing[Any]]]
     sorts: Sequence[str]
     default: Sort = NEWEST_FIRST
 
@@ -59,18 +59,18 @@ async def check_source(source: Source) -> None:
 async def lists_of(source: Source) -> AsyncIterator[Listed]:
     """Yield the jobs; the attempts of the first few jobs, and of all tasks; the tasks of an execution."""
 
-    async def jobs(ask: Ask) -> Listing[Any]:
-        return source.jobs(ask)
+    async def jobs(options: ListOptions) -> Listing[Any]:
+        return source.jobs(options)
 
     yield Listed(jobs, source.job_sorts, source.job_sort)
-    listed = await rows(source.jobs(Ask(source.job_sort)))
+    listed = await rows(source.jobs(ListOptions(source.job_sort)))
     for job in [one for one in listed if one.kind == "job"][:FEW]:
         batch = source.need_batch()
         yield Listed(partial(source.attempts, job), batch.execution_sorts)
-        for execution in (await rows(batch.executions(job.name, Ask(NEWEST_FIRST))))[:1]:
+        for execution in (await rows(batch.executions(job.name, ListOptions(NEWEST_FIRST))))[:1]:
 
-            async def tasks(ask: Ask, job: str = job.name, execution: str = execution.id) -> Listing[Any]:
-                return source.need_batch().tasks(job, execution, ask)
+            async def tasks(options: ListOptions, job: str = job.name, execution: str = execution.id) -> Listing[Any]:
+                return source.need_batch().tasks(job, execution, options)
 
             yield Listed(tasks, batch.task_sorts)
     for job in [one for one in listed if one.kind != "job"][:FEW]:
@@ -88,15 +88,15 @@ async def check_capabilities(source: Source) -> None:
         if has is None:
             with pytest.raises(Unsupported, match="call list_"):
                 need()
-    for job in (await rows(source.jobs(Ask(source.job_sort))))[:FEW]:
+    for job in (await rows(source.jobs(ListOptions(source.job_sort))))[:FEW]:
         assert (await source.job(job.name)).job.name == job.name
-        for attempt in await rows(await source.attempts(job, Ask(NEWEST_FIRST))):
+        for attempt in await rows(await source.attempts(job, ListOptions(NEWEST_FIRST))):
             assert attempt.status in {*source.attempt_words.values(), "unknown"}
 
 
 async def check_unknown_names(source: Source) -> None:
     """What does not exist is refused, and a name that is nearly right is told the right one."""
-    for job in (await rows(source.jobs(Ask(source.job_sort))))[:1]:
+    for job in (await rows(source.jobs(ListOptions(source.job_sort))))[:1]:
         with pytest.raises(UnknownName, match=job.name):
             await source.job(f"{job.name}x")
     assert await source.find_job(UNKNOWN) is None
@@ -114,7 +114,7 @@ async def check_unknown_names(source: Source) -> None:
 
 async def check_order(listed: Listed, sort: Sort) -> None:
     """A list comes in the order that it declares, and page by page, by cursors, as it comes at once."""
-    listing = await listed.open(Ask(sort))
+    listing = await listed.open(ListOptions(sort))
     assert listing.traits.page_size > 0
     assert listing.traits.order in {sort, None}
     whole = await rows(listing)
@@ -126,23 +126,23 @@ async def check_order(listed: Listed, sort: Sort) -> None:
         assert all(a >= b if sort.descending else a <= b for a, b in pairwise(known)), known
     for limit in PAGES:
         paged: list[str] = []
-        spot: Spot | None = START
-        while spot is not None and len(paged) < len(ids):
+        position: Position | None = START
+        while position is not None and len(paged) < len(ids):
             # As another call does: over a new listing, from a cursor that has travelled.
-            walked = await walk(await listed.open(Ask(sort)), Walk[Any](limit=limit), copied(spot))
+            walked = await walk(await listed.open(ListOptions(sort)), Walk[Any](limit=limit), copied(position))
             paged += [identity(one) for one in walked.items]
-            spot = walked.spot
+            position = walked.position
         assert paged[: len(ids)] == ids
 
 
 async def check_filters(listed: Listed) -> None:
     """A filter that the upstream applies, and one that is left to the walk, find what is there."""
-    whole = await rows(await listed.open(Ask(listed.default)))
+    whole = await rows(await listed.open(ListOptions(listed.default)))
     if not whole or not hasattr(whole[0], "duration_s"):
         return
     for status in {one.status for one in whole} - {"unknown"}:
         wanted = StatusFilter(frozenset({status}))
-        listing = await listed.open(Ask(listed.default, statuses=wanted))
+        listing = await listed.open(ListOptions(listed.default, statuses=wanted))
         found = await rows(listing, wanted.keeps)
         if "statuses" not in listing.traits.unapplied:
             assert {one.status for one in await rows(listing)} <= {status}
@@ -153,7 +153,7 @@ async def check_filters(listed: Listed) -> None:
         since: datetime = dated[len(dated) // 2]
         window = Window(since=since, now=dated[0])
         found = await rows(
-            await listed.open(Ask(listed.default, window=window)),
+            await listed.open(ListOptions(listed.default, window=window)),
             lambda one: one.created_at is not None and one.created_at >= since,
         )
         expected = [identity(one) for one in whole if one.created_at and one.created_at >= since]
@@ -162,8 +162,10 @@ async def check_filters(listed: Listed) -> None:
 
 async def check_ended_attempts(source: Source) -> None:
     """What has ended is the same in its list and by itself, however often it is read."""
-    for job in (await rows(source.jobs(Ask(source.job_sort))))[:FEW]:
-        ended = [one for one in await rows(await source.attempts(job, Ask(NEWEST_FIRST))) if one.status in ENDED]
+    for job in (await rows(source.jobs(ListOptions(source.job_sort))))[:FEW]:
+        ended = [
+            one for one in await rows(await source.attempts(job, ListOptions(NEWEST_FIRST))) if one.status in ENDED
+        ]
         for one in ended[:FEW]:
             for _ in range(2):
                 if job.kind == "job":
@@ -180,8 +182,8 @@ async def check_ended_attempts(source: Source) -> None:
 
 async def check_logs(source: Source) -> None:
     """A log's lines have the same numbers from either end, and when it is opened again."""
-    for job in (await rows(source.jobs(Ask(source.job_sort))))[:FEW]:
-        for one in (await rows(await source.attempts(job, Ask(NEWEST_FIRST))))[:FEW]:
+    for job in (await rows(source.jobs(ListOptions(source.job_sort))))[:FEW]:
+        for one in (await rows(await source.attempts(job, ListOptions(NEWEST_FIRST))))[:FEW]:
             try:
                 log = await open_log(source, job.kind == "job", job.name, one)
                 last = await log.read(-FEW, FEW)

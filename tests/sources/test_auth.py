@@ -135,7 +135,7 @@ async def http(base: str, auth: httpx2.Auth, upstream: Any) -> AsyncGenerator[Ht
 
 def client_credentials() -> BlaxelToken:
     grant = {"grant_type": "client_credentials"}
-    return BlaxelToken(f"{BASE}/oauth/token", grant, basic=BASIC, who="source 'it'", fix=FIX)
+    return BlaxelToken(f"{BASE}/oauth/token", grant, basic=BASIC, subject="source 'it'", settings_advice=FIX)
 
 
 def device_login() -> BlaxelToken:
@@ -145,11 +145,13 @@ def device_login() -> BlaxelToken:
         "device_code": "device",
         "client_id": "blaxel",
     }
-    return BlaxelToken(f"{BASE}/oauth/token", grant, token=("access-0", 3600.0), who="source 'it'", fix=FIX)
+    return BlaxelToken(
+        f"{BASE}/oauth/token", grant, token=("access-0", 3600.0), subject="source 'it'", settings_advice=FIX
+    )
 
 
 def runwisp_login(password: str = PASSWORD) -> RunWispLogin:
-    return RunWispLogin(DAEMON, password, who="source 'it'", fix=FIX)
+    return RunWispLogin(DAEMON, password, subject="source 'it'", settings_advice=FIX)
 
 
 def moved(auth: BlaxelToken | RunWispLogin) -> Moved:

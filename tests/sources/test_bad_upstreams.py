@@ -546,7 +546,7 @@ async def test_a_cursor_the_upstream_rejects_says_which_call_starts_again(tmp_pa
     upstream.executions = [execution_of(number, "failed") for number in reversed(range(250))]
     async with client_of(tmp_path, upstream) as client:
         _, found = await answer(client, "list_executions", job="etl", status="failed", limit=100)
-        assert unseal(found["cursor"], "list_executions").spot.upstream
+        assert unseal(found["cursor"], "list_executions").position.upstream
         upstream.sick = lambda request: (
             httpx2.Response(400, json={"message": "cursor expired"}) if "cursor" in request.url.params else None
         )

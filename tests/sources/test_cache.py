@@ -18,7 +18,7 @@ from jobtrail.plane import build_plane
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
-from jobtrail.sources.cache import Memory
+from jobtrail.sources.cache import ResponseCache
 from jobtrail.sources.runwisp.registration import RunWispSettings
 from jobtrail.store import Store
 from tests.plane.records import make_execution, make_job, make_task, set_status
@@ -145,34 +145,34 @@ async def test_a_run_that_ended_is_asked_for_once_and_one_that_runs_each_time() 
 async def test_memory_never_holds_more_than_its_bounds_and_gives_back_what_it_was_given(
     steps: list[tuple[int, int]],
 ) -> None:
-    memory = Memory(entries=10, size=8_000)
+    cache = ResponseCache(entries=10, size=8_000)
     given_last: dict[int, bytes] = {}
     for name, length in steps:
         given_last[name] = os.urandom(length)
-        memory.keep(Memory.key(f"e{name}", None), given_last[name])
-        assert len(memory) <= 10
-        assert memory.used <= 8_000
-    held = {name: memory.get(Memory.key(f"e{name}", None)) for name in given_last}
+        cache.keep(ResponseCache.key(f"e{name}", None), given_last[name])
+        assert len(cache) <= 10
+        assert cache.used <= 8_000
+    held = {name: cache.get(ResponseCache.key(f"e{name}", None)) for name in given_last}
     assert all(body is None or body == given_last[name] for name, body in held.items())
     if steps and steps[-1][1] < 1_900:
         assert held[steps[-1][0]] is not None
 
 
 async def test_what_was_used_longest_ago_goes_first() -> None:
-    memory = Memory(entries=2)
-    first, second, third = (Memory.key(name, {"limit": 1}) for name in "abc")
-    memory.keep(first, b"1")
-    memory.keep(second, b"2")
-    assert memory.get(first) == b"1"
-    memory.keep(third, b"3")
-    assert [memory.get(one) for one in (first, second, third)] == [b"1", None, b"3"]
+    cache = ResponseCache(entries=2)
+    first, second, third = (ResponseCache.key(name, {"limit": 1}) for name in "abc")
+    cache.keep(first, b"1")
+    cache.keep(second, b"2")
+    assert cache.get(first) == b"1"
+    cache.keep(third, b"3")
+    assert [cache.get(one) for one in (first, second, third)] == [b"1", None, b"3"]
 
 
 async def test_what_was_kept_too_long_is_forgotten() -> None:
-    memory = Memory(life=0.01)
-    key = Memory.key("e1", None)
-    memory.keep(key, b"1")
+    cache = ResponseCache(life=0.01)
+    key = ResponseCache.key("e1", None)
+    cache.keep(key, b"1")
     with anyio.fail_after(5):
-        while memory.get(key) is not None:
+        while cache.get(key) is not None:
             await anyio.lowlevel.checkpoint()
-    assert (len(memory), memory.used) == (0, 0)
+    assert (len(cache), cache.used) == (0, 0)

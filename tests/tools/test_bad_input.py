@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from mcp import Client
 
-from jobtrail.paging import Spot, Trail
+from jobtrail.paging import Position, Trail
 from jobtrail.paging.cursor import Cursor, seal, unseal
 from jobtrail.protocol.app import build_server
 from jobtrail.sources import fingerprint
@@ -350,7 +350,7 @@ async def test_a_cursor_of_a_source_that_points_elsewhere_says_how_to_start_agai
 
 async def test_a_cursor_older_than_blaxel_keeps_it_says_how_to_start_again(client: Client, upstream: Stocked) -> None:
     cursor = unseal(await cursor_of(client, "list_executions", limit=100), "list_executions")
-    assert cursor.spot.upstream
+    assert cursor.position.upstream
     asked = len(upstream.requests)
     old = seal(replace(cursor, minted=int(time.time()) - 25 * 3600 - 60))
     text = await refusal(client, "list_executions", {"cursor": old})
@@ -390,20 +390,20 @@ ODD_ARGS: dict[str, Any] = {
     "unknown-argument": {"show_secrets": "true"},
     "argument-with-a-line": {"a\nmore: list_jobs()": "b\x1b[31m"},
 }
-ODD_SPOTS: dict[str, Spot] = {
-    "foreign-text": Spot("", ("x", "y", "z")),
-    "foreign-count": Spot("", (1,)),
-    "too-many": Spot("", (1, "exec-0001", 2, 3, 4, "x")),
-    "negative": Spot("", (-5, "exec-0001", -7, -9)),
-    "zero": Spot("", (0, "", 0, 0)),
-    "beyond": Spot("", (10**9, "exec-9999", 10**18, 10**9)),
-    "end-of-time": Spot("", (253_402_300_799_999_999_999, run_id(3), 1, 1)),
-    "past-the-end-of-time": Spot("", (253_402_300_800_000_000_000, run_id(3), 1, 1)),
-    "huge": Spot("", (HUGE, "exec-0001", HUGE, HUGE)),
-    "tied-beyond": Spot("", (10**18, run_id(3), 10**20, 10**20)),
-    "foreign-upstream": Spot("at-0&limit=9#?/..", (3, "exec-0001", 5)),
-    "long-upstream": Spot("a" * 5_000),
-    "upstream-of-lines": Spot("a\r\nHost: evil.test"),
+ODD_POSITIONS: dict[str, Position] = {
+    "foreign-text": Position("", ("x", "y", "z")),
+    "foreign-count": Position("", (1,)),
+    "too-many": Position("", (1, "exec-0001", 2, 3, 4, "x")),
+    "negative": Position("", (-5, "exec-0001", -7, -9)),
+    "zero": Position("", (0, "", 0, 0)),
+    "beyond": Position("", (10**9, "exec-9999", 10**18, 10**9)),
+    "end-of-time": Position("", (253_402_300_799_999_999_999, run_id(3), 1, 1)),
+    "past-the-end-of-time": Position("", (253_402_300_800_000_000_000, run_id(3), 1, 1)),
+    "huge": Position("", (HUGE, "exec-0001", HUGE, HUGE)),
+    "tied-beyond": Position("", (10**18, run_id(3), 10**20, 10**20)),
+    "foreign-upstream": Position("at-0&limit=9#?/..", (3, "exec-0001", 5)),
+    "long-upstream": Position("a" * 5_000),
+    "upstream-of-lines": Position("a\r\nHost: evil.test"),
 }
 ODD_FIELDS: dict[str, dict[str, Any]] = {
     "source-number": {"source": 5},
@@ -412,8 +412,8 @@ ODD_FIELDS: dict[str, dict[str, Any]] = {
     "fingerprint-number": {"fingerprint": 5},
     "tool-list": {"tool": ["list_executions"]},
     "minted-negative": {"minted": -1},
-    "minted-in-future": {"minted": 10**15, "spot": Spot("at-20")},
-    "minted-huge": {"minted": HUGE, "spot": Spot("at-20")},
+    "minted-in-future": {"minted": 10**15, "position": Position("at-20")},
+    "minted-huge": {"minted": HUGE, "position": Position("at-20")},
     "scanned-huge": {"scanned": HUGE},
     "scanned-large": {"scanned": 10**22, "matched": 10**22},
     "matched-negative": {"matched": -2},
@@ -424,7 +424,7 @@ ODD_FIELDS: dict[str, dict[str, Any]] = {
 }
 HOSTILE: dict[str, dict[str, Any]] = {
     **{f"args-{name}": {"more": args} for name, args in ODD_ARGS.items()},
-    **{f"spot-{name}": {"spot": spot} for name, spot in ODD_SPOTS.items()},
+    **{f"position-{name}": {"position": position} for name, position in ODD_POSITIONS.items()},
     **{f"field-{name}": fields for name, fields in ODD_FIELDS.items()},
 }
 
@@ -534,7 +534,9 @@ def test_no_arguments_whatever_crash_a_tool(tmp_path: Path) -> None:
     holds()
 
 
-SPOT_PARTS = st.one_of(st.text(max_size=30), st.integers(), st.sampled_from(["exec-0001", run_id(3), 1, 3, 10**18]))
+POSITION_PARTS = st.one_of(
+    st.text(max_size=30), st.integers(), st.sampled_from(["exec-0001", run_id(3), 1, 3, 10**18])
+)
 CURSORS = st.builds(
     Cursor,
     tool=st.sampled_from([*LISTS, "list_jobs"]),
@@ -546,7 +548,9 @@ CURSORS = st.builds(
     ),
     scanned=st.integers(0, 2**40),
     matched=st.integers(0, 2**40),
-    spot=st.builds(Spot, st.one_of(st.just(""), st.text(max_size=30)), st.lists(SPOT_PARTS, max_size=5).map(tuple)),
+    position=st.builds(
+        Position, st.one_of(st.just(""), st.text(max_size=30)), st.lists(POSITION_PARTS, max_size=5).map(tuple)
+    ),
 )
 
 

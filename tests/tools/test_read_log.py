@@ -11,8 +11,8 @@ import tiktoken
 from inline_snapshot import snapshot
 from mcp import Client
 
-from jobtrail.logs.lines import not_kept
-from jobtrail.paging import Spot
+from jobtrail.logs.lines import format_dropped
+from jobtrail.paging import Position
 from jobtrail.paging.cursor import Cursor, seal, unseal
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
@@ -405,8 +405,10 @@ TAMPERED = [(2, 5), (0, 0), (0, -1), (0, 10**15), ("0", 5), (0,), ()]
 async def test_a_cursor_that_stands_in_no_log_is_refused(client: Client, detail: tuple[Any, ...]) -> None:
     _, page = await answer(client, "read_log", **OF_E1, lines=5)
     made = unseal(page["older"], "read_log")
-    kept = made.spot.detail[2:]
-    forged = seal(Cursor("read_log", made.source, made.fingerprint, 0, made.args, 0, 0, Spot("", (*detail, *kept))))
+    kept = made.position.detail[2:]
+    forged = seal(
+        Cursor("read_log", made.source, made.fingerprint, 0, made.args, 0, 0, Position("", (*detail, *kept)))
+    )
     assert "cursor" in await refused(client, cursor=forged)
 
 
@@ -417,7 +419,7 @@ async def test_a_log_that_lost_its_beginning_is_never_called_complete(tmp_path: 
         make_execution("e1", "etl", 0, "succeeded"),
         make_task("t1", "e1", 0, "running", "succeeded"),
     ]
-    texts = [not_kept(99_800), *(str(number) for number in range(200))]
+    texts = [format_dropped(99_800), *(str(number) for number in range(200))]
     store.write([*happened, *(LineRow(nanoseconds_at(0.1), "e1", "t1", "stdout", text) for text in texts)])
     store.close()
     settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=tmp_path / "store.db")

@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from jobtrail.models import AttemptRecord, FailureGroup, Task
 from jobtrail.vocabulary import FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
-    from datetime import datetime
 
-    from jobtrail.vocabulary import Status
+    from jobtrail.models import Attempt
 
 _NO_REASON = "(no reason given)"
 _MOST_GROUPS = 5
@@ -68,16 +67,7 @@ def find_slowest(tasks: Iterable[Task]) -> tuple[Task, ...]:
     return tuple(Task(name=one.name, status=one.status, duration_s=one.duration_s) for one in timed[:_MOST_NAMES])
 
 
-class _Attempt(Protocol):
-    @property
-    def id(self) -> str: ...
-    @property
-    def status(self) -> Status: ...
-    @property
-    def created_at(self) -> datetime | None: ...
-
-
-def summarize_attempts(newest_first: Sequence[_Attempt]) -> AttemptRecord:
+def summarize_attempts(newest_first: Sequence[Attempt]) -> AttemptRecord:
     """Return what the newest attempts of a job come to.
 
     Args:

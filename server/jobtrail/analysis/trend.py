@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from collections import Counter
 from datetime import UTC, datetime, time, timedelta, tzinfo
-from typing import TYPE_CHECKING, Literal, Protocol
+from typing import TYPE_CHECKING, Literal
 
 from jobtrail.models import Bucket, Period, Streak
 from jobtrail.vocabulary import ENDED, JUDGED
@@ -17,7 +17,7 @@ from jobtrail.vocabulary import ENDED, JUDGED
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from jobtrail.vocabulary import Status
+    from jobtrail.models import Attempt
 
 _WIDTHS = (
     timedelta(minutes=5), timedelta(minutes=15), timedelta(hours=1), timedelta(hours=6), timedelta(days=1),
@@ -28,17 +28,6 @@ _FEW_BUCKETS = 16
 _BARS = "▁▂▃▄▅▆▇█"
 _FEWEST_TO_JUDGE = 5
 _POINTS = 0.1
-
-
-class _Attempt(Protocol):
-    """An execution or a run."""
-
-    @property
-    def status(self) -> Status: ...
-    @property
-    def created_at(self) -> datetime | None: ...
-    @property
-    def duration_s(self) -> float | None: ...
 
 
 def choose_width(span: timedelta, most: int = _FEW_BUCKETS) -> timedelta:
@@ -64,9 +53,9 @@ def find_bucket_starts(since: datetime, until: datetime, width: timedelta, zone:
     return found
 
 
-def fill_buckets(attempts: Iterable[_Attempt], starts: Sequence[datetime]) -> tuple[Bucket, ...]:
+def fill_buckets(attempts: Iterable[Attempt], starts: Sequence[datetime]) -> tuple[Bucket, ...]:
     """Return a bucket for each start, the oldest first, with the attempts created from it on."""
-    inside: list[list[_Attempt]] = [[] for _ in starts]
+    inside: list[list[Attempt]] = [[] for _ in starts]
     for one in attempts:
         place = sum(start <= one.created_at for start in starts) - 1 if one.created_at else -1
         if place >= 0:
@@ -74,7 +63,7 @@ def fill_buckets(attempts: Iterable[_Attempt], starts: Sequence[datetime]) -> tu
     return tuple(_make_bucket(start, group) for start, group in zip(starts, inside, strict=True))
 
 
-def _make_bucket(start: datetime, group: Sequence[_Attempt]) -> Bucket:
+def _make_bucket(start: datetime, group: Sequence[Attempt]) -> Bucket:
     return Bucket(
         start=start,
         counts=_count_statuses(group),
@@ -83,7 +72,7 @@ def _make_bucket(start: datetime, group: Sequence[_Attempt]) -> Bucket:
     )
 
 
-def summarize_period(attempts: Sequence[_Attempt]) -> Period:
+def summarize_period(attempts: Sequence[Attempt]) -> Period:
     """Return what a stretch of time came to."""
     durations = _sort_durations(attempts)
     return Period(
@@ -96,20 +85,20 @@ def summarize_period(attempts: Sequence[_Attempt]) -> Period:
     )
 
 
-def _count_statuses(attempts: Iterable[_Attempt]) -> dict[str, int]:
+def _count_statuses(attempts: Iterable[Attempt]) -> dict[str, int]:
     return dict(Counter(one.status for one in attempts).most_common())
 
 
-def _select_judged(attempts: Iterable[_Attempt]) -> Iterator[_Attempt]:
+def _select_judged(attempts: Iterable[Attempt]) -> Iterator[Attempt]:
     return (one for one in attempts if one.status in JUDGED)
 
 
-def _compute_rate(attempts: Iterable[_Attempt]) -> float | None:
+def _compute_rate(attempts: Iterable[Attempt]) -> float | None:
     judged = [one.status == "succeeded" for one in _select_judged(attempts)]
     return round(sum(judged) / len(judged), 4) if judged else None
 
 
-def _sort_durations(attempts: Iterable[_Attempt]) -> list[float]:
+def _sort_durations(attempts: Iterable[Attempt]) -> list[float]:
     return sorted(one.duration_s for one in attempts if one.status in ENDED and one.duration_s is not None)
 
 
@@ -118,7 +107,7 @@ def _find_percentile(ordered: Sequence[float], share: float) -> float | None:
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
 
 
-def find_streak(newest_first: Sequence[_Attempt], *, complete: bool) -> Streak | None:
+def find_streak(newest_first: Sequence[Attempt], *, complete: bool) -> Streak | None:
     """Return how many of the newest attempts ended alike, well or badly; None where none has ended by itself.
 
     Args:

@@ -10,8 +10,8 @@ import anyio
 
 from jobtrail.doctor.report import Check
 from jobtrail.errors import JobtrailError, SettingsError, Unauthorized, Unreachable, UpstreamError, sanitize_text
-from jobtrail.paging import Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.paging import NEWEST_FIRST, Walk, walk
+from jobtrail.sources.list_options import ListOptions
 from jobtrail.times import format_duration
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class _SourceCheckup:
         began = time.monotonic()
         try:
             with anyio.fail_after(READ_SECONDS):
-                jobs = await _read_rows(source.jobs(Ask(sort=source.job_sort)), _JOBS)
+                jobs = await _read_rows(source.jobs(ListOptions(sort=source.job_sort)), _JOBS)
         except TimeoutError:
             self._add_unreachable(f"no answer within {READ_SECONDS:g} s")
         except (Unreachable, SettingsError) as error:
@@ -170,7 +170,7 @@ class _SourceCheckup:
             return
         newest: tuple[str, Execution] | None = None
         for name in names[:_JOBS_TRIED]:
-            read = _make_execution_reader(lambda name=name: batch.executions(name, Ask(sort=NEWEST_FIRST)))
+            read = _make_execution_reader(lambda name=name: batch.executions(name, ListOptions(sort=NEWEST_FIRST)))
             rows = await self._try_read("executions", read)
             if rows is None:
                 return
@@ -192,7 +192,7 @@ class _SourceCheckup:
 
     async def _check_runs(self, scheduled: Runs) -> None:
         async def newest() -> list[Run]:
-            return await _read_rows(await scheduled.list(None, Ask(sort=NEWEST_FIRST)), 1)
+            return await _read_rows(await scheduled.list(None, ListOptions(sort=NEWEST_FIRST)), 1)
 
         runs = await self._check_read(
             "runs",
@@ -245,7 +245,7 @@ def _make_execution_reader(listing: Callable[[], Listing[Execution]]) -> Callabl
 
 
 def _make_task_reader(batch: BatchJobs, job: str, execution: str) -> Callable[[], Awaitable[list[Task]]]:
-    return lambda: _read_rows(batch.tasks(job, execution, Ask(sort=NEWEST_FIRST)), 1)
+    return lambda: _read_rows(batch.tasks(job, execution, ListOptions(sort=NEWEST_FIRST)), 1)
 
 
 def _format_job_count(jobs: list[Job], source: Source) -> str:

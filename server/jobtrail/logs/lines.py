@@ -15,12 +15,10 @@ if TYPE_CHECKING:
 
     from jobtrail.logs.log import Line
 
-__all__ = ["LONGEST", "Row", "Rows", "Where", "dropped_in", "excerpt", "not_kept", "tidy"]
-
 LONGEST = 8_192
 """Characters of a line that are looked at; what is behind them is neither searched nor shown."""
 
-Where = tuple[int, int]
+MatchSpan = tuple[int, int]
 """Start and end of what was found in a line."""
 
 _SHOWN = 300
@@ -33,7 +31,7 @@ _TIME = re.compile(
 )
 
 
-def tidy(text: str) -> str:
+def clean_log_text(text: str) -> str:
     """Return a log's line as a terminal would show it at last, on one line: no ANSI, no control or unseen characters.
 
     Its indentation stays, since that says what belongs to what; other runs of blanks become one.
@@ -48,7 +46,7 @@ def tidy(text: str) -> str:
     return (" " * indent + " ".join(bare.split()))[:LONGEST]
 
 
-def excerpt(text: str, found: Where = (0, 0), most: int = _SHOWN) -> str:
+def clip_text(text: str, found: MatchSpan = (0, 0), most: int = _SHOWN) -> str:
     """Return a tidy line clipped to `most` characters and twice as many bytes, around what was found in it."""
     if len(text) <= most and len(text.encode()) <= most * 2:
         return text
@@ -75,10 +73,10 @@ class Row:
     same: tuple[str, str]
 
     @classmethod
-    def of(cls, line: Line, text: str, found: Where) -> Row:
+    def of(cls, line: Line, text: str, found: MatchSpan) -> Row:
         """Return the row of one line."""
         same = (line.mark, _TIME.sub("", text))
-        return cls(line.n, 1, excerpt(text, found), line.mark, line.at, same)
+        return cls(line.n, 1, clip_text(text, found), line.mark, line.at, same)
 
 
 @dataclass
@@ -97,12 +95,12 @@ class Rows:
     def add(self, row: Row, *, before: bool) -> bool:
         """Take a row before or after all others; return False where there is no room."""
         edge = self.rows[0 if before else -1] if self.rows else None
-        if edge is not None and edge.same == row.same and self._touch(edge, row, before=before):
+        if edge is not None and edge.same == row.same and self._are_adjacent(edge, row, before=before):
             edge.times += 1
             if before:
                 edge.n, edge.text, edge.at = row.n, row.text, row.at
             return True
-        if self.full or not self._pays(row):
+        if self.full or not self._pay_tokens(row):
             return False
         (self.rows.appendleft if before else self.rows.append)(row)
         return True
@@ -113,10 +111,10 @@ class Rows:
         return len(self.rows) >= self.most
 
     @staticmethod
-    def _touch(edge: Row, row: Row, *, before: bool) -> bool:
+    def _are_adjacent(edge: Row, row: Row, *, before: bool) -> bool:
         return row.n == (edge.n - 1 if before else edge.n + edge.times)
 
-    def _pays(self, row: Row) -> bool:
+    def _pay_tokens(self, row: Row) -> bool:
         cost = estimate_tokens(row.text) + _PREFIX_TOKENS
         if self.rows and cost > self.tokens:
             self.cut = True
@@ -125,12 +123,12 @@ class Rows:
         return True
 
 
-def not_kept(count: int) -> str:
+def format_dropped(count: int) -> str:
     """Return the line that stands where a recorder dropped lines."""
     return f"[{count:,} earlier lines were not kept]"
 
 
-def dropped_in(text: str) -> int:
+def count_dropped(text: str) -> int:
     """Return how many lines such a line stands for; none where it is another."""
     found = _NOT_KEPT.fullmatch(text.strip())
     return int(found[1].replace(",", "")) if found else 0

@@ -20,12 +20,10 @@ from jobtrail.errors import BadArgument, quote_value, sanitize_text
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from jobtrail.logs.lines import Where
+    from jobtrail.logs.lines import MatchSpan
 
-    Find = Callable[[Sequence[str]], Awaitable[Sequence[Where | None]]]
-    Search = Callable[[str], Where | None]
-
-__all__ = ["compile_search"]
+    Find = Callable[[Sequence[str]], Awaitable[Sequence[MatchSpan | None]]]
+    Search = Callable[[str], MatchSpan | None]
 
 SECONDS = 5.0
 _LONGEST = 300
@@ -58,7 +56,7 @@ def compile_search(search: str | None, seconds: float = SECONDS) -> Find:
         return partial(_find_in_thread, search, _compile(search), seconds)
     wanted = (search or "").lower()
 
-    async def find(texts: Sequence[str]) -> Sequence[Where | None]:
+    async def find(texts: Sequence[str]) -> Sequence[MatchSpan | None]:
         places = [text.lower().find(wanted) for text in texts]
         return [None if place < 0 else (place, place + len(wanted)) for place in places]
 
@@ -85,19 +83,21 @@ def _compile(search: str) -> Search:
             f"search={quote_value(search)} cannot be searched for ({reason}): {advice}, or give plain text"
         ) from None
 
-    def find(text: str) -> Where | None:
+    def find(text: str) -> MatchSpan | None:
         match = expression.search(text)
         return match and match.span()
 
     return find
 
 
-async def _find_in_thread(search: str, find: Search, seconds: float, texts: Sequence[str]) -> Sequence[Where | None]:
+async def _find_in_thread(
+    search: str, find: Search, seconds: float, texts: Sequence[str]
+) -> Sequence[MatchSpan | None]:
     """Look through lines in a thread that ends when its time is up or the call is cancelled."""
     deadline = time.monotonic() + seconds
 
-    def find_all() -> list[Where | None]:
-        places: list[Where | None] = []
+    def find_all() -> list[MatchSpan | None]:
+        places: list[MatchSpan | None] = []
         for text in texts:
             anyio.from_thread.check_cancelled()
             if time.monotonic() > deadline:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from jobtrail.errors import UnreadableAnswer, UpstreamError
-from jobtrail.logs.lines import Row, Rows, tidy
+from jobtrail.logs.lines import Row, Rows, clean_log_text
 from jobtrail.models import Note, Sentence
 
 if TYPE_CHECKING:
@@ -16,8 +16,6 @@ if TYPE_CHECKING:
 
     from jobtrail.logs.log import Line, Lines, Log
     from jobtrail.logs.search import Find
-
-__all__ = ["Bounds", "Gathered", "gather"]
 
 
 @dataclass(frozen=True)
@@ -40,7 +38,7 @@ class Bounds:
 
 
 @dataclass
-class Gathered:
+class Stretch:
     """The rows of a stretch of a log, and which stretch it is.
 
     Attributes:
@@ -70,9 +68,9 @@ class Gathered:
         self.total, self.kept_from, self.final = piece.total, piece.first, piece.final
 
 
-async def gather(
+async def read_stretch(
     log: Log, start: int, bounds: Bounds, find: Find, progress: Callable[[int, int], Awaitable[None]], *, back: bool
-) -> Gathered:
+) -> Stretch:
     """Read a stretch of a log that begins or ends at a line.
 
     An upstream that fails part of the way leaves what was read with a note; one that fails at once raises.
@@ -89,12 +87,12 @@ async def gather(
         UpstreamError: the first piece could not be read.
         AgentError: there is no such log, or the search is none.
     """
-    found = Gathered(Rows(bounds.rows, bounds.tokens), start, start - 1)
+    found = Stretch(Rows(bounds.rows, bounds.tokens), start, start - 1)
     deadline = anyio.current_time() + bounds.seconds
     want = bounds.piece
     while True:
         try:
-            piece = await _piece(log, found, min(want, log.most), back=back, tail=start == 0)
+            piece = await _read_piece(log, found, min(want, log.most), back=back, tail=start == 0)
         except UpstreamError as error:
             if not found.scanned:
                 raise
@@ -103,7 +101,7 @@ async def gather(
         found.learn(piece)
         if not piece.lines:
             return found
-        room = await _take(found, piece.lines, find, back=back)
+        room = await _add_lines(found, piece.lines, find, back=back)
         await progress(found.scanned, found.matched)
         at_end = found.first <= found.kept_from if back else found.last >= found.total
         if not room or at_end or found.scanned >= bounds.lines or anyio.current_time() >= deadline:
@@ -111,7 +109,7 @@ async def gather(
         want *= 4
 
 
-async def _piece(log: Log, found: Gathered, want: int, *, back: bool, tail: bool) -> Lines:
+async def _read_piece(log: Log, found: Stretch, want: int, *, back: bool, tail: bool) -> Lines:
     """Read the lines next to those that are covered; none where there are none.
 
     Raises:
@@ -123,7 +121,7 @@ async def _piece(log: Log, found: Gathered, want: int, *, back: bool, tail: bool
     elif back:
         first = max(found.kept_from, found.first - want)
         piece = await log.read(first, found.first - first)
-        # Where the log begins later than asked, its beginning is sent, and as many lines.
+        # MatchSpan the log begins later than asked, its beginning is sent, and as many lines.
         piece = replace(piece, lines=[line for line in piece.lines if line.n < found.first])
     else:
         piece = await log.read(found.last + 1, want)
@@ -140,9 +138,9 @@ async def _piece(log: Log, found: Gathered, want: int, *, back: bool, tail: bool
     return piece
 
 
-async def _take(found: Gathered, lines: Sequence[Line], find: Find, *, back: bool) -> bool:
+async def _add_lines(found: Stretch, lines: Sequence[Line], find: Find, *, back: bool) -> bool:
     """Add lines to what is covered; return False where one had no room."""
-    texts = [tidy(line.text) for line in lines]
+    texts = [clean_log_text(line.text) for line in lines]
     places = await find(texts)
     order = range(len(lines) - 1, -1, -1) if back else range(len(lines))
     for index in order:

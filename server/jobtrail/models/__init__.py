@@ -18,11 +18,12 @@ from jobtrail.models.details import (
     RunDetail,
     Waited,
 )
-from jobtrail.models.entities import Execution, FrozenModel, Job, Run, Task, TaskCounts, Timestamp
+from jobtrail.models.entities import Attempt, Execution, FrozenModel, Job, Run, Task, TaskCounts, Timestamp
 from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, RunPage, TaskPage, Total, Window
 from jobtrail.models.summaries import Bucket, FailureCause, Failures, History, Period, Streak
 
 __all__ = [
+    "Attempt",
     "AttemptRecord",
     "Awaited",
     "Bucket",

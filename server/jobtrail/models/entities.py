@@ -99,3 +99,7 @@ class Run(FrozenModel):
     attempt: int | None = None
     retry_of: str | None = None
     instance: int | None = None
+
+
+Attempt = Execution | Run
+"""What a job attempted: an execution of a batch job, or a run of a scheduled task."""

@@ -1,10 +1,10 @@
 """Paging: listings, how they combine, and the one walker over them; nothing here knows an upstream."""
 
 from jobtrail.paging.combined import Chain, Mapped, WithinWindow
-from jobtrail.paging.concurrency import AT_ONCE, together
+from jobtrail.paging.concurrency import AT_ONCE, run_concurrently
 from jobtrail.paging.cursor_listing import CursorListing, CursorPage
 from jobtrail.paging.keyset_listing import KeyRange, KeysetListing
-from jobtrail.paging.listing import EVERYTHING, NEWEST_FIRST, START, Batch, Listing, Sort, Spot, Traits
+from jobtrail.paging.listing import EVERYTHING, NEWEST_FIRST, START, FetchedPage, Listing, Position, Sort, Traits
 from jobtrail.paging.merged import Merged
 from jobtrail.paging.offset_listing import CountedPage, OffsetListing
 from jobtrail.paging.walker import Budget, Trail, Walk, Walked, walk
@@ -14,25 +14,25 @@ __all__ = [
     "EVERYTHING",
     "NEWEST_FIRST",
     "START",
-    "Batch",
     "Budget",
     "Chain",
     "CountedPage",
     "CursorListing",
     "CursorPage",
+    "FetchedPage",
     "KeyRange",
     "KeysetListing",
     "Listing",
     "Mapped",
     "Merged",
     "OffsetListing",
+    "Position",
     "Sort",
-    "Spot",
     "Trail",
     "Traits",
     "Walk",
     "Walked",
     "WithinWindow",
-    "together",
+    "run_concurrently",
     "walk",
 ]

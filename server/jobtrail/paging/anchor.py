@@ -1,4 +1,4 @@
-"""The last item that was handed out of a page, as a position keeps it."""
+"""The last item that was returned of a listing, as its position keeps it."""
 
 from __future__ import annotations
 
@@ -7,18 +7,18 @@ from typing import NamedTuple
 from jobtrail.errors import StrayCursor
 
 Key = int | str
-"""What items are sorted by: a text, or a whole number such as a time in microseconds."""
+"""What items are sorted by: a text, or an integer such as a time in microseconds."""
 
 _LARGEST = 10**21
 
 
 class Anchor(NamedTuple):
-    """An item that was handed out.
+    """An item that was returned.
 
     Attributes:
-        number: how many came up to and with it: on its page, or in the whole list.
-        identity: what tells it apart.
-        key: what it is sorted by; None where that is not known.
+        number: of the item, from 1: on its page for a cursor listing, in the whole list for an offset listing.
+        identity: unique in the listing.
+        key: what it is sorted by; None if that is not known.
     """
 
     number: int
@@ -26,14 +26,14 @@ class Anchor(NamedTuple):
     key: Key | None
 
     def write(self) -> tuple[str | int, ...]:
-        """Return it as the detail of a position; a key that is the identity is not written twice."""
+        """Return the anchor as the detail of a position; a key equal to the identity is not written twice."""
         if self.key is None or self.key == self.identity:
             return (self.number, self.identity, *(("",) if self.key is None else ()))
         return (self.number, self.identity, self.key)
 
     @classmethod
     def read(cls, detail: tuple[str | int, ...]) -> Anchor | None:
-        """Return what a position holds; None for the beginning of a page.
+        """Return the anchor in the detail of a position; None for the beginning of a page.
 
         Raises:
             StrayCursor: the position is of another kind of listing.
@@ -52,13 +52,10 @@ class Anchor(NamedTuple):
 
 
 def compare_keys(key: Key | None, other: Key | None, *, descending: bool) -> int | None:
-    """Return 1 for a key that comes after another one in an order, -1 before it, 0 beside it; None if unknown."""
+    """Return 1 if `key` comes after `other` in the order, -1 if before, 0 if they are equal; None if unknown."""
     if key is None or other is None or isinstance(key, int) != isinstance(other, int):
         return None
-    left, right = _sortable(key), _sortable(other)
+    # Both are numbers or both are texts; the other half of each pair is equal.
+    left, right = ((one, "") if isinstance(one, int) else (0, one) for one in (key, other))
     way = (left > right) - (left < right)
     return -way if descending else way
-
-
-def _sortable(key: Key) -> tuple[int, str]:
-    return (key, "") if isinstance(key, int) else (0, key)

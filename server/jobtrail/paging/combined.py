@@ -1,4 +1,4 @@
-"""Listings made of other listings: cut at an edge, mapped, one after the other."""
+"""Listings made of other listings: one that ends with its window, a mapped one, a chain of several."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from jobtrail.models import Total
-from jobtrail.paging.listing import START, Batch, Spot, Traits
+from jobtrail.paging.listing import START, FetchedPage, Position, Traits
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -27,30 +27,29 @@ D = TypeVar("D", bound=_Dated)
 
 
 class WithinWindow(Generic[D]):
-    """A listing that ends where its order has left a window: past that edge nothing can match.
+    """A listing in order of time that ends with its window, since nothing behind that can match.
 
-    A listing whose upstream applies the window, or that is in another order, is read whole.
+    A listing in another order, or whose upstream applies the window, is read to its end.
     """
 
     def __init__(self, listing: Listing[D], window: Window | None) -> None:
         self._listing = listing
         self.traits = listing.traits
-        order = self.traits.order
-        by_time = order is not None and order.key == "created_at" and "window" in self.traits.unapplied
-        self._descending = order is not None and order.descending
-        self._edge = (window.since if self._descending else window.until) if window and by_time else None
+        by_time = self.traits.order is not None and self.traits.order.key == "created_at"
+        bound = (window.since if self.traits.descending else window.until) if window else None
+        self._bound = bound if by_time and "window" in self.traits.unapplied else None
 
-    async def fetch(self, at: Spot, want: int) -> Batch[D]:
-        """Read one page, as far as the edge."""
-        batch = await self._listing.fetch(at, want)
-        cut = next((index for index, item in enumerate(batch.items) if self._is_past(item)), None)
-        return batch if cut is None else replace(batch, items=batch.items[:cut], next=None)
+    async def fetch(self, at: Position, want: int) -> FetchedPage[D]:
+        """Read one page, without what is past the window."""
+        fetched = await self._listing.fetch(at, want)
+        cut = next((index for index, item in enumerate(fetched.items) if self._is_past(item)), None)
+        return fetched if cut is None else replace(fetched, items=fetched.items[:cut], next=None)
 
     def _is_past(self, item: D) -> bool:
-        created, edge = item.created_at, self._edge
-        if created is None or edge is None:
+        created, bound = item.created_at, self._bound
+        if created is None or bound is None:
             return False
-        return created < edge if self._descending else created > edge
+        return created < bound if self.traits.descending else created > bound
 
 
 @dataclass
@@ -58,58 +57,58 @@ class Mapped(Generic[R, T]):
     """A listing whose items are made from those of another one.
 
     Attributes:
-        listing: the other listing.
-        read: makes one item.
+        listing: the other one.
+        convert: makes an item from one of its items.
     """
 
     listing: Listing[R]
-    read: Callable[[R], T]
+    convert: Callable[[R], T]
 
     @property
     def traits(self) -> Traits:
-        """Those of the listing."""
+        """Those of the other listing."""
         return self.listing.traits
 
-    async def fetch(self, at: Spot, want: int) -> Batch[T]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[T]:
         """Read one page."""
-        batch = await self.listing.fetch(at, want)
-        items = [self.read(item) for item in batch.items]
-        return Batch(items, batch.after, batch.next, batch.total, batch.note, batch.exact, batch.failed)
+        fetched = await self.listing.fetch(at, want)
+        items = [self.convert(item) for item in fetched.items]
+        return FetchedPage(
+            items, fetched.after, fetched.next, fetched.total, fetched.note, fetched.exact, fetched.failed
+        )
 
 
 class Chain(Generic[T]):
     """Several listings read one after the other as one, in the order of their keys.
 
-    A spot is the part's key in front of the part's own detail, so parts may come and go.
+    A position holds the key of a part and then that part's own detail, so parts may be added and removed.
     """
 
     def __init__(self, parts: Mapping[str, Listing[T]]) -> None:
         self._parts = dict(sorted(parts.items()))
-        traits = [part.traits for part in parts.values()]
-        unapplied = frozenset[str]().union(*(one.unapplied for one in traits))
-        self.traits = Traits(None, max((one.page_size for one in traits), default=1), unapplied)
+        self.traits = Traits.combine(None, parts.values())
 
-    async def fetch(self, at: Spot, want: int) -> Batch[T]:
-        """Read one page of the part that `at` lies in, or of the next where that part has gone."""
+    async def fetch(self, at: Position, want: int) -> FetchedPage[T]:
+        """Read one page of the part that `at` lies in, or of the next one if that part is not there any more."""
         wanted = str(at.detail[0]) if at.detail else ""
         key = next((name for name in self._parts if name >= wanted), None)
         if key is None:
-            return Batch((), lambda _index: at, None, Total(kind="unknown"))
-        inner = Spot(at.upstream, at.detail[1:]) if key == wanted else START
-        batch = await self._parts[key].fetch(inner, want)
+            return FetchedPage((), lambda _index: at, None, Total(kind="unknown"))
+        inner = Position(at.upstream, at.detail[1:]) if key == wanted else START
+        fetched = await self._parts[key].fetch(inner, want)
 
-        def within(spot: Spot) -> Spot:
-            return Spot(spot.upstream, (key, *spot.detail))
+        def within(position: Position) -> Position:
+            return Position(position.upstream, (key, *position.detail))
 
         following = next((name for name in self._parts if name > key), None)
-        after_it = Spot("", (following,)) if following is not None else None
 
-        def after(index: int) -> Spot:
-            return within(batch.after(index))
+        def after(index: int) -> Position:
+            return within(fetched.after(index))
 
+        next_part = None if following is None else Position("", (following,))
         return replace(
-            batch,
+            fetched,
             after=after,
-            next=within(batch.next) if batch.next else after_it,
-            total=batch.total if len(self._parts) == 1 else Total(kind="unknown"),
+            next=within(fetched.next) if fetched.next else next_part,
+            total=fetched.total if len(self._parts) == 1 else Total(kind="unknown"),
         )

@@ -1,4 +1,4 @@
-"""Reads at the same time, with a bound."""
+"""Calls run at the same time, with a bound on how many."""
 
 from __future__ import annotations
 
@@ -14,32 +14,32 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
 
 AT_ONCE = 4
-"""Requests that one source is sent at the same time at most."""
+"""The most requests that one source is sent at the same time."""
 
 K = TypeVar("K")
 T = TypeVar("T")
 
 
-async def together(
+async def run_concurrently(
     calls: Mapping[K, Callable[[], Awaitable[T]]],
-    lane: Callable[[K], AbstractAsyncContextManager[None]] = lambda _key: nullcontext(),
+    limiter: Callable[[K], AbstractAsyncContextManager[None]] = lambda _key: nullcontext(),
     seconds: float | None = None,
 ) -> dict[K, T | JobtrailError]:
-    """Make calls at the same time, as many as a limiter lets.
+    """Run calls at the same time.
 
     Args:
-        calls: by a key of the caller's.
-        lane: the limiter that a call has to pass, where nothing it calls has one.
-        seconds: after which calls that have not returned are abandoned.
+        calls: by any key.
+        limiter: returns what bounds the call of a key; omit it if the calls limit themselves.
+        seconds: after which calls that have not returned are cancelled; None for no limit.
 
     Returns:
-        What each call returned, or the foreseen error that it raised; nothing for one that was abandoned.
+        By key, what the call returned or the `JobtrailError` it raised; cancelled calls are missing.
     """
     results: dict[K, T | JobtrailError] = {}
 
     async def make(key: K, call: Callable[[], Awaitable[T]]) -> None:
         try:
-            async with lane(key):
+            async with limiter(key):
                 results[key] = await call()
         except JobtrailError as error:
             results[key] = error

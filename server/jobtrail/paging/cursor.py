@@ -1,11 +1,11 @@
-"""The cursor: everything that continues a page, in one short URL-safe token.
+"""The cursor: everything that is needed to continue a list, in one short URL-safe token.
 
 Layout, parts joined by `.`: `1` (the version) with base64url of four checksum bytes and the deflated
 JSON of the call; the upstream's own cursor, or nothing; the counts, in base 36; then each part of the
-spot. What is URL-safe already is not encoded again, since an agent must copy every character.
+position. URL-safe text is not encoded again, since an agent must copy every character.
 
-It is stateless, so any replica continues it, and unsigned, so nothing in it is trusted: its
-arguments re-enter through the same validation as fresh ones.
+No state is kept, so any replica continues it. It is unsigned, so nothing in it is trusted: its
+arguments are validated like those of a first call.
 """
 
 from __future__ import annotations
@@ -20,9 +20,7 @@ from typing import Any
 
 from jobtrail.errors import MalformedCursor, WrongCursor
 from jobtrail.models import Call
-from jobtrail.paging import START, Spot, Trail
-
-__all__ = ["Args", "Cursor", "seal", "unseal"]
+from jobtrail.paging import START, Position, Trail
 
 _VERSION = "1"
 _MOST_CHARS = 32_768
@@ -47,18 +45,18 @@ Args = dict[str, str | int | bool]
 
 @dataclass(frozen=True)
 class Cursor:
-    """What a cursor carries.
+    """The content of a cursor.
 
     Attributes:
         tool: the tool that continues it.
         source: the configured name of its source.
-        fingerprint: which upstream that name stood for.
+        fingerprint: of the upstream that had that name.
         minted: Unix seconds at which the upstream's own cursor was obtained.
         args: the normalised arguments of the walk.
         scanned: items read so far.
         matched: items that matched so far.
-        spot: where the walk goes on.
-        trail: what the walk remembers of the upstream's cursors.
+        position: where the walk goes on in its listing.
+        trail: of the walk.
         drifted: whether the list changed during the walk, so that nothing is exact any more.
     """
 
@@ -69,7 +67,7 @@ class Cursor:
     args: Args = field(default_factory=Args)
     scanned: int = 0
     matched: int = 0
-    spot: Spot = START
+    position: Position = START
     trail: Trail = field(default_factory=Trail)
     drifted: bool = False
 
@@ -77,14 +75,18 @@ class Cursor:
 def seal(cursor: Cursor) -> str:
     """Return the token for a cursor."""
     fields = [cursor.tool, cursor.source, cursor.fingerprint, cursor.args]
-    minted = cursor.minted if cursor.spot.upstream else 0
+    minted = cursor.minted if cursor.position.upstream else 0
     counts = (minted, cursor.scanned, cursor.matched, *cursor.trail, int(cursor.drifted))
     packer = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=_DICTIONARY)
     payload = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
     packed = packer.compress(payload) + packer.flush()
-    parts = (_write_part(cursor.spot.upstream), *map(_write_number, counts), *map(_write_part, cursor.spot.detail))
+    parts = (
+        _write_part(cursor.position.upstream),
+        *map(_write_number, counts),
+        *map(_write_part, cursor.position.detail),
+    )
     tail = "".join("." + part for part in parts)
-    return _VERSION + _b64(_check(packed, tail) + packed) + tail
+    return _VERSION + _encode_base64(_compute_checksum(packed, tail) + packed) + tail
 
 
 def unseal(token: str, tool: str) -> Cursor:
@@ -97,7 +99,7 @@ def unseal(token: str, tool: str) -> Cursor:
     token = token.strip()
     head, dot, tail = token.partition(".")
     if len(token) > _MOST_CHARS or not re.fullmatch(r"[A-Za-z0-9_\-]{12,}", head):
-        raise _malformed(tool)
+        raise _make_malformed_error(tool)
     if head[0] != _VERSION:
         raise WrongCursor(
             f"this cursor was made by another version of Jobtrail; call {tool} again with the arguments "
@@ -106,7 +108,7 @@ def unseal(token: str, tool: str) -> Cursor:
     try:
         cursor = _read_cursor(_read_payload(head[1:], dot + tail), *tail.split("."))
     except (TypeError, ValueError, RecursionError, zlib.error) as error:
-        raise _malformed(tool) from error
+        raise _make_malformed_error(tool) from error
     if cursor.tool != tool:
         raise WrongCursor(
             f"this cursor continues {cursor.tool}, not {tool}; call ", Call(cursor.tool, {"cursor": ...}), " with it"
@@ -119,7 +121,7 @@ def _read_payload(head: str, tail: str) -> Any:
     blob = base64.b64decode(head + "=" * (-len(head) % 4), altchars=b"-_", validate=True)
     check, packed = blob[:4], blob[4:]
     # Base64 lets the last character differ without a trace: take only the one way to write it.
-    if check != _check(packed, tail) or _b64(blob) != head:
+    if check != _compute_checksum(packed, tail) or _encode_base64(blob) != head:
         raise ValueError(head)
     return json.loads(zlib.decompressobj(-15, zdict=_DICTIONARY).decompress(packed, _MOST_PAYLOAD))
 
@@ -137,30 +139,32 @@ def _read_cursor(fields: Any, upstream: str, *parts: str) -> Cursor:
         raise TypeError(fields)
     # JSON can spell lone surrogates, which nothing after this could write; what cannot be encoded is a ValueError.
     "".join((*texts, *map(str, plain), *map(str, plain.values()))).encode()
-    spot = Spot(str(_read_part(upstream)), tuple(_read_part(part) for part in parts[_COUNTS:]))
-    return Cursor(tool, source, fingerprint, minted, plain, scanned, matched, spot, Trail(steps, mark), bool(drifted))
+    position = Position(str(_read_part(upstream)), tuple(_read_part(part) for part in parts[_COUNTS:]))
+    return Cursor(
+        tool, source, fingerprint, minted, plain, scanned, matched, position, Trail(steps, mark), bool(drifted)
+    )
 
 
-def _malformed(tool: str) -> MalformedCursor:
+def _make_malformed_error(tool: str) -> MalformedCursor:
     return MalformedCursor(
         "this is not a cursor that Jobtrail returned, or it was cut short or altered in copying; copy the "
         f"whole cursor from the last answer, or call {tool} again with the arguments of the first page"
     )
 
 
-def _check(packed: bytes, tail: str) -> bytes:
+def _compute_checksum(packed: bytes, tail: str) -> bytes:
     return hashlib.blake2b(_VERSION.encode() + packed + tail.encode(), digest_size=4).digest()
 
 
-def _b64(blob: bytes) -> str:
+def _encode_base64(blob: bytes) -> str:
     return base64.urlsafe_b64encode(blob).decode().rstrip("=")
 
 
 def _write_part(part: str | int) -> str:
-    """Return a part of a spot in URL-safe characters: numbers in base 36 behind `~`."""
+    """Return a part of a position in URL-safe characters: numbers in base 36 behind `~`."""
     if isinstance(part, int):
         return _NUMBER + _write_number(part)
-    return part if _URL_SAFE.fullmatch(part) else _ENCODED + _b64(part.encode(errors="replace"))
+    return part if _URL_SAFE.fullmatch(part) else _ENCODED + _encode_base64(part.encode(errors="replace"))
 
 
 def _read_part(text: str) -> str | int:

@@ -1,10 +1,10 @@
-"""Lists that are paged by the key of their order, so that items that come and go never repeat or skip one.
+"""Listings of an upstream that is paged by the sort key, so that no item repeats or is skipped as others come and go.
 
-A page is asked for from the last key seen on, that key included. Items that share a key come in an order that cannot
-be relied on, but in the same one each time: a position counts how many of them were handed out, and carries a short
-mark of each, so that it is found again after any of them was deleted.
-Where a walk down the keys needs several pages, their key ranges are read at the same time: how far apart the items
-lie is known from the page before. That an upstream counts a short range sooner than a long one helps too.
+A page is asked for from the last key on, that key included. Items of the same key come in an unknown order, but in
+the same one each time: a position counts how many of them were returned, and holds a short hash of each, so that the
+listing goes on at the right item after any of them was deleted.
+If a descending walk needs several pages, their key ranges are read at the same time; the page before tells how far
+apart the keys are. An upstream also counts a short range sooner than a long one.
 """
 
 from __future__ import annotations
@@ -16,9 +16,8 @@ from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from jobtrail.errors import JobtrailError, StrayCursor, UnreadableAnswer
-from jobtrail.models import Total
-from jobtrail.paging.concurrency import AT_ONCE, together
-from jobtrail.paging.listing import Batch, Spot
+from jobtrail.paging.concurrency import AT_ONCE, run_concurrently
+from jobtrail.paging.listing import FetchedPage, Position
 from jobtrail.paging.offset_listing import MOST_STEPS, OVERLAP, CountedPage
 
 if TYPE_CHECKING:
@@ -36,15 +35,15 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class KeyRange:
-    """The keys that a page is read between, both included; None where that end is open."""
+    """A range of keys, both ends included; None for an open end."""
 
     lowest: int | None = None
     highest: int | None = None
 
 
 @dataclass
-class _Pace:
-    """What the pages so far have shown: how far apart two keys are, and how many items an answer holds."""
+class _KeySpacing:
+    """What the pages so far have shown: the distance between two keys, and the number of items in a full page."""
 
     distance: float = 0.0
     full: int = 0
@@ -52,15 +51,15 @@ class _Pace:
 
 @dataclass(frozen=True)
 class KeysetListing(Generic[T]):
-    """A listing over pages of a key range.
+    """A listing over the pages of key ranges.
 
     Attributes:
-        fetch_page: reads so many items of a range, from an offset in it on; its total is that of the whole range.
-        identity: tells an item apart from all others.
-        order_key: what the items are sorted by: a whole number, not below 0.
-        traits: what the listing declares of itself; it has an order.
-        lowest: the least key that is listed.
-        who: how an error names the upstream.
+        fetch_page: called with a range, an offset in it and a number of items; its total is that of the range.
+        identity: returns a text unique to an item.
+        order_key: returns what an item is sorted by: an integer, 0 or more.
+        traits: of the listing; they have an order.
+        lowest: the lowest key that any item has.
+        subject: how an error names the upstream.
     """
 
     fetch_page: Callable[[KeyRange, int, int], Awaitable[CountedPage[T]]]
@@ -68,129 +67,127 @@ class KeysetListing(Generic[T]):
     order_key: Callable[[T], int]
     traits: Traits
     lowest: int = 0
-    who: str = "the upstream"
-    _pace: _Pace = field(default_factory=_Pace)
+    subject: str = "the upstream"
+    _spacing: _KeySpacing = field(default_factory=_KeySpacing)
 
-    @property
-    def _descending(self) -> bool:
-        return self.traits.order is not None and self.traits.order.descending
-
-    async def fetch(self, at: Spot, want: int) -> Batch[T]:
-        """Read a page from the last key seen, which costs the same at any depth; or several at the same time."""
+    async def fetch(self, at: Position, want: int) -> FetchedPage[T]:
+        """Read a page from the last key on, or several at the same time."""
         if not at.detail:
             page = await self._page(KeyRange(), 0, want)
-            self._learn(page.items, page.total)
-            return self._batch(page.items, page.total, _Last(-1, "", 0, 0, ""))
+            self._learn_spacing(page.items, page.total)
+            return self._make_page(page.items, page.total, _Last(-1, "", 0, 0, ""))
         last = _Last.read(at.detail)
-        items, total = await self._read(last, want)
+        items, total = await self._read_ranges(last, want)
         if items and self.identity(items[0]) == last.identity:
-            return self._batch(items[1:], total - last.tied, last)
+            return self._make_page(items[1:], total - last.tied, last)
         return await self._find_again(last, want)
 
     async def _page(self, keys: KeyRange, offset: int, size: int) -> CountedPage[T]:
-        return await self.fetch_page(keys, offset, max(1, min(size, self.traits.page_size)))
+        return await self.fetch_page(keys, offset, self.traits.limit_size(size))
 
-    def _onward(self, key: int) -> KeyRange:
+    def _make_range_from(self, key: int) -> KeyRange:
         """Return the range from a key on."""
-        return KeyRange(highest=key) if self._descending else KeyRange(lowest=key)
+        return KeyRange(highest=key) if self.traits.descending else KeyRange(lowest=key)
 
-    async def _read(self, last: _Last, want: int) -> tuple[list[T], int]:
-        """Read from the last item consumed; return the items, and how many there are from its key on."""
-        ranges = self._ranges(last.key, want)
-        # The items of its key that come before the last one consumed are passed over.
+    async def _read_ranges(self, last: _Last, want: int) -> tuple[list[T], int]:
+        """Read from the last item returned on; return the items, and the number of items from its key on."""
+        ranges = self._choose_ranges(last.key, want)
+        # Skip the items of the same key that come before the last one returned.
         offsets = [last.tied - 1, *(0 for _ in ranges[1:])]
-        answers = await together(
+        answers = await run_concurrently(
             {
                 number: partial(self._page, keys, offset, want + OVERLAP)
                 for number, (keys, offset) in enumerate(zip(ranges, offsets, strict=True))
             }
         )
-        pages = [_answered(answers[number]) for number in range(len(ranges))]
-        self._check(pages[0].items, last)
+        pages = [_require_page(answers[number]) for number in range(len(ranges))]
+        self._check_bound(pages[0].items, last)
         items: list[T] = []
         for page, offset in zip(pages, offsets, strict=True):
             items += page.items
-            if self._learn(page.items, page.total - offset):
-                # This range holds more than one answer: what lies beyond it comes after its rest.
+            if self._learn_spacing(page.items, page.total - offset):
+                # This range holds more than one page: the next ranges come after its rest.
                 break
         return items, sum(page.total for page in pages)
 
-    def _check(self, items: Sequence[T], last: _Last) -> None:
-        """Raise where the upstream does not keep to the bound, since it would answer the same items for ever."""
+    def _check_bound(self, items: Sequence[T], last: _Last) -> None:
+        """Raise if the upstream ignores the bound, since it would send the same items for ever."""
         first = self.order_key(items[0]) if items else last.key
-        if first > last.key if self._descending else first < last.key:
+        if first > last.key if self.traits.descending else first < last.key:
             raise UnreadableAnswer(
-                f"{self.who} does not keep to the bound of a page, so paging would never end; that is a fault "
+                f"{self.subject} does not keep to the bound of a page, so paging would never end; that is a fault "
                 "of the upstream, ask for less with a narrower window"
             )
 
-    def _learn(self, items: Sequence[T], total: int) -> bool:
-        """Return whether there was more than one answer holds; see from one that is full how long a range may be."""
+    def _learn_spacing(self, items: Sequence[T], total: int) -> bool:
+        """Return whether a range holds more than this page; if so, learn from it how long a range may be."""
         if len(items) >= total:
             return False
-        self._pace.full = max(self._pace.full, len(items))
+        self._spacing.full = max(self._spacing.full, len(items))
         if items:
             first, last = self.order_key(items[0]), self.order_key(items[-1])
-            self._pace.distance = abs(first - last) / max(len(items) - 1, 1)
+            self._spacing.distance = abs(first - last) / max(len(items) - 1, 1)
         return True
 
-    def _ranges(self, key: int, want: int) -> list[KeyRange]:
-        """Return the ranges to read: the last one is open, the others hold about as much as an answer."""
+    def _choose_ranges(self, key: int, want: int) -> list[KeyRange]:
+        """Return the ranges to read: the last one is open, the others hold about one page each."""
         highest, ranges = key, list[KeyRange]()
-        span = int(self._pace.distance * self._pace.full * _FILL)
-        while self._descending and span and len(ranges) < min(AT_ONCE, -(-want // self._pace.full)) - 1:
+        span = int(self._spacing.distance * self._spacing.full * _FILL)
+        while self.traits.descending and span and len(ranges) < min(AT_ONCE, -(-want // self._spacing.full)) - 1:
             lower = highest - span
             if lower <= self.lowest:
                 break
             ranges.append(KeyRange(lower + 1, highest))
             highest = lower
-        return [*ranges, self._onward(highest)]
+        return [*ranges, self._make_range_from(highest)]
 
-    async def _find_again(self, last: _Last, want: int) -> Batch[T]:
-        """Go on after the last of its key that was handed out and is still there, after others were deleted."""
-        keys, known = self._onward(last.key), last.known()
+    async def _find_again(self, last: _Last, want: int) -> FetchedPage[T]:
+        """Go on after the last item of the same key that was returned and is still there, as others were deleted."""
+        keys, known = self._make_range_from(last.key), last.find_marks()
         place, offset = 0, 0
         for _ in range(MOST_STEPS):
             page = await self._page(keys, offset, self.traits.page_size)
             tied = [self.identity(item) for item in page.items if self.order_key(item) == last.key]
-            place = max((offset + index for index, one in enumerate(tied, 1) if _mark(one) in known), default=place)
+            place = max(
+                (offset + index for index, one in enumerate(tied, 1) if _hash_identity(one) in known), default=place
+            )
             if len(tied) < len(page.items) or not page.items:
                 break
             offset += len(page.items)
         page = await self._page(keys, place, want)
-        batch = self._batch(page.items, page.total - place, replace(last, tied=place))
-        # Marks are kept of so many only: where there were more, and none that is known is left, some may repeat.
+        fetched = self._make_page(page.items, page.total - place, replace(last, tied=place))
+        # If more items were returned than hashes are kept, and none of those is left, some may repeat.
         unsure = not place and last.forgotten and bool(page.items) and self.order_key(page.items[0]) == last.key
-        return replace(batch, exact=False, note=_REPEATED) if unsure else batch
+        return replace(fetched, exact=False, note=_REPEATED) if unsure else fetched
 
-    def _batch(self, items: Sequence[T], left: int, last: _Last) -> Batch[T]:
+    def _make_page(self, items: Sequence[T], left: int, last: _Last) -> FetchedPage[T]:
         keys = [self.order_key(item) for item in items]
         if not items and left > 0:
             raise UnreadableAnswer(
-                f"{self.who} counts {left:,} more rows but sends none; that is a fault of the upstream, a "
+                f"{self.subject} counts {left:,} more rows but sends none; that is a fault of the upstream, a "
                 "retry may help"
             )
 
-        def after(index: int) -> Spot:
+        def after(index: int) -> Position:
             tied = 0
             while tied <= index and keys[index - tied] == keys[index]:
                 tied += 1
-            marks = "".join(_mark(self.identity(item)) for item in items[index - tied + 1 : index])
+            marks = "".join(_hash_identity(self.identity(item)) for item in items[index - tied + 1 : index])
             if tied == index + 1 and keys[index] == last.key:
                 tied += last.tied
-                marks = last.marks + _mark(last.identity) + marks
+                marks = last.marks + _hash_identity(last.identity) + marks
             kept = marks[-_MARK * _MOST_MARKS :]
             return _Last(keys[index], self.identity(items[index]), tied, last.done + index + 1, kept).write()
 
-        return Batch(
+        return FetchedPage(
             items=items,
             after=after,
             next=after(len(items) - 1) if items and len(items) < left else None,
-            total=Total(value=last.done + left, kind="unfiltered" if self.traits.unapplied else "exact"),
+            total=self.traits.make_total(last.done + left),
         )
 
 
-def _answered(answer: CountedPage[T] | JobtrailError) -> CountedPage[T]:
+def _require_page(answer: CountedPage[T] | JobtrailError) -> CountedPage[T]:
     if isinstance(answer, JobtrailError):
         raise answer
     return answer
@@ -198,9 +195,14 @@ def _answered(answer: CountedPage[T] | JobtrailError) -> CountedPage[T]:
 
 @dataclass(frozen=True)
 class _Last:
-    """The last item consumed: its key, its identity, its number among those of its key, and in all.
+    """The last item returned.
 
-    `marks` are of those of its key that were handed out before it.
+    Attributes:
+        key: its sort key.
+        identity: its identity.
+        tied: its number, from 1, among the items of the same key.
+        done: its number, from 1, in the whole list; 0 before the first item.
+        marks: hashes of the items of the same key before it, joined.
     """
 
     key: int
@@ -209,13 +211,13 @@ class _Last:
     done: int
     marks: str
 
-    def write(self) -> Spot:
-        """Return it as a position."""
-        return Spot("", (self.key, self.identity, self.tied, self.done, *((self.marks,) if self.marks else ())))
+    def write(self) -> Position:
+        """Return the item as a position."""
+        return Position("", (self.key, self.identity, self.tied, self.done, *((self.marks,) if self.marks else ())))
 
     @classmethod
     def read(cls, detail: tuple[str | int, ...]) -> _Last:
-        """Return what a position holds.
+        """Return the item that a position holds.
 
         Raises:
             StrayCursor: the position is of another kind of listing.
@@ -228,18 +230,18 @@ class _Last:
             case _:
                 raise StrayCursor("this cursor does not fit what it walks")
 
-    def known(self) -> frozenset[str]:
-        """Return the marks of all of this key that were handed out."""
+    def find_marks(self) -> frozenset[str]:
+        """Return the hashes of all items of this key that were returned."""
         return frozenset(self.marks[at : at + _MARK] for at in range(0, len(self.marks), _MARK)) | {
-            _mark(self.identity)
+            _hash_identity(self.identity)
         }
 
     @property
     def forgotten(self) -> bool:
-        """Whether more of this key were handed out than there are marks of."""
+        """Whether more items of this key were returned than there are hashes of."""
         return len(self.marks) >= _MARK * _MOST_MARKS
 
 
-def _mark(identity: str) -> str:
-    """Return a mark of an item: 24 bits, in which one of a few that share a key is hardly taken for another."""
+def _hash_identity(identity: str) -> str:
+    """Return a hash of an item: 24 bits, enough to tell apart the few that share a key."""
     return base64.urlsafe_b64encode(hashlib.blake2b(identity.encode(), digest_size=3).digest()).decode()

@@ -1,38 +1,39 @@
-"""Listings: what can be read in order and resumed after any single item."""
+"""A listing: items in an order, read page by page and resumed after any of them."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Generic, NamedTuple, Protocol, TypeVar
 
+from jobtrail.models import Total
+
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
 
     from jobtrail.errors import JobtrailError
-    from jobtrail.models import Total
 
 EVERYTHING = 1_000_000
-"""A `want` that every listing clamps to its upstream's largest page."""
+"""A number of items to ask for that means all: a listing reads as much as its upstream's largest page holds."""
 
 T_co = TypeVar("T_co", covariant=True)
 
 
-class Spot(NamedTuple):
-    """A place in a listing: the upstream's own cursor, and what the listing needs besides.
+class Position(NamedTuple):
+    """Where a listing goes on: the upstream's own cursor, and what the listing needs besides.
 
-    `detail` is the listing's own; whoever opens it must check it, since it travels in a cursor.
+    `detail` means something to its listing only, which must check it, since it comes back from an agent in a cursor.
     """
 
     upstream: str = ""
     detail: tuple[str | int, ...] = ()
 
 
-START = Spot()
+START = Position()
 
 
 @dataclass(frozen=True)
 class Sort:
-    """An order: a field of our vocabulary and a direction."""
+    """An order: a field of our models, and a direction."""
 
     key: str
     descending: bool
@@ -62,29 +63,49 @@ class Traits:
     page_size: int
     unapplied: frozenset[str] = frozenset()
 
+    @classmethod
+    def combine(cls, order: Sort | None, listings: Iterable[Listing[object]]) -> Traits:
+        """Return the traits of several listings as one."""
+        traits = [one.traits for one in listings]
+        unapplied = frozenset[str]().union(*(one.unapplied for one in traits))
+        return cls(order, max((one.page_size for one in traits), default=1), unapplied)
+
     @property
     def filtered_upstream(self) -> bool:
-        """Whether the upstream applies every filter, so that each row of a page is a match."""
+        """Whether the upstream applies every filter, so that each item of a page is a match."""
         return not self.unapplied
+
+    @property
+    def descending(self) -> bool:
+        """Whether the order is a descending one."""
+        return self.order is not None and self.order.descending
+
+    def limit_size(self, size: int) -> int:
+        """Return how many items to ask of the upstream for one page."""
+        return max(1, min(size, self.page_size))
+
+    def make_total(self, count: int) -> Total:
+        """Return the total for a count of the upstream's, which knows only the filters that it applies."""
+        return Total(value=count, kind="unfiltered" if self.unapplied else "exact")
 
 
 @dataclass(frozen=True)
-class Batch(Generic[T_co]):
-    """What one upstream page came to.
+class FetchedPage(Generic[T_co]):
+    """One page of a listing.
 
     Attributes:
-        items: the items after the place asked for.
-        after: the spot just after item number i.
-        next: the spot after the whole batch; None at the end of the listing.
+        items: those after the position asked for.
+        after: returns the position after the item of an index.
+        next: the position after the whole page; None at the end of the listing.
         total: how many the upstream says there are.
-        note: something about this batch that an agent must know.
-        exact: False where the upstream changed so that rows may repeat or be missing.
+        note: something about this page that an agent must know.
+        exact: False if the upstream changed in such a way that items may repeat or be missing.
         failed: parts of the listing that could not be read, and why; `next` goes on with them.
     """
 
     items: Sequence[T_co]
-    after: Callable[[int], Spot]
-    next: Spot | None
+    after: Callable[[int], Position]
+    next: Position | None
     total: Total
     note: str | None = None
     exact: bool = True
@@ -92,15 +113,15 @@ class Batch(Generic[T_co]):
 
 
 class Listing(Protocol[T_co]):
-    """Something that can be read in order and resumed after any item."""
+    """What can be read in an order and resumed after any item."""
 
     @property
     def traits(self) -> Traits:
         """Its order, page size and filters."""
         ...
 
-    async def fetch(self, at: Spot, want: int) -> Batch[T_co]:
-        """Read one upstream page from `at`, about `want` items of it.
+    async def fetch(self, at: Position, want: int) -> FetchedPage[T_co]:
+        """Read one upstream page from the position `at` on, about `want` items of it.
 
         Raises:
             UpstreamError: the upstream failed.

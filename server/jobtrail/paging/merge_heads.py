@@ -1,4 +1,4 @@
-"""A page of one part of a merged listing, and where on it the part goes on."""
+"""The head of a merge: the page of one part that its next items are taken from."""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from dataclasses import dataclass
 from itertools import accumulate
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from jobtrail.paging.merge_position import NEAREST, Mark, Page
+from jobtrail.paging.merge_position import BEFORE_EVERY_TIME, PartMark, PartPage
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
-    from jobtrail.paging.listing import Batch
+    from jobtrail.paging.listing import FetchedPage
 
 
 class Dated(Protocol):
-    """What can be merged: it has a time, and is told apart from others of its part."""
+    """What can be merged: it has a time, and an id unique in its part."""
 
     @property
     def id(self) -> str:
-        """What tells it apart."""
+        """Unique in its part."""
         ...
 
     @property
@@ -35,65 +35,65 @@ D = TypeVar("D", bound=Dated)
 
 @dataclass
 class Head(Generic[D]):
-    """A page that is being handed out.
+    """A page of a part, and the index of the next item to return of it.
 
     Attributes:
         page: where it begins.
-        batch: what is on it.
-        depths: the items' times in microseconds that grow along the walk.
-        index: the number of the next item.
-        mark: how far its part has been handed out once the page is.
-        exact: False where the last item handed out has gone, so that others of its time may repeat or be missing.
+        fetched: its items.
+        times: of its items, as in `MergePosition`.
+        index: of the next item.
+        mark: of its part once all of the page has been returned.
+        exact: False if the last item returned was deleted, so that others of its time may repeat or be missing.
     """
 
-    page: Page
-    batch: Batch[D]
-    depths: Sequence[int]
+    page: PartPage
+    fetched: FetchedPage[D]
+    times: Sequence[int]
     index: int
-    mark: Mark
+    mark: PartMark
     exact: bool = True
 
     @property
-    def over(self) -> bool:
-        """Whether nothing is left on the page."""
-        return self.index == len(self.depths)
+    def exhausted(self) -> bool:
+        """Whether all items of the page have been returned."""
+        return self.index == len(self.times)
 
     @property
-    def depth(self) -> int:
-        """The depth of the next item."""
-        return self.depths[self.index]
+    def time(self) -> int:
+        """The time of the next item."""
+        return self.times[self.index]
 
-    def turned(self) -> Page | None:
+    def find_next_page(self) -> PartPage | None:
         """Return the page after this one; None at the part's end."""
-        if self.batch.next is None:
+        if self.fetched.next is None:
             return None
-        return Page(self.batch.next, self.depths[-1] if self.depths else self.page.floor)
+        return PartPage(self.fetched.next, self.times[-1] if self.times else self.page.time_before)
 
 
-def headed(page: Page, batch: Batch[D], mark: Mark, sign: int) -> Head[D]:
-    """Take up a page where its part stands.
+def make_head(page: PartPage, fetched: FetchedPage[D], mark: PartMark, sign: int) -> Head[D]:
+    """Return the head for a page, at the first item that has not been returned.
 
     Args:
         page: where the page begins.
-        batch: what is on it.
-        mark: how far the part has been handed out.
-        sign: 1 where times grow along the walk, else -1.
+        fetched: its items.
+        mark: which items of the part have been returned.
+        sign: 1 for the oldest item first, -1 for the newest first.
     """
-    # An item that has no time, or is out of order, stays by its neighbour.
-    depths = list(accumulate((_depth(item, sign) for item in batch.items), max, initial=page.floor))[1:]
-    start, end = bisect_left(depths, mark.depth), bisect_right(depths, mark.depth)
-    if not mark.last:
-        return Head(page, batch, depths, start, mark)
-    found = next((index for index in range(start, end) if batch.items[index].id == mark.last), None)
+    # An item that has no time, or is out of order, gets the time of the item before it.
+    times = list(accumulate((_read_time(item, sign) for item in fetched.items), max, initial=page.time_before))[1:]
+    start, end = bisect_left(times, mark.time), bisect_right(times, mark.time)
+    if not mark.last_id:
+        return Head(page, fetched, times, start, mark)
+    found = next((index for index in range(start, end) if fetched.items[index].id == mark.last_id), None)
     if found is not None:
-        return Head(page, batch, depths, found + 1, Mark(mark.depth))
-    if end == len(depths) and batch.next:
-        # Newer items have pushed it on: it is looked for on the next page.
-        return Head(page, batch, depths, end, mark)
-    # It is gone: those of its time are handed out again rather than some of them lost.
-    alone = start == end and page.floor != mark.depth
-    return Head(page, batch, depths, start, Mark(mark.depth), exact=alone)
+        return Head(page, fetched, times, found + 1, PartMark(mark.time))
+    if end == len(times) and fetched.next:
+        # Newer items moved it to the next page.
+        return Head(page, fetched, times, end, mark)
+    # It was deleted: return the items of its time again rather than lose some.
+    alone = start == end and page.time_before != mark.time
+    return Head(page, fetched, times, start, PartMark(mark.time), exact=alone)
 
 
-def _depth(item: Dated, sign: int) -> int:
-    return NEAREST if item.created_at is None else sign * round(item.created_at.timestamp() * 1_000_000)
+def _read_time(item: Dated, sign: int) -> int:
+    return BEFORE_EVERY_TIME if item.created_at is None else sign * round(item.created_at.timestamp() * 1_000_000)

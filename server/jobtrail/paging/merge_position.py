@@ -1,4 +1,7 @@
-"""A place in a merged listing, and how it travels in a spot."""
+"""Where a merged listing goes on, and how that is written into a `Position`.
+
+Times are microseconds since 1970, negated where the newest item comes first, so that they grow along the walk.
+"""
 
 from __future__ import annotations
 
@@ -8,129 +11,135 @@ from itertools import islice
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import StrayCursor
-from jobtrail.paging.listing import START, Spot
+from jobtrail.paging.listing import START, Position
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterator, Mapping
 
-NEAREST = -(10**18)
-"""A depth before every time there is."""
+BEFORE_EVERY_TIME = -(10**18)
+"""A time before that of any item."""
 
 _MOST = 1_000_000
 
 
 @dataclass(frozen=True)
-class Mark:
-    """How far one part has been handed out.
+class PartMark:
+    """Which items of a part have been returned.
 
     Attributes:
-        depth: everything nearer than this.
-        last: and of exactly this depth, on the part's page, everything up to this one.
+        time: all items before this time have been.
+        last_id: id of the last item returned of exactly this time; empty for none.
     """
 
-    depth: int
-    last: str = ""
+    time: int
+    last_id: str = ""
 
 
 @dataclass(frozen=True)
-class Page:
-    """Where an upstream page of a part begins, and the depth of the item before it."""
+class PartPage:
+    """Where a page of a part begins, and the time of the item before it."""
 
-    spot: Spot = START
-    floor: int = NEAREST
+    position: Position = START
+    time_before: int = BEFORE_EVERY_TIME
 
 
 @dataclass(frozen=True)
-class Place:
-    """A place in all parts.
+class MergePosition:
+    """Where all parts of a merged listing go on.
 
     Attributes:
-        depth: the time of the last item, in microseconds that grow along the walk.
-        marks: parts of which that does not tell how far they have been handed out.
-        pages: parts past their first page.
-        ended: parts with nothing left.
+        time: of the last item returned.
+        marks: of the parts for which `time` does not say which items have been returned.
+        pages: of the parts past their first page.
+        ended: the parts with no items left.
     """
 
-    depth: int = NEAREST
-    marks: Mapping[str, Mark] = field(default_factory=dict[str, Mark])
-    pages: Mapping[str, Page] = field(default_factory=dict[str, Page])
+    time: int = BEFORE_EVERY_TIME
+    marks: Mapping[str, PartMark] = field(default_factory=dict[str, PartMark])
+    pages: Mapping[str, PartPage] = field(default_factory=dict[str, PartPage])
     ended: frozenset[str] = frozenset()
 
-    def position(self, key: str) -> Mark:
-        """Return how far a part has been handed out."""
-        return self.marks.get(key) or Mark(self.depth)
+    def mark(self, key: str) -> PartMark:
+        """Return which items of a part have been returned."""
+        return self.marks.get(key) or PartMark(self.time)
 
-    def page(self, key: str) -> Page:
-        """Return where a part is read."""
-        return self.pages.get(key) or Page()
+    def page(self, key: str) -> PartPage:
+        """Return the page of a part to read next."""
+        return self.pages.get(key) or PartPage()
 
-    def marked(self, key: str, mark: Mark) -> Place:
-        """Return the place with a part marked."""
+    def with_mark(self, key: str, mark: PartMark) -> MergePosition:
+        """Return the position with a mark for a part."""
         return replace(self, marks={**self.marks, key: mark})
 
-    def paged(self, key: str, page: Page) -> Place:
-        """Return the place with a part on another page."""
+    def with_page(self, key: str, page: PartPage) -> MergePosition:
+        """Return the position with another page for a part."""
         return replace(self, pages={**self.pages, key: page})
 
-    def over(self, key: str) -> Place:
-        """Return the place with a part ended."""
+    def with_end(self, key: str) -> MergePosition:
+        """Return the position with a part ended."""
         pages = {name: page for name, page in self.pages.items() if name != key}
         return replace(self, pages=pages, ended=self.ended | {key})
 
 
-def written(place: Place, keys: Collection[str]) -> Spot:
-    """Return a place as a spot: numbers relative to its depth, what is not needed left out."""
-    marks = {key: mark for key, mark in place.marks.items() if mark != Mark(place.depth)}
-    detail: list[str | int] = [place.depth, _ended(place.ended, sorted(keys)), len(marks)]
+def write_position(position: MergePosition, keys: Collection[str]) -> Position:
+    """Return it as the position of a listing: times relative to its own, defaults left out."""
+    marks = {key: mark for key, mark in position.marks.items() if mark != PartMark(position.time)}
+    detail: list[str | int] = [position.time, _write_ended(position.ended, sorted(keys)), len(marks)]
     for key, mark in marks.items():
-        detail += [key, mark.depth - place.depth, mark.last]
-    for key, page in place.pages.items():
-        if page != Page():
-            detail += [key, page.floor - place.depth, page.spot.upstream, len(page.spot.detail), *page.spot.detail]
-    return Spot("", tuple(detail))
+        detail += [key, mark.time - position.time, mark.last_id]
+    for key, page in position.pages.items():
+        if page != PartPage():
+            detail += [
+                key,
+                page.time_before - position.time,
+                page.position.upstream,
+                len(page.position.detail),
+                *page.position.detail,
+            ]
+    return Position("", tuple(detail))
 
 
-def opened(spot: Spot, keys: Collection[str]) -> Place:
-    """Return the place that a spot stands for, without the parts that have gone.
+def read_position(position: Position, keys: Collection[str]) -> MergePosition:
+    """Return what `write_position` wrote, without the parts that are not there any more.
 
     Raises:
-        StrayCursor: the spot is none of ours.
+        StrayCursor: it was not written by `write_position`.
     """
-    if spot == START:
-        return Place()
+    if position == START:
+        return MergePosition()
     try:
-        return _read(iter(spot.detail), sorted(keys))
+        return _read_detail(iter(position.detail), sorted(keys))
     except (StopIteration, ValueError):
         raise StrayCursor("this cursor does not fit what it walks") from None
 
 
-def _read(parts: Iterator[str | int], keys: list[str]) -> Place:
-    depth = _whole(next(parts))
-    ended = _open_ended(_text(next(parts)), keys)
-    marks: dict[str, Mark] = {}
-    for _ in range(_count(next(parts))):
-        key = _text(next(parts))
-        marks[key] = Mark(depth + _whole(next(parts)), _text(next(parts)))
-    pages: dict[str, Page] = {}
+def _read_detail(parts: Iterator[str | int], keys: list[str]) -> MergePosition:
+    time = _check_integer(next(parts))
+    ended = _read_ended(_check_text(next(parts)), keys)
+    marks: dict[str, PartMark] = {}
+    for _ in range(_check_count(next(parts))):
+        key = _check_text(next(parts))
+        marks[key] = PartMark(time + _check_integer(next(parts)), _check_text(next(parts)))
+    pages: dict[str, PartPage] = {}
     for part in parts:
-        floor, upstream = depth + _whole(next(parts)), _text(next(parts))
-        detail = tuple(islice(parts, _count(next(parts))))
-        pages[_text(part)] = Page(Spot(upstream, detail), floor)
-    return Place(
-        depth,
+        time_before, upstream = time + _check_integer(next(parts)), _check_text(next(parts))
+        detail = tuple(islice(parts, _check_count(next(parts))))
+        pages[_check_text(part)] = PartPage(Position(upstream, detail), time_before)
+    return MergePosition(
+        time,
         {key: mark for key, mark in marks.items() if key in keys},
         {key: page for key, page in pages.items() if key in keys and key not in ended},
         ended,
     )
 
 
-def _ended(ended: frozenset[str], keys: list[str]) -> str:
-    """Return which of the keys have ended, as bits that are good only for the same keys."""
+def _write_ended(ended: frozenset[str], keys: list[str]) -> str:
+    """Return the ended keys as bits behind a fingerprint of all keys, since other keys would have other bits."""
     bits = sum(1 << number for number, key in enumerate(keys) if key in ended)
     return f"{_fingerprint(keys)}{bits:x}" if bits else ""
 
 
-def _open_ended(text: str, keys: list[str]) -> frozenset[str]:
+def _read_ended(text: str, keys: list[str]) -> frozenset[str]:
     if not text.startswith(_fingerprint(keys)):
         return frozenset()
     bits = int(text[len(_fingerprint(keys)) :], 16)
@@ -141,19 +150,19 @@ def _fingerprint(keys: list[str]) -> str:
     return hashlib.blake2b("\0".join(keys).encode(errors="replace"), digest_size=2).hexdigest()
 
 
-def _text(part: str | int) -> str:
+def _check_text(part: str | int) -> str:
     if not isinstance(part, str):
         raise ValueError(part)  # noqa: TRY004 # a cursor's content, no programming error
     return part
 
 
-def _whole(part: str | int) -> int:
-    if not isinstance(part, int) or abs(part) > 2 * -NEAREST:
+def _check_integer(part: str | int) -> int:
+    if not isinstance(part, int) or abs(part) > 2 * -BEFORE_EVERY_TIME:
         raise ValueError(part)
     return part
 
 
-def _count(part: str | int) -> int:
+def _check_count(part: str | int) -> int:
     if not isinstance(part, int) or not 0 <= part <= _MOST:
         raise ValueError(part)
     return part

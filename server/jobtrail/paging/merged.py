@@ -1,15 +1,13 @@
 """Several time-ordered listings as one: the newest item first (or the oldest), whichever part it comes from.
 
-A place in N parts would be N places. It is short because time orders all of them: once the newest of
-all has been handed out, then the next, everything nearer than the last one has been handed out *of every
-part*. So a spot is that time, and only what it does not tell:
+Items are returned in order of time across all parts. After an item at time T, every part has given up
+everything before T, so one time says for all parts where to go on. A position holds that time, and
 
-- a *mark* for a part that stands elsewhere: it has handed out items of exactly that time, or it could not
-  be read and is behind;
-- the *page* of a part that is past its first upstream page, so that it need not be walked again;
-- which parts have *ended*, so that they need not be asked again.
+- a *mark* for a part that has returned items of exactly T, or that could not be read and is behind;
+- the *page* of a part past its first upstream page, so that earlier pages are not read again;
+- which parts have *ended*, so that they are not read again.
 
-Only the time and the marks matter to what is handed out; the rest saves requests.
+Only the time and the marks decide what is returned next; the rest saves requests.
 """
 
 from __future__ import annotations
@@ -31,21 +29,21 @@ from jobtrail.errors import (
     UnreadableAnswer,
 )
 from jobtrail.models import Total
-from jobtrail.paging.concurrency import AT_ONCE, together
-from jobtrail.paging.listing import Batch, Sort, Traits
-from jobtrail.paging.merge_heads import Dated, Head, headed
-from jobtrail.paging.merge_position import Mark, Page, Place, opened, written
+from jobtrail.paging.concurrency import AT_ONCE, run_concurrently
+from jobtrail.paging.listing import FetchedPage, Sort, Traits
+from jobtrail.paging.merge_heads import Dated, Head, make_head
+from jobtrail.paging.merge_position import MergePosition, PartMark, PartPage, read_position, write_position
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
-    from jobtrail.paging.listing import Listing, Spot
+    from jobtrail.paging.listing import Listing, Position
 
 _FILTERED_PAGE = 100
 """Rows to ask of a part whose every row matches: more than a call returns would be read in vain."""
 
-_OF_THE_LANE = (RateLimited, Unreachable)
-"""Errors that are not the part's own: they meet whatever else its lane is asked."""
+_UPSTREAM_ERRORS = (RateLimited, Unreachable)
+"""Errors of a part that all parts of its upstream would meet."""
 
 
 _REPEATED = "an item went while paging: those created at the same time as the last one may repeat or be missing"
@@ -55,48 +53,47 @@ D = TypeVar("D", bound=Dated)
 
 
 @dataclass(frozen=True)
-class _Step(Generic[D]):
-    """One item handed out of a part; `turned` where it was the last one on its page."""
+class _MergeStep(Generic[D]):
+    """One item returned; `last` says whether it ended its page, `next_page` is the one after that, if any."""
 
     key: str
     item: D
-    depth: int
+    time: int
     last: bool
-    turned: Page | None
+    next_page: PartPage | None
 
 
-class _Seen(Generic[D]):
-    """What one call has read; it is worth something only to the fetch that goes on where the last one ended.
+class _CallState(Generic[D]):
+    """What was read so far; of use only to a fetch that goes on where the last one ended.
 
     Attributes:
-        spot: where that was.
-        heads: the pages at hand.
-        failed: parts that could not be read.
-        down: lanes that could not be.
-        pages: where pages began.
-        ahead: pages read before they were needed; None for one that could not be.
+        position: where the last fetch ended.
+        heads: pages with items left, by part.
+        failed: parts that could not be read, and why.
+        unreachable: upstreams that could not be read, and why.
+        pages: the pages that were read, to notice a cursor that comes back.
+        prefetched: pages read before they were needed; None for one that could not be read.
     """
 
-    def __init__(self, spot: Spot | None = None) -> None:
-        self.spot = spot
+    def __init__(self, position: Position | None = None) -> None:
+        self.position = position
         self.heads: dict[str, Head[D]] = {}
         self.failed: dict[str, JobtrailError] = {}
-        self.down: dict[str, JobtrailError] = {}
-        self.pages: set[tuple[str, Spot]] = set()
-        self.ahead: dict[tuple[str, Spot], Batch[D] | None] = {}
+        self.unreachable: dict[str, JobtrailError] = {}
+        self.pages: set[tuple[str, Position]] = set()
+        self.prefetched: dict[tuple[str, Position], FetchedPage[D] | None] = {}
 
 
 class Merged(Generic[D]):
     """Several listings in one order of time, read at the same time with a bound.
 
-    A part that cannot be read is reported in `Batch.failed` and left where it stands; the others go on, and the
-    next call begins with it.
+    A part that cannot be read is reported in `FetchedPage.failed`; the others go on, and the next call retries it.
 
     Args:
         parts: listings by key, each ordered by creation time in the same direction. Parts may come and go
             between calls.
         descending: whether the newest comes first.
-        lane: which parts share an upstream; each lane is sent `AT_ONCE` requests at a time at most.
+        upstream_of: returns the upstream of a part; each is sent at most `AT_ONCE` requests at the same time.
     """
 
     def __init__(
@@ -104,174 +101,176 @@ class Merged(Generic[D]):
         parts: Mapping[str, Listing[D]],
         *,
         descending: bool = True,
-        lane: Callable[[str], str] = lambda _key: "",
+        upstream_of: Callable[[str], str] = lambda _key: "",
     ) -> None:
         self._parts = dict(sorted(parts.items()))
-        traits = [part.traits for part in parts.values()]
-        unapplied = frozenset[str]().union(*(one.unapplied for one in traits))
-        page_size = max((one.page_size for one in traits), default=1)
-        self.traits = Traits(Sort("created_at", descending), page_size, unapplied)
+        self.traits = Traits.combine(Sort("created_at", descending), parts.values())
         self._sign = -1 if descending else 1
-        self._lane = lane
-        self._lanes = {name: anyio.CapacityLimiter(AT_ONCE) for name in {lane(key) for key in parts}}
-        self._seen = _Seen[D]()
+        self._upstream_of = upstream_of
+        self._limiters = {name: anyio.CapacityLimiter(AT_ONCE) for name in {upstream_of(key) for key in parts}}
+        self._state = _CallState[D]()
 
-    async def fetch(self, at: Spot, want: int) -> Batch[D]:
-        """Read one page of each part that needs one, and hand out what is certain to come next.
+    async def fetch(self, at: Position, want: int) -> FetchedPage[D]:
+        """Read one page of each part that needs one, and return the items that certainly come next.
 
         Raises:
             JobtrailError: nothing could be read of any part.
         """
-        if at != self._seen.spot:
-            self._seen = _Seen[D](at)
-        place = opened(at, self._parts)
-        for key in self._seen.failed.keys() - place.ended:
-            # It stays behind when the others go on; as long as they stand in the same place, a spot does not tell.
-            place = place.marked(key, place.position(key))
-        start, read = await self._read(place, want)
-        failed = frozenset(self._seen.failed)
-        steps = self._merged(start, want)
-        end = _advanced(start, steps, failed)
-        if failed and failed >= self._parts.keys() - place.ended:
-            self._seen.spot = None
-            raise next(iter(self._seen.failed.values()))
-        over = len(end.ended) == len(self._parts)
-        self._seen.spot = None if over else written(end, self._parts)
-        notes = [f"{key}: {batch.note}" for key, batch in read.items() if batch.note]
-        return Batch(
+        if at != self._state.position:
+            self._state = _CallState[D](at)
+        position = read_position(at, self._parts)
+        for key in self._state.failed.keys() - position.ended:
+            # Mark the failed part, or it counts as advanced with the others.
+            position = position.with_mark(key, position.mark(key))
+        start, read = await self._read_pages(position, want)
+        failed = frozenset(self._state.failed)
+        steps = self._merge_heads(start, want)
+        end = _advance(start, steps, failed)
+        if failed and failed >= self._parts.keys() - position.ended:
+            self._state.position = None
+            raise next(iter(self._state.failed.values()))
+        exhausted = len(end.ended) == len(self._parts)
+        self._state.position = None if exhausted else write_position(end, self._parts)
+        notes = [f"{key}: {fetched.note}" for key, fetched in read.items() if fetched.note]
+        return FetchedPage(
             items=[step.item for step in steps],
-            after=lambda index: written(_advanced(start, steps[: index + 1], failed), self._parts),
-            next=self._seen.spot,
+            after=lambda index: write_position(_advance(start, steps[: index + 1], failed), self._parts),
+            next=self._state.position,
             total=Total(kind="unknown"),
             note="; ".join(notes) or None,
-            exact=all(batch.exact for batch in read.values()),
-            failed=dict(self._seen.failed),
+            exact=all(fetched.exact for fetched in read.values()),
+            failed=dict(self._state.failed),
         )
 
-    async def _read(self, place: Place, want: int) -> tuple[Place, dict[str, Batch[D]]]:
-        """Read a page of every part that has none at hand; return the place as that leaves it, and the pages."""
-        lacking = [key for key in self._live(place) if key not in self._seen.heads]
-        # Those that are behind come first: their items are the next ones.
-        lacking.sort(key=lambda key: place.position(key).depth)
-        soon = self._soon(AT_ONCE - len(lacking)) if lacking else {}
-        pages = {**soon, **{key: place.page(key) for key in lacking}}
-        answers = await together(
-            {key: partial(self._page, key, page, want) for key, page in pages.items()}, self._limiter, _patience()
+    async def _read_pages(
+        self, position: MergePosition, want: int
+    ) -> tuple[MergePosition, dict[str, FetchedPage[D]]]:
+        """Read a page of every part that has no head; return the position after that, and the pages."""
+        lacking = [key for key in self._find_live(position) if key not in self._state.heads]
+        # Parts that are behind come first: their items are the next ones.
+        lacking.sort(key=lambda key: position.mark(key).time)
+        soon = self._choose_prefetch(AT_ONCE - len(lacking)) if lacking else {}
+        pages = {**soon, **{key: position.page(key) for key in lacking}}
+        answers = await run_concurrently(
+            {key: partial(self._fetch_page, key, page, want) for key, page in pages.items()},
+            lambda key: self._limiters[self._upstream_of(key)],
+            _compute_timeout(),
         )
         for key, page in soon.items():
             answer = answers.get(key)
-            self._seen.ahead[key, page.spot] = answer if isinstance(answer, Batch) else None
-        read: dict[str, Batch[D]] = {}
+            self._state.prefetched[key, page.position] = answer if isinstance(answer, FetchedPage) else None
+        read: dict[str, FetchedPage[D]] = {}
         for key in lacking:
-            answer = answers.get(key) or _no_answer(key)
+            answer = answers.get(key) or Unreachable(
+                f"{key} did not answer in time; it is slow or hung, a retry may help", retryable=True
+            )
             if isinstance(answer, JobtrailError):
-                place = self._without(place, key, answer)
+                position = self._record_failure(position, key, answer)
             else:
-                place, read[key] = self._with(place, key, answer)
-        return place, read
+                position, read[key] = self._take_page(position, key, answer)
+        return position, read
 
-    def _soon(self, most: int) -> dict[str, Page]:
-        """Return the next pages of the parts whose pages at hand end first, since they will be needed first."""
-        ends = sorted((head.depths[-1], key) for key, head in self._seen.heads.items())
-        turned = {key: page for _, key in ends if (page := self._seen.heads[key].turned())}
-        fresh = {key: page for key, page in turned.items() if (key, page.spot) not in self._seen.ahead}
+    def _choose_prefetch(self, most: int) -> dict[str, PartPage]:
+        """Return the pages after the heads that end first, since they will be needed first."""
+        ends = sorted((head.times[-1], key) for key, head in self._state.heads.items())
+        following = {key: page for _, key in ends if (page := self._state.heads[key].find_next_page())}
+        fresh = {key: page for key, page in following.items() if (key, page.position) not in self._state.prefetched}
         return dict(islice(fresh.items(), max(most, 0)))
 
-    def _live(self, place: Place) -> list[str]:
-        return [key for key in self._parts if key not in place.ended and key not in self._seen.failed]
+    def _find_live(self, position: MergePosition) -> list[str]:
+        return [key for key in self._parts if key not in position.ended and key not in self._state.failed]
 
-    def _limiter(self, key: str) -> anyio.CapacityLimiter:
-        return self._lanes[self._lane(key)]
-
-    async def _page(self, key: str, page: Page, want: int) -> Batch[D]:
-        """Read a page of a part, unless its lane is known to be down."""
-        part, lane, pages = self._parts[key], self._lane(key), self._seen.pages
-        if ahead := self._seen.ahead.get((key, page.spot)):
-            return ahead
-        if lane in self._seen.down:
-            raise self._seen.down[lane]
+    async def _fetch_page(self, key: str, page: PartPage, want: int) -> FetchedPage[D]:
+        """Read a page of a part, unless its upstream is known to be unreachable."""
+        part, upstream, pages = self._parts[key], self._upstream_of(key), self._state.pages
+        if prefetched := self._state.prefetched.get((key, page.position)):
+            return prefetched
+        if upstream in self._state.unreachable:
+            raise self._state.unreachable[upstream]
         try:
-            batch = await part.fetch(page.spot, min(want, _FILTERED_PAGE) if part.traits.filtered_upstream else want)
-        except _OF_THE_LANE as error:
-            self._seen.down[lane] = error
+            fetched = await part.fetch(
+                page.position, min(want, _FILTERED_PAGE) if part.traits.filtered_upstream else want
+            )
+        except _UPSTREAM_ERRORS as error:
+            self._state.unreachable[upstream] = error
             raise
-        pages.add((key, page.spot))
-        if batch.next and (key, batch.next) in pages:
+        pages.add((key, page.position))
+        if fetched.next and (key, fetched.next) in pages:
             raise UnreadableAnswer(
                 f"{key} handed back a cursor that it had given before, so paging would never end; that is a fault of "
                 "the upstream, ask for less with a narrower window"
             )
-        return batch
+        return fetched
 
-    def _without(self, place: Place, key: str, error: JobtrailError) -> Place:
-        """Return the place of a part that could not be read."""
+    def _record_failure(self, position: MergePosition, key: str, error: JobtrailError) -> MergePosition:
+        """Note that a part could not be read; return the position after that."""
         if isinstance(error, CursorError):
-            if place.page(key) == Page():
+            if position.page(key) == PartPage():
                 raise error
-            # The upstream has forgotten the page: what was handed out of it is known by time.
-            return place.paged(key, Page())
-        self._seen.failed[key] = error
+            # The upstream has forgotten the page: go back to the first one, and skip by time.
+            return position.with_page(key, PartPage())
+        self._state.failed[key] = error
         if isinstance(error, AgentError):
-            # It is not there any more, and will not be next time.
-            return place.over(key)
-        return place.marked(key, place.position(key))
+            # The part is gone for good.
+            return position.with_end(key)
+        return position.with_mark(key, position.mark(key))
 
-    def _with(self, place: Place, key: str, batch: Batch[D]) -> tuple[Place, Batch[D]]:
-        """Take up a page of a part, without what was handed out of it."""
-        head = headed(place.page(key), batch, place.position(key), self._sign)
+    def _take_page(
+        self, position: MergePosition, key: str, fetched: FetchedPage[D]
+    ) -> tuple[MergePosition, FetchedPage[D]]:
+        """Make a page the head of its part, unless all of it was returned before; return the position after that."""
+        head = make_head(position.page(key), fetched, position.mark(key), self._sign)
         if not head.exact:
-            batch = replace(batch, exact=False, note=_REPEATED)
-        if not head.over:
-            self._seen.heads[key] = head
-            return place, batch
-        turned = head.turned()
-        return (place.marked(key, head.mark).paged(key, turned) if turned else place.over(key)), batch
+            fetched = replace(fetched, exact=False, note=_REPEATED)
+        if not head.exhausted:
+            self._state.heads[key] = head
+            return position, fetched
+        next_page = head.find_next_page()
+        if next_page is None:
+            return position.with_end(key), fetched
+        return position.with_mark(key, head.mark).with_page(key, next_page), fetched
 
-    def _merged(self, place: Place, want: int) -> list[_Step[D]]:
-        """Hand out items until some part has no page at hand, since its next item may be the next of all."""
-        heads = self._seen.heads
-        steps: list[_Step[D]] = []
-        if any(key not in heads for key in self._live(place)):
+    def _merge_heads(self, position: MergePosition, want: int) -> list[_MergeStep[D]]:
+        """Take items from the heads until a part has no head, since its next item may be the next of all."""
+        heads = self._state.heads
+        steps: list[_MergeStep[D]] = []
+        if any(key not in heads for key in self._find_live(position)):
             return steps
-        nearest = [(head.depth, key) for key, head in heads.items()]
+        nearest = [(head.time, key) for key, head in heads.items()]
         heapq.heapify(nearest)
         while nearest and len(steps) < want:
-            depth, key = heapq.heappop(nearest)
+            time, key = heapq.heappop(nearest)
             head = heads[key]
-            item = head.batch.items[head.index]
+            item = head.fetched.items[head.index]
             head.index += 1
-            turned = head.turned() if head.over else None
-            steps.append(_Step(key, item, depth, head.over, turned))
-            if not head.over:
-                heapq.heappush(nearest, (head.depth, key))
+            next_page = head.find_next_page() if head.exhausted else None
+            steps.append(_MergeStep(key, item, time, head.exhausted, next_page))
+            if not head.exhausted:
+                heapq.heappush(nearest, (head.time, key))
                 continue
             del heads[key]
-            if turned:
+            if next_page:
                 break
         return steps
 
 
-def _advanced(place: Place, steps: Iterable[_Step[D]], failed: frozenset[str]) -> Place:
-    """Return the place after some steps; the parts that failed stay where they are."""
-    depth, marks, pages, ended = place.depth, dict(place.marks), dict(place.pages), set(place.ended)
+def _advance(position: MergePosition, steps: Iterable[_MergeStep[D]], failed: frozenset[str]) -> MergePosition:
+    """Return the position after some steps; parts that failed do not advance."""
+    time, marks, pages, ended = position.time, dict(position.marks), dict(position.pages), set(position.ended)
     for step in steps:
-        if step.depth > depth:
-            depth = step.depth
-            marks = {key: mark for key, mark in marks.items() if key in failed or mark.depth >= depth}
-        marks[step.key] = Mark(step.depth, "" if step.turned else step.item.id)
-        if step.turned:
-            pages[step.key] = step.turned
+        if step.time > time:
+            time = step.time
+            marks = {key: mark for key, mark in marks.items() if key in failed or mark.time >= time}
+        marks[step.key] = PartMark(step.time, "" if step.next_page else step.item.id)
+        if step.next_page:
+            pages[step.key] = step.next_page
         elif step.last:
             ended.add(step.key)
             pages.pop(step.key, None)
-    return Place(depth, marks, pages, frozenset(ended))
+    return MergePosition(time, marks, pages, frozenset(ended))
 
 
-def _patience() -> float | None:
-    """Return the seconds that parts are waited for: half of what is left, so that the others can be answered with."""
+def _compute_timeout() -> float | None:
+    """Return the seconds to wait for parts: half of those left, so that the rest can still be returned."""
     left = anyio.current_effective_deadline() - anyio.current_time()
     return None if left == float("inf") else max(left / 2, 0)
-
-
-def _no_answer(key: str) -> Unreachable:
-    return Unreachable(f"{key} did not answer in time; it is slow or hung, a retry may help", retryable=True)

@@ -1,8 +1,7 @@
-"""The one walker: filters, budgets and coverage over any listing.
+"""The walker: reads any listing, with filters, within a budget, and counts what it covered.
 
-A `Listing` hands out batches and can resume after any single item; the walker decides where to
-stop. Together they keep the promise that following cursors to the end yields every matching item
-exactly once.
+A `Listing` fetches pages and can resume after any item; the walker decides where to stop. So following
+cursors to the end returns every matching item exactly once.
 """
 
 from __future__ import annotations
@@ -15,26 +14,26 @@ import anyio
 
 from jobtrail.errors import CursorError, Unreachable, UnreadableAnswer, UpstreamError
 from jobtrail.models import Note, Sentence, Total
-from jobtrail.paging.listing import EVERYTHING, START, Spot
+from jobtrail.paging.listing import EVERYTHING, START, Position
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from jobtrail.errors import JobtrailError
     from jobtrail.models import Call
-    from jobtrail.paging.listing import Batch, Listing
+    from jobtrail.paging.listing import FetchedPage, Listing
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Budget:
-    """How much one call may spend; it ends with whichever is spent first.
+    """The most that one call may spend; the walk ends with the first limit it reaches.
 
     Attributes:
-        items: scanned at most.
-        seconds: after which nothing more is read, and a page that is being read is abandoned.
-        tokens: that the items returned may cost; the first one is returned whatever it costs.
+        items: to scan.
+        seconds: to read; a page that is still being read then is cancelled.
+        tokens: of the items returned; the first one is returned whatever it costs.
     """
 
     items: int = 2_000
@@ -43,26 +42,26 @@ class Budget:
 
 
 class Trail(NamedTuple):
-    """What a walk remembers of the upstream's cursors, from call to call, to notice that they go round.
+    """What a walk remembers of the upstream's cursors, across calls, to notice that they repeat.
 
-    One cursor is remembered, that of the last step whose number is a power of two: whatever the length of the
-    circle, sooner or later the walk comes to the one it remembers (R. P. Brent, 1980).
+    It remembers one cursor, that of the last step whose number is a power of two: however long the cycle, the walk
+    comes to that cursor again (R. P. Brent, 1980).
 
     Attributes:
-        steps: upstream cursors followed so far.
-        mark: a hash of the one that is remembered.
+        steps: number of upstream cursors followed so far.
+        mark: a hash of the cursor remembered.
     """
 
     steps: int = 0
     mark: int = 0
 
     def after(self, mark: int) -> Trail:
-        """Return what to remember after one more step."""
+        """Return the trail after one more step, to the cursor with this hash."""
         steps = self.steps + 1
         return Trail(steps, mark if steps & (steps - 1) == 0 else self.mark)
 
 
-async def _silent(_walked: Walked[Any]) -> None:
+async def _report_nothing(_walked: Walked[Any]) -> None:
     """Report progress to nobody."""
 
 
@@ -72,43 +71,43 @@ class Walk(Generic[T]):
 
     Attributes:
         limit: matches to return at most.
-        keep: whether an item matches.
-        cost: the tokens that an item takes in the answer.
+        keep: returns whether an item matches.
+        cost: returns the tokens that an item takes in the answer.
         budget: what the call may spend.
-        progress: told how far the walk has come after each upstream page that had items.
-        trail: what the walk's earlier calls remember.
-        who: how an error names what is walked.
-        restart: the call that starts the walk again, where the walk began at a cursor.
+        progress: called with the state of the walk after each upstream page that had items.
+        trail: that the walk's earlier call ended with.
+        subject: how errors name what is walked.
+        restart: the call that starts the walk again; None unless the walk began at a cursor.
     """
 
     limit: int
     keep: Callable[[T], bool] = lambda _item: True
     cost: Callable[[T], int] = lambda _item: 0
     budget: Budget = field(default_factory=Budget)
-    progress: Callable[[Walked[T]], Awaitable[None]] = _silent
+    progress: Callable[[Walked[T]], Awaitable[None]] = _report_nothing
     trail: Trail = field(default_factory=Trail)
-    who: str = "the upstream"
+    subject: str = "the upstream"
     restart: Call | None = None
 
 
 @dataclass
 class Walked(Generic[T]):
-    """Where a walk got to.
+    """What a walk came to.
 
     Attributes:
-        spot: where it goes on; None once nothing is left to read.
+        position: where the walk goes on; None at the end of the listing.
         items: the matches.
-        scanned, matched: what this call came to.
-        tokens: what the items cost.
-        total: how many the upstream says there are.
+        scanned, matched: number of items in this call.
+        tokens: that the items cost.
+        total: number of items in the list, as far as the upstream says.
         last: the last item scanned.
-        exact: False where rows may repeat or be missing.
+        exact: False if items may repeat or be missing.
         notes: what an agent must know.
         failed: parts that could not be read, and why.
-        trail: what the next call must remember.
+        trail: for the next call.
     """
 
-    spot: Spot | None
+    position: Position | None
     items: list[T] = field(default_factory=list[T])
     scanned: int = 0
     matched: int = 0
@@ -121,31 +120,31 @@ class Walked(Generic[T]):
     trail: Trail = field(default_factory=Trail)
 
 
-async def walk(listing: Listing[T], how: Walk[T], at: Spot = START) -> Walked[T]:
-    """Walk a listing from a spot until enough matches, the end or the budget.
+async def walk(listing: Listing[T], how: Walk[T], at: Position = START) -> Walked[T]:
+    """Walk a listing from a position until enough matches, the end or the budget.
 
-    An upstream that fails part of the way, or takes too long, leaves a partial answer with a note and the spot
-    to retry from; where there is nothing yet, that is an error.
+    If the upstream fails or hangs after the first page, the result is partial, with a note and the position to
+    retry from.
 
     Raises:
         UpstreamError: the first page could not be read.
-        CursorError: the spot makes no sense to the listing any more.
+        CursorError: the position makes no sense to the listing any more.
     """
-    walked = Walked[T](spot=at, trail=how.trail)
+    walked = Walked[T](position=at, trail=how.trail)
     deadline = anyio.current_time() + how.budget.seconds
-    # Where the upstream has been in this call; a spot inside one of its pages stands for the page.
-    seen = {at, Spot(at.upstream)} if at.upstream else {at}
-    while walked.spot is not None:
+    # The pages read in this call; a position inside a page counts as that page.
+    seen = {at, Position(at.upstream)} if at.upstream else {at}
+    while walked.position is not None:
         before = walked.scanned
         try:
-            batch = await _fetch(listing, how, walked, deadline)
-            _follow(batch, how, walked, seen)
+            fetched = await _fetch(listing, how, walked, deadline)
+            _check_new_page(fetched, how, walked, seen)
         except UpstreamError as error:
-            if walked.spot == at:
+            if walked.position == at:
                 raise
             walked.notes.append(Sentence("stopped early: ", *error.args, ". The cursor goes on from here."))
             break
-        more = _take(batch, how, walked)
+        more = _scan_page(fetched, how, walked)
         if walked.scanned > before:
             await how.progress(walked)
         if not more or anyio.current_time() >= deadline:
@@ -153,61 +152,61 @@ async def walk(listing: Listing[T], how: Walk[T], at: Spot = START) -> Walked[T]
     return walked
 
 
-async def _fetch(listing: Listing[T], how: Walk[T], walked: Walked[T], deadline: float) -> Batch[T]:
-    """Read the next page; a read that hangs past the deadline is abandoned."""
+async def _fetch(listing: Listing[T], how: Walk[T], walked: Walked[T], deadline: float) -> FetchedPage[T]:
+    """Read the next page; a read that hangs past the deadline is cancelled."""
     left = how.budget.items - walked.scanned
     want = min(how.limit, left) if listing.traits.filtered_upstream else left
     try:
         with anyio.CancelScope(deadline=deadline):
-            return await listing.fetch(walked.spot or START, want)
+            return await listing.fetch(walked.position or START, want)
     except CursorError as error:
         if how.restart is None:
             raise
         raise type(error)(*error.args, "; start again with ", how.restart) from None
     raise Unreachable(
-        f"{how.who} had not answered when the {how.budget.seconds:g} s of this call were over; it is slow or hung, "
-        "ask again later or for less",
+        f"{how.subject} had not answered when the {how.budget.seconds:g} s of this call were over; it is slow or "
+        "hung, ask again later or for less",
         retryable=True,
     )
 
 
-def _follow(batch: Batch[T], how: Walk[T], walked: Walked[T], seen: set[Spot]) -> None:
-    """Make sure that what follows a batch is somewhere new.
+def _check_new_page(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T], seen: set[Position]) -> None:
+    """Check that the page after this one is a new one.
 
     Raises:
-        UnreadableAnswer: the walk has been there, in this call or, as far as the trail tells, in an earlier one.
+        UnreadableAnswer: the walk has read it, in this call or, as far as the trail tells, in an earlier one.
     """
-    spot = batch.next
-    if spot is None:
+    position = fetched.next
+    if position is None:
         return
-    mark = _mark(spot)
+    mark = _hash_position(position)
     trail = walked.trail
-    if spot in seen or (spot.upstream and trail.steps and mark == trail.mark):
-        # The next call is told to look out for this one, so that it does not go round once more.
+    if position in seen or (position.upstream and trail.steps and mark == trail.mark):
+        # Let the next call notice this cursor at once.
         walked.trail = Trail(max(trail.steps, 1), mark)
         raise UnreadableAnswer(
-            f"{how.who} handed back a cursor that it had given before, so paging would never end; that is a fault "
-            "of the upstream, ask for less with a narrower window or query"
+            f"{how.subject} handed back a cursor that it had given before, so paging would never end; that is a "
+            "fault of the upstream, ask for less with a narrower window or query"
         )
-    seen.add(spot)
+    seen.add(position)
 
 
-def _mark(spot: Spot) -> int:
-    return int.from_bytes(hashlib.blake2b(repr(spot).encode(errors="replace"), digest_size=4).digest())
+def _hash_position(position: Position) -> int:
+    return int.from_bytes(hashlib.blake2b(repr(position).encode(errors="replace"), digest_size=4).digest())
 
 
-def _take(batch: Batch[T], how: Walk[T], walked: Walked[T]) -> bool:
-    """Move `walked` through a batch, to its end or to just before what no longer fits; return whether it goes on."""
-    walked.total = batch.total
-    walked.exact = walked.exact and batch.exact
-    walked.failed.update(batch.failed)
-    if batch.note and batch.note not in walked.notes:
-        walked.notes.append(batch.note)
-    for index, item in enumerate(batch.items):
+def _scan_page(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T]) -> bool:
+    """Move `walked` through a page, as far as its items fit; return whether the walk goes on."""
+    walked.total = fetched.total
+    walked.exact = walked.exact and fetched.exact
+    walked.failed.update(fetched.failed)
+    if fetched.note and fetched.note not in walked.notes:
+        walked.notes.append(fetched.note)
+    for index, item in enumerate(fetched.items):
         kept = walked.scanned < how.budget.items and how.keep(item)
         if walked.scanned >= how.budget.items or (kept and not _fits(item, how, walked)):
             if index:
-                walked.spot = batch.after(index - 1)
+                walked.position = fetched.after(index - 1)
             return False
         walked.scanned += 1
         walked.last = item
@@ -215,14 +214,14 @@ def _take(batch: Batch[T], how: Walk[T], walked: Walked[T]) -> bool:
             walked.matched += 1
             walked.tokens += how.cost(item)
             walked.items.append(item)
-    walked.spot = batch.next
-    if batch.next and batch.next.upstream:
-        walked.trail = walked.trail.after(_mark(batch.next))
+    walked.position = fetched.next
+    if fetched.next and fetched.next.upstream:
+        walked.trail = walked.trail.after(_hash_position(fetched.next))
     return len(walked.items) < how.limit and walked.scanned < how.budget.items
 
 
 def _fits(item: T, how: Walk[T], walked: Walked[T]) -> bool:
-    """Return whether one more match may be returned; say so where its size is why not."""
+    """Return whether one more match may be returned; if its size forbids that, add a note."""
     if len(walked.items) >= how.limit:
         return False
     if not walked.items or walked.tokens + how.cost(item) <= how.budget.tokens:

@@ -16,9 +16,9 @@ import anyio
 
 from jobtrail.errors import JobtrailError
 from jobtrail.models import Execution, Job, Run, Task, Window
-from jobtrail.paging import Budget, Walk, together, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask
-from jobtrail.sources.federation import Attempt, survey
+from jobtrail.paging import NEWEST_FIRST, Budget, Walk, run_concurrently, walk
+from jobtrail.sources.federation import OwnedAttempt, discover_parts
+from jobtrail.sources.list_options import ListOptions
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -100,7 +100,7 @@ class NameCompleter:
         found: dict[str, Names] = {}
         with anyio.move_on_after(SECONDS) as bound:
             asked = self._asked(what, given)
-            await together({one.name: partial(self._of, finder, one, begun, given, found) for one in asked})
+            await run_concurrently({one.name: partial(self._of, finder, one, begun, given, found) for one in asked})
         values = list(dict.fromkeys(name for one in found.values() for name in one.values))
         more = bound.cancelled_caught or any(one.more for one in found.values())
         return _select_matching(Names(values, more), begun)
@@ -121,7 +121,7 @@ class NameCompleter:
     async def _of(
         self, finder: _Finder, source: Source, begun: str, known: Mapping[str, str], found: dict[str, Names]
     ) -> None:
-        """Ask one source, or what is kept of it; what takes too long goes on, for the next keystroke."""
+        """ListOptions one source, or what is kept of it; what takes too long goes on, for the next keystroke."""
         of_all = (finder.__name__, source.name, *(f"{name}={known[name]}" for name in sorted(known)))
         exact = (*of_all, begun.lower())
         if (names := self._recent(of_all) or self._recent(exact)) is None:
@@ -160,11 +160,11 @@ def _select_matching(names: Names, begun: str) -> Names:
 async def _read_jobs(source: Source, begun: str) -> tuple[list[Job], Names]:
     """Return the jobs of a source, searched by it where they do not fit on a page, and names yet without values."""
     how = Walk[Job](limit=_JOBS_READ, budget=Budget(items=_JOBS_READ, seconds=_LONGEST_S))
-    walked = await walk(source.jobs(Ask(sort=source.job_sort)), how)
-    every = walked.spot is None
+    walked = await walk(source.jobs(ListOptions(sort=source.job_sort)), how)
+    every = walked.position is None
     if not every and len(begun.strip()) >= source.shortest_query:
-        walked = await walk(source.jobs(Ask(sort=source.job_sort, query=begun.strip())), how)
-    return walked.items, Names(more=walked.spot is not None, every=every)
+        walked = await walk(source.jobs(ListOptions(sort=source.job_sort, query=begun.strip())), how)
+    return walked.items, Names(more=walked.position is not None, every=every)
 
 
 async def _find_jobs(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
@@ -177,10 +177,10 @@ async def _find_tasks(source: Source, begun: str, known: Mapping[str, str], cloc
     """Return the tasks of the execution that is given, else the names of scheduled tasks."""
     del clock
     if source.batch and {"job", "execution"} <= known.keys():
-        ask = Ask(sort=NEWEST_FIRST, query=begun.strip() or None)
-        listing = source.batch.tasks(known["job"], known["execution"], ask)
+        options = ListOptions(sort=NEWEST_FIRST, query=begun.strip() or None)
+        listing = source.batch.tasks(known["job"], known["execution"], options)
         walked = await walk(listing, _bound_walk(Walk[Task](limit=MOST), begun, lambda one: one.name))
-        return Names([task.name for task in walked.items], walked.spot is not None)
+        return Names([task.name for task in walked.items], walked.position is not None)
     if source.runs is None:
         return Names()
     jobs, names = await _read_jobs(source, begun)
@@ -192,22 +192,22 @@ async def _find_executions(source: Source, begun: str, known: Mapping[str, str],
     if source.batch is None:
         return Names()
     if "job" in known:
-        listing = source.batch.executions(known["job"], Ask(sort=NEWEST_FIRST))
+        listing = source.batch.executions(known["job"], ListOptions(sort=NEWEST_FIRST))
         walked = await walk(listing, _bound_walk(Walk[Execution](limit=MOST), begun, lambda one: one.id))
-        return Names([one.id for one in walked.items], walked.spot is not None)
+        return Names([one.id for one in walked.items], walked.position is not None)
     now = clock.now()
-    there = await survey([source], None, None, Window(since=now - _RECENT, now=now), _LONGEST_S)
-    merged = await walk(there.merged(), _bound_walk(Walk[Attempt](limit=MOST), begun, lambda one: one.id))
-    return Names([one.id for one in merged.items if isinstance(one.item, Execution)], merged.spot is not None)
+    there = await discover_parts([source], None, None, Window(since=now - _RECENT, now=now), _LONGEST_S)
+    merged = await walk(there.merge(), _bound_walk(Walk[OwnedAttempt](limit=MOST), begun, lambda one: one.id))
+    return Names([one.id for one in merged.items if isinstance(one.item, Execution)], merged.position is not None)
 
 
 async def _find_runs(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
     del clock
     if source.runs is None:
         return Names()
-    listing = await source.runs.list(known.get("task"), Ask(sort=NEWEST_FIRST))
+    listing = await source.runs.list(known.get("task"), ListOptions(sort=NEWEST_FIRST))
     walked = await walk(listing, _bound_walk(Walk[Run](limit=MOST), begun, lambda one: one.id))
-    return Names([one.id for one in walked.items], walked.spot is not None)
+    return Names([one.id for one in walked.items], walked.position is not None)
 
 
 def _bound_walk(how: Walk[T], begun: str, name: Callable[[T], str]) -> Walk[T]:

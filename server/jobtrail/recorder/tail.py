@@ -7,7 +7,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Literal
 
-from jobtrail.logs.lines import not_kept
+from jobtrail.logs.lines import format_dropped
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -59,7 +59,7 @@ class Tail:
         dropped = self._count - len(self._kept)
         if dropped:
             at, stream, _ = self._kept[0]
-            yield at, stream, not_kept(dropped)
+            yield at, stream, format_dropped(dropped)
         for at, stream, line in self._kept:
             yield at, stream, self._clean(line)
 

@@ -1,7 +1,7 @@
-"""Every setting, named once: environment variables and the TOML file.
+"""Settings, from environment variables and a TOML file.
 
-Environment variables serve the common case of one source of each kind; the file serves several.
-Which kinds there are is handed in. See the tables in README.md.
+Environment variables configure one source of each kind, the file several. README.md lists all of them.
+The kinds of source are an argument, since they are registered in `sources`.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import SettingsError, quote_value
-from jobtrail.settings.file import is_file, read_file, sources_in
-from jobtrail.settings.names import OWN_VARIABLES, given_in
+from jobtrail.settings.file import is_file, read_file, read_sources
+from jobtrail.settings.names import OWN_VARIABLES, read_variables
 from jobtrail.settings.shapes import (
     Address,
     Password,
@@ -20,10 +20,10 @@ from jobtrail.settings.shapes import (
     Settings,
     SourceSettings,
     Text,
-    address_text,
-    check_zone,
-    fits_a_header,
-    validated,
+    check_header_value,
+    check_time_zone,
+    format_address,
+    validate_settings,
 )
 from jobtrail.settings.upstream import Upstream
 
@@ -39,12 +39,12 @@ __all__ = [
     "SourceSettings",
     "Text",
     "Upstream",
-    "address_text",
-    "fits_a_header",
+    "check_header_value",
+    "format_address",
     "is_file",
     "load",
     "store_path",
-    "validated",
+    "validate_settings",
 ]
 
 
@@ -58,7 +58,7 @@ def load(
 
     Args:
         upstreams: the kinds of upstream that can be configured, by name.
-        default_source: the source there is where none is configured.
+        default_source: used if no source is configured.
         environ: environment variables; the process's own unless given.
         home: the home directory with files of other programs; the user's unless given.
 
@@ -67,12 +67,12 @@ def load(
     """
     environ = os.environ if environ is None else environ
     variables = [name for one in upstreams.values() for name in one.variables]
-    given = given_in(environ, [*variables, *OWN_VARIABLES])
+    given = read_variables(environ, [*variables, *OWN_VARIABLES])
     table = read_file(given.get("JOBTRAIL_CONFIG"))
-    home = home or _home()
+    home = home or _find_home()
     found: dict[str, SourceSettings] = {}
     of_environment = [one.from_environment(given, home) for one in upstreams.values()]
-    for source in (*of_environment, *sources_in(table, environ, upstreams)):
+    for source in (*of_environment, *read_sources(table, environ, upstreams)):
         if source is not None:
             found.setdefault(source.name, source)
     sources = tuple(found.values()) or (default_source,)
@@ -83,8 +83,8 @@ def load(
             f"the default source {quote_value(default)} is not configured; configured: {', '.join(names)}"
         )
     timezone = given.get("JOBTRAIL_TZ") or table.get("timezone") or "UTC"
-    check_zone(timezone, "JOBTRAIL_TZ" if "JOBTRAIL_TZ" in given else f"timezone of {table.get('path')}")
-    return validated(
+    check_time_zone(timezone, "JOBTRAIL_TZ" if "JOBTRAIL_TZ" in given else f"timezone of {table.get('path')}")
+    return validate_settings(
         Settings,
         {
             "sources": sources,
@@ -103,21 +103,25 @@ def load(
 
 
 def store_path(environ: Mapping[str, str] | None = None) -> Path:
-    """Return where the embedded store lies, whether it is there or not.
+    """Return the path of the embedded store, whether the file exists or not.
 
     Raises:
         SettingsError: there is no home directory to put it in.
     """
     import platformdirs  # noqa: PLC0415 # not before it is needed
 
-    named = given_in(os.environ if environ is None else environ, ["JOBTRAIL_STORE"]).get("JOBTRAIL_STORE", "").strip()
+    named = (
+        read_variables(os.environ if environ is None else environ, ["JOBTRAIL_STORE"])
+        .get("JOBTRAIL_STORE", "")
+        .strip()
+    )
     try:
         return Path(named or platformdirs.user_data_path("jobtrail") / "store.db").expanduser().absolute()
     except RuntimeError:
         raise SettingsError("there is no home directory for the store; set JOBTRAIL_STORE to a file") from None
 
 
-def _home() -> Path:
+def _find_home() -> Path:
     """Return the home directory; one without files for a user who has none, as in some containers."""
     try:
         return Path.home()

@@ -1,4 +1,4 @@
-"""The TOML file with several sources."""
+"""Reading the TOML file of settings and the sources in it."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.errors import SettingsError, quote_value
-from jobtrail.settings.shapes import validated
+from jobtrail.settings.shapes import validate_settings
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
 
 def read_file(named: str | None) -> dict[str, Any]:
-    """Return the file's table with its `path`; nothing where none is named and none is there.
+    """Return the table in the file, with the file's `path`; empty if no file is named and there is none.
 
     Raises:
-        SettingsError: it cannot be read, or is not what it should be.
+        SettingsError: it cannot be read, is not TOML, or has unknown keys.
     """
     import platformdirs  # noqa: PLC0415 # not before it is needed
 
@@ -47,14 +47,14 @@ def read_file(named: str | None) -> dict[str, Any]:
 
 
 def is_file(path: Path) -> bool:
-    """Return whether there is a file; one behind a closed door is not there."""
+    """Return whether there is a file; False if its directory may not be read."""
     try:
         return path.is_file()
     except OSError:
         return False
 
 
-def sources_in(
+def read_sources(
     table: Mapping[str, Any], environ: Mapping[str, str], upstreams: Mapping[str, Upstream]
 ) -> list[SourceSettings]:
     """Return the sources of a file's table.
@@ -67,10 +67,12 @@ def sources_in(
     if not isinstance(sources, dict):
         raise SettingsError(f"{path}: sources must be tables such as [sources.prod]")
     named = cast("dict[str, Any]", sources)
-    return [_source(name, keys, f"[sources.{name}] of {path}", environ, upstreams) for name, keys in named.items()]
+    return [
+        _read_source(name, keys, f"[sources.{name}] of {path}", environ, upstreams) for name, keys in named.items()
+    ]
 
 
-def _source(
+def _read_source(
     name: str, keys: Any, where: str, environ: Mapping[str, str], upstreams: Mapping[str, Upstream]
 ) -> SourceSettings:
     if not isinstance(keys, dict):
@@ -81,16 +83,18 @@ def _source(
     if upstream is None:
         found = "is missing" if kind is None else f"is {quote_value(kind)}"
         raise SettingsError(f"{where}: kind {found}; give one of {', '.join(upstreams)}")
-    source = validated(upstream.settings, _with_secrets(row, upstream.settings.secrets, environ, where), where)
-    if source.lacks:
-        raise SettingsError(f"{where} has no {source.lacks}")
+    source = validate_settings(
+        upstream.settings, _fill_secrets(row, upstream.settings.secrets, environ, where), where
+    )
+    if source.missing:
+        raise SettingsError(f"{where} has no {source.missing}")
     return source
 
 
-def _with_secrets(
+def _fill_secrets(
     row: Mapping[str, Any], secrets: Collection[str], environ: Mapping[str, str], where: str
 ) -> dict[str, Any]:
-    """Fill each secret whose `…_env` key names an environment variable."""
+    """Replace each key `SECRET_env` by the value of the environment variable it names."""
     filled = dict(row)
     for key in secrets:
         variable = filled.pop(f"{key}_env", None)

@@ -1,4 +1,4 @@
-"""The environment variables that are no upstream's, each named once, and what of all variables is set."""
+"""The environment variables that belong to no upstream; and reading variables."""
 
 from __future__ import annotations
 
@@ -28,15 +28,15 @@ _LEFT_OPEN = re.compile(r"\s*\$\{user_config\.[^}]*\}\s*")
 _NOT_FILLED_IN = re.compile(r"\s*\$\{(env:|input:)?[A-Za-z_][\w-]*\}\s*")
 
 
-def given_in(environ: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
-    """Return the variables that hold something: a blank one is not set, nor is one that a bundle's host left open.
+def read_variables(environ: Mapping[str, str], names: Collection[str]) -> dict[str, str]:
+    """Return the variables that are set, without blank ones and without placeholders that a bundle's host left open.
 
     Args:
         environ: all variables.
-        names: of those that are looked at.
+        names: of the variables to read.
 
     Raises:
-        SettingsError: one is the name of another variable, which a client did not fill in.
+        SettingsError: one holds a placeholder for another variable, which a client did not fill in.
     """
     given = {
         key: value

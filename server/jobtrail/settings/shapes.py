@@ -1,4 +1,4 @@
-"""What settings look like once they are read: frozen, checked, secrets unseen."""
+"""Models of settings: frozen, validated, with secrets hidden."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ def _blank_to_none(value: Any) -> Any:
     return None if isinstance(value, str) and not value.strip() else value
 
 
-def _trimmed(value: Any) -> Any:
-    """Drop the spaces and line ends that pasting and secret files leave around a value."""
+def _strip(value: Any) -> Any:
+    """Drop blanks and line ends around a value, which pasting and secret files add."""
     return _blank_to_none(value.strip() if isinstance(value, str) else value)
 
 
-def _an_address(value: str | None) -> str | None:
+def _check_address(value: str | None) -> str | None:
     if value is None:
         return None
     try:
@@ -38,7 +38,7 @@ def _an_address(value: str | None) -> str | None:
     return value
 
 
-def fits_a_header(value: str | SecretStr | None) -> Any:
+def check_header_value(value: str | SecretStr | None) -> Any:
     """Check that a value can be sent as a header."""
     text = value.get_secret_value() if isinstance(value, SecretStr) else value or ""
     if not (text.isascii() and text.isprintable()):
@@ -47,10 +47,10 @@ def fits_a_header(value: str | SecretStr | None) -> Any:
 
 
 M = TypeVar("M", bound=BaseModel)
-Text = Annotated[str | None, BeforeValidator(_trimmed)]
-Address = Annotated[Text, AfterValidator(_an_address)]
+Text = Annotated[str | None, BeforeValidator(_strip)]
+Address = Annotated[Text, AfterValidator(_check_address)]
 Password = Annotated[SecretStr | None, BeforeValidator(_blank_to_none)]
-Secret = Annotated[SecretStr | None, BeforeValidator(_trimmed), AfterValidator(fits_a_header)]
+Secret = Annotated[SecretStr | None, BeforeValidator(_strip), AfterValidator(check_header_value)]
 
 
 class _Frozen(BaseModel):
@@ -75,38 +75,38 @@ class SourceSettings(_Frozen):
     origin: str = ""
 
     @property
-    def who(self) -> str:
+    def subject(self) -> str:
         """How an error names it."""
         return f"source {self.name!r}"
 
     @property
-    def fix(self) -> str:
-        """What an error says can be done about its settings."""
+    def settings_advice(self) -> str:
+        """Which settings to check, as errors say it."""
         return f"check {self.origin}"
 
     @property
     def identity(self) -> tuple[str, str, str]:
-        """Its address, socket and workspace, as far as it has them: cursors are bound to them."""
+        """Its address, socket and workspace, or empty texts; a cursor is valid only for the same ones."""
         return "", "", ""
 
     @property
     def address(self) -> str:
-        """Where it is, without a user name or password; empty for what is in this process."""
+        """Its address, without user name and password; empty if it is in this process."""
         return ""
 
     @property
     def credentials(self) -> str:
-        """What requests prove themselves with, in words; empty for nothing."""
+        """The kind of credentials that requests carry; empty for none."""
         return ""
 
     @property
-    def lacks(self) -> str:
-        """What is missing, and how to give it; empty for nothing."""
+    def missing(self) -> str:
+        """The setting that is missing, and how to give it; empty if none is."""
         return ""
 
 
-def address_text(url: str) -> str:
-    """Return an address as it may be shown: without path, user name and password."""
+def format_address(url: str) -> str:
+    """Return a URL without path, user name and password."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     return f"{parts.scheme}://{f'[{host}]' if ':' in host else host}" + (f":{parts.port}" if parts.port else "")
@@ -125,15 +125,15 @@ class Settings(_Frozen):
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "WARNING"
 
     def zone(self) -> ZoneInfo:
-        """Return the zone of naive times."""
+        """Return the time zone for times without one."""
         return ZoneInfo(self.timezone)
 
 
-def check_zone(name: str, where: str) -> None:
-    """Check that a zone is one.
+def check_time_zone(name: str, where: str) -> None:
+    """Check the name of a time zone.
 
     Raises:
-        SettingsError: it is not; `where` is where it was named.
+        SettingsError: there is no such zone; the error begins with `where`.
     """
     try:
         ZoneInfo(name)
@@ -143,8 +143,10 @@ def check_zone(name: str, where: str) -> None:
         ) from None
 
 
-def validated(shape: type[M], fields: Mapping[str, Any], where: str, variables: Mapping[str, str] | None = None) -> M:
-    """Return the model; what does not fit is named by its environment variable, or as a key of `where`.
+def validate_settings(
+    shape: type[M], fields: Mapping[str, Any], where: str, variables: Mapping[str, str] | None = None
+) -> M:
+    """Return the fields as a model; an error names the environment variable, or the key in `where`.
 
     Raises:
         SettingsError: something does not fit.

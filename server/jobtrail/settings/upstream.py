@@ -1,4 +1,4 @@
-"""What is registered of a kind of upstream: how its sources are configured, opened and introduced."""
+"""The registration of a kind of upstream: how its sources are configured, opened and described."""
 
 from __future__ import annotations
 
@@ -12,21 +12,17 @@ if TYPE_CHECKING:
     from jobtrail.settings.shapes import SourceSettings
 
 
-def _nothing(_given: Mapping[str, str], _home: Path) -> None:
-    """Return no source: none is configured by the environment."""
-
-
 @dataclass(frozen=True)
 class Upstream:
     """A kind of upstream.
 
     Attributes:
-        settings: the model of a source of this kind; it says the kind's name, and which settings prove who asks.
-        opener: `module:function` that opens a source, loaded when one is first asked for.
-        label: what the instructions call such a source, in parentheses after its name.
+        settings: the model of a source of this kind, with the name of the kind.
+        opener: `module:function` that opens a source; imported when the first one is used.
+        label: written in the instructions in parentheses after the name of such a source.
         offers: `executions`, `runs` or both.
         variables: environment variables, and what each is for.
-        from_environment: returns the source that set variables, or a file in the home directory, stand for.
+        from_environment: returns the source that variables or a file in the home directory configure, if any.
     """
 
     settings: type[SourceSettings]
@@ -34,9 +30,9 @@ class Upstream:
     label: str
     offers: frozenset[str]
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
-    from_environment: Callable[[Mapping[str, str], Path], SourceSettings | None] = _nothing
+    from_environment: Callable[[Mapping[str, str], Path], SourceSettings | None] = lambda _given, _home: None
 
     @property
     def kind(self) -> str:
-        """Its name, as a settings file gives it."""
+        """The name of the kind, as in a settings file."""
         return self.settings.kind

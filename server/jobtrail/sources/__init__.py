@@ -1,4 +1,4 @@
-"""Sources: the configured upstreams, opened and told apart by name."""
+"""Sources: the configured upstreams, by name, opened when first used."""
 
 from __future__ import annotations
 
@@ -48,8 +48,8 @@ class Sources:
             Unsupported: no configured source has what is needed.
         """
         if name is not None:
-            return self._opened(name)
-        candidates = [self._opened(self._settings.default), *(self._opened(other) for other in self._openers)]
+            return self._open_named(name)
+        candidates = [self._open_named(self._settings.default), *(self._open_named(other) for other in self._openers)]
         for source in candidates:
             if needs is None or (source.batch if needs == "executions" else source.runs):
                 return source
@@ -59,9 +59,9 @@ class Sources:
 
     def all(self) -> list[Source]:
         """Return every configured source, in order."""
-        return [self._opened(name) for name in self._openers]
+        return [self._open_named(name) for name in self._openers]
 
-    def _opened(self, name: str) -> Source:
+    def _open_named(self, name: str) -> Source:
         if name not in self._openers:
             near = find_closest(name, self._openers)
             hint = f"; closest: {near[0]}" if near else ""
@@ -85,23 +85,23 @@ def open_sources(
 
     Args:
         settings: which sources there are.
-        transport: the network edge, where tests stand in for it.
-        clock: what the embedded plane goes by.
+        transport: a network of a test's; None for the real one.
+        clock: of the embedded plane.
     """
-    open_one = partial(_open, transport=transport, clock=clock or Clock(), store=settings.store)
+    open_one = partial(_open_source, transport=transport, clock=clock or Clock(), store=settings.store)
     return Sources(settings, {one.name: partial(open_one, one) for one in settings.sources})
 
 
-def _open(
+def _open_source(
     one: SourceSettings, *, transport: httpx2.AsyncBaseTransport | None, clock: Clock, store: Path | None
 ) -> Source:
     # Imported here so that a server answers `initialize` before it loads its HTTP stack.
-    from jobtrail.sources.factory import Edge  # noqa: PLC0415
+    from jobtrail.sources.factory import SourceContext  # noqa: PLC0415
     from jobtrail.sources.registry import UPSTREAMS  # noqa: PLC0415
 
     module, _, function = UPSTREAMS[one.kind].opener.partition(":")
-    open_it: Callable[[SourceSettings, str, Edge], Source] = getattr(import_module(module), function)
-    return open_it(one, fingerprint(one), Edge(transport, clock, store))
+    open_it: Callable[[SourceSettings, str, SourceContext], Source] = getattr(import_module(module), function)
+    return open_it(one, fingerprint(one), SourceContext(transport, clock, store))
 
 
 def fingerprint(one: SourceSettings) -> str:

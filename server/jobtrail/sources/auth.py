@@ -17,23 +17,23 @@ import anyio.to_thread
 import httpx2
 
 from jobtrail.errors import Unauthorized, UnreadableAnswer
-from jobtrail.sources.http import error_from
+from jobtrail.sources.http import make_error
 
-_EARLY = 60.0
+_RENEW_EARLY_SECONDS = 60.0
 _REFUSED = 401
 _REFUSED_SECONDS = 60.0
-_ROUNDS = 600_000
+_PBKDF2_ROUNDS = 600_000
 _LARGEST_ANSWER = 65_536
 
 Flow = AsyncGenerator[httpx2.Request, httpx2.Response]
 
 
-def _signed(request: httpx2.Request, token: str) -> httpx2.Request:
+def _sign(request: httpx2.Request, token: str) -> httpx2.Request:
     request.headers["Authorization"] = f"Bearer {token}"
     return request
 
 
-async def _sent(flow: Flow, response: httpx2.Response) -> httpx2.Request | None:
+async def _send_response(flow: Flow, response: httpx2.Response) -> httpx2.Request | None:
     """Hand a response to a flow; return its next request, None at its end."""
     try:
         return await flow.asend(response)
@@ -49,7 +49,7 @@ class Bearer(httpx2.Auth):
 
     async def async_auth_flow(self, request: httpx2.Request) -> Flow:
         """Sign the request."""
-        yield _signed(request, self._token)
+        yield _sign(request, self._token)
 
 
 class _Login(httpx2.Auth):
@@ -59,12 +59,12 @@ class _Login(httpx2.Auth):
         clock: seconds that only grow.
     """
 
-    def __init__(self, who: str, fix: str) -> None:
-        self._who = who
-        self._fix = fix
+    def __init__(self, subject: str, settings_advice: str) -> None:
+        self._subject = subject
+        self._settings_advice = settings_advice
         self.clock: Callable[[], float] = time.monotonic
         self._token = ""
-        self._until = 0.0
+        self._valid_until = 0.0
         self._refusal: tuple[float, Unauthorized] | None = None
         # Held across the whole log-in, so that parallel calls log in once.
         self._lock = anyio.Lock()
@@ -74,28 +74,28 @@ class _Login(httpx2.Auth):
         fresh = False
         while True:
             async with self._lock:
-                if not self._token or self.clock() >= self._until:
+                if not self._token or self.clock() >= self._valid_until:
                     self._raise_recent_refusal()
                     login = self.log_in(request)
                     step = await anext(login)
                     while step is not None:
                         answer = yield step
-                        step = await _sent(login, answer)
+                        step = await _send_response(login, answer)
                     fresh = True
                 used = self._token
-            response = yield _signed(request, used)
+            response = yield _sign(request, used)
             if response.status_code != _REFUSED:
                 return
             if fresh:
                 # A log-in that helps nothing; more of them would only use up what the upstream allows.
                 what = "refused a token it had just given (HTTP 401)"
-                self._refuse(Unauthorized(what, who=self._who, advice=f"; {self._fix}"))
+                self._keep_refusal(Unauthorized(what, subject=self._subject, advice=f"; {self._settings_advice}"))
                 return
             # The upstream forgot the token: a restart, or it ended early.
             if self._token == used:
                 self._token = ""
 
-    def _refuse(self, error: Unauthorized) -> None:
+    def _keep_refusal(self, error: Unauthorized) -> None:
         self._token = ""
         self._refusal = (self.clock() + _REFUSED_SECONDS, error)
 
@@ -104,30 +104,32 @@ class _Login(httpx2.Auth):
         if self._refusal and self.clock() < self._refusal[0]:
             raise self._refusal[1].with_traceback(None)
 
-    def _unreadable(self, what: str) -> UnreadableAnswer:
-        return UnreadableAnswer(what, who=self._who, advice=f"; {self._fix}")
+    def _make_unreadable_error(self, what: str) -> UnreadableAnswer:
+        return UnreadableAnswer(what, subject=self._subject, advice=f"; {self._settings_advice}")
 
     def log_in(self, request: httpx2.Request) -> Flow:
-        """Yield the requests of a log-in and end it with `_keep`."""
+        """Yield the requests of a log-in and end it with `_keep_token`."""
         raise NotImplementedError
 
-    async def _json(self, response: httpx2.Response) -> dict[str, Any]:
-        content = await self._read(response)
+    async def _read_json(self, response: httpx2.Response) -> dict[str, Any]:
+        content = await self._read_body(response)
         if response.is_error:
             # Nothing is quoted here: what was sent was secrets, and an upstream may echo them.
-            error = error_from(response, b"", who=f"{self._who} (log-in)", fix=self._fix)
+            error = make_error(
+                response, b"", subject=f"{self._subject} (log-in)", settings_advice=self._settings_advice
+            )
             if isinstance(error, Unauthorized):
-                self._refuse(error)
+                self._keep_refusal(error)
             raise error
         try:
             body = json.loads(content)
         except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
-            raise self._unreadable("answered its log-in with something other than JSON")
+            raise self._make_unreadable_error("answered its log-in with something other than JSON")
         return body  # pyright: ignore[reportUnknownVariableType] # JSON objects have string keys
 
-    async def _read(self, response: httpx2.Response) -> bytes:
+    async def _read_body(self, response: httpx2.Response) -> bytes:
         """Return the body of an answer that is as small as a log-in's is.
 
         httpx2 reads it once more after the flow, so what was read is put back.
@@ -139,16 +141,16 @@ class _Login(httpx2.Auth):
             raw += piece
             if len(raw) > _LARGEST_ANSWER:
                 await response.aclose()
-                raise self._unreadable("answered its log-in with far too much")
+                raise self._make_unreadable_error("answered its log-in with far too much")
         response.stream = httpx2.ByteStream(bytes(raw))
         response.is_stream_consumed = response.is_closed = False
         return await response.aread()
 
-    def _keep(self, token: object, seconds: float) -> None:
+    def _keep_token(self, token: object, seconds: float) -> None:
         if not isinstance(token, str) or not token or not (token.isascii() and token.isprintable()):
-            raise self._unreadable("answered its log-in without a token")
+            raise self._make_unreadable_error("answered its log-in without a token")
         self._token = token
-        self._until = self.clock() + max(seconds - _EARLY, 1.0)
+        self._valid_until = self.clock() + max(seconds - _RENEW_EARLY_SECONDS, 1.0)
 
 
 class BlaxelToken(_Login):
@@ -168,15 +170,15 @@ class BlaxelToken(_Login):
         *,
         basic: str | None = None,
         token: tuple[str, float] | None = None,
-        who: str,
-        fix: str,
+        subject: str,
+        settings_advice: str,
     ) -> None:
-        super().__init__(who, fix)
+        super().__init__(subject, settings_advice)
         self._url = url
         self._grant = grant
         self._basic = basic
         if token:
-            self._keep(*token)
+            self._keep_token(*token)
 
     async def log_in(self, request: httpx2.Request) -> Flow:
         """Ask for a token; a refresh token in the answer replaces the one in the grant."""
@@ -184,36 +186,36 @@ class BlaxelToken(_Login):
         response = yield httpx2.Request(
             "POST", self._url, json=self._grant, headers=headers, extensions=request.extensions
         )
-        body = await self._json(response)
+        body = await self._read_json(response)
         if "refresh_token" in self._grant and isinstance(body.get("refresh_token"), str):
             self._grant = {**self._grant, "refresh_token": body["refresh_token"]}
         life = body.get("expires_in")
-        self._keep(body.get("access_token"), float(life) if isinstance(life, int | float) else 3600.0)
+        self._keep_token(body.get("access_token"), float(life) if isinstance(life, int | float) else 3600.0)
 
 
 class RunWispLogin(_Login):
     """A RunWisp session token by challenge and response; it lives 24 hours."""
 
-    def __init__(self, base_url: str, password: str, *, who: str, fix: str) -> None:
-        super().__init__(who, fix)
+    def __init__(self, base_url: str, password: str, *, subject: str, settings_advice: str) -> None:
+        super().__init__(subject, settings_advice)
         self._base = base_url.rstrip("/")
         self._password = password
 
     async def log_in(self, request: httpx2.Request) -> Flow:
         """Fetch a nonce, answer it, keep the token."""
         response = yield httpx2.Request("GET", f"{self._base}/api/auth/challenge", extensions=request.extensions)
-        nonce = (await self._json(response)).get("nonce")
+        nonce = (await self._read_json(response)).get("nonce")
         if not isinstance(nonce, str) or not nonce.isascii():
-            raise self._unreadable("gave no challenge to log in with")
-        proof = await anyio.to_thread.run_sync(self._proof, nonce)
+            raise self._make_unreadable_error("gave no challenge to log in with")
+        proof = await anyio.to_thread.run_sync(self._compute_proof, nonce)
         response = yield httpx2.Request(
             "POST",
             f"{self._base}/api/auth/login",
             json={"nonce": nonce, "response": proof},
             extensions=request.extensions,
         )
-        body = await self._json(response)
-        self._keep(body.get("token"), 24 * 3600.0)
+        body = await self._read_json(response)
+        self._keep_token(body.get("token"), 24 * 3600.0)
 
-    def _proof(self, nonce: str) -> str:
-        return hashlib.pbkdf2_hmac("sha256", self._password.encode(), nonce.encode(), _ROUNDS, 32).hex()
+    def _compute_proof(self, nonce: str) -> str:
+        return hashlib.pbkdf2_hmac("sha256", self._password.encode(), nonce.encode(), _PBKDF2_ROUNDS, 32).hex()

@@ -1,4 +1,4 @@
-"""The contract of a source: what it lists, and what can be asked of batch jobs and of scheduled tasks."""
+"""The interface of a source: its jobs, and what its batch jobs and its scheduled tasks offer."""
 
 from __future__ import annotations
 
@@ -7,40 +7,24 @@ from typing import TYPE_CHECKING, Protocol
 
 from jobtrail.errors import UnknownName, Unsupported, find_closest, quote_value
 from jobtrail.models import Call
-from jobtrail.paging import NEWEST_FIRST, Sort
-from jobtrail.sources.query import Ask, StatusFilter, read_sort, read_statuses
+from jobtrail.paging import Sort
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
     from jobtrail.logs.log import Log
-    from jobtrail.models import Execution, Job, JobDetail, LogTail, Run, Task
+    from jobtrail.models import Attempt, Execution, Job, JobDetail, LogTail, Run, Task
     from jobtrail.paging import Listing
+    from jobtrail.sources.list_options import ListOptions
     from jobtrail.vocabulary import Status
-
-__all__ = [
-    "NEWEST_FIRST",
-    "About",
-    "Ask",
-    "BatchJobs",
-    "FullExecution",
-    "Runs",
-    "Sort",
-    "Source",
-    "StatusFilter",
-    "Workspace",
-    "read_sort",
-    "read_statuses",
-    "unknown_name",
-]
 
 _RUNS_OF_A_TASK, _EXECUTIONS_OF_A_JOB = Call("list_runs", {"task": ...}), Call("list_executions", {"job": ...})
 
 
 @dataclass(frozen=True)
 class FullExecution:
-    """An execution with what only its own endpoint says; `tasks` is None where that sent none."""
+    """An execution with the fields that only its own endpoint sends; `tasks` is None if it sent none."""
 
     execution: Execution
     tasks: Sequence[Task] | None
@@ -50,7 +34,7 @@ class FullExecution:
 
 @dataclass(frozen=True)
 class Workspace:
-    """Which workspace was asked for, and which one answers; None where that is not said."""
+    """The workspace that was asked for, and the one that answers; None if not known."""
 
     asked: str | None
     told: str | None
@@ -58,12 +42,12 @@ class Workspace:
 
 @dataclass(frozen=True)
 class About:
-    """What is known of an upstream beside what it lists.
+    """Facts about an upstream.
 
     Attributes:
-        speaks: its dialect, and its version where it tells it.
-        ahead: seconds that its clock is ahead of ours; None where it does not tell its time.
-        workspace: whose answers they are; None where the upstream has no workspaces.
+        speaks: its API, with the version if known.
+        ahead: seconds that its clock is ahead of ours; None if not known.
+        workspace: None if the upstream has no workspaces.
     """
 
     speaks: str
@@ -72,7 +56,7 @@ class About:
 
 
 class BatchJobs(Protocol):
-    """Batch jobs: a job has executions, and an execution has tasks.
+    """FetchedPage jobs: a job has executions, and an execution has tasks.
 
     Attributes:
         execution_words: raw statuses of executions, lower case, and what they mean.
@@ -85,7 +69,7 @@ class BatchJobs(Protocol):
     execution_sorts: Sequence[str]
     task_sorts: Sequence[str]
 
-    def executions(self, job: str, ask: Ask) -> Listing[Execution]:
+    def executions(self, job: str, options: ListOptions) -> Listing[Execution]:
         """List the executions of a job."""
         ...
 
@@ -105,7 +89,7 @@ class BatchJobs(Protocol):
         """
         ...
 
-    def tasks(self, job: str, execution: str, ask: Ask) -> Listing[Task]:
+    def tasks(self, job: str, execution: str, options: ListOptions) -> Listing[Task]:
         """List the tasks of an execution."""
         ...
 
@@ -141,7 +125,7 @@ class Runs(Protocol):
     words: Mapping[str, Status]
     sorts: Sequence[str]
 
-    async def list(self, task: str | None, ask: Ask) -> Listing[Run]:
+    async def list(self, task: str | None, options: ListOptions) -> Listing[Run]:
         """List the runs of a task, or of all tasks."""
         ...
 
@@ -162,7 +146,7 @@ class Runs(Protocol):
         ...
 
     async def follow(self, changed: Callable[[str], None]) -> None:
-        """Call `changed` with the id of each run that changes, for as long as the upstream tells; many never do."""
+        """Call `changed` with the id of each run that changes, while the upstream reports any; many never do."""
         ...
 
     async def check_task(self, task: str) -> None:
@@ -183,7 +167,7 @@ class Source:
         job_sort: the order in which they come by default.
         shortest_query: characters of the shortest query for which it searches its definitions itself.
         cursor_life: seconds for which the upstream keeps its own cursors.
-        log_note: what an agent must know of its logs.
+        log_note: a note for agents about its logs.
     """
 
     kind: str = ""
@@ -204,7 +188,7 @@ class Source:
 
     @property
     def fingerprint(self) -> str:
-        """A text that changes when the name is pointed at something else."""
+        """A text that changes when the name is configured for another upstream."""
         return self._fingerprint
 
     @property
@@ -224,14 +208,14 @@ class Source:
         """Close connections."""
 
     async def about(self) -> About:
-        """Return what is known of the upstream, after it has answered something.
+        """Return facts about the upstream, after it has answered a request.
 
         Raises:
             UpstreamError: it was asked for its version and did not answer.
         """
         return About(self.kind)
 
-    def jobs(self, ask: Ask) -> Listing[Job]:
+    def jobs(self, options: ListOptions) -> Listing[Job]:
         """List definitions."""
         raise NotImplementedError
 
@@ -254,11 +238,11 @@ class Source:
             raise await self.explain_unknown(name)
         return found
 
-    async def attempts(self, job: Job, ask: Ask) -> Listing[Execution | Run]:
+    async def attempts(self, job: Job, options: ListOptions) -> Listing[Attempt]:
         """List what a job attempted: the executions of a batch job, the runs of a scheduled task."""
         if job.kind == "job":
-            return self.need_batch().executions(job.name, ask)
-        return await self.need_runs().list(job.name, ask)
+            return self.need_batch().executions(job.name, options)
+        return await self.need_runs().list(job.name, options)
 
     def need_batch(self, instead: Call = _RUNS_OF_A_TASK) -> BatchJobs:
         """Return its batch jobs.

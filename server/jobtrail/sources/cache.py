@@ -1,4 +1,4 @@
-"""Memory of the finished: answers about what has ended, which will not change any more.
+"""A cache of final answers: response bodies about what has ended and will not change any more.
 
 Each source has one of its own, for the time it is open: nothing in it reaches another source or other credentials.
 """
@@ -19,12 +19,12 @@ Key = tuple[str, tuple[tuple[str, str | int], ...]]
 _LARGEST_SHARE = 4
 
 
-class Memory:
-    """A bounded store of response bodies, packed; what was used longest ago goes first.
+class ResponseCache:
+    """Response bodies, compressed and bounded; the least recently used goes first.
 
     Args:
-        entries: how many it keeps.
-        size: bytes it keeps, packed; one body gets at most a quarter of them.
+        entries: how many bodies it keeps.
+        size: bytes it keeps, compressed; one body gets at most a quarter of them.
         life: seconds after which a body is asked for anew. Less than a day, since a page may carry a cursor that
             its upstream keeps for a day.
     """
@@ -33,41 +33,41 @@ class Memory:
         self._entries = entries
         self._size = size
         self._life = life
-        self._held: OrderedDict[Key, tuple[float, bytes]] = OrderedDict()
+        self._bodies: OrderedDict[Key, tuple[float, bytes]] = OrderedDict()
         self.used = 0
 
     def __len__(self) -> int:
-        return len(self._held)
+        return len(self._bodies)
 
     @staticmethod
     def key(path: str, params: Mapping[str, str | int] | None) -> Key:
-        """Return what a request is known by."""
+        """Return the key of a request: its path and its query."""
         return path, tuple(sorted((params or {}).items()))
 
     def get(self, key: Key) -> bytes | None:
-        """Return a body, None where it is not, or no longer, held."""
-        found = self._held.get(key)
+        """Return a body; None if it is not kept, or too old."""
+        found = self._bodies.get(key)
         if found is None:
             return None
-        since, packed = found
+        since, compressed = found
         if anyio.current_time() - since > self._life:
             self._drop(key)
             return None
-        self._held.move_to_end(key)
-        return zlib.decompress(packed)
+        self._bodies.move_to_end(key)
+        return zlib.decompress(compressed)
 
     def keep(self, key: Key, body: bytes) -> None:
-        """Hold a body, in place of what was used longest ago."""
-        packed = zlib.compress(body, 1)
+        """Keep a body, and drop the least recently used ones that no longer fit."""
+        compressed = zlib.compress(body, 1)
         self._drop(key)
-        if len(packed) > self._size // _LARGEST_SHARE:
+        if len(compressed) > self._size // _LARGEST_SHARE:
             return
-        self._held[key] = (anyio.current_time(), packed)
-        self.used += len(packed)
-        while len(self._held) > self._entries or self.used > self._size:
-            self._drop(next(iter(self._held)))
+        self._bodies[key] = (anyio.current_time(), compressed)
+        self.used += len(compressed)
+        while len(self._bodies) > self._entries or self.used > self._size:
+            self._drop(next(iter(self._bodies)))
 
     def _drop(self, key: Key) -> None:
-        gone = self._held.pop(key, None)
+        gone = self._bodies.pop(key, None)
         if gone is not None:
             self.used -= len(gone[1])

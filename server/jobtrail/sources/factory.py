@@ -1,4 +1,4 @@
-"""From settings to an HTTP client of a source."""
+"""HTTP clients made from the settings of a source."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from jobtrail.sources.cache import Memory
+from jobtrail.sources.cache import ResponseCache
 from jobtrail.sources.http import Http, HttpLimits
 
 if TYPE_CHECKING:
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class Edge:
-    """What lies outside: the network (None for the real one), the time, and the store of this machine."""
+class SourceContext:
+    """What a source is opened with: the network (None for the real one), the clock, and the file of the store."""
 
     transport: httpx2.AsyncBaseTransport | None
     clock: Clock
@@ -54,5 +54,5 @@ def open_http(
         follow_redirects=False,
     )
     # The store of this machine is asked in-process, and may be exchanged meanwhile.
-    memory = None if one.reads_store else Memory()
-    return Http(client, who=one.who, fix=one.fix, limits=limits, memory=memory)
+    cache = None if one.reads_store else ResponseCache()
+    return Http(client, subject=one.subject, settings_advice=one.settings_advice, limits=limits, cache=cache)

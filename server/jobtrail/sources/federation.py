@@ -1,4 +1,4 @@
-"""Everything that was attempted, across jobs and sources, as one walk: executions of batch jobs and runs of tasks."""
+"""All attempts of all jobs in several sources as one listing: executions of batch jobs and runs of tasks."""
 
 from __future__ import annotations
 
@@ -7,24 +7,25 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import UnknownName, Unreachable
-from jobtrail.models import Execution, Job, Run
-from jobtrail.paging import EVERYTHING, Mapped, Merged, Walk, together, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask, Sort, read_statuses
+from jobtrail.models import Job, Run
+from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Mapped, Merged, Sort, Walk, run_concurrently, walk
+from jobtrail.sources.list_options import ListOptions, read_statuses
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime
 
     from jobtrail.errors import JobtrailError
-    from jobtrail.models import Window
+    from jobtrail.models import Attempt, Window
     from jobtrail.paging import Listing
-    from jobtrail.sources.base import Source, StatusFilter
+    from jobtrail.sources.base import Source
+    from jobtrail.sources.list_options import StatusFilter
     from jobtrail.vocabulary import Status
 
 
 @dataclass(frozen=True)
-class Attempt:
-    """An execution or a run, and whose it is.
+class OwnedAttempt:
+    """An execution or a run, and the source and job it belongs to.
 
     Attributes:
         job: the batch job, or the scheduled task.
@@ -32,7 +33,7 @@ class Attempt:
 
     source: str
     job: str
-    item: Execution | Run
+    item: Attempt
 
     @property
     def id(self) -> str:
@@ -41,12 +42,12 @@ class Attempt:
 
     @property
     def status(self) -> Status:
-        """How it stands."""
+        """Its status."""
         return self.item.status
 
     @property
     def raw_status(self) -> str | None:
-        """The upstream's own word."""
+        """The upstream's word for its status."""
         return self.item.raw_status
 
     @property
@@ -56,52 +57,52 @@ class Attempt:
 
 
 @dataclass
-class Field:
-    """What there is to walk, and what could not be found out.
+class AttemptSources:
+    """The listings of attempts that were discovered, and the sources that could not be read.
 
     Attributes:
         parts: a listing for each batch job, and for all tasks of a daemon or each of them, by `source/job`.
-        jobs: how many jobs and tasks they are of.
+        jobs: number of jobs and tasks in them.
         errors: sources whose jobs could not be listed, and why.
-        wanted: which statuses to keep, by source; none for a source that was not asked for any.
+        wanted: which statuses to keep, by source; None for all.
     """
 
-    parts: dict[str, Listing[Attempt]] = field(default_factory=dict[str, "Listing[Attempt]"])
+    parts: dict[str, Listing[OwnedAttempt]] = field(default_factory=dict[str, "Listing[OwnedAttempt]"])
     jobs: int = 0
     errors: dict[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
     wanted: dict[str, StatusFilter | None] = field(default_factory=dict[str, "StatusFilter | None"])
 
-    def merged(self) -> Merged[Attempt]:
-        """Return all of it, newest first; each source is asked a few things at a time."""
-        return Merged(self.parts, lane=lambda key: key.partition("/")[0])
+    def merge(self) -> Merged[OwnedAttempt]:
+        """Return all attempts as one listing, newest first."""
+        return Merged(self.parts, upstream_of=lambda key: key.partition("/")[0])
 
-    def keeps(self, one: Attempt) -> bool:
+    def keeps(self, one: OwnedAttempt) -> bool:
         """Return whether an attempt has one of the statuses asked for."""
         wanted = self.wanted.get(one.source)
         return wanted is None or wanted.keeps(one)
 
 
-async def survey(
+async def discover_parts(
     sources: Sequence[Source], job: str | None, status: str | None, window: Window, seconds: float
-) -> Field:
-    """Find out what there is to walk.
+) -> AttemptSources:
+    """Find the listings to walk.
 
     Args:
         sources: which to ask.
         job: one job or task alone, where it is there; None for all.
         status: a comma list of statuses, in our words or an upstream's.
         window: of creation.
-        seconds: how long sources have to list their jobs.
+        seconds: that sources have to list their jobs.
 
     Raises:
         BadArgument: a status that no source knows.
     """
-    found = Field()
+    found = AttemptSources()
     for source in sources:
         found.wanted[source.name] = read_statuses(status, source.attempt_words)
     by_name = {source.name: source for source in sources}
-    answers = await together(
-        {name: partial(_parts, one, job, found.wanted[name], window) for name, one in by_name.items()},
+    answers = await run_concurrently(
+        {name: partial(_list_parts, one, job, found.wanted[name], window) for name, one in by_name.items()},
         seconds=seconds,
     )
     for name in by_name:
@@ -114,45 +115,39 @@ async def survey(
             case error:
                 found.errors[name] = error
     if job and found.parts:
-        # It is there in one source; that others do not know it is no news.
+        # One source has the job, so ignore that others do not.
         found.errors = {name: one for name, one in found.errors.items() if not isinstance(one, UnknownName)}
     return found
 
 
-async def _parts(
+async def _list_parts(
     source: Source, job: str | None, statuses: StatusFilter | None, window: Window
-) -> tuple[dict[str, Listing[Attempt]], int]:
+) -> tuple[dict[str, Listing[OwnedAttempt]], int]:
     """Return a source's listings by `source/job`, and how many jobs and tasks they are of."""
-    ask = Ask(sort=NEWEST_FIRST, statuses=statuses, window=window)
-    jobs = [(await source.job(job)).job] if job else await _all_jobs(source)
-    parts: dict[str, Listing[Attempt]] = {}
+    options = ListOptions(sort=NEWEST_FIRST, statuses=statuses, window=window)
+    by_name = ListOptions(sort=Sort("name", descending=False))
+    every_job = Walk[Job](limit=EVERYTHING, subject=f"source {source.name!r}")
+    jobs = [(await source.job(job)).job] if job else (await walk(source.jobs(by_name), every_job)).items
+    parts: dict[str, Listing[OwnedAttempt]] = {}
     every = None
     if source.runs and not job and any(one.kind != "job" for one in jobs):
-        every = await source.runs.list(None, ask)
+        every = await source.runs.list(None, options)
     if every and every.traits.order:
         # The upstream lists the runs of all tasks in one order.
-        parts[f"{source.name}/"] = _owned(every, source.name, "")
+        parts[f"{source.name}/"] = _add_owner(every, source.name, "")
         each = [one for one in jobs if one.kind == "job"]
     else:
         each = jobs
     for one in each:
-        parts[f"{source.name}/{one.name}"] = _owned(await source.attempts(one, ask), source.name, one.name)
+        parts[f"{source.name}/{one.name}"] = _add_owner(await source.attempts(one, options), source.name, one.name)
     return parts, len(jobs)
 
 
-async def _all_jobs(source: Source) -> list[Job]:
-    found = await walk(
-        source.jobs(Ask(sort=Sort("name", descending=False))),
-        Walk[Job](limit=EVERYTHING, who=f"source {source.name!r}"),
-    )
-    return found.items
+def _add_owner(listing: Listing[Attempt], source: str, job: str) -> Listing[OwnedAttempt]:
+    """Return a listing whose items name their source and job."""
 
-
-def _owned(listing: Listing[Execution | Run], source: str, job: str) -> Listing[Attempt]:
-    """Return a listing whose items say whose they are."""
-
-    def read(item: Execution | Run) -> Attempt:
+    def read(item: Attempt) -> OwnedAttempt:
         task = item.task if isinstance(item, Run) else None
-        return Attempt(source, job or task or "", item)
+        return OwnedAttempt(source, job or task or "", item)
 
     return Mapped(listing, read)

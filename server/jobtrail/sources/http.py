@@ -1,4 +1,4 @@
-"""The one HTTP layer: timeouts, retries, size and type checks, and status codes as errors.
+"""HTTP GET with timeouts, retries, checks of size and type, and status codes as errors.
 
 Only GET is retried: on connection errors, 429 and 5xx, with jittered backoff, honouring
 `Retry-After` in both forms (RFC 9110 section 10.2.3), and never past the caller's deadline.
@@ -10,7 +10,6 @@ import json
 import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
@@ -27,13 +26,14 @@ from jobtrail.errors import (
     UpstreamFault,
     sanitize_text,
 )
+from jobtrail.times import parse_http_date
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     import httpx2
 
-    from jobtrail.sources.cache import Memory
+    from jobtrail.sources.cache import ResponseCache
 
 SAMPLE_HEADER = "Jobtrail-Data"
 """The embedded plane says with this header that it serves its sample workspace."""
@@ -49,7 +49,7 @@ class HttpLimits:
     """Bounds of one upstream request. Times are seconds, sizes bytes.
 
     Attributes:
-        connect: until a connection stands.
+        connect: until there is a connection.
         read: between two pieces of an answer.
         total: for the request with all its retries.
         attempts: tries at most, the first included.
@@ -67,24 +67,24 @@ class HttpLimits:
 
 @dataclass
 class Http:
-    """GET against one upstream.
+    """A client of one upstream, which sends only GET.
 
     Attributes:
         client: carries the base URL, the auth and the transport.
-        who: how errors name the upstream, such as `source 'blaxel'`.
-        fix: which setting to look at when credentials are refused.
+        subject: how errors name the upstream, such as `source 'blaxel'`.
+        settings_advice: which setting to check when credentials are refused.
         sample: whether the last answer said that it is sample data.
-        memory: answers that will not change any more; None where they cost nothing.
-        place: how errors name where it is, where its address does not tell.
+        cache: keeps answers that will not change any more; None for no cache.
+        place: how errors name its address, such as a socket; empty for the base URL.
         ahead: seconds that the upstream's clock was ahead of ours at the last answer that told its time.
     """
 
     client: httpx2.AsyncClient
-    who: str
-    fix: str
+    subject: str
+    settings_advice: str
     limits: HttpLimits = field(default_factory=HttpLimits)
     sample: bool = False
-    memory: Memory | None = None
+    cache: ResponseCache | None = None
     place: str = ""
     ahead: float | None = None
 
@@ -100,29 +100,29 @@ class Http:
         Args:
             path: relative to the base URL, already quoted.
             params: the query.
-            final: whether an answer will not change any more: one that will not is remembered.
+            final: whether an answer will not change any more: one that will not is kept in the cache.
 
         Raises:
             UpstreamError: in one of its forms; the message names the upstream.
         """
-        if self.memory is None or final is None:
-            return self._parsed(await self._body(path, params))
-        key = self.memory.key(path, params)
-        held = self.memory.get(key)
+        if self.cache is None or final is None:
+            return self._parse(await self._fetch_with_retries(path, params))
+        key = self.cache.key(path, params)
+        held = self.cache.get(key)
         if held is not None:
-            return self._parsed(held)
-        body = await self._body(path, params)
-        answer = self._parsed(body)
+            return self._parse(held)
+        body = await self._fetch_with_retries(path, params)
+        answer = self._parse(body)
         if final(answer):
-            self.memory.keep(key, body)
+            self.cache.keep(key, body)
         return answer
 
-    async def _body(self, path: str, params: Mapping[str, str | int] | None) -> bytes:
+    async def _fetch_with_retries(self, path: str, params: Mapping[str, str | int] | None) -> bytes:
         import stamina  # noqa: PLC0415 # a server that is never asked need not load it
 
         with anyio.move_on_after(self.limits.total):
             async for attempt in stamina.retry_context(
-                on=self._wait,
+                on=self._decide_retry,
                 attempts=self.limits.attempts,
                 timeout=None,
                 wait_initial=self.limits.backoff,
@@ -130,11 +130,11 @@ class Http:
                 wait_jitter=self.limits.backoff,
             ):
                 with attempt:
-                    return await self._once(path, params)
+                    return await self._fetch(path, params)
         what = f"did not answer within {self.limits.total:g} s"
-        raise Unreachable(what, who=self.who, advice="; a retry may help", retryable=True)
+        raise Unreachable(what, subject=self.subject, advice="; a retry may help", retryable=True)
 
-    async def _once(self, path: str, params: Mapping[str, str | int] | None) -> bytes:
+    async def _fetch(self, path: str, params: Mapping[str, str | int] | None) -> bytes:
         import httpx2  # noqa: PLC0415 # see stamina
 
         sent = time.time()
@@ -142,54 +142,58 @@ class Http:
             async with self.client.stream("GET", path, params=params) as response:
                 self._compare_clocks(response, sent)
                 if response.status_code >= _CLIENT_ERROR:
-                    body = await _read(response, _ERROR_BODY)
-                    raise error_from(response, body, who=self.who, fix=self.fix)
-                self._check(response)
-                body = await _read(response, self.limits.body)
+                    body = await _read_body(response, _ERROR_BODY)
+                    raise make_error(response, body, subject=self.subject, settings_advice=self.settings_advice)
+                self._check_json(response)
+                body = await _read_body(response, self.limits.body)
         except httpx2.InvalidURL:
-            raise BadArgument(f"the arguments are too long to send to {self.who}; give shorter ones") from None
+            raise BadArgument(f"the arguments are too long to send to {self.subject}; give shorter ones") from None
         except httpx2.HTTPError as error:
-            raise self._unreachable(error) from None
+            raise self._explain_failure(error) from None
         if len(body) > self.limits.body:
             raise UnreadableAnswer(
                 f"sent more than {self.limits.body // 1024 // 1024} MiB in one answer",
-                who=self.who,
+                subject=self.subject,
                 advice="; ask for less with a smaller limit or a narrower window",
             )
         return body
 
-    def _parsed(self, body: bytes) -> Any:
+    def _parse(self, body: bytes) -> Any:
         try:
-            return json.loads(body, parse_int=_integer)
+            return json.loads(body, parse_int=_parse_integer)
         except (ValueError, RecursionError):
             raise UnreadableAnswer(
                 "answered with JSON that does not parse",
-                who=self.who,
+                subject=self.subject,
                 advice="; that is a fault of the upstream or of a proxy before it, a retry may help",
             ) from None
 
-    def _check(self, response: httpx2.Response) -> None:
+    def _check_json(self, response: httpx2.Response) -> None:
         """Refuse what is not JSON before reading it: RunWisp 1.x answers unknown paths with a web page."""
         if response.is_redirect:
-            raise Rejected(f"redirects elsewhere (HTTP {response.status_code})", who=self.who, advice=f"; {self.fix}")
+            raise Rejected(
+                f"redirects elsewhere (HTTP {response.status_code})",
+                subject=self.subject,
+                advice=f"; {self.settings_advice}",
+            )
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             raise UnreadableAnswer(
-                f"answered {sanitize_text(kind, 40) or 'no content type'!r} where JSON was due; its address may "
-                "point at a web page or a proxy instead of the API",
-                who=self.who,
-                advice=f"; {self.fix}",
+                f"answered {sanitize_text(kind, 40) or 'no content type'!r} where JSON was due; its address may point "
+                "at a web page or a proxy instead of the API",
+                subject=self.subject,
+                advice=f"; {self.settings_advice}",
             )
         self.sample = response.headers.get(SAMPLE_HEADER) == "sample"
 
     def _compare_clocks(self, response: httpx2.Response, sent: float) -> None:
-        """Note how far the upstream's clock is ahead; what a cache has kept (RFC 9111) tells an old time."""
-        told = _moment(response.headers.get("date", "")) if "age" not in response.headers else None
+        """Note how far the upstream's clock is ahead, unless a cache answered (RFC 9111)."""
+        told = parse_http_date(response.headers.get("date", "")) if "age" not in response.headers else None
         if told is not None:
             # The header has whole seconds, so that half of one has passed since, on average.
             self.ahead = told.timestamp() + 0.5 - (sent + time.time()) / 2
 
-    def _wait(self, error: Exception) -> bool | float:
+    def _decide_retry(self, error: Exception) -> bool | float:
         """Decide on a retry: no, yes after the backoff, or yes after what the upstream asked for."""
         if not isinstance(error, UpstreamError) or not error.retryable:
             return False
@@ -198,41 +202,44 @@ class Http:
         left = anyio.current_effective_deadline() - anyio.current_time()
         return error.retry_after if error.retry_after < left else False
 
-    def _unreachable(self, error: httpx2.HTTPError) -> UpstreamError:
+    def _explain_failure(self, error: httpx2.HTTPError) -> UpstreamError:
         import httpx2  # noqa: PLC0415 # see stamina
 
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
             return Unreachable(
                 "cannot be reached: no connection",
-                who=self.who,
-                advice=f" to {self.place or _where(self.client)}. Check that it runs; {self.fix}",
+                subject=self.subject,
+                advice=f" to {self.place or _format_address(self.client)}. "
+                f"Check that it runs; {self.settings_advice}",
                 retryable=True,
             )
         if isinstance(error, httpx2.TimeoutException):
             # Not retried: the next try would take as long again.
             return Unreachable(
                 f"was reached but sent nothing for {self.limits.read:g} s",
-                who=self.who,
+                subject=self.subject,
                 advice="; it is slow or hung, ask again later or for a smaller window",
             )
         if isinstance(error, httpx2.TransportError):
             return Unreachable(
                 "dropped the connection before its answer was complete",
-                who=self.who,
+                subject=self.subject,
                 advice="; a retry may help",
                 retryable=True,
             )
-        return UnreadableAnswer(f"sent an answer that HTTP cannot decode ({type(error).__name__})", who=self.who)
+        return UnreadableAnswer(
+            f"sent an answer that HTTP cannot decode ({type(error).__name__})", subject=self.subject
+        )
 
 
-def _integer(text: str) -> int:
-    """Read an integer as long as any upstream's: a longer one overflows later, or fills an answer with digits."""
+def _parse_integer(text: str) -> int:
+    """Read an integer, but no longer one than any upstream sends: that would overflow later, or fill an answer."""
     if len(text) > _MOST_DIGITS:
         raise ValueError(text[:_MOST_DIGITS])
     return int(text)
 
 
-async def _read(response: httpx2.Response, most: int) -> bytes:
+async def _read_body(response: httpx2.Response, most: int) -> bytes:
     """Return the body, or its first `most` bytes and some more where it is longer."""
     body = bytearray()
     async for piece in response.aiter_bytes():
@@ -242,51 +249,55 @@ async def _read(response: httpx2.Response, most: int) -> bytes:
     return bytes(body)
 
 
-def _where(client: httpx2.AsyncClient) -> str:
+def _format_address(client: httpx2.AsyncClient) -> str:
     """Return the address without any user name, password or query in it."""
     url = client.base_url
     return f"{url.scheme}://{url.host}" + (f":{url.port}" if url.port else "")
 
 
-def error_from(response: httpx2.Response, body: bytes, *, who: str, fix: str) -> UpstreamError:
+def make_error(response: httpx2.Response, body: bytes, *, subject: str, settings_advice: str) -> UpstreamError:
     """Return the error that stands for an upstream's status code.
 
     Args:
         response: for its status and headers.
         body: its body as far as read; any of the documented error shapes, or anything else.
-        who: how the message names the upstream.
-        fix: which setting to look at when credentials are refused.
+        subject: how the message names the upstream.
+        settings_advice: which setting to check when credentials are refused.
     """
     status = response.status_code
-    said = _said(response, body)
-    reference = _reference(response)
-    wait = _retry_after(response)
+    said = _quote_message(response, body)
+    reference = _format_request_id(response)
+    wait = _read_retry_after(response)
     if status in {401, 403}:
-        return Unauthorized(f"refused the credentials (HTTP {status}{reference})", who=who, advice=f"; {fix}")
+        return Unauthorized(
+            f"refused the credentials (HTTP {status}{reference})", subject=subject, advice=f"; {settings_advice}"
+        )
     if status == 404:  # noqa: PLR2004 # HTTP's own number
-        return NotFound(f"has nothing at this address (HTTP 404{reference}){said}", who=who, advice=f"; {fix}")
+        return NotFound(
+            f"has nothing at this address (HTTP 404{reference}){said}", subject=subject, advice=f"; {settings_advice}"
+        )
     if status == 429:  # noqa: PLR2004 # HTTP's own number
         pause = f"wait {wait:.0f} s" if wait is not None else "wait a little"
         what, advice = f"limits its callers (HTTP 429{reference})", f"; {pause} and make the same call again"
-        return RateLimited(what, who=who, advice=advice, retryable=True, retry_after=wait)
+        return RateLimited(what, subject=subject, advice=advice, retryable=True, retry_after=wait)
     if status >= _SERVER_ERROR:
         what, advice = f"failed (HTTP {status}{reference}){said}", "; that is the upstream's fault, a retry may help"
-        return UpstreamFault(what, who=who, advice=advice, retryable=True, retry_after=wait)
+        return UpstreamFault(what, subject=subject, advice=advice, retryable=True, retry_after=wait)
     return Rejected(
         f"refused the request (HTTP {status}{reference}){said}",
-        who=who,
+        subject=subject,
         advice="; the same call will be refused again, change its arguments",
     )
 
 
-def _reference(response: httpx2.Response) -> str:
+def _format_request_id(response: httpx2.Response) -> str:
     for name in _REQUEST_IDS:
         if found := response.headers.get(name):
-            return f", request id {sanitize_text(_without_credentials(response, found), 64)}"
+            return f", request id {sanitize_text(_mask_credentials(response, found), 64)}"
     return ""
 
 
-def _retry_after(response: httpx2.Response) -> float | None:
+def _read_retry_after(response: httpx2.Response) -> float | None:
     """Return `Retry-After` as seconds from now, from either of its two forms."""
     value = response.headers.get("retry-after", "").strip()
     if not value:
@@ -297,46 +308,37 @@ def _retry_after(response: httpx2.Response) -> float | None:
         return None
     except ValueError:
         pass
-    moment = _moment(value)
-    return None if moment is None else max(0.0, (moment - datetime.now(UTC)).total_seconds())
+    date = parse_http_date(value)
+    return None if date is None else max(0.0, (date - datetime.now(UTC)).total_seconds())
 
 
-def _moment(value: str) -> datetime | None:
-    """Return a date of HTTP as a moment; None for anything else."""
-    try:
-        moment = parsedate_to_datetime(value)
-    except (ValueError, OverflowError):
-        return None
-    return moment.replace(tzinfo=moment.tzinfo or UTC)
-
-
-def _said(response: httpx2.Response, body: bytes) -> str:
+def _quote_message(response: httpx2.Response, body: bytes) -> str:
     """Return the upstream's own words, quoted and clipped; nothing where the body is not JSON."""
     if "json" not in response.headers.get("content-type", ""):
         return ""
     try:
-        found = _message(json.loads(body))
+        found = _find_message(json.loads(body))
     except (ValueError, RecursionError):
         return ""
-    return f": {sanitize_text(_without_credentials(response, found), 200)!r}" if found else ""
+    return f": {sanitize_text(_mask_credentials(response, found), 200)!r}" if found else ""
 
 
-def _without_credentials(response: httpx2.Response, text: str) -> str:
+def _mask_credentials(response: httpx2.Response, text: str) -> str:
     """Return text without the credentials of its request, which some upstreams echo."""
     secret = response.request.headers.get("authorization", "").rpartition(" ")[2]
     return text.replace(secret, "…") if secret else text
 
 
-def _message(body: Any) -> str | None:
+def _find_message(body: Any) -> str | None:
     """Find the message in Blaxel's three error shapes, or in problem+json (RFC 9457)."""
     if not isinstance(body, dict):
         return None
     fields = cast("dict[str, Any]", body)
     inner = fields.get("error")
     if isinstance(inner, dict):
-        return _message(inner)
+        return _find_message(inner)
     parts = [fields.get("message") or fields.get("detail") or inner or fields.get("title")]
     errors = fields.get("errors")
     if isinstance(errors, list):
-        parts += [_message(one) for one in cast("list[Any]", errors)[:3]]
+        parts += [_find_message(one) for one in cast("list[Any]", errors)[:3]]
     return "; ".join(part for part in parts if isinstance(part, str)) or None

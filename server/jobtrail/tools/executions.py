@@ -21,8 +21,8 @@ from jobtrail.models import (
     TaskCounts,
     TaskPage,
 )
-from jobtrail.paging import EVERYTHING, Budget, Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Budget, Walk, walk
+from jobtrail.sources.list_options import ListOptions
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall
@@ -61,11 +61,11 @@ async def list_executions(
     )  # fmt: skip
     name = require_argument("list_executions", "job", call.text("job"), Call("list_jobs"))
     batch = call.source.need_batch()
-    ask = call.read_ask(batch.execution_words, batch.execution_sorts)
+    options = call.read_options(batch.execution_words, batch.execution_sorts)
     return await call.read_page(
         partial(ExecutionPage, job=name),
-        batch.executions(name, ask),
-        ask,
+        batch.executions(name, options),
+        options,
         lambda one: [one.id],
         parent=partial(batch.check_job, name),
         hidden="job",
@@ -96,11 +96,11 @@ async def list_tasks(
     batch = call.source.need_batch()
     identity = (call.text("execution") or "").strip() or await find_newest(call.source, name)
     call.args["execution"] = identity
-    ask = call.read_ask(batch.task_words, batch.task_sorts)
+    options = call.read_options(batch.task_words, batch.task_sorts)
     return await call.read_page(
         partial(TaskPage, job=name, execution=identity),
-        batch.tasks(name, identity, ask),
-        ask,
+        batch.tasks(name, identity, options),
+        options,
         lambda one: [one.name],
         parent=partial(batch.execution, name, identity),
     )
@@ -146,8 +146,8 @@ async def find_newest(source: Source, job: str) -> str:
         UnknownName: the job does not exist, or has not run.
     """
     batch = source.need_batch()
-    how = Walk[Execution](limit=1, who=f"source {source.name!r}")
-    walked = await walk(batch.executions(job, Ask(sort=NEWEST_FIRST)), how)
+    how = Walk[Execution](limit=1, subject=f"source {source.name!r}")
+    walked = await walk(batch.executions(job, ListOptions(sort=NEWEST_FIRST)), how)
     if not walked.items:
         await batch.check_job(job)
         raise UnknownName(
@@ -184,15 +184,15 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
     if stats.total == 0:
         return TasksRead((), complete=True, notes=[])
     fine = stats.total is not None and stats.failed == 0 and one.status not in FAILURES
-    how = Walk[Task](limit=EVERYTHING, who=f"source {source.name!r}", budget=_A_PAGE if fine else Budget())
-    walked = await walk(source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST)), how)
+    how = Walk[Task](limit=EVERYTHING, subject=f"source {source.name!r}", budget=_A_PAGE if fine else Budget())
+    walked = await walk(source.need_batch().tasks(job, execution, ListOptions(sort=NEWEST_FIRST)), how)
     notes = list(walked.notes)
     if fine:
         # The counts say that there is no failed task; what was not read hides none.
         return TasksRead(walked.items, complete=True, notes=notes)
-    if walked.spot is not None and not notes:
+    if walked.position is not None and not notes:
         notes.append(f"only the first {walked.scanned:,} tasks were read; list_tasks goes through all of them")
-    return _judge_tasks(stats, walked.items, complete=walked.spot is None, notes=notes)
+    return _judge_tasks(stats, walked.items, complete=walked.position is None, notes=notes)
 
 
 def _judge_tasks(stats: TaskCounts, tasks: Sequence[Task], *, complete: bool, notes: list[Note]) -> TasksRead:

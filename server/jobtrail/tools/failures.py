@@ -12,9 +12,9 @@ from mcp.server.mcpserver import Context
 from jobtrail.analysis.diagnosis import make_signature
 from jobtrail.errors import sanitize_text
 from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence, Window
-from jobtrail.paging import AT_ONCE, Budget, Walk, together, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask
-from jobtrail.sources.federation import Attempt, survey
+from jobtrail.paging import AT_ONCE, NEWEST_FIRST, Budget, Walk, run_concurrently, walk
+from jobtrail.sources.federation import OwnedAttempt, discover_parts
+from jobtrail.sources.list_options import ListOptions
 from jobtrail.tools import params
 from jobtrail.tools.executions import read_tasks
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, ServerState
@@ -25,13 +25,13 @@ if TYPE_CHECKING:
 
     from jobtrail.paging import Walked
     from jobtrail.sources.base import Source
-    from jobtrail.sources.federation import Field
+    from jobtrail.sources.federation import AttemptSources
 
 _STATUS = ",".join(sorted(FAILURES))
 _DEFAULT_CAUSES = 10
 _MATCHES = 500
 # Seconds for each step; together well under a desktop client's 60.
-_SURVEY_SECONDS, _WALK, _EXPLAIN_SECONDS = 10.0, Budget(items=5_000, seconds=15.0), 12.0
+_DISCOVERY_SECONDS, _WALK, _EXPLAIN_SECONDS = 10.0, Budget(items=5_000, seconds=15.0), 12.0
 _EXPLAINED, _EXPLAINED_OF_A_JOB = 40, 5
 _NOT_READ = "(cause not read: get_execution tells)"
 _RECENT = 10
@@ -59,7 +59,7 @@ async def find_failures(
     window = call.resolve_window("24h") or Window(now=call.now)
     count = call.clamp("limit", _DEFAULT_CAUSES, LARGEST_LIMIT)
     filters = {"status": call.text("status") or _STATUS, **({"job": job} if (job := call.text("job")) else {})}
-    there = await survey(call.sources, job, filters["status"], window, _SURVEY_SECONDS)
+    there = await discover_parts(call.sources, job, filters["status"], window, _DISCOVERY_SECONDS)
     if there.errors and not there.parts:
         # A job that no source has, or no source that answers.
         raise next(iter(there.errors.values()))
@@ -67,7 +67,7 @@ async def find_failures(
     causes = await _find_causes(call.sources, walked.items)
     failed = {**there.errors, **walked.failed}
     errors: dict[str, Note] = {name: Sentence(*error.args) for name, error in failed.items()}
-    back_to = walked.last.created_at if walked.spot is not None and walked.last else None
+    back_to = walked.last.created_at if walked.position is not None and walked.last else None
     return Failures(
         sources=tuple(one.name for one in call.sources),
         sample=tuple(one.name for one in call.sources if one.sample) or None,
@@ -78,42 +78,42 @@ async def find_failures(
         coverage=Coverage(
             scanned=call.cursor.scanned,
             matched=call.cursor.matched,
-            complete=walked.spot is None and not errors,
-            back_to=window.since if walked.spot is None else back_to,
+            complete=walked.position is None and not errors,
+            back_to=window.since if walked.position is None else back_to,
         ),
-        cursor=None if walked.spot is None else call.seal_cursor(walked.spot),
+        cursor=None if walked.position is None else call.seal_cursor(walked.position),
         window=window,
         filters=filters,
         notes=(*call.notes, *walked.notes, *_write_hidden_notes(causes[count:])) or None,
     )
 
 
-async def _walk_attempts(call: ResumableCall, there: Field, window: Window) -> Walked[Attempt]:
+async def _walk_attempts(call: ResumableCall, there: AttemptSources, window: Window) -> Walked[OwnedAttempt]:
     """Walk everything that was attempted, newest first, for what was asked for."""
-    how = Walk[Attempt](
+    how = Walk[OwnedAttempt](
         limit=_MATCHES,
         keep=lambda one: window.contains(one.created_at) and there.keeps(one),
         budget=_WALK,
-        who="none of the sources",
+        subject="none of the sources",
         restart=call.restart(),
     )
-    walked = await walk(there.merged(), how, call.cursor.spot)
+    walked = await walk(there.merge(), how, call.cursor.position)
     call.advance(walked)
     return walked
 
 
-async def _find_causes(sources: Sequence[Source], failures: Sequence[Attempt]) -> list[FailureCause]:
+async def _find_causes(sources: Sequence[Source], failures: Sequence[OwnedAttempt]) -> list[FailureCause]:
     """Return failures by job and cause, those with the newest first."""
     by_name = {one.name: one for one in sources}
     lanes = {name: anyio.CapacityLimiter(AT_ONCE) for name in by_name}
     explained = {
         (one.source, one.id): partial(_explain, by_name[one.source], one) for one in _choose_explained(failures)
     }
-    read = await together(explained, lambda key: lanes[key[0]], _EXPLAIN_SECONDS)
+    read = await run_concurrently(explained, lambda key: lanes[key[0]], _EXPLAIN_SECONDS)
     jobs = {(one.source, one.job): isinstance(one.item, Run) for one in failures}
     latest = {key: partial(_has_recovered, by_name[key[0]], key[1], runs=runs) for key, runs in jobs.items()}
-    recovered = await together(latest, lambda key: lanes[key[0]], _EXPLAIN_SECONDS)
-    groups: dict[tuple[str, str, str], list[tuple[Attempt, str]]] = {}
+    recovered = await run_concurrently(latest, lambda key: lanes[key[0]], _EXPLAIN_SECONDS)
+    groups: dict[tuple[str, str, str], list[tuple[OwnedAttempt, str]]] = {}
     for one in failures:
         answer = read.get((one.source, one.id))
         reason = answer if isinstance(answer, str) else _write_outcome(one)
@@ -126,7 +126,7 @@ async def _find_causes(sources: Sequence[Source], failures: Sequence[Attempt]) -
     return causes
 
 
-def _make_cause(group: Sequence[Attempt], reason: str, recovered: bool | None) -> FailureCause:  # noqa: FBT001 # private
+def _make_cause(group: Sequence[OwnedAttempt], reason: str, recovered: bool | None) -> FailureCause:  # noqa: FBT001 # private
     newest = group[0]
     times = [one.created_at for one in group if one.created_at]
     run = isinstance(newest.item, Run)
@@ -146,9 +146,9 @@ def _make_cause(group: Sequence[Attempt], reason: str, recovered: bool | None) -
     )
 
 
-def _choose_explained(failures: Sequence[Attempt]) -> list[Attempt]:
+def _choose_explained(failures: Sequence[OwnedAttempt]) -> list[OwnedAttempt]:
     """Return the executions whose tasks are read: the newest, a few of each job; others would say much the same."""
-    chosen: list[Attempt] = []
+    chosen: list[OwnedAttempt] = []
     per_job: Counter[tuple[str, str]] = Counter()
     for one in failures:
         if isinstance(one.item, Execution) and per_job[one.source, one.job] < _EXPLAINED_OF_A_JOB:
@@ -157,14 +157,14 @@ def _choose_explained(failures: Sequence[Attempt]) -> list[Attempt]:
     return chosen[:_EXPLAINED]
 
 
-def _write_outcome(one: Attempt) -> str:
+def _write_outcome(one: OwnedAttempt) -> str:
     if isinstance(one.item, Execution):
         return _NOT_READ
     words = one.item.raw_status or one.item.status
     return words if one.item.exit_code is None else f"{words} with exit code {one.item.exit_code}"
 
 
-async def _explain(source: Source, one: Attempt) -> str:
+async def _explain(source: Source, one: OwnedAttempt) -> str:
     """Return the most frequent cause among an execution's tasks."""
     full = await source.need_batch().execution(one.job, one.id)
     failed = (await read_tasks(source, full, one.job, one.id)).failed
@@ -180,8 +180,8 @@ async def _explain(source: Source, one: Attempt) -> str:
 
 async def _has_recovered(source: Source, job: str, *, runs: bool) -> bool | None:
     """Return whether the latest attempt of a job that ended succeeded; None where none of the latest has ended."""
-    listing = await source.attempts(Job(name=job, kind="task" if runs else "job"), Ask(sort=NEWEST_FIRST))
-    recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {source.name!r}"))
+    listing = await source.attempts(Job(name=job, kind="task" if runs else "job"), ListOptions(sort=NEWEST_FIRST))
+    recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, subject=f"source {source.name!r}"))
     ended = (one.status for one in recent.items if one.status == "succeeded" or one.status in FAILURES)
     last = next(ended, None)
     return None if last is None else last == "succeeded"

@@ -6,9 +6,9 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.diagnosis import summarize_attempts
 from jobtrail.errors import BadArgument, find_closest, quote_value
-from jobtrail.models import Call, Execution, Job, JobDetail, JobPage, Run
-from jobtrail.paging import Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask, StatusFilter, read_sort
+from jobtrail.models import Attempt, Call, Job, JobDetail, JobPage
+from jobtrail.paging import NEWEST_FIRST, Walk, walk
+from jobtrail.sources.list_options import ListOptions, StatusFilter, read_sort
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
 from jobtrail.tools.resumable import ServerState, require_argument
@@ -36,7 +36,7 @@ async def list_jobs(
         ctx, "list_jobs", cursor, source, query=query, status=status, sort=sort, from_end=from_end, limit=limit
     )
     order = read_sort(call.text("sort"), call.source.job_sorts, call.source.job_sort)
-    ask = Ask(
+    options = ListOptions(
         sort=order.flipped() if call.args.get("from_end") else order,
         query=(call.text("query") or "").strip() or None,
         statuses=_read_deployments(call),
@@ -44,9 +44,9 @@ async def list_jobs(
     others = [name for name in ctx.request_context.lifespan_context.sources.names if name != call.source.name]
     if others and source is None and not call.resumed:
         call.notes.append(f"other sources: {', '.join(others)} (give source=…)")
-    searched = _read_texts if len(ask.query or "") < call.source.shortest_query else _read_task_texts
+    searched = _read_texts if len(options.query or "") < call.source.shortest_query else _read_task_texts
     # Labels are searched, and shown by get_job: a page of them would cost more than all the rest.
-    return await call.read_page(JobPage, call.source.jobs(ask), ask, searched, hidden="labels")
+    return await call.read_page(JobPage, call.source.jobs(options), options, searched, hidden="labels")
 
 
 def _read_texts(job: Job) -> list[str]:
@@ -82,8 +82,8 @@ async def get_job(ctx: Context[ServerState], job: params.Job = None, source: par
     chosen = ctx.request_context.lifespan_context.sources.get(source)
     name = require_argument("get_job", "job", job, Call("list_jobs"))
     detail = await chosen.job(name)
-    listing = await chosen.attempts(detail.job, Ask(sort=NEWEST_FIRST))
-    recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, who=f"source {chosen.name!r}"))
+    listing = await chosen.attempts(detail.job, ListOptions(sort=NEWEST_FIRST))
+    recent = await walk(listing, Walk[Attempt](limit=_RECENT, subject=f"source {chosen.name!r}"))
     return detail.model_copy(
         update={
             "record": summarize_attempts(recent.items),

@@ -11,7 +11,7 @@ from jobtrail.errors import sanitize_text
 from jobtrail.models import Coverage, Execution, Job, Note, Run, Sentence, Task, Total
 from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
 from jobtrail.rendering.pages import write_row
-from jobtrail.sources.base import Ask, read_sort, read_statuses
+from jobtrail.sources.list_options import ListOptions, read_sort, read_statuses
 from jobtrail.times import format_time
 from jobtrail.tokens import estimate_tokens
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall
@@ -63,7 +63,7 @@ class MakePage(Protocol[T_contra, P_co]):
 class ListCall(ResumableCall):
     """A list call of one source."""
 
-    def read_ask(self, words: Mapping[str, Status], sorts: Sequence[str]) -> Ask:
+    def read_options(self, words: Mapping[str, Status], sorts: Sequence[str]) -> ListOptions:
         """Return what to ask the source for.
 
         Args:
@@ -73,7 +73,7 @@ class ListCall(ResumableCall):
         Raises:
             BadArgument: an argument that the source cannot understand.
         """
-        return Ask(
+        return ListOptions(
             window=self.resolve_window(),
             sort=read_sort(self.text("sort"), sorts, NEWEST_FIRST),
             query=(self.text("query") or self.text("search") or "").strip() or None,
@@ -84,7 +84,7 @@ class ListCall(ResumableCall):
         self,
         make: MakePage[T, P_co],
         listing: Listing[T],
-        ask: Ask,
+        options: ListOptions,
         searched: Callable[[T], Sequence[str]],
         *,
         parent: Callable[[], Awaitable[object]] | None = None,
@@ -96,7 +96,7 @@ class ListCall(ResumableCall):
         Args:
             make: makes the page.
             listing: what to walk.
-            ask: its filters; each is applied again here, whatever the upstream did.
+            options: its filters; each is applied again here, whatever the upstream did.
             searched: the texts of an item in which `query` is looked for; none where only the
                 upstream can search.
             parent: raises `UnknownName` where what the listing is of does not exist; it is called where nothing was
@@ -105,20 +105,20 @@ class ListCall(ResumableCall):
             most: items to scan at most.
         """
         limit = self.clamp("limit", DEFAULT_LIMIT, LARGEST_LIMIT)
-        matching = _Filter(ask, searched)
+        matching = _Filter(options, searched)
         # Parts that come one after the other are not in the order of time that each of them is in.
-        mixed = ask.sort.key == "created_at" and listing.traits.order is None
+        mixed = options.sort.key == "created_at" and listing.traits.order is None
         how = Walk[T](
             limit=limit,
             keep=matching.keeps,
             cost=lambda item: estimate_tokens(write_row(item)) + 1,
             budget=Budget(items=most, tokens=self._row_tokens(limit)),
-            progress=partial(self._report_progress, None if mixed else ask.sort),
+            progress=partial(self._report_progress, None if mixed else options.sort),
             trail=self.cursor.trail,
-            who=f"source {self.source.name!r}",
+            subject=f"source {self.source.name!r}",
             restart=self.restart(),
         )
-        walked = await walk(listing, how, self.cursor.spot)
+        walked = await walk(listing, how, self.cursor.position)
         drifted_before = self.cursor.drifted
         self.advance(walked)
         if parent is not None and not self.cursor.scanned:
@@ -126,24 +126,24 @@ class ListCall(ResumableCall):
         notes = [*self.notes, *walked.notes, *matching.write_notes()]
         if drifted_before and walked.exact:
             notes.append("the list changed during this walk, so rows may repeat or be missing")
-        if walked.spot is None and not self.cursor.matched:
+        if walked.position is None and not self.cursor.matched:
             notes.append(self._suggest_wider())
         return make(
             source=self.source.name,
             sample=self.source.sample or None,
             notes=tuple(notes) or None,
-            coverage=self._measure_coverage(walked, ask, mixed=mixed),
+            coverage=self._measure_coverage(walked, options, mixed=mixed),
             total=self._count_total(walked),
-            cursor=None if walked.spot is None else self.seal_cursor(walked.spot),
-            window=ask.window,
-            sort=f"task, then {ask.sort}" if mixed else str(ask.sort),
+            cursor=None if walked.position is None else self.seal_cursor(walked.position),
+            window=options.window,
+            sort=f"task, then {options.sort}" if mixed else str(options.sort),
             filters=self._describe_filters(),
             items=tuple(one.model_copy(update={hidden: None}) if hidden else one for one in walked.items),
         )
 
     def _row_tokens(self, limit: int) -> int:
         """Return the tokens that rows may take: what the answer may, without its header, cursor and notes."""
-        rest = _HEADER_TOKENS + estimate_tokens(self.seal_cursor(self.cursor.spot))
+        rest = _HEADER_TOKENS + estimate_tokens(self.seal_cursor(self.cursor.position))
         rest += sum(estimate_tokens(str(value)) for value in self.args.values())
         return max(max(_PAGE_TOKENS, limit * _ROW_TOKENS) - rest, _FEWEST_TOKENS)
 
@@ -156,12 +156,12 @@ class ListCall(ResumableCall):
             parts.append(f"{'back' if sort.descending else 'up'} to {format_time(reached)}")
         await self.ctx.report_progress(walked.scanned, message=", ".join(parts))
 
-    def _measure_coverage(self, walked: Walked[T], ask: Ask, *, mixed: bool) -> Coverage:
+    def _measure_coverage(self, walked: Walked[T], options: ListOptions, *, mixed: bool) -> Coverage:
         """Return what the walk has covered so far."""
-        complete, back_to = walked.spot is None, None
+        complete, back_to = walked.position is None, None
         if complete:
-            back_to = ask.window.since if ask.window else None
-        elif ask.sort == NEWEST_FIRST and not mixed and walked.last is not None:
+            back_to = options.window.since if options.window else None
+        elif options.sort == NEWEST_FIRST and not mixed and walked.last is not None:
             back_to = walked.last.created_at
         return Coverage(scanned=self.cursor.scanned, matched=self.cursor.matched, complete=complete, back_to=back_to)
 
@@ -169,7 +169,7 @@ class ListCall(ResumableCall):
         """Return what is known of how many there are; a walk that ended has counted them."""
         if self.cursor.drifted:
             return Total(kind="unknown")
-        if walked.spot is None:
+        if walked.position is None:
             return Total(value=self.cursor.matched, kind="exact")
         return walked.total if walked.total.value is not None else Total(value=self.cursor.matched, kind="at_least")
 
@@ -194,13 +194,13 @@ class _Filter(Generic[T]):
         strange: raw statuses that no document knows, of items that are not kept for them alone.
     """
 
-    ask: Ask
+    options: ListOptions
     searched: Callable[[T], Sequence[str]]
     strange: Counter[str] = field(default_factory=Counter[str])
 
     def keeps(self, item: T) -> bool:
         """Return whether an item matches."""
-        statuses, window, query = self.ask.statuses, self.ask.window, (self.ask.query or "").lower()
+        statuses, window, query = self.options.statuses, self.options.window, (self.options.query or "").lower()
         if window is not None and not window.contains(item.created_at):
             return False
         if statuses is not None and not statuses.keeps(item):

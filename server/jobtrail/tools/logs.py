@@ -11,10 +11,10 @@ from mcp.server.mcpserver import Context
 from jobtrail.errors import BadArgument, MissingArgument, StrayCursor, UnknownName, quote_value
 from jobtrail.logs.lines import Row
 from jobtrail.logs.search import compile_search
-from jobtrail.logs.walk import Bounds, gather
+from jobtrail.logs.walk import Bounds, read_stretch
 from jobtrail.models import Call, LogLine, LogPage, Note, Task
-from jobtrail.paging import Spot, Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.paging import NEWEST_FIRST, Position, Walk, walk
+from jobtrail.sources.list_options import ListOptions
 from jobtrail.tools import params
 from jobtrail.tools.executions import find_newest
 from jobtrail.tools.resumable import ResumableCall, ServerState
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from jobtrail.logs.log import Log
     from jobtrail.logs.search import Find
-    from jobtrail.logs.walk import Gathered
+    from jobtrail.logs.walk import Stretch
 
 _LINES, _MOST_LINES = 50, 500
 _TOKENS, _MOST_TOKENS, _A_LINE = 2_000, 6_000, 30
@@ -75,7 +75,7 @@ async def _find_log(call: ResumableCall) -> Log:
     if run and not (job or execution or task):
         return await call.source.need_runs(Call("read_log", {"job": ..., "execution": ...})).log(run)
     if job and execution and not run:
-        continuation = next((one for one in call.cursor.spot.detail[2:] if isinstance(one, str)), "")
+        continuation = next((one for one in call.cursor.position.detail[2:] if isinstance(one, str)), "")
         batch = call.source.need_batch(Call("read_log", {"run": ...}))
         return await batch.log(job, execution, task, call.now, continuation)
     if run:
@@ -90,7 +90,7 @@ class _Stretch:
     """What an answer shows: rows in order, and what was read for them."""
 
     rows: Sequence[Row]
-    found: Gathered
+    found: Stretch
     cut: str | None = None
 
 
@@ -122,7 +122,7 @@ class _Reading:
         return max(_TOKENS, min(self.rows * _A_LINE, _MOST_TOKENS))
 
     def _read_position(self) -> tuple[int, int]:
-        match self.call.cursor.spot.detail:
+        match self.call.cursor.position.detail:
             case (int(way), int(line), *_) if way in {_BACK, _ON} and 0 < line < _FURTHEST:
                 return way, line
             case _:
@@ -152,11 +152,11 @@ class _Reading:
         on.notes += back.notes
         return _Stretch([*chain(back.rows.rows, on.rows.rows)], on, cut)
 
-    async def _gather(self, start: int, rows: int, tokens: int, *, back: bool) -> Gathered:
+    async def _gather(self, start: int, rows: int, tokens: int, *, back: bool) -> Stretch:
         searched = self.call.text("search") is not None
         piece = self.log.most if searched else rows * 2
         bounds = Bounds(rows, tokens, piece)
-        return await gather(
+        return await read_stretch(
             self.log, start, bounds, self.find, self._report_progress if searched else _report_nothing, back=back
         )
 
@@ -171,10 +171,10 @@ async def _report_nothing(_scanned: int, _matched: int) -> None:
 async def _check_task(call: ResumableCall) -> None:
     """Raise `UnknownName` where an execution has no such task: its log, too, would read as empty."""
     job, execution, name = (call.text(one) or "" for one in _OF[1:])
-    listing = call.source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST, query=name))
-    how = Walk[Task](limit=1, keep=lambda one: one.name == name, who=f"source {call.source.name!r}")
+    listing = call.source.need_batch().tasks(job, execution, ListOptions(sort=NEWEST_FIRST, query=name))
+    how = Walk[Task](limit=1, keep=lambda one: one.name == name, subject=f"source {call.source.name!r}")
     walked = await walk(listing, how)
-    if not walked.items and walked.spot is None:
+    if not walked.items and walked.position is None:
         raise UnknownName(
             f"task={quote_value(name)} does not exist in execution {quote_value(execution)}; call ",
             Call("list_tasks", {"job": job, "execution": execution}),
@@ -203,8 +203,8 @@ def _make_page(call: ResumableCall, log: Log, stretch: _Stretch) -> LogPage:
         growing=not found.final,
         matched=found.matched if call.text("search") else None,
         complete=found.first == 1 and not newer and not log.partial,
-        older=call.seal_cursor(Spot("", (_BACK, found.first, *kept))) if older else None,
-        newer=call.seal_cursor(Spot("", (_ON, found.last + 1, *kept))) if newer else None,
+        older=call.seal_cursor(Position("", (_BACK, found.first, *kept))) if older else None,
+        newer=call.seal_cursor(Position("", (_ON, found.last + 1, *kept))) if newer else None,
         lines=tuple(
             LogLine(
                 n=row.n, text=row.text, times=row.times if row.times > 1 else None, mark=row.mark or None, at=row.at

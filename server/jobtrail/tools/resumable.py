@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from typing import Self
 
     from jobtrail.models import Window
-    from jobtrail.paging import Spot, Walked
+    from jobtrail.paging import Position, Walked
     from jobtrail.paging.cursor import Args
     from jobtrail.sources import Sources
     from jobtrail.sources.base import Source
@@ -166,11 +166,11 @@ class ResumableCall:
             args["source"] = self.cursor.source
         return Call(self.cursor.tool, {name: value for name, value in args.items() if value is not None})
 
-    def seal_cursor(self, spot: Spot) -> str:
-        """Return the cursor that goes on from a spot."""
-        kept = spot.upstream == self.cursor.spot.upstream
+    def seal_cursor(self, position: Position) -> str:
+        """Return the cursor that goes on from a position."""
+        kept = position.upstream == self.cursor.position.upstream
         minted = self.cursor.minted if kept else int(self.now.timestamp())
-        return seal(replace(self.cursor, spot=spot, minted=minted, fingerprint=_fingerprint(self.sources)))
+        return seal(replace(self.cursor, position=position, minted=minted, fingerprint=_fingerprint(self.sources)))
 
 
 def _find_sources(cursor: Cursor, sources: Sources, now: datetime, *, everywhere: bool) -> Sequence[Source]:
@@ -198,7 +198,7 @@ def _find_sources(cursor: Cursor, sources: Sources, now: datetime, *, everywhere
             *again,
         )
     life, age = found[0].cursor_life, int(now.timestamp()) - cursor.minted
-    if cursor.spot.upstream and life and age > life:
+    if cursor.position.upstream and life and age > life:
         raise ExpiredCursor(
             f"this cursor is {age // 3600} h old and its upstream keeps cursors for {life // 3600} h", *again
         )

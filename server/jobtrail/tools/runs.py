@@ -47,11 +47,11 @@ async def list_runs(
     )  # fmt: skip
     name = call.text("task")
     runs = call.source.need_runs()
-    ask = call.read_ask(runs.words, runs.sorts)
+    options = call.read_options(runs.words, runs.sorts)
     return await call.read_page(
         partial(RunPage, task=name),
-        await runs.list(name, ask),
-        ask,
+        await runs.list(name, options),
+        options,
         lambda one: [one.task or "", one.id],
         parent=partial(runs.check_task, name) if name else None,
         hidden="task" if name else None,

@@ -18,9 +18,9 @@ from jobtrail.analysis.trend import (
     summarize_period,
 )
 from jobtrail.errors import BadArgument, quote_value
-from jobtrail.models import Call, Coverage, Execution, History, Run, Window
-from jobtrail.paging import EVERYTHING, Budget, Walk, walk
-from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.models import Attempt, Call, Coverage, Execution, History, Window
+from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Budget, Walk, walk
+from jobtrail.sources.list_options import ListOptions
 from jobtrail.times import format_time, parse_duration
 from jobtrail.tools import params
 from jobtrail.tools.resumable import ServerState, require_argument
@@ -136,7 +136,7 @@ def _write_width(width: timedelta) -> str:
 class _Past:
     """What was read, newest first, and how far back that reaches."""
 
-    attempts: Sequence[Execution | Run]
+    attempts: Sequence[Attempt]
     scanned: int
     complete: bool
     back_to: datetime
@@ -145,16 +145,16 @@ class _Past:
 
 async def _read_past(source: Source, job: Job, window: Window) -> _Past:
     """Read what a job ran in a window, as far as the budget reaches."""
-    listing = await source.attempts(job, Ask(sort=NEWEST_FIRST, window=window))
+    listing = await source.attempts(job, ListOptions(sort=NEWEST_FIRST, window=window))
 
-    how = Walk[Execution | Run](
+    how = Walk[Attempt](
         limit=EVERYTHING,
         keep=lambda one: one.created_at is not None and window.contains(one.created_at),
         budget=_BUDGET,
-        who=f"source {source.name!r}",
+        subject=f"source {source.name!r}",
     )
     found = await walk(listing, how)
-    complete = found.spot is None
+    complete = found.position is None
     reached = window.since if complete or found.last is None else found.last.created_at
     return _Past(found.items, found.scanned, complete, reached or window.now, found.notes)
 

@@ -21,7 +21,7 @@ from jobtrail.errors import (
     quote_value,
     sanitize_text,
 )
-from jobtrail.models import Awaited, Call, Execution, Run, Sentence, Waited
+from jobtrail.models import Attempt, Awaited, Call, Execution, Run, Sentence, Waited
 from jobtrail.tools import params
 from jobtrail.tools.resumable import ServerState
 from jobtrail.vocabulary import ENDED, FAILURES
@@ -145,9 +145,9 @@ class WaitTarget:
     """
 
     id: str
-    look: Callable[[], Awaitable[Execution | Run]]
-    before: Execution | Run | None = None
-    now: Execution | Run | None = None
+    look: Callable[[], Awaitable[Attempt]]
+    before: Attempt | None = None
+    now: Attempt | None = None
     trouble: JobtrailError | None = None
     hopeless: bool = False
     news: anyio.Event = field(default_factory=anyio.Event)

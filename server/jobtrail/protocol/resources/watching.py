@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 
 from jobtrail.errors import AgentError, BadArgument, JobtrailError
-from jobtrail.models import Execution, Job, Run
-from jobtrail.paging import Walk, walk
+from jobtrail.models import Attempt, Job
+from jobtrail.paging import NEWEST_FIRST, Walk, walk
 from jobtrail.protocol.resources.addresses import Address
-from jobtrail.sources.base import NEWEST_FIRST, Ask
+from jobtrail.sources.list_options import ListOptions
 from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:
@@ -135,13 +135,13 @@ class ResourceWatcher:
 
 async def _look_at_jobs(source: Source, address: Address) -> _ResourceState:
     del address
-    walked = await walk(source.jobs(Ask(sort=source.job_sort)), Walk[Job](limit=_JOBS_SEEN))
+    walked = await walk(source.jobs(ListOptions(sort=source.job_sort)), Walk[Job](limit=_JOBS_SEEN))
     return _ResourceState(_write_state([one.to_wire() for one in walked.items]))
 
 
 async def _look_at_job(source: Source, address: Address) -> _ResourceState:
     job = (await source.job(address.name)).job
-    walked = await walk(await source.attempts(job, Ask(sort=NEWEST_FIRST)), Walk[Execution | Run](limit=1))
+    walked = await walk(await source.attempts(job, ListOptions(sort=NEWEST_FIRST)), Walk[Attempt](limit=1))
     newest = [one.to_wire() for one in walked.items]
     return _ResourceState(_write_state([job.to_wire(), *newest]))
 

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.errors import NotFound, UnknownName, quote_value, sanitize_text
 from jobtrail.models import Call, Job
-from jobtrail.paging import WithinWindow
-from jobtrail.sources.base import NEWEST_FIRST, Ask, BatchJobs, FullExecution
-from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, query_of
-from jobtrail.sources.blaxel.execution_owners import Owners
-from jobtrail.sources.blaxel.log_reader import Endpoint, Span, TaskLog
+from jobtrail.paging import NEWEST_FIRST, WithinWindow
+from jobtrail.sources.base import BatchJobs, FullExecution
+from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, build_query
+from jobtrail.sources.blaxel.execution_owners import ExecutionOwners
+from jobtrail.sources.blaxel.log_reader import LogEndpoint, Span, TaskLog
 from jobtrail.sources.blaxel.response_models import EXECUTION_WORDS, TASK_WORDS, WireExecution, WireTask
-from jobtrail.sources.responses import name_in_path, parse
+from jobtrail.sources.list_options import ListOptions
+from jobtrail.sources.responses import parse_response, quote_name
 from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class BlaxelBatch(BatchJobs):
         self,
         http: Http,
         source: str,
-        jobs: Callable[[Ask], Listing[Job]],
+        jobs: Callable[[ListOptions], Listing[Job]],
         explain: Callable[[str], Awaitable[UnknownName]],
         wrap_log: Callable[[Log], Log],
     ) -> None:
@@ -54,30 +55,30 @@ class BlaxelBatch(BatchJobs):
         self._jobs = jobs
         self._explain = explain
         self._wrap_log = wrap_log
-        self._logs = Endpoint(http)
-        self._owners = Owners(http, source)
+        self._logs = LogEndpoint(http)
+        self._owners = ExecutionOwners(http, source)
         # Executions that were seen to have ended, whose task pages read from then on are final.
         self._ended: dict[tuple[str, str], None] = {}
 
-    def executions(self, job: str, ask: Ask) -> Listing[Execution]:
+    def executions(self, job: str, options: ListOptions) -> Listing[Execution]:
         """List executions (`GET /jobs/{jobId}/executions`: cursor, limit 100, sort).
 
         `q` is not sent: an execution has no name or labels for it to search, so what it would
         match is not documented; ids are searched while walking.
         """
         pages = PagedEndpoint["Execution"](
-            http=self._http, path=f"{_path(job)}/executions", params=query_of(ask, searches=False),
+            http=self._http, path=f"{_build_path(job)}/executions", params=build_query(options, searches=False),
             largest=LARGEST_OF_EXECUTIONS, identity=lambda one: one.id, explain=lambda: self._explain(job),
-            parse_row=lambda row: parse(WireExecution, row, self._http.who).execution(job),
+            parse_row=lambda row: parse_response(WireExecution, row, self._http.subject).execution(job),
             # The documents leave open whether meta.total counts this job's executions or the workspace's.
             counts_others=True,
         )  # fmt: skip
-        return WithinWindow(pages.list(ask), ask.window)
+        return WithinWindow(pages.list(options), options.window)
 
     async def execution(self, job: str, execution: str) -> FullExecution:
         """Read one execution (`GET /jobs/{jobId}/executions/{executionId}`)."""
         try:
-            body = await self._http.get(_path(job, execution), final=_has_ended)
+            body = await self._http.get(_build_path(job, execution), final=_is_final_execution)
         except NotFound:
             await self.check_job(job)
             raise UnknownName(
@@ -85,36 +86,36 @@ class BlaxelBatch(BatchJobs):
                 Call("list_executions", {"job": sanitize_text(job, 80)}),
                 " for those that do",
             ) from None
-        full = parse(WireExecution, body, self._http.who).full(job)
+        full = parse_response(WireExecution, body, self._http.subject).full(job)
         if full.execution.status in ENDED:
             self._remember_end(job, execution)
         return full
 
     async def owner(self, execution: str) -> str:
         """Return the job of an execution; the API has no path from one to the other, so jobs are asked in turn."""
-        return await self._owners.of(execution, self._jobs(Ask(sort=NEWEST_FIRST)))
+        return await self._owners.find_job(execution, self._jobs(ListOptions(sort=NEWEST_FIRST)))
 
-    def tasks(self, job: str, execution: str, ask: Ask) -> Listing[Task]:
+    def tasks(self, job: str, execution: str, options: ListOptions) -> Listing[Task]:
         """List tasks (`GET …/tasks`: cursor, limit 200, sort, q)."""
         pages = PagedEndpoint["Task"](
-            http=self._http, path=f"{_path(job, execution)}/tasks", params=query_of(ask),
+            http=self._http, path=f"{_build_path(job, execution)}/tasks", params=build_query(options),
             identity=lambda one: one.name, explain=lambda: self._explain_no_tasks(job, execution),
-            parse_row=lambda row: parse(WireTask, row, self._http.who).task(),
+            parse_row=lambda row: parse_response(WireTask, row, self._http.subject).task(),
             final=(job, execution) in self._ended,
         )  # fmt: skip
-        return pages.list(ask)
+        return pages.list(options)
 
     async def log(self, job: str, execution: str, task: str | None, now: datetime, continuation: str = "") -> Log:
         """Return the log of an execution or task (`GET /observability/logs`, which no document has)."""
         if continuation:
-            return self._wrap_log(TaskLog.continued(self._logs, job, execution, task or "", continuation))
+            return self._wrap_log(TaskLog.resume(self._logs, job, execution, task or "", continuation))
         one = (await self.execution(job, execution)).execution
-        return self._wrap_log(TaskLog(self._logs, job, execution, task or "", Span.of(one, now)))
+        return self._wrap_log(TaskLog(self._logs, job, execution, task or "", Span.find(one, now)))
 
     async def check_job(self, job: str) -> None:
         """Read a job only to see that it exists; the documents give its list of executions no 404."""
         try:
-            await self._http.get(_path(job))
+            await self._http.get(_build_path(job))
         except NotFound:
             raise await self._explain(job) from None
 
@@ -132,12 +133,12 @@ class BlaxelBatch(BatchJobs):
         return UnknownName(f"execution={quote_value(execution)} has no task list; call get_execution for it")
 
 
-def _path(job: str, execution: str | None = None) -> str:
-    path = f"jobs/{name_in_path('job', job)}"
-    return path if execution is None else f"{path}/executions/{name_in_path('execution', execution)}"
+def _build_path(job: str, execution: str | None = None) -> str:
+    path = f"jobs/{quote_name('job', job)}"
+    return path if execution is None else f"{path}/executions/{quote_name('execution', execution)}"
 
 
-def _has_ended(body: Any) -> bool:
+def _is_final_execution(body: Any) -> bool:
     """Return whether an execution as it was answered will not change any more."""
     status = cast("dict[str, Any]", body).get("status") if isinstance(body, dict) else None
     return isinstance(status, str) and EXECUTION_WORDS.get(status.strip().lower()) in ENDED

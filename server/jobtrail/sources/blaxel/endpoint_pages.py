@@ -1,4 +1,4 @@
-"""Blaxel's paged endpoints: what they are asked, and what makes an answer a page."""
+"""Blaxel's paged endpoints: building their queries, and checking their pages."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import TYPE_CHECKING, Any, Generic, TypeVar
 from jobtrail.errors import BadArgument, ExpiredCursor, NotFound, Rejected, UnreadableAnswer
 from jobtrail.paging import CursorListing, CursorPage, Traits
 from jobtrail.sources.blaxel.response_models import WirePage
-from jobtrail.sources.responses import parse
+from jobtrail.sources.responses import parse_response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
 
     from jobtrail.models import Execution, Job, Task
-    from jobtrail.sources.base import Ask
     from jobtrail.sources.http import Http
+    from jobtrail.sources.list_options import ListOptions
 
 VERSION = "2026-04-28"
 """The first version of the API with cursors."""
@@ -32,21 +32,23 @@ _SORTS = {"created_at": "createdAt", "name": "name"}
 T = TypeVar("T", "Job", "Execution", "Task")
 
 
-def query_of(ask: Ask, *, searches: bool = True) -> dict[str, str | int]:
+def build_query(options: ListOptions, *, searches: bool = True) -> dict[str, str | int]:
     """Return the parameters for an order and a query.
 
     Args:
-        ask: what is asked for.
+        options: the order and the filters.
         searches: whether the endpoint searches (parameter `q`).
 
     Raises:
         BadArgument: the query is longer than any endpoint takes.
     """
-    params: dict[str, str | int] = {"sort": f"{_SORTS[ask.sort.key]}:{'desc' if ask.sort.descending else 'asc'}"}
-    if ask.query and len(ask.query) > _LONGEST_QUERY:
-        raise BadArgument(f"query has {len(ask.query)} characters; give at most {_LONGEST_QUERY}")
-    if searches and ask.query and len(ask.query) >= SHORTEST_QUERY:
-        params["q"] = ask.query
+    params: dict[str, str | int] = {
+        "sort": f"{_SORTS[options.sort.key]}:{'desc' if options.sort.descending else 'asc'}"
+    }
+    if options.query and len(options.query) > _LONGEST_QUERY:
+        raise BadArgument(f"query has {len(options.query)} characters; give at most {_LONGEST_QUERY}")
+    if searches and options.query and len(options.query) >= SHORTEST_QUERY:
+        params["q"] = options.query
     return params
 
 
@@ -63,7 +65,7 @@ class PagedEndpoint(Generic[T]):
         identity: tells an item apart.
         explain: returns the error for a list that does not exist.
         counts_others: whether `meta.total` may count more than what is listed, even with no filter.
-        final: whether its pages cannot change any more.
+        final: whether its pages will not change any more.
     """
 
     http: Http
@@ -76,14 +78,14 @@ class PagedEndpoint(Generic[T]):
     counts_others: bool = False
     final: bool = False
 
-    def list(self, ask: Ask, applied: Collection[str] = ()) -> CursorListing[T]:
+    def list(self, options: ListOptions, applied: Collection[str] = ()) -> CursorListing[T]:
         """Return the listing of what is asked for; `applied` names the filters that the endpoint applies."""
-        filtered = self.counts_others or bool(ask.filters())
+        filtered = self.counts_others or bool(options.filters())
         return CursorListing(
             partial(self.fetch_page, filtered=filtered),
             self.identity,
-            self.identity if ask.sort.key == "name" else _created,
-            Traits(ask.sort, self.largest, ask.filters(applied=applied)),
+            self.identity if options.sort.key == "name" else _read_creation_us,
+            Traits(options.sort, self.largest, options.filters(applied=applied)),
         )
 
     async def fetch_page(self, cursor: str, size: int, *, filtered: bool) -> CursorPage[T]:
@@ -95,55 +97,53 @@ class PagedEndpoint(Generic[T]):
         """
         params = {**self.params, "limit": size, **({"cursor": cursor} if cursor else {})}
         try:
-            body = await self.http.get(self.path, params, final=_always if self.final else None)
+            body = await self.http.get(self.path, params, final=(lambda _body: True) if self.final else None)
         except Rejected:
             if not cursor:
                 raise
-            raise ExpiredCursor(f"{self.http.who} no longer takes the cursor of this walk") from None
+            raise ExpiredCursor(f"{self.http.subject} no longer takes the cursor of this walk") from None
         except NotFound:
             if self.explain is None:
                 raise
             raise await self.explain() from None
-        page = self._check(body, size)
+        page = self._read_page(body, size)
         if cursor and page.cursor == cursor:
             raise UnreadableAnswer(
-                f"{self.http.who} handed back the cursor it was given, so paging would never end; that is a fault of "
-                "the upstream, ask for less with a narrower window or query"
+                f"{self.http.subject} handed back the cursor it was given, so paging would never end; that is a "
+                "fault of the upstream, ask for less with a narrower window or query"
             )
         items = [self.parse_row(row) for row in page.data or []]
         return CursorPage(items, page.cursor, page.total(filtered=filtered))
 
-    def _check(self, body: Any, asked: int) -> WirePage:
+    def _read_page(self, body: Any, asked: int) -> WirePage:
         """Return the page that a body is."""
-        who = self.http.who
+        subject = self.http.subject
         if isinstance(body, list):
             raise UnreadableAnswer(
                 "answered a bare list where a page with data and meta was due, so a part cannot be told "
                 f"from the whole; what answers there does not know Blaxel-Version {VERSION}",
-                who=who,
-                advice=f"; {self.http.fix}",
+                subject=subject,
+                advice=f"; {self.http.settings_advice}",
             )
-        page = parse(WirePage, body, who)
+        page = parse_response(WirePage, body, subject)
         if "data" not in page.model_fields_set or (page.data is None and page.meta is None):
-            raise UnreadableAnswer("answered a page without data and meta", who=who, advice=f"; {self.http.fix}")
+            raise UnreadableAnswer(
+                "answered a page without data and meta", subject=subject, advice=f"; {self.http.settings_advice}"
+            )
         if page.silent and len(page.data or []) >= asked:
             raise UnreadableAnswer(
                 "answered a full page without meta.hasMore or meta.nextCursor, so whether there is more is unknown",
-                who=who,
-                advice=f"; {self.http.fix}",
+                subject=subject,
+                advice=f"; {self.http.settings_advice}",
             )
         if page.more and not page.cursor:
             raise UnreadableAnswer(
-                f"{who} says that there is more but sends no cursor to reach it; that is a fault of the upstream, "
-                "a retry may help"
+                f"{subject} says that there is more but sends no cursor to reach it; that is a fault of the "
+                "upstream, a retry may help"
             )
         return page
 
 
-def _created(item: Execution | Job | Task) -> int | None:
+def _read_creation_us(item: Execution | Job | Task) -> int | None:
     """Return when something was created, in microseconds."""
     return round(item.created_at.timestamp() * 1_000_000) if item.created_at else None
-
-
-def _always(_body: Any) -> bool:
-    return True

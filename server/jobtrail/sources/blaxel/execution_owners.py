@@ -1,4 +1,4 @@
-"""Whose execution it is: an id alone does not say, and every path of the API begins with the job's name."""
+"""Finding the job of an execution: its id does not tell, and every path of the API begins with the job's name."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import anyio
 
 from jobtrail.errors import NotFound, UnknownName, Unreachable, quote_value
 from jobtrail.models import Call, Job
-from jobtrail.paging import EVERYTHING, Walk, together, walk
-from jobtrail.sources.responses import name_in_path
+from jobtrail.paging import EVERYTHING, Walk, run_concurrently, walk
+from jobtrail.sources.responses import quote_name
 
 if TYPE_CHECKING:
     from jobtrail.paging import Listing
@@ -22,7 +22,7 @@ _AT_ONCE = 8
 _REMEMBERED = 2_000
 
 
-class Owners:
+class ExecutionOwners:
     """Finds the job of an execution by asking for it in one job after another."""
 
     def __init__(self, http: Http, source: str) -> None:
@@ -30,7 +30,7 @@ class Owners:
         self._source = source
         self._known: dict[str, str] = {}
 
-    async def of(self, execution: str, jobs: Listing[Job]) -> str:
+    async def find_job(self, execution: str, jobs: Listing[Job]) -> str:
         """Return the job of an execution.
 
         Args:
@@ -43,12 +43,12 @@ class Owners:
         """
         if known := self._known.get(execution):
             return known
-        walked = await walk(jobs, Walk[Job](limit=EVERYTHING, who=self._http.who))
+        walked = await walk(jobs, Walk[Job](limit=EVERYTHING, subject=self._http.subject))
         names = [job.name for job in walked.items]
-        whole = walked.spot is None
+        whole = walked.position is None
         with anyio.move_on_after(_SECONDS) as bound:
             for first in range(0, len(names), _IN_A_GROUP):
-                asked = await self._ask(execution, names[first : first + _IN_A_GROUP])
+                asked = await self._ask_jobs(execution, names[first : first + _IN_A_GROUP])
                 if (found := next((name for name, there in asked.items() if there), None)) is not None:
                     self._remember(execution, found)
                     return found
@@ -66,14 +66,16 @@ class Owners:
             " shows those of a job",
         )
 
-    async def _ask(self, execution: str, names: list[str]) -> dict[str, bool | None]:
+    async def _ask_jobs(self, execution: str, names: list[str]) -> dict[str, bool | None]:
         """Return which of these jobs has it; None where that could not be found out."""
         lane = anyio.CapacityLimiter(_AT_ONCE)
-        answers = await together({name: partial(self._has, name, execution) for name in names}, lambda _name: lane)
+        answers = await run_concurrently(
+            {name: partial(self._has_execution, name, execution) for name in names}, lambda _name: lane
+        )
         return {name: answer if isinstance(answer, bool) else None for name, answer in answers.items()}
 
-    async def _has(self, job: str, execution: str) -> bool:
-        path = f"jobs/{name_in_path('job', job)}/executions/{name_in_path('execution', execution)}"
+    async def _has_execution(self, job: str, execution: str) -> bool:
+        path = f"jobs/{quote_name('job', job)}/executions/{quote_name('execution', execution)}"
         try:
             await self._http.get(path)
         except NotFound:

@@ -16,7 +16,8 @@ from pydantic import Field
 from jobtrail.errors import NotFound, StrayCursor, UnreadableAnswer, Unsupported
 from jobtrail.logs.log import Line, Lines
 from jobtrail.models import Call
-from jobtrail.sources.responses import Items, Wire, moment, parse
+from jobtrail.sources.responses import Items, ResponseModel, parse_response
+from jobtrail.times import parse_optional_time
 from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:
@@ -36,18 +37,18 @@ _SLACKS = (0, 50, 200, 600)
 _NEVER = 2**33
 
 
-class _WireLine(Wire):
+class _BlaxelLogLine(ResponseModel):
     timestamp: str | None = None
     message: str | None = None
     severity: int | str | None = None
 
     def line(self, number: int) -> Line:
         mark = next((word for numbers, word in _MARKS if self.severity in numbers), "")
-        return Line(number, self.message or "", mark, moment(self.timestamp))
+        return Line(number, self.message or "", mark, parse_optional_time(self.timestamp))
 
 
-class _WireLogs(Wire):
-    logs: Items[_WireLine] = Field(default_factory=list[_WireLine])
+class _WireLogs(ResponseModel):
+    logs: Items[_BlaxelLogLine] = Field(default_factory=list[_BlaxelLogLine])
     total: int = Field(default=0, alias="totalCount")
 
 
@@ -60,7 +61,7 @@ class Span:
     whole: bool = True
 
     @classmethod
-    def of(cls, one: Execution, now: datetime) -> Span:
+    def find(cls, one: Execution, now: datetime) -> Span:
         """Return the time in which an execution can have written something, its last three days at most."""
         began = one.created_at or one.started_at
         ended = one.ended_at + _LATE if one.ended_at else None
@@ -72,19 +73,19 @@ class Span:
             int(start.timestamp()), int(ended.timestamp()) + 1 if ended else 0, whole=began is None or start == began
         )
 
-    def params(self) -> dict[str, str]:
-        """Return it as the endpoint takes it."""
+    def format_params(self) -> dict[str, str]:
+        """Return the span as parameters of the endpoint."""
         start = datetime.fromtimestamp(self.start, UTC)
         end = datetime.fromtimestamp(self.end, UTC) if self.end else start + _WINDOW
         return {"start": f"{start:%Y-%m-%dT%H:%M:%S}", "end": f"{end:%Y-%m-%dT%H:%M:%S}"}
 
 
 @dataclass
-class Endpoint:
-    """The endpoint of one workspace; `tried` once it has been seen to take notice of `offset`."""
+class LogEndpoint:
+    """The endpoint of one workspace, and whether it was seen to honour `offset`."""
 
     http: Http
-    tried: bool = False
+    offset_checked: bool = False
 
 
 class TaskLog:
@@ -93,24 +94,26 @@ class TaskLog:
     Its lines are numbered from the oldest in the span, so that a number stays while newer lines arrive.
 
     Args:
-        task: empty for all of them.
+        task: its name; empty for all tasks.
         total: how many lines there were when last asked, 0 where that is not known.
     """
 
     most = _MOST
 
-    def __init__(self, endpoint: Endpoint, job: str, execution: str, task: str, span: Span, total: int = 0) -> None:
+    def __init__(
+        self, endpoint: LogEndpoint, job: str, execution: str, task: str, span: Span, total: int = 0
+    ) -> None:
         self._endpoint = endpoint
         self._http = endpoint.http
         self._job = job
         self._execution = execution
-        self._which = {"workloadIds": job, "executionId": execution, "taskId": task}
+        self._selection = {"workloadIds": job, "executionId": execution, "taskId": task}
         self.span = span
         self._total = total
 
     @classmethod
-    def continued(cls, endpoint: Endpoint, job: str, execution: str, task: str, continuation: str) -> TaskLog:
-        """Return the log that a cursor stands in.
+    def resume(cls, endpoint: LogEndpoint, job: str, execution: str, task: str, continuation: str) -> TaskLog:
+        """Return the log for the continuation in a cursor.
 
         Raises:
             StrayCursor: `continuation` is of no such log.
@@ -139,29 +142,29 @@ class TaskLog:
     async def read(self, first: int, want: int) -> Lines:
         """Read lines; those from a number on are found from the newest, however many have come meanwhile."""
         if first < 0:
-            page = await self._page(0, want)
-            return self._lines(page, 0)
-        total = self._total or (await self._page(0, 1)).total
+            page = await self._fetch_page(0, want)
+            return self._number_lines(page, 0)
+        total = self._total or (await self._fetch_page(0, 1)).total
         for slack in _SLACKS:
             last = min(total, first + want - 1)
             if last < first:
-                return self._lines(_WireLogs(totalCount=total), 0)
+                return self._number_lines(_WireLogs(totalCount=total), 0)
             offset = total - last
             if offset:
-                await self._try_offset(total)
-            page = await self._page(offset, min(last - first + 1 + slack, _MOST))
+                await self._check_offset(total)
+            page = await self._fetch_page(offset, min(last - first + 1 + slack, _MOST))
             if page.total == total or page.total - offset - len(page.logs) < first:
-                found = self._lines(page, offset)
+                found = self._number_lines(page, offset)
                 return replace(found, lines=[one for one in found.lines if first <= one.n <= last])
             # More has been written between the two requests, so that everything has moved away from the newest.
             total = page.total
-        raise UnreadableAnswer(f"{self._http.who} writes this log faster than it can be read; ask again later")
+        raise UnreadableAnswer(f"{self._http.subject} writes this log faster than it can be read; ask again later")
 
-    async def _page(self, offset: int, want: int) -> _WireLogs:
+    async def _fetch_page(self, offset: int, want: int) -> _WireLogs:
         params = {
             "resourceType": "jobs",
-            **self._which,
-            **self.span.params(),
+            **self._selection,
+            **self.span.format_params(),
             "type": "all",
             "traceId": "",
             "search": "",
@@ -174,33 +177,33 @@ class TaskLog:
             body = await self._http.get(_PATH, params)
         except NotFound:
             raise Unsupported(
-                f"{self._http.who} serves no logs where its vendor's command line reads them; call ",
+                f"{self._http.subject} serves no logs where its vendor's command line reads them; call ",
                 Call("get_execution", {"job": self._job, "execution": self._execution}),
                 " for why tasks failed",
             ) from None
-        page = parse(_WireAnswer, {"jobs": body}, self._http.who).jobs.get(self._job, _WireLogs())
+        page = parse_response(_WireAnswer, {"jobs": body}, self._http.subject).jobs.get(self._job, _WireLogs())
         if len(page.logs) > max(0, page.total - offset):
             raise UnreadableAnswer(
-                f"{self._http.who} sent {len(page.logs):,} lines of a log where {max(0, page.total - offset):,} of "
-                f"{page.total:,} were left; its log endpoint, which has no document, does not page as expected, so "
-                "only the newest lines can be read: leave out cursor and around"
+                f"{self._http.subject} sent {len(page.logs):,} lines of a log where {max(0, page.total - offset):,} "
+                f"of {page.total:,} were left; its log endpoint, which has no document, does not page as expected, "
+                "so only the newest lines can be read: leave out cursor and around"
             )
         self._total = page.total
         return page
 
-    async def _try_offset(self, total: int) -> None:
-        """See that there is nothing behind the oldest line: an offset that is ignored would show the newest there."""
-        if not self._endpoint.tried:
-            page = await self._page(total, 1)
-            self._endpoint.tried = page.total == total
+    async def _check_offset(self, total: int) -> None:
+        """Read behind the oldest line once: an endpoint that ignores `offset` sends the newest line there."""
+        if not self._endpoint.offset_checked:
+            page = await self._fetch_page(total, 1)
+            self._endpoint.offset_checked = page.total == total
 
-    def _lines(self, page: _WireLogs, offset: int) -> Lines:
+    def _number_lines(self, page: _WireLogs, offset: int) -> Lines:
         newest = page.total - offset
         lines = [one.line(newest - index) for index, one in enumerate(page.logs)]
         return Lines(lines[::-1], page.total, 1, final=self.span.end != 0)
 
 
-class _WireAnswer(Wire):
+class _WireAnswer(ResponseModel):
     """`{JOB: {logs, totalCount}}`; a job it knows nothing of is missing."""
 
     jobs: dict[str, _WireLogs]

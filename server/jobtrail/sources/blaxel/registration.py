@@ -13,10 +13,10 @@ from jobtrail.settings import (
     SourceSettings,
     Text,
     Upstream,
-    address_text,
-    fits_a_header,
+    check_header_value,
+    format_address,
     is_file,
-    validated,
+    validate_settings,
 )
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class BlaxelSettings(SourceSettings):
     secrets: ClassVar[tuple[str, ...]] = ("api_key", "client_credentials")
 
     url: Annotated[Address, Field(repr=False)] = None
-    workspace: Annotated[Text, AfterValidator(fits_a_header)] = None
+    workspace: Annotated[Text, AfterValidator(check_header_value)] = None
     api_key: Secret = None
     client_credentials: Secret = None
     access_token: Secret = None
@@ -49,7 +49,7 @@ class BlaxelSettings(SourceSettings):
     @property
     def address(self) -> str:
         """Where it is."""
-        return address_text(self.url or DEFAULT_URL)
+        return format_address(self.url or DEFAULT_URL)
 
     @property
     def credentials(self) -> str:
@@ -62,7 +62,7 @@ class BlaxelSettings(SourceSettings):
         return next((word for word, value in given.items() if value), "")
 
     @property
-    def lacks(self) -> str:
+    def missing(self) -> str:
         """What the vendor's own address needs."""
         return "" if self.url or self.credentials else "credentials; give api_key_env or client_credentials_env"
 
@@ -86,8 +86,8 @@ def _from_environment(given: Mapping[str, str], home: Path) -> BlaxelSettings | 
         fields |= found
     fields |= {key: given[name] for key, name in variables.items() if name in given}
     origin = f"BL_API_URL, {_ORIGIN}" if "BL_API_URL" in given else _ORIGIN
-    source = validated(BlaxelSettings, {"name": "blaxel", "origin": origin, **fields}, str(path), variables)
-    if source.lacks:
+    source = validate_settings(BlaxelSettings, {"name": "blaxel", "origin": origin, **fields}, str(path), variables)
+    if source.missing:
         raise SettingsError(f"{' and '.join(named) or path} is set, but no Blaxel credentials are; set {_ORIGIN}")
     return source
 

@@ -12,7 +12,8 @@ from pydantic import Field
 
 from jobtrail.models import Execution, Job, JobDetail, Task, TaskCounts, Total
 from jobtrail.sources.base import FullExecution
-from jobtrail.sources.responses import Items, OrEmpty, Wire, line, moment, seconds, word
+from jobtrail.sources.responses import Items, OrEmpty, ResponseModel, clean_line, translate_status
+from jobtrail.times import parse_optional_time, seconds_between
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -59,14 +60,14 @@ DEPLOYMENTS = frozenset(
 """Schema Status, in lower case."""
 
 
-class _Meta(Wire):
+class _Meta(ResponseModel):
     has_more: bool | None = Field(default=None, alias="hasMore")
     next_cursor: str | None = Field(default=None, alias="nextCursor")
     total: int | None = None
     partial: bool | None = Field(default=None, alias="totalIsPartial")
 
 
-class WirePage(Wire):
+class WirePage(ResponseModel):
     """`{data, meta}` (schema PaginationMeta); rows are read one by one."""
 
     data: list[object] | None = None
@@ -96,7 +97,7 @@ class WirePage(Wire):
         return Total(value=self.meta.total, kind="unfiltered" if filtered else "exact")
 
 
-class _Metadata(Wire):
+class _Metadata(ResponseModel):
     # Only looked at: an odd one makes no job unreadable.
     workspace: object = None
     name: str | None = None
@@ -106,11 +107,11 @@ class _Metadata(Wire):
     updated_at: str | None = Field(default=None, alias="updatedAt")
 
 
-class _Env(Wire):
+class _Env(ResponseModel):
     name: str | None = None
 
 
-class _Runtime(Wire):
+class _Runtime(ResponseModel):
     envs: Items[_Env] = Field(default_factory=list[_Env])
     generation: str | None = None
     image: str | None = None
@@ -119,24 +120,24 @@ class _Runtime(Wire):
     timeout: int | None = None
 
 
-class _TriggerConfiguration(Wire):
+class _TriggerConfiguration(ResponseModel):
     schedule: str | None = None
 
 
-class _Trigger(Wire):
+class _Trigger(ResponseModel):
     type: str | None = None
     enabled: bool | None = None
     configuration: OrEmpty[_TriggerConfiguration] = _TriggerConfiguration()
 
 
-class _JobSpec(Wire):
+class _JobSpec(ResponseModel):
     enabled: bool | None = None
     region: str | None = None
     runtime: OrEmpty[_Runtime] = _Runtime()
     triggers: Items[_Trigger] = Field(default_factory=list[_Trigger])
 
 
-class WireJob(Wire):
+class WireJob(ResponseModel):
     """Schema Job, without events, revisions and everything secret."""
 
     metadata: OrEmpty[_Metadata] = _Metadata()
@@ -148,14 +149,15 @@ class WireJob(Wire):
         meta = self.metadata
         schedules = [one.configuration.schedule for one in self.spec.triggers if one.enabled is not False]
         return Job(
-            name=line(meta.name, 200) or "(unnamed)",
+            name=clean_line(meta.name, 200) or "(unnamed)",
             kind="job",
-            status=line((self.status or "").lower(), 40),
-            display_name=line(meta.display_name, 80),
-            schedule=line(", ".join(schedule for schedule in schedules if schedule), 80),
-            created_at=moment(meta.created_at),
-            updated_at=moment(meta.updated_at),
-            labels={line(k, 64) or "": line(v, 64) or "" for k, v in list(meta.labels.items())[:20]} or None,
+            status=clean_line((self.status or "").lower(), 40),
+            display_name=clean_line(meta.display_name, 80),
+            schedule=clean_line(", ".join(schedule for schedule in schedules if schedule), 80),
+            created_at=parse_optional_time(meta.created_at),
+            updated_at=parse_optional_time(meta.updated_at),
+            labels={clean_line(k, 64) or "": clean_line(v, 64) or "" for k, v in list(meta.labels.items())[:20]}
+            or None,
         )
 
     def detail(self, source: str) -> JobDetail:
@@ -171,12 +173,12 @@ class WireJob(Wire):
             "max_retries": runtime.max_retries,
             "triggers": ", ".join(one.type for one in self.spec.triggers if one.type),
         }
-        settings = {key: line(str(value)) or "" for key, value in found.items() if value not in {None, ""}}
-        names = tuple(name for one in runtime.envs[:40] if (name := line(one.name, 64)))
+        settings = {key: clean_line(str(value)) or "" for key, value in found.items() if value not in {None, ""}}
+        names = tuple(name for one in runtime.envs[:40] if (name := clean_line(one.name, 64)))
         return JobDetail(source=source, job=self.job(), settings=settings, env_names=names or None)
 
 
-class _Condition(Wire):
+class _Condition(ResponseModel):
     message: str | None = None
     reason: str | None = None
     severity: str | None = None
@@ -184,7 +186,7 @@ class _Condition(Wire):
     type: str | None = None
 
 
-class _TaskMetadata(Wire):
+class _TaskMetadata(ResponseModel):
     name: str | None = None
     created_at: str | None = Field(default=None, alias="createdAt")
     scheduled_at: str | None = Field(default=None, alias="scheduledAt")
@@ -192,7 +194,7 @@ class _TaskMetadata(Wire):
     completed_at: str | None = Field(default=None, alias="completedAt")
 
 
-class WireTask(Wire):
+class WireTask(ResponseModel):
     """Schema JobExecutionTask; its id is `metadata.name`."""
 
     metadata: OrEmpty[_TaskMetadata] = _TaskMetadata()
@@ -202,16 +204,16 @@ class WireTask(Wire):
     def task(self) -> Task:
         """Return it as agents see it."""
         meta = self.metadata
-        status, raw = word(self.status, TASK_WORDS)
-        started, ended = moment(meta.started_at), moment(meta.completed_at)
+        status, raw = translate_status(self.status, TASK_WORDS)
+        started, ended = parse_optional_time(meta.started_at), parse_optional_time(meta.completed_at)
         return Task(
-            name=line(meta.name, 200) or "(unnamed)",
+            name=clean_line(meta.name, 200) or "(unnamed)",
             status=status,
             raw_status=raw,
-            created_at=moment(meta.created_at) or moment(meta.scheduled_at),
+            created_at=parse_optional_time(meta.created_at) or parse_optional_time(meta.scheduled_at),
             started_at=started,
             ended_at=ended,
-            duration_s=seconds(started, ended),
+            duration_s=seconds_between(started, ended),
             reason=None if status == "succeeded" else self._reason(),
         )
 
@@ -220,11 +222,11 @@ class WireTask(Wire):
         for condition in reversed(self.conditions):
             parts = [part for part in (condition.reason, condition.message) if part]
             if parts:
-                return line(": ".join(parts))
+                return clean_line(": ".join(parts))
         return None
 
 
-class _Stats(Wire):
+class _Stats(ResponseModel):
     total: int | None = None
     success: int | None = None
     failure: int | None = None
@@ -244,7 +246,7 @@ class _Stats(Wire):
         return found if found != TaskCounts() else None
 
 
-class _ExecutionMetadata(Wire):
+class _ExecutionMetadata(ResponseModel):
     id: str | None = None
     job: str | None = None
     created_at: str | None = Field(default=None, alias="createdAt")
@@ -252,12 +254,12 @@ class _ExecutionMetadata(Wire):
     completed_at: str | None = Field(default=None, alias="completedAt")
 
 
-class _ExecutionSpec(Wire):
+class _ExecutionSpec(ResponseModel):
     parallelism: int | None = None
     timeout: int | None = None
 
 
-class WireExecution(Wire):
+class WireExecution(ResponseModel):
     """Schema JobExecution; `spec.envOverride` is not read."""
 
     metadata: OrEmpty[_ExecutionMetadata] = _ExecutionMetadata()
@@ -269,17 +271,17 @@ class WireExecution(Wire):
     def execution(self, job: str) -> Execution:
         """Return it as agents see it."""
         meta = self.metadata
-        status, raw = word(self.status, EXECUTION_WORDS)
-        started, ended = moment(meta.started_at), moment(meta.completed_at)
+        status, raw = translate_status(self.status, EXECUTION_WORDS)
+        started, ended = parse_optional_time(meta.started_at), parse_optional_time(meta.completed_at)
         return Execution(
-            id=line(meta.id, 200) or "(no id)",
-            job=line(meta.job, 200) or job,
+            id=clean_line(meta.id, 200) or "(no id)",
+            job=clean_line(meta.job, 200) or job,
             status=status,
             raw_status=raw,
-            created_at=moment(meta.created_at),
+            created_at=parse_optional_time(meta.created_at),
             started_at=started,
             ended_at=ended,
-            duration_s=seconds(started, ended),
+            duration_s=seconds_between(started, ended),
             stats=self.stats.stats(),
         )
 

@@ -9,14 +9,15 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import NotFound, UnknownName
+from jobtrail.paging import NEWEST_FIRST
 from jobtrail.sources.auth import Bearer, BlaxelToken
-from jobtrail.sources.base import NEWEST_FIRST, About, Ask, Source, Workspace, unknown_name
+from jobtrail.sources.base import About, Source, Workspace, unknown_name
 from jobtrail.sources.blaxel.batch_jobs import BlaxelBatch
-from jobtrail.sources.blaxel.endpoint_pages import LARGEST, SHORTEST_QUERY, VERSION, PagedEndpoint, query_of
+from jobtrail.sources.blaxel.endpoint_pages import LARGEST, SHORTEST_QUERY, VERSION, PagedEndpoint, build_query
 from jobtrail.sources.blaxel.registration import DEFAULT_URL
 from jobtrail.sources.blaxel.response_models import DEPLOYMENTS, WireJob, WirePage
 from jobtrail.sources.factory import open_http
-from jobtrail.sources.responses import name_in_path, parse
+from jobtrail.sources.responses import parse_response, quote_name
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -27,8 +28,9 @@ if TYPE_CHECKING:
     from jobtrail.models import Job, JobDetail
     from jobtrail.paging import Listing
     from jobtrail.sources.blaxel.registration import BlaxelSettings
-    from jobtrail.sources.factory import Edge
+    from jobtrail.sources.factory import SourceContext
     from jobtrail.sources.http import Http
+    from jobtrail.sources.list_options import ListOptions
 
 VERSION_HEADER = {"Blaxel-Version": VERSION}
 _WORKSPACE_HEADER = "X-Blaxel-Workspace"
@@ -76,56 +78,56 @@ class Blaxel(Source):
 
     async def about(self) -> About:
         """Return which version of the API is spoken, and of which workspace the answers are."""
-        page = parse(WirePage, await self._http.get("jobs", {"limit": 1}), self._http.who)
-        one = parse(WireJob, page.data[0], self._http.who) if page.data else WireJob()
+        page = parse_response(WirePage, await self._http.get("jobs", {"limit": 1}), self._http.subject)
+        one = parse_response(WireJob, page.data[0], self._http.subject) if page.data else WireJob()
         told = one.metadata.workspace
         workspace = Workspace(
             asked=self._http.client.headers.get(_WORKSPACE_HEADER), told=told if isinstance(told, str) else None
         )
         return About(f"Blaxel-Version {VERSION}", self._http.ahead, workspace)
 
-    def jobs(self, ask: Ask) -> Listing[Job]:
+    def jobs(self, options: ListOptions) -> Listing[Job]:
         """List batch jobs (`GET /jobs`: cursor, limit 200, sort, q, status).
 
         `anchor=end` is not needed: the end of one order is the beginning of the other, which can be
         walked on.
         """
-        params = query_of(ask)
-        if ask.statuses:
-            params["status"] = ",".join(sorted(word.upper() for word in ask.statuses.raw))
+        params = build_query(options)
+        if options.statuses:
+            params["status"] = ",".join(sorted(word.upper() for word in options.statuses.raw))
         pages = PagedEndpoint["Job"](
             http=self._http, path="jobs", params=params, identity=lambda job: job.name,
-            parse_row=lambda row: parse(WireJob, row, self._http.who).job(),
+            parse_row=lambda row: parse_response(WireJob, row, self._http.subject).job(),
         )  # fmt: skip
-        return pages.list(ask, applied={"statuses", *({"query"} if "q" in params else ())})
+        return pages.list(options, applied={"statuses", *({"query"} if "q" in params else ())})
 
     async def find_job(self, name: str) -> JobDetail | None:
         """Read one job (`GET /jobs/{jobId}`); `show_secrets` is never sent."""
         try:
-            body = await self._http.get(f"jobs/{name_in_path('job', name)}")
+            body = await self._http.get(f"jobs/{quote_name('job', name)}")
         except NotFound:
             return None
-        return parse(WireJob, body, self._http.who).detail(self.name)
+        return parse_response(WireJob, body, self._http.subject).detail(self.name)
 
     async def explain_unknown(self, name: str) -> UnknownName:
         """Return the error for a job that does not exist."""
         body = await self._http.get("jobs", {"limit": LARGEST, "sort": "name:asc"})
-        page = parse(WirePage, body, self._http.who)
-        known = [parse(WireJob, row, self._http.who).job().name for row in page.data or []]
+        page = parse_response(WirePage, body, self._http.subject)
+        known = [parse_response(WireJob, row, self._http.subject).job().name for row in page.data or []]
         return unknown_name("job", name, known)
 
 
-def open_source(one: BlaxelSettings, fingerprint: str, edge: Edge) -> Blaxel:
+def open_source(one: BlaxelSettings, fingerprint: str, context: SourceContext) -> Blaxel:
     """Open a workspace: by API key, else client credentials, else a device login."""
     base = (one.url or DEFAULT_URL).rstrip("/")
     headers = {**VERSION_HEADER, **({_WORKSPACE_HEADER: one.workspace} if one.workspace else {})}
-    http = open_http(one, base, edge.transport, signer=_signer(one, base), headers=headers)
+    http = open_http(one, base, context.transport, signer=_signer(one, base), headers=headers)
     return Blaxel(one.name, http, fingerprint)
 
 
 def _signer(one: BlaxelSettings, base: str) -> httpx2.Auth | None:
     url = f"{base}/oauth/token"
-    renewing = partial(BlaxelToken, url, who=one.who, fix=one.fix)
+    renewing = partial(BlaxelToken, url, subject=one.subject, settings_advice=one.settings_advice)
     if one.api_key:
         return Bearer(one.api_key.get_secret_value())
     if one.client_credentials:

@@ -1,10 +1,10 @@
-"""Logs that a recorder shortened: it keeps the last lines, and the first one kept says how many were dropped."""
+"""Logs that a recorder shortened to their last lines; their first line says how many were dropped."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobtrail.logs.lines import dropped_in
+from jobtrail.logs.lines import count_dropped
 
 if TYPE_CHECKING:
     from jobtrail.logs.log import Lines, Log
@@ -16,7 +16,7 @@ class RecordedLog:
     def __init__(self, log: Log) -> None:
         self._log = log
         self._dropped: dict[int, int] = {}
-        self._began = False
+        self._first_line_read = False
         self.most = log.most
 
     @property
@@ -37,12 +37,12 @@ class RecordedLog:
 
     async def read(self, first: int, want: int) -> Lines:
         """Read lines; with the first of them look at the log's first line, which says how many were dropped."""
-        if not self._began:
-            self._began = True
-            self._look(await self._log.read(1, 1))
+        if not self._first_line_read:
+            self._first_line_read = True
+            self._count_dropped(await self._log.read(1, 1))
         lines = await self._log.read(first, want)
-        self._look(lines)
+        self._count_dropped(lines)
         return lines
 
-    def _look(self, lines: Lines) -> None:
-        self._dropped |= {one.n: count for one in lines.lines if (count := dropped_in(one.text))}
+    def _count_dropped(self, lines: Lines) -> None:
+        self._dropped |= {one.n: count for one in lines.lines if (count := count_dropped(one.text))}

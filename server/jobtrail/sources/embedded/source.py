@@ -11,11 +11,12 @@ import httpx2
 
 from jobtrail.errors import UnknownName, quote_value
 from jobtrail.models import Call, Job
-from jobtrail.paging import EVERYTHING, Chain, Walk, walk
-from jobtrail.sources.base import About, Ask, Sort, Source, unknown_name
+from jobtrail.paging import EVERYTHING, Chain, Sort, Walk, walk
+from jobtrail.sources.base import About, Source, unknown_name
 from jobtrail.sources.blaxel.source import VERSION_HEADER, Blaxel
 from jobtrail.sources.embedded.recorded_log import RecordedLog
 from jobtrail.sources.factory import open_http
+from jobtrail.sources.list_options import ListOptions
 from jobtrail.sources.runwisp.source import RunWisp
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
     from jobtrail.models import JobDetail
     from jobtrail.paging import Listing
     from jobtrail.sources.embedded.registration import EmbeddedSettings
-    from jobtrail.sources.factory import Edge
+    from jobtrail.sources.factory import SourceContext
     from jobtrail.sources.http import Http
 
 # A reserved name (RFC 2606): it never leaves the process.
@@ -84,12 +85,12 @@ class Embedded(Source):
         """Return which APIs are spoken in-process; its clock is ours."""
         return About(f"{(await self._blaxel.about()).speaks} and {(await self._runwisp.about()).speaks}")
 
-    def jobs(self, ask: Ask) -> Listing[Job]:
+    def jobs(self, options: ListOptions) -> Listing[Job]:
         """List batch jobs, then scheduled tasks; a deployment status or a time order has only the former."""
-        batch = self._blaxel.jobs(ask)
-        if ask.statuses or ask.sort.key != "name":
+        batch = self._blaxel.jobs(options)
+        if options.statuses or options.sort.key != "name":
             return batch
-        return Chain({"batch": batch, "scheduled": self._runwisp.jobs(ask)})
+        return Chain({"batch": batch, "scheduled": self._runwisp.jobs(options)})
 
     async def find_job(self, name: str) -> JobDetail | None:
         """Return the batch job of that name, or the scheduled task."""
@@ -104,7 +105,7 @@ class Embedded(Source):
 
     async def _explain(self, what: str, name: str) -> UnknownName:
         """Return the error for a name that is not of the kind asked for."""
-        jobs = (await walk(self.jobs(Ask(sort=self.job_sort)), Walk[Job](limit=EVERYTHING))).items
+        jobs = (await walk(self.jobs(ListOptions(sort=self.job_sort)), Walk[Job](limit=EVERYTHING))).items
         for job in jobs:
             if job.name == name:
                 batch = job.kind == "job"
@@ -113,11 +114,11 @@ class Embedded(Source):
         return unknown_name(what, name, [job.name for job in jobs])
 
 
-def open_source(one: EmbeddedSettings, fingerprint: str, edge: Edge) -> Embedded:
+def open_source(one: EmbeddedSettings, fingerprint: str, context: SourceContext) -> Embedded:
     """Open the plane in-process, over the store, or over the sample while that is empty."""
     from jobtrail.plane import InProcessPlane  # noqa: PLC0415 # only where this source is asked
 
-    plane = InProcessPlane(edge.store, edge.clock.now)
+    plane = InProcessPlane(context.store, context.clock.now)
 
     class Inside(httpx2.ASGITransport):
         """The way in, which opens the store first."""

@@ -12,7 +12,7 @@ import anyio
 
 from jobtrail.errors import NotFound, Rejected, UnreadableAnswer
 from jobtrail.paging import AT_ONCE, CountedPage
-from jobtrail.sources.responses import parse
+from jobtrail.sources.responses import parse_response
 from jobtrail.sources.runwisp.response_models import WireRuns, WireTasks
 
 if TYPE_CHECKING:
@@ -26,31 +26,31 @@ LARGEST = 1_000
 
 
 class Daemon:
-    """A daemon; `lanes` bounds the requests for runs that it is sent at the same time."""
+    """A daemon; `limiter` bounds the requests for runs that it is sent at the same time."""
 
     def __init__(self, http: Http) -> None:
         self.http = http
-        self.lanes = anyio.CapacityLimiter(AT_ONCE)
-        self._modern: bool | None = None
+        self.limiter = anyio.CapacityLimiter(AT_ONCE)
+        self._is_modern: bool | None = None
 
-    async def modern(self) -> bool:
+    async def is_modern(self) -> bool:
         """Return whether it speaks the 1.x dialect; looked up once."""
-        if self._modern is None:
+        if self._is_modern is None:
             try:
                 body = await self.http.get("api/runs", {"limit": 1})
-                self._modern = isinstance(body, dict) and "items" in body
+                self._is_modern = isinstance(body, dict) and "items" in body
             except (NotFound, UnreadableAnswer, Rejected):
-                self._modern = False
-        return self._modern
+                self._is_modern = False
+        return self._is_modern
 
     def forget_dialect(self) -> None:
         """Look the dialect up again next time: the daemon may have been replaced."""
-        self._modern = None
+        self._is_modern = None
 
     async def definitions(self) -> list[WireTaskDefinition]:
         """Read every task definition (`GET /api/tasks`, which does not page)."""
         try:
-            return parse(WireTasks, await self.http.get("api/tasks"), self.http.who).items or []
+            return parse_response(WireTasks, await self.http.get("api/tasks"), self.http.subject).items or []
         except (NotFound, Rejected, UnreadableAnswer):
             self.forget_dialect()
             raise
@@ -69,9 +69,9 @@ class RunsEndpoint:
         """Return one page of runs."""
         params = {**self.params, **more, "limit": size}
         try:
-            async with self.daemon.lanes:
+            async with self.daemon.limiter:
                 body = await self.daemon.http.get(self.path, params)
-            page = parse(WireRuns, body, self.daemon.http.who)
+            page = parse_response(WireRuns, body, self.daemon.http.subject)
         except (NotFound, Rejected, UnreadableAnswer) as error:
             self.daemon.forget_dialect()
             if isinstance(error, NotFound) and self.explain:

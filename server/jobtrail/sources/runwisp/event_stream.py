@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from jobtrail.sources.responses import Wire
+from jobtrail.sources.responses import ResponseModel
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,11 +19,11 @@ _LONGEST_LINE = 65_536
 _SILENCE = httpx2.Timeout(5.0, read=20.0)
 
 
-class _Changed(Wire):
+class _Changed(ResponseModel):
     id: str | None = None
 
 
-class _Event(Wire):
+class _Event(ResponseModel):
     run: _Changed | None = None
 
 
@@ -39,13 +39,13 @@ async def follow_runs(http: Http, changed: Callable[[str], None]) -> None:
                 return
             async for line in response.aiter_lines():
                 kind, _, data = line.partition(":")
-                if kind == "data" and '"run"' in data[:_LONGEST_LINE] and (run := _run(data)):
+                if kind == "data" and '"run"' in data[:_LONGEST_LINE] and (run := _read_run_id(data)):
                     changed(run)
     except httpx2.HTTPError:
         return
 
 
-def _run(data: str) -> str | None:
+def _read_run_id(data: str) -> str | None:
     try:
         found = _Event.model_validate(json.loads(data))
     except (ValueError, RecursionError):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -10,7 +9,8 @@ from pydantic import Field
 from jobtrail.errors import NotFound, UnreadableAnswer
 from jobtrail.logs.log import Line, Lines
 from jobtrail.models import LogTail
-from jobtrail.sources.responses import Wire, line, parse
+from jobtrail.sources.responses import ResponseModel, clean_line, parse_response
+from jobtrail.times import from_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -22,8 +22,8 @@ _LONGEST_LINE = 400
 _MOST = 5_000
 
 
-class _WireLine(Wire):
-    """Schema LogLineEntry; `ts` is 0 where the daemon does not know."""
+class _RunWispLogLine(ResponseModel):
+    """Schema LogLineEntry; `ts` is Unix milliseconds, 0 where the daemon does not know the time."""
 
     n: int | None = None
     ts: int | None = None
@@ -32,14 +32,18 @@ class _WireLine(Wire):
 
     def line(self, number: int) -> Line:
         """Return it with the number that it has for us."""
-        stream = self.stream or ""
-        return Line(number, self.text or "", "" if stream == "stdout" else line(stream, 20) or "", _moment(self.ts))
+        mark = clean_line(self.stream, 20) if self.stream != "stdout" else None
+        try:
+            written_at = from_nanoseconds(self.ts * 1_000_000) if self.ts else None
+        except ValueError:
+            written_at = None
+        return Line(number, self.text or "", mark or "", written_at)
 
 
-class WireLog(Wire):
+class WireLog(ResponseModel):
     """Schema LogPageBody."""
 
-    lines: list[_WireLine] | None = None
+    lines: list[_RunWispLogLine] | None = None
     first_available: int = Field(default=0, alias="firstAvailable")
     total_lines: int | None = Field(default=None, alias="totalLines")
     finalized: bool = True
@@ -50,7 +54,7 @@ class WireLog(Wire):
         if not lines:
             return None
         return LogTail(
-            lines=tuple(line(one.text, _LONGEST_LINE) or "" for one in lines),
+            lines=tuple(clean_line(one.text, _LONGEST_LINE) or "" for one in lines),
             first_line=self._number(len(self.lines or []) - len(lines)),
             total_lines=self._total,
         )
@@ -93,13 +97,6 @@ class RunLog:
         """Read lines; the daemon, too, counts back from the end with a negative number."""
         params = {"from": first - 1 if first > 0 else first, "limit": max(1, min(want, _MOST))}
         try:
-            return parse(WireLog, await self._http.get(self._path, params), self._http.who).read()
+            return parse_response(WireLog, await self._http.get(self._path, params), self._http.subject).read()
         except (NotFound, UnreadableAnswer) as error:
             raise await self._explain(error) from None
-
-
-def _moment(millis: int | None) -> datetime | None:
-    try:
-        return datetime.fromtimestamp(millis / 1000, UTC) if millis else None
-    except (OverflowError, OSError, ValueError):
-        return None

@@ -6,7 +6,16 @@ from typing import TYPE_CHECKING, Annotated, ClassVar
 
 from pydantic import Field
 
-from jobtrail.settings import Address, Password, Secret, SourceSettings, Text, Upstream, address_text, validated
+from jobtrail.settings import (
+    Address,
+    Password,
+    Secret,
+    SourceSettings,
+    Text,
+    Upstream,
+    format_address,
+    validate_settings,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,7 +43,7 @@ class RunWispSettings(SourceSettings):
     @property
     def address(self) -> str:
         """Where it is."""
-        return f"socket {self.socket}" if self.socket else address_text(self.url or DEFAULT_URL)
+        return f"socket {self.socket}" if self.socket else format_address(self.url or DEFAULT_URL)
 
     @property
     def credentials(self) -> str:
@@ -50,7 +59,7 @@ def _from_environment(given: Mapping[str, str], _home: Path) -> RunWispSettings 
     names = {key: f"RUNWISP_{key.upper()}" for key in ("url", "socket", "password", "token")}
     origin = "RUNWISP_URL or RUNWISP_SOCKET, and RUNWISP_PASSWORD or RUNWISP_TOKEN"
     fields = {key: given.get(name) for key, name in names.items()}
-    return validated(RunWispSettings, {"name": "runwisp", "origin": origin, **fields}, "RunWisp", names)
+    return validate_settings(RunWispSettings, {"name": "runwisp", "origin": origin, **fields}, "RunWisp", names)
 
 
 UPSTREAM = Upstream(

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 from pydantic import AliasChoices, Field
 
 from jobtrail.models import Job, JobDetail, Run
-from jobtrail.sources.responses import OrEmpty, Wire, line, moment, seconds, word
+from jobtrail.sources.responses import OrEmpty, ResponseModel, clean_line, translate_status
+from jobtrail.times import parse_optional_time, seconds_between
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,13 +47,13 @@ def _either(camel: str, *others: str) -> AliasChoices:
     return AliasChoices(camel, *others)
 
 
-class WireDaemon(Wire):
+class WireDaemon(ResponseModel):
     """Schema of `GET /api/daemon`, as far as it tells who answers."""
 
     version: str | None = None
 
 
-class WireRun(Wire):
+class WireRun(ResponseModel):
     """Schema Run of either dialect."""
 
     id: str | None = None
@@ -73,33 +74,33 @@ class WireRun(Wire):
     def run(self) -> Run:
         """Return it as agents see it; a run that has not ended has no exit code, whatever it says."""
         over = (self.status or "").lower() == "ended"
-        status, raw = word(self.end_reason if over else self.status, RUN_WORDS)
-        started, ended = moment(self.started), moment(self.ended)
+        status, raw = translate_status(self.end_reason if over else self.status, RUN_WORDS)
+        started, ended = parse_optional_time(self.started), parse_optional_time(self.ended)
         return Run(
-            id=line(self.id, 64) or "(no id)",
-            task=line(self.task_name, 200) or "(unnamed)",
+            id=clean_line(self.id, 64) or "(no id)",
+            task=clean_line(self.task_name, 200) or "(unnamed)",
             status=status,
             raw_status=raw,
-            created_at=moment(self.created),
+            created_at=parse_optional_time(self.created),
             started_at=started,
             ended_at=ended if over else None,
-            duration_s=seconds(started, ended) if over else None,
+            duration_s=seconds_between(started, ended) if over else None,
             exit_code=self.exit_code if over and status != "skipped" else None,
-            trigger=line(self.triggered_by, 40),
+            trigger=clean_line(self.triggered_by, 40),
             attempt=self.attempt + 1 if self.attempt else None,
-            retry_of=line(self.retry_of, 64),
+            retry_of=clean_line(self.retry_of, 64),
             instance=self.instance or None,
         )
 
 
-class WireRuns(Wire):
+class WireRuns(ResponseModel):
     """`{items, total}` or `{runs, total}`; either list may be null."""
 
     items: list[WireRun] | None = Field(default=None, validation_alias=AliasChoices("items", "runs"))
     total: int
 
 
-class WireTaskDefinition(Wire):
+class WireTaskDefinition(ResponseModel):
     """Schema Task, as far as it is shown: environment variables by name only."""
 
     name: str | None = None
@@ -120,12 +121,12 @@ class WireTaskDefinition(Wire):
     def job(self) -> Job:
         """Return it as agents see it."""
         return Job(
-            name=line(self.name, 200) or "(unnamed)",
+            name=clean_line(self.name, 200) or "(unnamed)",
             kind="service" if self.kind == "service" else "task",
-            description=line(self.description),
-            schedule=line(self.cron, 80),
-            next_run_at=moment(self.next_run_at),
-            group=line(self.group, 80),
+            description=clean_line(self.description),
+            schedule=clean_line(self.cron, 80),
+            next_run_at=parse_optional_time(self.next_run_at),
+            group=clean_line(self.group, 80),
         )
 
     def detail(self, source: str) -> JobDetail:
@@ -139,12 +140,12 @@ class WireTaskDefinition(Wire):
             "instances": self.instances,
             "restart": self.restart,
         }
-        settings = {key: line(str(value)) or "" for key, value in found.items() if value not in {None, ""}}
-        names = tuple(name for key in list(self.env)[:40] if (name := line(key, 64)))
+        settings = {key: clean_line(str(value)) or "" for key, value in found.items() if value not in {None, ""}}
+        names = tuple(name for key in list(self.env)[:40] if (name := clean_line(key, 64)))
         return JobDetail(source=source, job=self.job(), settings=settings, env_names=names or None)
 
 
-class WireTasks(Wire):
+class WireTasks(ResponseModel):
     """`{items}` or `{tasks}` of `GET /api/tasks`."""
 
     items: list[WireTaskDefinition] | None = Field(default=None, validation_alias=AliasChoices("items", "tasks"))

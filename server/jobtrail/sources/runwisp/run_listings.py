@@ -17,24 +17,27 @@ from jobtrail.errors import (
 )
 from jobtrail.models import Call
 from jobtrail.paging import (
+    NEWEST_FIRST,
     START,
-    Batch,
     Chain,
     CountedPage,
+    FetchedPage,
     KeyRange,
     KeysetListing,
     Mapped,
     OffsetListing,
-    Spot,
+    Position,
+    Sort,
     Traits,
     WithinWindow,
 )
-from jobtrail.sources.base import NEWEST_FIRST, Ask, Runs, Sort
-from jobtrail.sources.responses import from_nanoseconds, name_in_path, nanoseconds, parse
+from jobtrail.sources.base import Runs
+from jobtrail.sources.responses import parse_response, quote_name
 from jobtrail.sources.runwisp.daemon import LARGEST, RunsEndpoint
 from jobtrail.sources.runwisp.event_stream import follow_runs
 from jobtrail.sources.runwisp.log_pages import RunLog, WireLog
 from jobtrail.sources.runwisp.response_models import RUN_WORDS, RUN_WORDS_1, WireRun
+from jobtrail.times import format_nanoseconds, parse_optional_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -42,6 +45,7 @@ if TYPE_CHECKING:
     from jobtrail.errors import UpstreamError
     from jobtrail.models import LogTail, Run
     from jobtrail.paging import Listing
+    from jobtrail.sources.list_options import ListOptions
     from jobtrail.sources.runwisp.daemon import Daemon
 
 _ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
@@ -78,54 +82,56 @@ class RunWispRuns(Runs):
         self._source = source
         self._explain = explain
 
-    async def list(self, task: str | None, ask: Ask) -> Listing[Run]:
+    async def list(self, task: str | None, options: ListOptions) -> Listing[Run]:
         """List runs, newest first by key; other orders by offset.
 
         1.x filters status, window and search itself. The seed dialect lists one task at a time; its
         status filter is not said to know end reasons, nor its search what it looks in, so the
         walker filters there.
         """
-        if await self._daemon.modern():
-            return self._list_modern(task, ask)
+        if await self._daemon.is_modern():
+            return self._list_modern(task, options)
         if task is not None:
-            return self._list_of_seed(task, ask)
+            return self._list_seed(task, options)
         names = [one.name for one in await self._daemon.definitions() if one.name]
-        return Chain({name: self._list_of_seed(name, ask) for name in names})
+        return Chain({name: self._list_seed(name, options) for name in names})
 
-    def _list_modern(self, task: str | None, ask: Ask) -> Listing[Run]:
+    def _list_modern(self, task: str | None, options: ListOptions) -> Listing[Run]:
         params: dict[str, str | int] = {"taskName": task} if task else {}
         # The daemon drops % and _ from a search, so `nightly_report` would never be found.
-        searchable = not ask.query or not {"%", "_"} & set(ask.query)
-        if ask.query and searchable:
-            params["search"] = ask.query
-        words = ask.statuses.upstream(RUN_WORDS_1) if ask.statuses else []
+        searchable = not options.query or not {"%", "_"} & set(options.query)
+        if options.query and searchable:
+            params["search"] = options.query
+        words = options.statuses.to_upstream(RUN_WORDS_1) if options.statuses else []
         if words:
             params["status"] = ",".join(words)
-        if ask.window and ask.window.since:
-            params["createdAfter"] = ask.window.since.isoformat()
-        if ask.window and ask.window.until:
-            params["createdBefore"] = ask.window.until.isoformat()
-        _add_order(params, ask.sort, "sortField", "sortDirection", _SORTS_1)
+        if options.window and options.window.since:
+            params["createdAfter"] = options.window.since.isoformat()
+        if options.window and options.window.until:
+            params["createdBefore"] = options.window.until.isoformat()
+        _add_order(params, options.sort, "sortField", "sortDirection", _SORTS_1)
         endpoint = RunsEndpoint(self._daemon, "api/runs", params)
         applied = {"window", *({"query"} if searchable else ()), *({"statuses"} if words is not None else ())}
-        by_time = ask.sort.key == "created_at"
-        traits = Traits(ask.sort, LARGEST, ask.filters(applied=applied))
+        by_time = options.sort.key == "created_at"
+        traits = Traits(options.sort, LARGEST, options.filters(applied=applied))
         listing = _page_by_key(endpoint, traits) if by_time else _page_by_offset(endpoint, traits)
-        return _Failures(listing, endpoint) if ask.statuses and "failed" in ask.statuses.words else listing
+        return _FailedRuns(listing, endpoint) if options.statuses and "failed" in options.statuses.words else listing
 
-    def _list_of_seed(self, task: str, ask: Ask) -> Listing[Run]:
+    def _list_seed(self, task: str, options: ListOptions) -> Listing[Run]:
         params: dict[str, str | int] = {}
-        _add_order(params, ask.sort, "sort_field", "sort_direction", _SORTS_SEED)
-        path = f"api/tasks/{name_in_path('task', task)}/runs"
+        _add_order(params, options.sort, "sort_field", "sort_direction", _SORTS_SEED)
+        path = f"api/tasks/{quote_name('task', task)}/runs"
         endpoint = RunsEndpoint(self._daemon, path, params, lambda: self._explain(task))
-        listing = _page_by_offset(endpoint, Traits(ask.sort, LARGEST, ask.filters()))
-        return WithinWindow(listing, ask.window)
+        listing = _page_by_offset(endpoint, Traits(options.sort, LARGEST, options.filters()))
+        return WithinWindow(listing, options.window)
 
     async def get(self, run: str) -> Run:
         """Read one run (`GET /api/runs/{runId}`)."""
         _check_id(run)
         try:
-            return parse(WireRun, await self._http.get(f"api/runs/{run}", final=_has_ended), self._http.who).run()
+            return parse_response(
+                WireRun, await self._http.get(f"api/runs/{run}", final=_is_final_run), self._http.subject
+            ).run()
         except NotFound:
             raise UnknownName(
                 f"run={quote_value(run)} does not exist, or was pruned; call ",
@@ -140,13 +146,13 @@ class RunWispRuns(Runs):
 
     async def log_tail(self, run: str, lines: int) -> LogTail | None:
         """Read the last lines of a log (`GET /api/runs/{runId}/log?from=-N`, 1.x only)."""
-        if not await self._daemon.modern():
+        if not await self._daemon.is_modern():
             return None
         try:
             body = await self._http.get(f"api/runs/{run}/log", {"from": -lines, "limit": lines})
         except NotFound:
             return None
-        return parse(WireLog, body, self._http.who).tail(lines)
+        return parse_response(WireLog, body, self._http.subject).tail(lines)
 
     async def log(self, run: str) -> RunLog:
         """Return the log of a run (`GET /api/runs/{runId}/log`, 1.x only)."""
@@ -158,7 +164,7 @@ class RunWispRuns(Runs):
             if isinstance(error, NotFound):
                 return Unsupported(f"source {self._source!r} keeps no log of run {run}", *then)
             self._daemon.forget_dialect()
-            if not await self._daemon.modern():
+            if not await self._daemon.is_modern():
                 return Unsupported(f"source {self._source!r} serves no logs: its RunWisp is older than 1.0", *then)
             return error
 
@@ -166,7 +172,7 @@ class RunWispRuns(Runs):
 
     async def follow(self, changed: Callable[[str], None]) -> None:
         """Read the daemon's events (`GET /api/events/stream`, 1.x only) until it ends them, or cannot be reached."""
-        if await self._daemon.modern():
+        if await self._daemon.is_modern():
             await follow_runs(self._http, changed)
 
     async def check_task(self, task: str) -> None:
@@ -181,14 +187,14 @@ def _page_by_key(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
     async def fetch_page(keys: KeyRange, offset: int, size: int) -> CountedPage[WireRun]:
         bounds = {"createdAfter": keys.lowest, "createdBefore": keys.highest}
         try:
-            more = {name: from_nanoseconds(key) for name, key in bounds.items() if key is not None}
+            more = {name: format_nanoseconds(key) for name, key in bounds.items() if key is not None}
         except ValueError:
             raise StrayCursor("this cursor does not fit what it walks") from None
         return await endpoint.get(size, **more, **({"offset": offset} if offset else {}))
 
-    since = nanoseconds(str(endpoint.params.get("createdAfter", ""))) or 0
-    who = endpoint.daemon.http.who
-    return Mapped(KeysetListing(fetch_page, _identity, _created, traits, since, who), WireRun.run)
+    since = parse_optional_nanoseconds(str(endpoint.params.get("createdAfter", ""))) or 0
+    subject = endpoint.daemon.http.subject
+    return Mapped(KeysetListing(fetch_page, _read_id, _read_creation_ns, traits, since, subject), WireRun.run)
 
 
 def _page_by_offset(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
@@ -198,25 +204,21 @@ def _page_by_offset(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
         return await endpoint.get(size, **({"offset": offset} if offset else {}))
 
     by_time = traits.order is not None and traits.order.key == "created_at"
-    order_key: Callable[[WireRun], int | None] = _created if by_time else _no_key
-    who = endpoint.daemon.http.who
-    return Mapped(OffsetListing(fetch_page, _identity, order_key, traits, _DRIFTED, who), WireRun.run)
+    order_key: Callable[[WireRun], int | None] = _read_creation_ns if by_time else lambda _run: None
+    subject = endpoint.daemon.http.subject
+    return Mapped(OffsetListing(fetch_page, _read_id, order_key, traits, _DRIFTED, subject), WireRun.run)
 
 
-def _identity(run: WireRun) -> str:
+def _read_id(run: WireRun) -> str:
     return run.id or ""
 
 
-def _no_key(_run: WireRun) -> None:
-    return None
-
-
-def _created(run: WireRun) -> int:
-    return nanoseconds(run.created) or 0
+def _read_creation_ns(run: WireRun) -> int:
+    return parse_optional_nanoseconds(run.created) or 0
 
 
 @dataclass
-class _Failures:
+class _FailedRuns:
     """A list of failed runs on 1.x that says when the daemon counts more failures than it was asked for by name.
 
     Parameter `isFailure`: "also match runs classified as a failure", whatever their end reason is called.
@@ -230,14 +232,14 @@ class _Failures:
         """Those of the listing."""
         return self.listing.traits
 
-    async def fetch(self, at: Spot, want: int) -> Batch[Run]:
+    async def fetch(self, at: Position, want: int) -> FetchedPage[Run]:
         """Read one page; with the first, ask how many failures there are by any name."""
-        batch = await self.listing.fetch(at, want)
-        if at != START or batch.total.value is None:
-            return batch
-        more = (await self.endpoint.get(1, isFailure="true")).total - batch.total.value
+        fetched = await self.listing.fetch(at, want)
+        if at != START or fetched.total.value is None:
+            return fetched
+        more = (await self.endpoint.get(1, isFailure="true")).total - fetched.total.value
         note = f"{more:,} more count as failures to the daemon under other words; without status they are listed"
-        return replace(batch, note=note) if more > 0 else batch
+        return replace(fetched, note=note) if more > 0 else fetched
 
 
 def _check_id(run: str) -> None:
@@ -249,7 +251,7 @@ def _check_id(run: str) -> None:
         )
 
 
-def _has_ended(body: Any) -> bool:
+def _is_final_run(body: Any) -> bool:
     """Return whether a run as it was answered will not change any more."""
     return isinstance(body, dict) and cast("dict[str, Any]", body).get("status") == "ended"
 

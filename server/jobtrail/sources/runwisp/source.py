@@ -14,9 +14,9 @@ from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, Unread
 from jobtrail.models import Call
 from jobtrail.paging import CountedPage, OffsetListing, Traits
 from jobtrail.sources.auth import Bearer, RunWispLogin
-from jobtrail.sources.base import About, Ask, Source, unknown_name
+from jobtrail.sources.base import About, Source, unknown_name
 from jobtrail.sources.factory import open_http
-from jobtrail.sources.responses import parse
+from jobtrail.sources.responses import parse_response
 from jobtrail.sources.runwisp.daemon import Daemon
 from jobtrail.sources.runwisp.registration import DEFAULT_URL
 from jobtrail.sources.runwisp.response_models import WireDaemon
@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from jobtrail.models import Job, JobDetail
     from jobtrail.paging import Listing
-    from jobtrail.sources.factory import Edge
+    from jobtrail.sources.factory import SourceContext
     from jobtrail.sources.http import Http
+    from jobtrail.sources.list_options import ListOptions
     from jobtrail.sources.runwisp.registration import RunWispSettings
 
 # A reserved name (RFC 2606): it never leaves the process.
@@ -68,17 +69,17 @@ class RunWisp(Source):
 
     async def about(self) -> About:
         """Return the dialect, and the daemon's version (`GET /api/daemon`, 1.x only)."""
-        if not await self._daemon.modern():
+        if not await self._daemon.is_modern():
             return About("RunWisp older than 1.0: task by task, no logs", self._http.ahead)
         try:
-            daemon = parse(WireDaemon, await self._http.get("api/daemon"), self._http.who)
+            daemon = parse_response(WireDaemon, await self._http.get("api/daemon"), self._http.subject)
         except (NotFound, Rejected, UnreadableAnswer):
             daemon = WireDaemon()
         return About(f"RunWisp {sanitize_text(daemon.version or '1.x', 40)}, dialect 1.x", self._http.ahead)
 
-    def jobs(self, ask: Ask) -> Listing[Job]:
+    def jobs(self, options: ListOptions) -> Listing[Job]:
         """List task definitions; the daemon sends all of them, so a page is cut here."""
-        if ask.statuses:
+        if options.statuses:
             raise BadArgument(
                 f"source {self.name!r}: RunWisp tasks have no deployment status; leave status out, or call ",
                 Call("list_runs", {"status": ...}),
@@ -89,11 +90,11 @@ class RunWisp(Source):
             jobs = sorted(
                 (one.job() for one in await self._daemon.definitions()),
                 key=lambda job: job.name,
-                reverse=ask.sort.descending,
+                reverse=options.sort.descending,
             )
             return CountedPage(jobs[offset : offset + size], len(jobs))
 
-        traits = Traits(ask.sort, _EVERY_DEFINITION, ask.filters())
+        traits = Traits(options.sort, _EVERY_DEFINITION, options.filters())
         return OffsetListing(fetch_page, lambda job: job.name, lambda job: job.name, traits)
 
     async def find_job(self, name: str) -> JobDetail | None:
@@ -106,10 +107,10 @@ class RunWisp(Source):
         return unknown_name("task", name, [one.name or "" for one in await self._daemon.definitions()])
 
 
-def open_source(one: RunWispSettings, fingerprint: str, edge: Edge) -> RunWisp:
+def open_source(one: RunWispSettings, fingerprint: str, context: SourceContext) -> RunWisp:
     """Open a daemon: at its Unix socket, else at its address with a token, a password or neither."""
     if one.socket:
-        transport = edge.transport or httpx2.AsyncHTTPTransport(uds=one.socket)
+        transport = context.transport or httpx2.AsyncHTTPTransport(uds=one.socket)
         http = replace(open_http(one, _SOCKET_URL, transport), place=f"the socket {sanitize_text(one.socket)}")
         return RunWisp(one.name, http, fingerprint)
     base = (one.url or DEFAULT_URL).rstrip("/")
@@ -117,5 +118,7 @@ def open_source(one: RunWispSettings, fingerprint: str, edge: Edge) -> RunWisp:
     if one.token:
         signer = Bearer(one.token.get_secret_value())
     elif one.password:
-        signer = RunWispLogin(base, one.password.get_secret_value(), who=one.who, fix=one.fix)
-    return RunWisp(one.name, open_http(one, base, edge.transport, signer=signer), fingerprint)
+        signer = RunWispLogin(
+            base, one.password.get_secret_value(), subject=one.subject, settings_advice=one.settings_advice
+        )
+    return RunWisp(one.name, open_http(one, base, context.transport, signer=signer), fingerprint)

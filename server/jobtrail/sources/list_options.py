@@ -1,4 +1,4 @@
-"""What a list call asks of a source: an order, a query, statuses and a window."""
+"""The options of a listing: its order and its filters (query, statuses, window), and how they are read from text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class _HasStatus(Protocol):
 
 @dataclass(frozen=True)
 class StatusFilter:
-    """Which statuses to keep: normalised words, and raw words of the upstream."""
+    """Which statuses to keep: our words, and raw words of the upstream in lower case."""
 
     words: frozenset[str]
     raw: frozenset[str] = frozenset()
@@ -32,16 +32,22 @@ class StatusFilter:
         """Return whether an item has one of them."""
         return item.status in self.words or (getattr(item, "raw_status", None) or "").lower() in self.raw
 
-    def upstream(self, known: Mapping[str, Status]) -> list[str] | None:
-        """Return the upstream's words for this filter; None where they cannot say it."""
+    def to_upstream(self, known: Mapping[str, Status]) -> list[str] | None:
+        """Return the filter in the upstream's words; None if it has no words for it."""
         if "unknown" in self.words:
             return None
         return sorted({raw for raw, word in known.items() if word in self.words} | self.raw)
 
 
 @dataclass(frozen=True)
-class Ask:
-    """What a list call asks of a source; absent means no such filter."""
+class ListOptions:
+    """How to list: in which order, and which items to keep.
+
+    Attributes:
+        query: a text to search for; None for no such filter, like the two others.
+        statuses: to keep.
+        window: of creation.
+    """
 
     sort: Sort
     query: str | None = None
@@ -49,9 +55,9 @@ class Ask:
     window: Window | None = None
 
     def filters(self, *, applied: Collection[str] = ()) -> frozenset[str]:
-        """Return the names of the filters that are asked for, without those that an upstream applies."""
-        asked = {"query": self.query, "statuses": self.statuses, "window": self.window}
-        return frozenset(name for name, value in asked.items() if value and name not in applied)
+        """Return the names of the filters that are set, without those in `applied`, which the upstream applies."""
+        given = {"query": self.query, "statuses": self.statuses, "window": self.window}
+        return frozenset(name for name, value in given.items() if value and name not in applied)
 
 
 def read_sort(text: str | None, allowed: Sequence[str], default: Sort) -> Sort:
