@@ -104,7 +104,7 @@ async def _call(asked: _Asked, pages: Pages, told: Callable[[str, float | None, 
         before = f"{pages.rows:,} rows; " if pages.read else ""
         told(f"{before}{message or 'asking'}", None, None)
 
-    async with asked.server.answering(hear) as answer:
+    async with asked.server.connect_in_process(hear) as answer:
 
         def call(arguments: Mapping[str, Any]) -> Awaitable[FrozenModel]:
             return answer(asked.tool.name, arguments)

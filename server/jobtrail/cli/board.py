@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     first = _first(arguments)
     if not is_loopback(arguments.host):
         raise SettingsError(f"--host {arguments.host}: the board shows your jobs, so it listens on loopback only")
-    bind = HttpBind.loopback_only(arguments.host, arguments.port, settings)
+    bind = HttpBind.for_loopback(arguments.host, arguments.port, settings)
     key = secrets.token_urlsafe(_KEY_BYTES)
     app = build_page_app(build_board_page(__version__), key, lambda: _caller(settings))
     with tempfile.TemporaryDirectory(prefix="jobtrail-board-") as folder:

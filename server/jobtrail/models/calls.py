@@ -27,7 +27,8 @@ class Call:
 
     def __str__(self) -> str:
         """Return the call as an agent would write it."""
-        return f"{self.tool}({', '.join(f'{name}={_write_argument(name, value)}' for name, value in self.arguments.items())})"
+        arguments = ", ".join(f"{name}={_write_argument(name, value)}" for name, value in self.arguments.items())
+        return f"{self.tool}({arguments})"
 
 
 def _write_argument(name: str, value: object) -> str:

@@ -57,7 +57,7 @@ async def wait_for(
     seconds = max(0.0, min(asked, _LONGEST))
     waiting = Waiter(watched, seconds, ctx.report_progress)
     began = anyio.current_time()
-    await waiting.until_ended(chosen.need_runs().follow if run else None)
+    await waiting.wait_until_ended(chosen.need_runs().follow if run else None)
     waited = anyio.current_time() - began
     clamped = f"timeout {quote_value(asked, 20)} was taken as {seconds:g}; it can be 0 to {_LONGEST:g} s"
     return Waited(
@@ -65,10 +65,10 @@ async def wait_for(
         sample=chosen.sample or None,
         notes=(clamped,) if seconds != asked else None,
         job=job if not run else None,
-        all_ended=all(one.over for one in watched),
+        all_ended=all(one.ended for one in watched),
         waited_s=round(waited, 1),
         timeout_s=seconds,
-        items=tuple(one.awaited() for one in watched),
+        items=tuple(one.to_awaited() for one in watched),
         next_calls=_propose_calls(watched, {} if run else {"job": job}, timeout, chosen.name),
     )
 
@@ -109,7 +109,7 @@ def _propose_calls(
     kind = "execution" if of else "run"
     bad = [one.id for one in watched if one.now and one.now.status in FAILURES]
     calls = [Call(f"get_{kind}", {**of, kind: identity, "source": source}) for identity in bad[:_MOST_EXPLAINED]]
-    if left := [one.id for one in watched if not one.over and not one.hopeless]:
+    if left := [one.id for one in watched if not one.ended and not one.given_up]:
         again = {} if timeout is None else {"timeout": int(timeout) if timeout.is_integer() else timeout}
         calls.append(Call("wait_for", {**of, kind: ",".join(left), **again, "source": source}))
     return tuple(calls)
@@ -141,7 +141,7 @@ class WaitTarget:
     Attributes:
         look: asks the source for it.
         trouble: why the last look failed.
-        hopeless: whether no later look can do better.
+        given_up: whether no later look can do better.
     """
 
     id: str
@@ -149,11 +149,11 @@ class WaitTarget:
     before: Execution | Run | None = None
     now: Execution | Run | None = None
     trouble: JobtrailError | None = None
-    hopeless: bool = False
+    given_up: bool = False
     news: anyio.Event = field(default_factory=anyio.Event)
 
     @property
-    def over(self) -> bool:
+    def ended(self) -> bool:
         """Whether it has ended."""
         now = self.now
         return now is not None and (now.status in ENDED or now.ended_at is not None)
@@ -163,7 +163,7 @@ class WaitTarget:
         try:
             self.now = await self.look()
         except (AgentError, Unauthorized) as error:
-            self.trouble, self.hopeless = error, True
+            self.trouble, self.given_up = error, True
         except UpstreamError as error:
             self.trouble = error
             return error.retry_after or 0.0
@@ -172,13 +172,13 @@ class WaitTarget:
             self.trouble = None
         return 0.0
 
-    def awaited(self) -> Awaited:
+    def to_awaited(self) -> Awaited:
         """Return what an agent gets to see of it."""
         then, now = _stats_of(self.before), _stats_of(self.now)
         trouble = self.trouble or (_no_answer() if self.now is None else None)
         return Awaited(
             id=self.id if self.now is None else self.now.id,
-            ended=self.over,
+            ended=self.ended,
             before=self.before.status if self.before else None,
             status=self.now.status if self.now else None,
             raw_status=self.now.raw_status if self.now else None,
@@ -223,7 +223,7 @@ class Waiter:
     _reported: int = -1
     _needed: anyio.Event = field(default_factory=anyio.Event)
 
-    async def until_ended(self, follow: Follow | None = None) -> None:
+    async def wait_until_ended(self, follow: Follow | None = None) -> None:
         """Wait.
 
         Args:
@@ -259,7 +259,7 @@ class Waiter:
         """Look at one thing again and again, one look at a time, until it has ended or the time is up."""
         await self._look_at(one)
         pause = self.pace.first
-        while not one.over and not one.hopeless and (left := deadline - anyio.current_time()) > 0:
+        while not one.ended and not one.given_up and (left := deadline - anyio.current_time()) > 0:
             self._needed.set()
             with anyio.move_on_after(min(pause, left)):
                 await one.news.wait()
@@ -279,7 +279,7 @@ class Waiter:
         """Report progress where there is some, in tasks, or in runs where there are no tasks."""
         stats = [_stats_of(one.now) for one in self.watched]
         units = [
-            (_count_ended(of) or 0, of.total) if of and of.total else (int(one.over), 1)
+            (_count_ended(of) or 0, of.total) if of and of.total else (int(one.ended), 1)
             for one, of in zip(self.watched, stats, strict=True)
         ]
         done, total = sum(unit[0] for unit in units), sum(unit[1] for unit in units)
@@ -287,7 +287,7 @@ class Waiter:
             return
         self._reported = done
         failed = sum(of.failed or 0 for of in stats if of)
-        ended = f"{sum(one.over for one in self.watched)} of {len(self.watched)} ended"
+        ended = f"{sum(one.ended for one in self.watched)} of {len(self.watched)} ended"
         tasks = f"{done:,} of {total:,} tasks done, {failed:,} failed" if any(stats) else ""
         await self.report(
             done, total, " · ".join(filter(None, (tasks, ended if len(self.watched) > 1 or not tasks else "")))

@@ -65,12 +65,12 @@ class ResourceWatcher:
         self._publish = publish
         self._watched: dict[str, _WatchedResource] = {}
 
-    async def add(self, uri: str, holder: Hashable, tell: Tell | None = None) -> None:
+    async def watch(self, uri: str, holder: Hashable, tell: Tell | None = None) -> None:
         """Begin to watch an address for somebody.
 
         Args:
             uri: the address, as it will be told.
-            holder: who asks; `drop` takes it back.
+            holder: who asks; `unwatch` takes it back.
             tell: called with the address when it has changed, beside what is published to all.
 
         Raises:
@@ -87,13 +87,13 @@ class ResourceWatcher:
                 # Before the answer, so that no change after it is missed.
                 watched.last = await self._look(watched.address)
             except AgentError:
-                self.drop(uri, holder)
+                self.unwatch(uri, holder)
                 raise
             if uri in self._watched:
                 self._group.start_soon(self._follow, uri, watched)
         watched.holders[holder] = tell
 
-    def drop(self, uri: str, holder: Hashable) -> None:
+    def unwatch(self, uri: str, holder: Hashable) -> None:
         """Stop watching an address for somebody; it is looked at no more once nobody holds it."""
         watched = self._watched.get(uri)
         if watched is not None:
