@@ -1,4 +1,4 @@
-"""The MCP server: lifespan and registration; nothing else."""
+"""Builds the MCP server: its lifespan, tools, prompts and board."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""Names that an argument could have, from the live sources: fast, or few.
+"""Completes names of jobs, executions, tasks and runs from the live sources.
 
-It is asked at every keystroke, so each list is kept for some seconds, one look takes a bounded time, and
-a source that fails or is slow leaves its names out: a completion is a help, not an answer.
+Clients ask at every keystroke, so names are cached for some seconds, a request takes a bounded time, and the names
+of a source that fails or is slow are left out.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Names:
 
     Attributes:
         more: whether there may be others that fit.
-        every: whether they are all there are, whatever was typed.
+        every: whether these are all names of the source, whatever was typed.
     """
 
     values: Sequence[str] = ()
@@ -121,7 +121,7 @@ class NameCompleter:
     async def _ask_source(
         self, finder: _Finder, source: Source, begun: str, known: Mapping[str, str], found: dict[str, Names]
     ) -> None:
-        """Ask one source, or what is kept of it; what takes too long goes on, for the next keystroke."""
+        """Add the names of one source, cached or fetched; a slow fetch goes on for the next keystroke."""
         of_all = (finder.__name__, source.name, *(f"{name}={known[name]}" for name in sorted(known)))
         exact = (*of_all, begun.lower())
         if (names := self._read_kept(of_all) or self._read_kept(exact)) is None:

@@ -1,4 +1,4 @@
-"""The SDK's server, taught our sentences, resources, completion and subscriptions."""
+"""`Endpoint`: the SDK's server with our error sentences, resources, completion and subscriptions."""
 
 from __future__ import annotations
 
@@ -74,7 +74,7 @@ class Endpoint(MCPServer[ProtocolState]):
     """The SDK's server with our sentences, our resources, completion, and subscriptions in both eras.
 
     Attributes:
-        bus: what carries changes to `subscriptions/listen` streams.
+        bus: carries changes to `subscriptions/listen` streams.
     """
 
     def __init__(self, *, tools: list[Tool], sources: Sequence[str], lifespan: Lifespan, **options: Any) -> None:
@@ -83,7 +83,7 @@ class Endpoint(MCPServer[ProtocolState]):
         self._lifespan = lifespan
         super().__init__(tools=tools, subscriptions=self.bus, lifespan=lifespan, **options)
         self._listen_handler = ListenHandler(self.bus)
-        # What MCPServer has no decorator for, or a decorator that hands no context on.
+        # MCPServer has no decorator for these, or one that passes no context.
         add = self._lowlevel_server.add_request_handler
         add("completion/complete", CompleteRequestParams, self._complete)
         add("resources/subscribe", SubscribeRequestParams, self._subscribe)
@@ -106,7 +106,7 @@ class Endpoint(MCPServer[ProtocolState]):
 
     @asynccontextmanager
     async def connect_in_process(self, tell: Callable[[str], None]) -> AsyncGenerator[Ask]:
-        """Yield what calls a tool in this process: it returns the answer, or raises what went wrong.
+        """Yield a function that calls a tool in this process and returns its answer or raises a `JobtrailError`.
 
         Args:
             tell: called with how far a call has come.
@@ -128,7 +128,7 @@ class Endpoint(MCPServer[ProtocolState]):
         """Return a tool's answer.
 
         Raises:
-            JobtrailError: whatever went wrong.
+            JobtrailError: the call failed, whatever the reason.
         """
         self._check_arguments(name, arguments)
         try:
@@ -138,7 +138,7 @@ class Endpoint(MCPServer[ProtocolState]):
             raise _translate_error(name, error.__cause__ or error) from None
 
     def _check_arguments(self, name: str, arguments: Mapping[str, Any]) -> None:
-        """Refuse a misspelt argument, which the SDK would drop in silence."""
+        """Refuse an unknown tool or argument; the SDK would drop a misspelt argument silently."""
         accepted = self._accepted.get(name)
         if accepted is None:
             near = find_closest(name, self._accepted)
@@ -157,7 +157,7 @@ class Endpoint(MCPServer[ProtocolState]):
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[ProtocolState] | None = None
     ) -> GetPromptResult | InputRequiredResult:
-        """Fill a prompt; what is wrong with the request is said, where the SDK would call it an internal error."""
+        """Fill a prompt; a wrong request gets a sentence, where the SDK would answer with an internal error."""
         prompts = {prompt.name: prompt for prompt in await self.list_prompts()}
         if name not in prompts:
             hint = _write_hint(find_closest(name, prompts))
@@ -273,7 +273,7 @@ def _get_connection(ctx: ServerRequestContext[ProtocolState]) -> Connection:
 
 @contextmanager
 def _raise_protocol_errors(uri: str) -> Generator[None]:
-    """Turn what goes wrong with a resource into a protocol error with the same sentence."""
+    """Raise a failure to read a resource as a protocol error with the same sentence."""
     try:
         yield
     except JobtrailError as error:
@@ -296,7 +296,7 @@ def _write_hint(near: Any) -> str:
 
 @dataclass(frozen=True)
 class _ProgressListener:
-    """What stands in for a client's session where a call is made in this process: it hears of progress."""
+    """Takes the place of a client's session for a call made in this process: it receives progress."""
 
     tell: Callable[[str], None]
 
@@ -307,7 +307,7 @@ class _ProgressListener:
 
 
 def _translate_error(tool: str, error: BaseException) -> JobtrailError:
-    """Return the error that a caller is told of for what a tool raised."""
+    """Return what a tool raised as an error with a sentence for the caller."""
     match error:
         case JobtrailError():
             return error

@@ -1,4 +1,4 @@
-"""From a model to what an agent reads: a header, rows, the call that continues.
+"""Renders every answer: `render` as text for agents, `to_blocks` as blocks.
 
 Text and structured content carry the same facts. A column that says the same in every row moves to
 the header; an empty column goes. Times are to the second, in UTC.
@@ -45,7 +45,7 @@ from jobtrail.rendering.parts import (
 from jobtrail.times import format_duration, format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from pydantic import BaseModel
 
@@ -59,7 +59,7 @@ def render(answer: BaseModel) -> str:
 
 
 def to_blocks(answer: BaseModel) -> list[Block]:
-    """Return what an answer is made of when it is printed."""
+    """Return the blocks that an answer is printed from."""
     return _RENDERERS[type(answer)](answer)
 
 
@@ -138,7 +138,7 @@ _ROWS: dict[type, Callable[[Any], dict[str, str]]] = {
 
 
 def write_coverage(page: Page, count: int) -> str:
-    """Return how much of the truth this page and those before it cover."""
+    """Return how much of the list this page and those before it cover."""
     seen, total = page.coverage, page.total
     parts = [f"{count:,} rows" if count != 1 else "1 row"]
     if seen.matched > count:
@@ -156,42 +156,32 @@ def write_coverage(page: Page, count: int) -> str:
     return f"{', '.join(parts)}, more to read"
 
 
-def _render_page(page: Page, what: str, tool: str, rows: Sequence[Mapping[str, str]]) -> list[Block]:
+def _render_page(page: JobPage | ExecutionPage | TaskPage | RunPage) -> list[Block]:
+    title, tool = _name_list(page)
+    rows = [make_row(one) for one in page.items]
     same, lines = make_table(rows)
-    filters = ", ".join(f"{name} {value}" for name, value in (page.filters or {}).items())
     facts = [
         write_source(page.source, page.sample),
         write_coverage(page, len(rows)),
-        filters,
+        ", ".join(f"{name} {value}" for name, value in (page.filters or {}).items()),
         write_window(page.window) if page.window else "",
         page.sort,
         same,
     ]
-    return [Header(what, facts), *lines, *make_note_lines(page.notes), *make_cursor_line("more", tool, page.cursor)]
+    return [Header(title, facts), *lines, *make_note_lines(page.notes), *make_cursor_line("more", tool, page.cursor)]
 
 
-def _render_jobs(page: JobPage) -> list[Block]:
-    return _render_page(page, "jobs", "list_jobs", [_make_job_row(job) for job in page.items])
-
-
-def _render_executions(page: ExecutionPage) -> list[Block]:
-    return _render_page(
-        page,
-        f"executions of {sanitize_text(page.job)}",
-        "list_executions",
-        [_make_execution_row(one) for one in page.items],
-    )
-
-
-def _render_tasks(page: TaskPage) -> list[Block]:
-    what = f"tasks of {sanitize_text(page.job)} {sanitize_text(page.execution)}"
-    return _render_page(page, what, "list_tasks", [_make_task_row(one) for one in page.items])
-
-
-def _render_runs(page: RunPage) -> list[Block]:
-    what = f"runs of {sanitize_text(page.task)}" if page.task else "runs of all tasks"
-    rows = [_make_run_row(one) for one in page.items]
-    return _render_page(page, what, "list_runs", rows)
+def _name_list(page: JobPage | ExecutionPage | TaskPage | RunPage) -> tuple[str, str]:
+    """Return what a page lists, and the tool that lists it."""
+    match page:
+        case JobPage():
+            return "jobs", "list_jobs"
+        case ExecutionPage():
+            return f"executions of {sanitize_text(page.job)}", "list_executions"
+        case TaskPage():
+            return f"tasks of {sanitize_text(page.job)} {sanitize_text(page.execution)}", "list_tasks"
+        case RunPage():
+            return f"runs of {sanitize_text(page.task)}" if page.task else "runs of all tasks", "list_runs"
 
 
 def _render_job(detail: JobDetail) -> list[Block]:
@@ -281,10 +271,10 @@ def _render_run(detail: RunDetail) -> list[Block]:
 
 
 _RENDERERS: dict[type, Callable[[Any], list[Block]]] = {
-    JobPage: _render_jobs,
-    ExecutionPage: _render_executions,
-    TaskPage: _render_tasks,
-    RunPage: _render_runs,
+    JobPage: _render_page,
+    ExecutionPage: _render_page,
+    TaskPage: _render_page,
+    RunPage: _render_page,
     JobDetail: _render_job,
     ExecutionDetail: _render_execution,
     RunDetail: _render_run,

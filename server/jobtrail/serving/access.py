@@ -127,7 +127,7 @@ class AccessMiddleware:
 
 
 def _refuse_malformed(request: Request) -> PlainTextResponse | None:
-    """Refuse a Host or Origin that is not one: the SDK looks only at how they begin."""
+    """Refuse a malformed Host or Origin: the SDK checks only how they begin."""
     host, origin = request.headers.get("host", ""), request.headers.get("origin")
     if not _AUTHORITY.fullmatch(host):
         return PlainTextResponse("Invalid Host header", status_code=421)

@@ -27,7 +27,7 @@ from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall
 from jobtrail.tools.resumable import LARGEST_LIMIT, ServerState, require_argument
-from jobtrail.vocabulary import FAILURES
+from jobtrail.vocabulary import FAILURES, UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -173,9 +173,9 @@ class TasksRead:
 
 
 async def read_tasks(source: Source, full: FullExecution, job: str, execution: str) -> TasksRead:
-    """Return the tasks: from the answer where it holds them all, else by walking them.
+    """Return an execution's tasks: from `full` if it holds all of them, else from a walk.
 
-    Of an execution in which nothing failed a single page is read, for its slowest tasks alone.
+    If nothing failed, only one page is read, to find the slowest tasks.
     """
     one, inline = full.execution, full.tasks or ()
     stats = one.stats or TaskCounts()
@@ -188,7 +188,7 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
     walked = await walk(source.need_batch().tasks(job, execution, Ask(sort=NEWEST_FIRST)), how)
     notes = list(walked.notes)
     if fine:
-        # The counts say that there is no failed task; what was not read hides none.
+        # The counts say that no task failed, so the unread tasks hold no failure.
         return TasksRead(walked.items, complete=True, notes=notes)
     if walked.spot is not None and not notes:
         notes.append(f"only the first {walked.scanned:,} tasks were read; list_tasks goes through all of them")
@@ -196,7 +196,7 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
 
 
 def _judge_tasks(stats: TaskCounts, tasks: Sequence[Task], *, complete: bool, notes: list[Note]) -> TasksRead:
-    """Return the tasks read, with a note where the failed ones among them cannot be all."""
+    """Return the tasks read, with a note if fewer failed than the upstream counts."""
     failed = sum(task.status in FAILURES for task in tasks)
     strange = sorted({task.raw_status or "none" for task in tasks if task.status == "unknown"})
     if strange:
@@ -234,6 +234,6 @@ def _propose_calls(source: Source, one: Execution, failed: Sequence[Task]) -> tu
         calls.append(Call("list_tasks", {**named, "status": "failed", **many, "source": source.name}))
     if failed:
         calls.append(Call("read_log", {**named, "task": failed[0].name, "source": source.name}))
-    if one.status in {"running", "queued"}:
+    if one.status in UNFINISHED:
         calls.append(Call("wait_for", {**named, "source": source.name}))
     return tuple(calls)

@@ -1,4 +1,4 @@
-"""What ended badly, everywhere at once: `find_failures`."""
+"""Failures across all jobs, tasks and sources, grouped by cause: `find_failures`."""
 
 from __future__ import annotations
 

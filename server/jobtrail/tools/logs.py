@@ -63,10 +63,10 @@ async def read_log(
 
 
 async def _find_log(call: ResumableCall) -> Log:
-    """Return the log that is asked for.
+    """Return the log that the arguments name.
 
     Raises:
-        BadArgument: none is, or two.
+        BadArgument: they name no log, or two.
         StrayCursor: the cursor is of no log.
     """
     if call.text("job") and not ((call.text("execution") or "").strip() or call.text("run") or call.resumed):
@@ -87,7 +87,7 @@ async def _find_log(call: ResumableCall) -> Log:
 
 @dataclass(frozen=True)
 class _Stretch:
-    """What an answer shows: rows in order, and what was read for them."""
+    """The rows that an answer shows, oldest first, and the read they come from."""
 
     rows: Sequence[Row]
     found: Gathered
@@ -96,7 +96,7 @@ class _Stretch:
 
 @dataclass
 class _Reading:
-    """One reading of a log, from where the call stands."""
+    """One read of a log, from the call's position."""
 
     call: ResumableCall
     log: Log
@@ -105,7 +105,7 @@ class _Reading:
 
     async def read(self) -> _Stretch:
         """Read back from the end, on or back from a cursor, or around a line."""
-        # Cursors go on from a line of their own.
+        # A cursor has its own line, so the next one does not carry `around`.
         around = self.call.args.pop("around", None)
         if isinstance(around, int) and not self.call.resumed:
             return await self._read_around(around)

@@ -1,4 +1,4 @@
-"""A tool call that a cursor can continue: from its arguments, or from the cursor that carries them."""
+"""`ResumableCall`: a tool call opened from its arguments, or from a cursor that carries them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ResumableCall:
     Attributes:
         sources: what it reads: one source, or every one.
         now: when the call was made.
-        cursor: the arguments, where the walk stands, and what its pages came to, this call's included.
+        cursor: the arguments, the position of the walk, and what its pages came to, this call's included.
         resumed: whether a cursor was given.
         notes: what the agent must know of its arguments.
     """
@@ -120,7 +120,7 @@ class ResumableCall:
         return value if isinstance(value, str) else None
 
     def clamp(self, name: str, default: int, most: int) -> int:
-        """Return a number from 1 to `most`; a note tells where that is not what was asked for."""
+        """Return a number argument limited to 1 to `most`; add a note if that changed it."""
         asked = self.args.get(name, default)
         asked = asked if isinstance(asked, int) else default
         number = max(1, min(asked, most))
@@ -130,13 +130,13 @@ class ResumableCall:
         return number
 
     def resolve_window(self, since: str | None = None) -> Window | None:
-        """Return the times asked for; the cursor carries them resolved, so that `24h` does not move with the pages.
+        """Return the window asked for; the cursor carries it resolved, so that `24h` stays the same on later pages.
 
         Args:
             since: where the window begins when the call does not say.
 
         Raises:
-            BadArgument: a time that is none.
+            BadArgument: a bound is not a time.
         """
         clock = self.ctx.request_context.lifespan_context.clock
         window = resolve_window(self.text("since") or since, self.text("until"), clock, self.now)
@@ -146,7 +146,7 @@ class ResumableCall:
         return window
 
     def advance(self, walked: Walked[Any]) -> None:
-        """Count what one more part of the walk came to, and keep what the next call must remember of it."""
+        """Add a part of the walk to the cursor: its counts, its trail, and whether the list changed."""
         self.cursor = replace(
             self.cursor,
             scanned=self.cursor.scanned + walked.scanned,
@@ -167,7 +167,7 @@ class ResumableCall:
         return Call(self.cursor.tool, {name: value for name, value in args.items() if value is not None})
 
     def seal_cursor(self, spot: Spot) -> str:
-        """Return the cursor that goes on from a spot."""
+        """Return the cursor that continues from a position."""
         kept = spot.upstream == self.cursor.spot.upstream
         minted = self.cursor.minted if kept else int(self.now.timestamp())
         return seal(replace(self.cursor, spot=spot, minted=minted, fingerprint=_fingerprint(self.sources)))
@@ -206,7 +206,7 @@ def _find_sources(cursor: Cursor, sources: Sources, now: datetime, *, everywhere
 
 
 def _fingerprint(sources: Sequence[Source]) -> str:
-    """Return what changes when sources come, go or point elsewhere."""
+    """Return a hash of the sources: it changes if one is added, removed or points at another upstream."""
     if len(sources) == 1:
         return sources[0].fingerprint
     text = "\0".join(f"{one.name}={one.fingerprint}" for one in sources)

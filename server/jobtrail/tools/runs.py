@@ -13,7 +13,7 @@ from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
 from jobtrail.tools.resumable import ServerState, require_argument
-from jobtrail.vocabulary import FAILURES
+from jobtrail.vocabulary import FAILURES, UNFINISHED
 
 if TYPE_CHECKING:
     from jobtrail.sources.base import Runs, Source
@@ -97,7 +97,7 @@ def _write_verdict(one: Run) -> str:
 
 
 def _propose_calls(source: Source, one: Run) -> tuple[Call, ...]:
-    if one.status in {"running", "queued"}:
+    if one.status in UNFINISHED:
         return (Call("get_run", {"run": one.id, "source": source.name}),)
     if one.status in FAILURES:
         return (Call("list_runs", {"task": one.task, "limit": 10, "source": source.name}),)

@@ -117,13 +117,13 @@ def _propose_calls(
 
 @dataclass(frozen=True)
 class PollingPace:
-    """How often one thing is looked at, in seconds.
+    """How often one target is looked at, in seconds.
 
     Attributes:
         first: before it is looked at again; each later pause is `growth` times as long, to at most `most`.
         share: a pause is at least so many times as long as the last look took.
-        settle: between news of it and the look at it, since news comes in bursts.
-        grace: beyond the timeout for a look that is under way.
+        settle: between a notification and the look, since notifications come in bursts.
+        grace: time after the timeout for a look that is under way.
     """
 
     first: float = 0.5
@@ -136,12 +136,12 @@ class PollingPace:
 
 @dataclass
 class WaitTarget:
-    """One execution or run, as it was when first looked at and as it is.
+    """One execution or run that is waited for: its state at the first look and at the last.
 
     Attributes:
         look: asks the source for it.
         trouble: why the last look failed.
-        given_up: whether no later look can do better.
+        given_up: whether a later look would fail in the same way.
     """
 
     id: str
@@ -159,7 +159,7 @@ class WaitTarget:
         return now is not None and (now.status in ENDED or now.ended_at is not None)
 
     async def refresh(self) -> float:
-        """Look at it; return for how many seconds its upstream wants to be left alone."""
+        """Ask the source for the current state; return the seconds that the upstream asked to wait."""
         try:
             self.now = await self.look()
         except (AgentError, Unauthorized) as error:
@@ -173,7 +173,7 @@ class WaitTarget:
         return 0.0
 
     def to_awaited(self) -> Awaited:
-        """Return what an agent gets to see of it."""
+        """Return the target as a part of the answer."""
         then, now = _stats_of(self.before), _stats_of(self.now)
         trouble = self.trouble or (_no_answer() if self.now is None else None)
         return Awaited(
@@ -213,7 +213,7 @@ class Waiter:
 
     Args:
         seconds: until it ends, whatever has ended by then.
-        report: told (progress, total, message) when more is done than before.
+        report: called with (progress, total, message) when more is done than before.
     """
 
     watched: Sequence[WaitTarget]
@@ -224,13 +224,13 @@ class Waiter:
     _needed: anyio.Event = field(default_factory=anyio.Event)
 
     async def wait_until_ended(self, follow: Follow | None = None) -> None:
-        """Wait.
+        """Wait until every target has ended or the time is up.
 
         Args:
-            follow: calls what it is given with the id of each run of which the upstream has news, until cancelled.
+            follow: follows the upstream until cancelled, and calls its argument with the id of each run that changed.
 
         Raises:
-            JobtrailError: nothing could be learnt of any of them.
+            JobtrailError: no state of any target could be read.
         """
         deadline = anyio.current_time() + self.seconds
         with anyio.move_on_after(self.seconds + self.pace.grace):
@@ -246,7 +246,7 @@ class Waiter:
 
     async def _follow(self, follow: Follow) -> None:
         await self._needed.wait()
-        # Without news it is looked at all the same, only later.
+        # Without notifications the targets are looked at all the same, only later.
         with suppress(UpstreamError):
             await follow(self._announce)
 
@@ -256,7 +256,7 @@ class Waiter:
                 one.news.set()
 
     async def _watch(self, one: WaitTarget, deadline: float) -> None:
-        """Look at one thing again and again, one look at a time, until it has ended or the time is up."""
+        """Look at one target repeatedly, one look at a time, until it has ended or the time is up."""
         await self._look_at(one)
         pause = self.pace.first
         while not one.ended and not one.given_up and (left := deadline - anyio.current_time()) > 0:
@@ -276,7 +276,7 @@ class Waiter:
         return rest
 
     async def _report_progress(self) -> None:
-        """Report progress where there is some, in tasks, or in runs where there are no tasks."""
+        """Report progress if there is more than last time: in tasks, or in targets that have no tasks."""
         stats = [_stats_of(one.now) for one in self.watched]
         units = [
             (_count_ended(of) or 0, of.total) if of and of.total else (int(one.ended), 1)
