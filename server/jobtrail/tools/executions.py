@@ -59,7 +59,7 @@ async def list_executions(
         ctx, "list_executions", cursor, source, needs="executions",
         job=job, status=status, since=since, until=until, query=query, sort=sort, limit=limit,
     )  # fmt: skip
-    name = require_argument("list_executions", "job", call.text("job"), Call("list_jobs"))
+    name = require_argument("list_executions", "job", call.get_text("job"), Call("list_jobs"))
     batch = call.source.need_batch()
     ask = call.read_ask(batch.execution_words, batch.execution_sorts)
     return await call.read_page(
@@ -92,9 +92,9 @@ async def list_tasks(
         ctx, "list_tasks", cursor, source, needs="executions",
         job=job, execution=execution, status=status, query=query, sort=sort, limit=limit,
     )  # fmt: skip
-    name = require_argument("list_tasks", "job", call.text("job"), Call("list_jobs"))
+    name = require_argument("list_tasks", "job", call.get_text("job"), Call("list_jobs"))
     batch = call.source.need_batch()
-    identity = (call.text("execution") or "").strip() or await find_newest(call.source, name)
+    identity = (call.get_text("execution") or "").strip() or await find_newest(call.source, name)
     call.args["execution"] = identity
     ask = call.read_ask(batch.task_words, batch.task_sorts)
     return await call.read_page(

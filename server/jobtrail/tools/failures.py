@@ -58,7 +58,10 @@ async def find_failures(
     )  # fmt: skip
     window = call.resolve_window("24h") or Window(now=call.now)
     count = call.clamp("limit", _DEFAULT_CAUSES, LARGEST_LIMIT)
-    filters = {"status": call.text("status") or _STATUS, **({"job": job} if (job := call.text("job")) else {})}
+    filters = {
+        "status": call.get_text("status") or _STATUS,
+        **({"job": job} if (job := call.get_text("job")) else {}),
+    }
     there = await survey(call.sources, job, filters["status"], window, _SURVEY_SECONDS)
     if there.errors and not there.parts:
         # A job that no source has, or no source that answers.

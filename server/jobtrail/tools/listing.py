@@ -75,9 +75,9 @@ class ListCall(ResumableCall):
         """
         return Ask(
             window=self.resolve_window(),
-            sort=read_sort(self.text("sort"), sorts, NEWEST_FIRST),
-            query=(self.text("query") or self.text("search") or "").strip() or None,
-            statuses=read_statuses(self.text("status"), words),
+            sort=read_sort(self.get_text("sort"), sorts, NEWEST_FIRST),
+            query=(self.get_text("query") or self.get_text("search") or "").strip() or None,
+            statuses=read_statuses(self.get_text("status"), words),
         )
 
     async def read_page(
@@ -112,7 +112,7 @@ class ListCall(ResumableCall):
             limit=limit,
             keep=matching.keeps,
             cost=lambda item: estimate_tokens(write_row(item)) + 1,
-            budget=Budget(items=most, tokens=self._row_tokens(limit)),
+            budget=Budget(items=most, tokens=self._count_row_tokens(limit)),
             progress=partial(self._report_progress, None if mixed else ask.sort),
             trail=self.cursor.trail,
             who=f"source {self.source.name!r}",
@@ -141,7 +141,7 @@ class ListCall(ResumableCall):
             items=tuple(one.model_copy(update={hidden: None}) if hidden else one for one in walked.items),
         )
 
-    def _row_tokens(self, limit: int) -> int:
+    def _count_row_tokens(self, limit: int) -> int:
         """Return the tokens for rows: those of an answer less its header, cursor and notes."""
         rest = _HEADER_TOKENS + estimate_tokens(self.seal_cursor(self.cursor.spot))
         rest += sum(estimate_tokens(str(value)) for value in self.args.values())

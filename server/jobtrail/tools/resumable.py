@@ -114,7 +114,7 @@ class ResumableCall:
         """The arguments, which the next cursor carries."""
         return self.cursor.args
 
-    def text(self, name: str) -> str | None:
+    def get_text(self, name: str) -> str | None:
         """Return a text argument."""
         value = self.args.get(name)
         return value if isinstance(value, str) else None
@@ -139,7 +139,7 @@ class ResumableCall:
             BadArgument: a bound is not a time.
         """
         clock = self.ctx.request_context.lifespan_context.clock
-        window = resolve_window(self.text("since") or since, self.text("until"), clock, self.now)
+        window = resolve_window(self.get_text("since") or since, self.get_text("until"), clock, self.now)
         for name, bound in (("since", window and window.since), ("until", window and window.until)):
             if bound:
                 self.args[name] = format_microseconds(bound)
@@ -170,7 +170,7 @@ class ResumableCall:
         """Return the cursor that continues from a position."""
         kept = spot.upstream == self.cursor.spot.upstream
         minted = self.cursor.minted if kept else int(self.now.timestamp())
-        return seal(replace(self.cursor, spot=spot, minted=minted, fingerprint=_fingerprint(self.sources)))
+        return seal(replace(self.cursor, spot=spot, minted=minted, fingerprint=_compute_fingerprint(self.sources)))
 
 
 def _find_sources(cursor: Cursor, sources: Sources, now: datetime, *, everywhere: bool) -> Sequence[Source]:
@@ -190,7 +190,7 @@ def _find_sources(cursor: Cursor, sources: Sources, now: datetime, *, everywhere
             f"(configured: {', '.join(sources.names)})",
             *again,
         ) from None
-    if cursor.fingerprint != _fingerprint(found):
+    if cursor.fingerprint != _compute_fingerprint(found):
         raise StrayCursor(
             "the configured sources are not those this cursor was made with"
             if every
@@ -205,7 +205,7 @@ def _find_sources(cursor: Cursor, sources: Sources, now: datetime, *, everywhere
     return found
 
 
-def _fingerprint(sources: Sequence[Source]) -> str:
+def _compute_fingerprint(sources: Sequence[Source]) -> str:
     """Return a hash of the sources: it changes if one is added, removed or points at another upstream."""
     if len(sources) == 1:
         return sources[0].fingerprint

@@ -45,7 +45,7 @@ async def list_runs(
         ctx, "list_runs", cursor, source, needs="runs",
         task=task, status=status, since=since, until=until, search=search, sort=sort, limit=limit,
     )  # fmt: skip
-    name = call.text("task")
+    name = call.get_text("task")
     runs = call.source.need_runs()
     ask = call.read_ask(runs.words, runs.sorts)
     return await call.read_page(

@@ -174,8 +174,8 @@ class WaitTarget:
 
     def to_awaited(self) -> Awaited:
         """Return the target as a part of the answer."""
-        then, now = _stats_of(self.before), _stats_of(self.now)
-        trouble = self.trouble or (_no_answer() if self.now is None else None)
+        then, now = _get_counts(self.before), _get_counts(self.now)
+        trouble = self.trouble or (_make_no_answer() if self.now is None else None)
         return Awaited(
             id=self.id if self.now is None else self.now.id,
             ended=self.ended,
@@ -193,11 +193,11 @@ class WaitTarget:
         )
 
 
-def _no_answer() -> Unreachable:
+def _make_no_answer() -> Unreachable:
     return Unreachable("the upstream did not answer in this time; a retry may help")
 
 
-def _stats_of(one: Execution | Run | None) -> TaskCounts | None:
+def _get_counts(one: Execution | Run | None) -> TaskCounts | None:
     return one.stats if isinstance(one, Execution) else None
 
 
@@ -242,7 +242,7 @@ class Waiter:
                         looks.start_soon(self._watch, one, deadline)
                 group.cancel_scope.cancel()
         if all(one.now is None for one in self.watched):
-            raise self.watched[0].trouble or _no_answer()
+            raise self.watched[0].trouble or _make_no_answer()
 
     async def _follow(self, follow: Follow) -> None:
         await self._needed.wait()
@@ -277,7 +277,7 @@ class Waiter:
 
     async def _report_progress(self) -> None:
         """Report progress if there is more than last time: in tasks, or in targets that have no tasks."""
-        stats = [_stats_of(one.now) for one in self.watched]
+        stats = [_get_counts(one.now) for one in self.watched]
         units = [
             (_count_ended(of) or 0, of.total) if of and of.total else (int(one.ended), 1)
             for one, of in zip(self.watched, stats, strict=True)
