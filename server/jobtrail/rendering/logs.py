@@ -17,6 +17,7 @@ from jobtrail.rendering.parts import (
     make_table,
     write_count,
     write_source,
+    write_status,
 )
 from jobtrail.times import format_duration, format_time
 
@@ -94,7 +95,7 @@ def render_waited(answer: Waited) -> list[Block]:
 
 
 def _make_awaited_row(one: Awaited) -> dict[str, str]:
-    status = f"{one.status} ({one.raw_status})" if one.raw_status else one.status or ""
+    status = write_status(one)
     return {
         "id": one.id,
         "status": _write_change(one.before, status) if one.before != one.status else status,

@@ -40,6 +40,7 @@ from jobtrail.rendering.parts import (
     write_count,
     write_fields,
     write_source,
+    write_status,
     write_window,
 )
 from jobtrail.times import format_duration, format_time
@@ -63,10 +64,6 @@ def to_blocks(answer: BaseModel) -> list[Block]:
     return _RENDERERS[type(answer)](answer)
 
 
-def _write_status(one: Execution | Task | Run) -> str:
-    return f"{one.status} ({one.raw_status})" if one.raw_status else one.status
-
-
 def _make_job_row(job: Job) -> dict[str, str]:
     return {
         "name": job.name,
@@ -84,7 +81,7 @@ def _make_execution_row(one: Execution) -> dict[str, str]:
     stats = one.stats or TaskCounts()
     return {
         "id": one.id,
-        "status": _write_status(one),
+        "status": write_status(one),
         "created": format_time(one.created_at),
         "duration": format_duration(one.duration_s),
         "tasks": write_count(stats.total),
@@ -99,7 +96,7 @@ def _make_execution_row(one: Execution) -> dict[str, str]:
 def _make_task_row(one: Task) -> dict[str, str]:
     return {
         "name": one.name,
-        "status": _write_status(one),
+        "status": write_status(one),
         "duration": format_duration(one.duration_s),
         "reason": one.reason or "",
     }
@@ -109,7 +106,7 @@ def _make_run_row(one: Run) -> dict[str, str]:
     return {
         "id": one.id,
         "task": one.task or "",
-        "status": _write_status(one),
+        "status": write_status(one),
         "created": format_time(one.created_at),
         "duration": format_duration(one.duration_s),
         "exit": write_count(one.exit_code),

@@ -12,7 +12,7 @@ from jobtrail.times import format_time
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobtrail.models import Note, Window
+    from jobtrail.models import Awaited, Execution, Note, Run, Task, Window
     from jobtrail.rendering.blocks import Cell
 
 _OURS = re.compile(r"(more|older|newer|next|note|log|verdict|record|labels|environment|last)\b.*?:", re.IGNORECASE)
@@ -21,6 +21,11 @@ _OURS = re.compile(r"(more|older|newer|next|note|log|verdict|record|labels|envir
 def write_count(value: int | None) -> str:
     """Return a count as a cell; nothing where it is not known."""
     return "" if value is None else str(value)
+
+
+def write_status(one: Execution | Task | Run | Awaited) -> str:
+    """Return a status, and the upstream's own word for it where that is another."""
+    return f"{one.status} ({one.raw_status})" if one.raw_status else one.status or ""
 
 
 def make_table(rows: Sequence[Mapping[str, Cell]]) -> tuple[str, list[Table]]:

@@ -22,6 +22,7 @@ from jobtrail.models import (
     TaskPage,
 )
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
+from jobtrail.rendering.parts import write_status
 from jobtrail.sources.base import NEWEST_FIRST, Ask
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
@@ -209,7 +210,7 @@ def _judge_tasks(stats: TaskCounts, tasks: Sequence[Task], *, complete: bool, no
 
 def _write_verdict(one: Execution) -> str:
     stats = one.stats
-    words = f"{one.status} ({one.raw_status})" if one.raw_status else one.status
+    words = write_status(one)
     if stats is None or stats.total is None:
         return words
     parts = [

@@ -9,6 +9,7 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.errors import UpstreamError
 from jobtrail.models import Call, LogTail, Run, RunDetail, RunPage
+from jobtrail.rendering.parts import write_status
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
@@ -90,7 +91,7 @@ async def _read_tail(runs: Runs, run: str) -> tuple[LogTail | None, list[str]]:
 
 
 def _write_verdict(one: Run) -> str:
-    words = f"{one.status} ({one.raw_status})" if one.raw_status else one.status
+    words = write_status(one)
     if one.exit_code is None:
         return words
     return f"{words} with exit code {one.exit_code}"
