@@ -43,7 +43,7 @@ from tests.sample_client import NOW, FixedClock, sample_client, text_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["PAGES", "ROOT", "arguments_of", "examples", "renewed", "shown"]
+__all__ = ["PAGES", "ROOT", "find_examples", "renew_examples", "run_example", "write_arguments"]
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -55,7 +55,7 @@ _SECONDS = 60
 World = Callable[[], AbstractAsyncContextManager[Client]]
 
 
-def _over(answer: Callable[[httpx2.Request], httpx2.Response], *sources: SourceSettings) -> Client:
+def _connect_over(answer: Callable[[httpx2.Request], httpx2.Response], *sources: SourceSettings) -> Client:
     """Return a client of a server whose upstreams answer so."""
     settings = Settings(sources=sources, default=sources[0].name)
     return Client(build_server(settings, httpx2.MockTransport(answer), FixedClock(moment=NOW)))
@@ -72,45 +72,47 @@ def _refuses(request: httpx2.Request) -> httpx2.Response:
 @asynccontextmanager
 async def _two_sources() -> AsyncGenerator[Client]:
     prod = EmbeddedSettings(name="prod")
-    async with _over(_refuses, prod, _CRON) as client:
+    async with _connect_over(_refuses, prod, _CRON) as client:
         yield client
 
 
 @asynccontextmanager
 async def _down() -> AsyncGenerator[Client]:
-    async with _over(_refuses, _CRON) as client:
+    async with _connect_over(_refuses, _CRON) as client:
         yield client
 
 
 @asynccontextmanager
 async def _refused() -> AsyncGenerator[Client]:
-    async with _over(lambda _request: httpx2.Response(401, json={"error": "unauthorized"}), _BLAXEL) as client:
+    async with _connect_over(
+        lambda _request: httpx2.Response(401, json={"error": "unauthorized"}), _BLAXEL
+    ) as client:
         yield client
 
 
 @asynccontextmanager
 async def _limited() -> AsyncGenerator[Client]:
     limited = httpx2.Response(429, headers={"Retry-After": "30"}, json={"error": "rate_limited"})
-    async with _over(lambda _request: limited, _BLAXEL) as client:
+    async with _connect_over(lambda _request: limited, _BLAXEL) as client:
         yield client
 
 
 @asynccontextmanager
 async def _failing() -> AsyncGenerator[Client]:
     broken = httpx2.Response(502, headers={"X-Request-Id": "req-4711"}, text="Bad Gateway")
-    async with _over(lambda _request: broken, _BLAXEL) as client:
+    async with _connect_over(lambda _request: broken, _BLAXEL) as client:
         yield client
 
 
 @asynccontextmanager
 async def _strange() -> AsyncGenerator[Client]:
-    async with _over(lambda _request: httpx2.Response(200, html="<title>Log in</title>"), _BLAXEL) as client:
+    async with _connect_over(lambda _request: httpx2.Response(200, html="<title>Log in</title>"), _BLAXEL) as client:
         yield client
 
 
 @asynccontextmanager
 async def _runs_only() -> AsyncGenerator[Client]:
-    async with _over(_refuses, _CRON) as client:
+    async with _connect_over(_refuses, _CRON) as client:
         yield client
 
 
@@ -126,35 +128,35 @@ WORLDS: dict[str, World] = {
 }
 
 
-def examples(text: str) -> list[tuple[str, str, str, str]]:
+def find_examples(text: str) -> list[tuple[str, str, str, str]]:
     """Return a page's examples: kind, world, what is done, what came of it."""
     return [(found[1], found[2] or "", found[4], found[5]) for found in _EXAMPLE.finditer(text)]
 
 
-async def shown(kind: str, world: str, done: str) -> str:
+async def run_example(kind: str, world: str, done: str) -> str:
     """Do what an example does and return what comes of it."""
     if kind == "console":
-        return await anyio.to_thread.run_sync(_command, done)
+        return await anyio.to_thread.run_sync(_run_command, done)
     async with WORLDS[world]() as client:
         if done.startswith("jobtrail://"):
             (content,) = (await client.read_resource(done)).contents
             assert isinstance(content, TextResourceContents)
             return content.text + "\n"
-        name, arguments = _call(done)
+        name, arguments = _parse_call(done)
         # How long a wait took is the machine's.
         return re.sub(r"waited \S+ of", "waited 0ms of", text_of(await client.call_tool(name, arguments))) + "\n"
 
 
-def _call(text: str) -> tuple[str, dict[str, Any]]:
+def _parse_call(text: str) -> tuple[str, dict[str, Any]]:
     call = ast.parse(text, mode="eval").body
     assert isinstance(call, ast.Call)
     assert isinstance(call.func, ast.Name)
     return call.func.id, {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
 
 
-def _command(line: str) -> str:
+def _run_command(line: str) -> str:
     """Run a command in an empty home; return what it prints."""
-    *assigned, program, command = _split(line)
+    *assigned, program, command = _split_arguments(line)
     assert program == "jobtrail", line
     with tempfile.TemporaryDirectory() as home:
         env = {
@@ -172,14 +174,14 @@ def _command(line: str) -> str:
         return done.stdout.replace(home, "~")
 
 
-def _split(line: str) -> Iterable[str]:
+def _split_arguments(line: str) -> Iterable[str]:
     """Return the variables that are set, the program, and the rest of the line."""
     found = re.fullmatch(r"((?:[A-Z_]+=\S+ )*)(\S+) ?(.*)", line)
     assert found, line
     return [*found[1].split(), found[2], found[3]]
 
 
-async def arguments_of(tool: str) -> str:
+async def write_arguments(tool: str) -> str:
     """Return a tool's arguments as a table."""
     async with sample_client() as client:
         schema = next(one.input_schema for one in (await client.list_tools()).tools if one.name == tool)
@@ -187,16 +189,16 @@ async def arguments_of(tool: str) -> str:
     return "\n".join(["| argument | |", "|---|---|", *rows, ""])
 
 
-async def renewed(text: str) -> str:
+async def renew_examples(text: str) -> str:
     """Return a page with every example and table made anew."""
     parts: list[str] = []
     at = 0
     for found in _EXAMPLE.finditer(text):
-        parts += [text[at : found.start(5)], await shown(found[1], found[2] or "", found[4])]
+        parts += [text[at : found.start(5)], await run_example(found[1], found[2] or "", found[4])]
         at = found.end(5)
     text = "".join([*parts, text[at:]])
     for _, tool, _ in _ARGUMENTS.findall(text):
-        table = await arguments_of(tool)
+        table = await write_arguments(tool)
         text = re.sub(
             rf"(<!-- arguments of {tool} -->\n).*?(<!-- end -->)",
             lambda match, table=table: match[1] + table + match[2],
@@ -209,7 +211,7 @@ async def renewed(text: str) -> str:
 def main() -> None:
     """Write every page anew."""
     for page in PAGES:
-        page.write_text(anyio.run(renewed, page.read_text(encoding="utf-8")), encoding="utf-8")
+        page.write_text(anyio.run(renew_examples, page.read_text(encoding="utf-8")), encoding="utf-8")
 
 
 if __name__ == "__main__":

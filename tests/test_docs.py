@@ -16,7 +16,7 @@ from jobtrail.cli import main
 from jobtrail.protocol.prompts import load_prompts
 from jobtrail.sources.registry import ENVIRONMENT, load_settings
 from jobtrail.tools import TOOLS
-from tests.documents import PAGES, ROOT, arguments_of, examples, shown
+from tests.documents import PAGES, ROOT, find_examples, run_example, write_arguments
 from tests.sample_client import sample_client
 
 pytestmark = pytest.mark.anyio
@@ -30,22 +30,24 @@ TEXTS = {page.name: page.read_text(encoding="utf-8") for page in PAGES}
 
 @pytest.mark.parametrize("page", TEXTS)
 async def test_every_example_of_a_page_is_what_the_code_makes_of_it(page: str) -> None:
-    for kind, world, done, came in examples(TEXTS[page]):
-        assert await shown(kind, world, done) == came, f"python -m tests.documents writes {page} anew"
+    for kind, world, done, came in find_examples(TEXTS[page]):
+        assert await run_example(kind, world, done) == came, f"python -m tests.documents writes {page} anew"
 
 
 async def test_every_tool_has_its_arguments_and_a_real_answer_in_the_docs() -> None:
     text = TEXTS["tools.md"]
     assert re.findall(r"^## (\w+_\w+|history)$", text, re.MULTILINE) == NAMES
-    called = [done for kind, _, done, _ in examples(text) if kind == "text" and not done.startswith("jobtrail:")]
+    called = [done for kind, _, done, _ in find_examples(text) if kind == "text" and not done.startswith("jobtrail:")]
     assert {done.partition("(")[0] for done in called} == {*NAMES}
     for name, table in re.findall(r"<!-- arguments of (\w+) -->\n(.*?)<!-- end -->", text, re.DOTALL):
-        assert table == await arguments_of(name), "python -m tests.documents writes docs/tools.md anew"
+        assert table == await write_arguments(name), "python -m tests.documents writes docs/tools.md anew"
 
 
 def test_troubleshooting_is_keyed_by_words_of_the_messages_it_shows() -> None:
     sections = TEXTS["troubleshooting.md"].split("\n## ")[1:]
-    shown_messages = [(section.partition("\n")[0], came) for section in sections for *_, came in examples(section)]
+    shown_messages = [
+        (section.partition("\n")[0], came) for section in sections for *_, came in find_examples(section)
+    ]
     assert len(shown_messages) >= 12
     for heading, message in shown_messages:
         assert heading in message

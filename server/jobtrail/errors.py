@@ -24,8 +24,8 @@
         └── UnreadableAnswer      not JSON, too large, or not the documented shape
 
 Every message is one or two sentences for an agent: what was wrong, what is valid, what to
-call next. It is given in parts, since a call in it is a `Call` and not text: `str()` joins them as
-agents read them, and whoever writes calls another way finds them in `args`. No message carries a
+call next. It consists of parts in `args`, some of which are a `Call`: `str()` joins them as agents
+read them, and a terminal writes each call as its own command. No message carries a
 secret, and upstream text in one went through `sanitize_text` first.
 """
 
@@ -103,7 +103,7 @@ class UpstreamError(JobtrailError):
     """The job system or the way to it.
 
     Attributes:
-        what: what went wrong, without whose fault it is and what to do about it.
+        what: what went wrong, without the subject and the advice.
         retryable: whether the same request may succeed shortly.
         retry_after: seconds the upstream asked to wait, where it said so.
     """

@@ -1,4 +1,4 @@
-"""What a text costs an agent, estimated without a tokenizer."""
+"""Estimates how many tokens a text has, without a tokenizer."""
 
 from __future__ import annotations
 

@@ -30,7 +30,7 @@ A = TypeVar("A", bound="BaseModel")
 
 @dataclass
 class _Guide:
-    """Asks and prints; what it learns comes from the structured content, as a program would take it."""
+    """Calls tools and prints their text; returns their structured content."""
 
     client: Client
     say: Callable[[str], None]

@@ -1,4 +1,4 @@
-"""The normalised words for how an execution, a task or a run stands; each source maps its own words to these."""
+"""The normalised words for the status of an execution, a task or a run; each source maps its own words to these."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ FAILURES: frozenset[Status] = frozenset({"failed", "timeout"})
 JUDGED: frozenset[Status] = frozenset({"succeeded", "failed", "timeout"})
 """It ended by itself, so that it counts in a success rate."""
 ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "timeout", "cancelled", "skipped"})
-"""Nothing follows."""
+"""The status does not change any more."""
 UNFINISHED: frozenset[Status] = frozenset({"queued", "running"})
-"""Something is still to come."""
+"""Not ended yet."""

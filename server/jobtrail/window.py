@@ -1,4 +1,4 @@
-"""Times as people say them, resolved once into a closed UTC window.
+"""Parses since and until, as people write times, into a closed UTC window.
 
 The grammar: a length of time back from now (`15m`, `24h`, `7d`, `2w`), `now`, `today`, `yesterday`,
 or ISO 8601 (`2026-11-22`, `2026-11-22T14:00Z`). A time without a zone is taken in the

@@ -206,10 +206,10 @@ async def test_the_daemon_s_events_end_a_wait_that_would_not_look_again_for_a_mi
     source = sources.get(None)
     watched = WaitTarget(run, lambda: source.need_runs().get(run))
     with anyio.fail_after(20):
-        await Waiter([watched], 45, hear, PollingPace(first=60, most=60)).until_ended(source.need_runs().follow)
+        await Waiter([watched], 45, hear, PollingPace(first=60, most=60)).wait_until_ended(source.need_runs().follow)
     await sources.aclose()
-    assert watched.awaited().status == "succeeded"
-    assert watched.awaited().before != "succeeded"
+    assert watched.to_awaited().status == "succeeded"
+    assert watched.to_awaited().before != "succeeded"
 
 
 async def test_several_are_waited_for_and_what_is_left_is_named(daemon: Daemon, client: Client) -> None:

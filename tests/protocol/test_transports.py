@@ -411,7 +411,7 @@ def test_off_loopback_it_does_not_start_without_a_token(transport: Transport) ->
 def test_which_addresses_need_a_token(host: str, needs: bool) -> None:  # a column of the table
     def bind(settings: Settings) -> bool:
         try:
-            return HttpBind.checked(host, 0, settings).host == host
+            return HttpBind.for_transport(host, 0, settings).host == host
         except SettingsError:
             return False
 

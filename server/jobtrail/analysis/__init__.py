@@ -1,1 +1,1 @@
-"""What answers are worked out from: failures by signature, a job's record, rates and streaks."""
+"""Arithmetic over executions and runs: failures by signature, a job's record, rates and streaks."""

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 _NO_REASON = "(no reason given)"
 _MOST_GROUPS = 5
 _MOST_NAMES = 3
-# In this order: each would break up what the one before it folds.
+# The order matters: a later pattern would break up what an earlier one replaces.
 _FOLDS = (
     (re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`"), "'…'"),
     (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?"), "<time>"),
@@ -29,7 +29,7 @@ _LONGEST = 140
 
 
 def make_signature(reason: str | None) -> str:
-    """Return a reason with numbers, ids, hex, times and quoted values folded, so that like meets like."""
+    """Return a reason with numbers, ids, hex, times and quoted values replaced, so that similar reasons are equal."""
     text = reason or _NO_REASON
     for pattern, stands_for in _FOLDS:
         text = pattern.sub(stands_for, text)
@@ -68,7 +68,7 @@ def find_slowest(tasks: Iterable[Task]) -> tuple[Task, ...]:
 
 
 def summarize_attempts(newest_first: Sequence[Attempt]) -> AttemptRecord:
-    """Return what the newest attempts of a job come to.
+    """Return counts by status, and the last success and failure, of a job's newest attempts.
 
     Args:
         newest_first: executions or runs.

@@ -1,4 +1,4 @@
-"""How a job has been doing over time: counts a bucket, rates, durations, streaks; arithmetic alone.
+"""How a job has been doing over time: counts a bucket, rates, durations, streaks.
 
 A rate is of the attempts that ended by themselves: succeeded, failed or timeout. One that was cancelled or skipped
 says nothing of the job, one that still runs nothing yet.
@@ -73,7 +73,7 @@ def _make_bucket(start: datetime, group: Sequence[Attempt]) -> Bucket:
 
 
 def summarize_period(attempts: Sequence[Attempt]) -> Period:
-    """Return what a stretch of time came to."""
+    """Return counts, success rate and durations of attempts."""
     durations = _sort_durations(attempts)
     return Period(
         attempts=len(attempts),

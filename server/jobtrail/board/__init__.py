@@ -1,6 +1,6 @@
-"""The board: what people look at instead of reading an answer.
+"""The board: an HTML document that shows an answer to people.
 
-One HTML document without anything outside itself. Its parts lie beside this file and are put together when asked for.
+It loads nothing from outside. Its parts are files beside this module, joined by `build_board`.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The board as a page: one document, and one endpoint that calls a tool; both behind a key in their address.
 
 Other users of the machine can reach a loopback port, so the address holds a key that nobody can guess. It is part of
-the path rather than a cookie, which every port of a host would share. Whether Host and Origin are ours is looked at
-by the gate in front of this.
+the path rather than a cookie, which every port of a host would share. Host and Origin are checked
+by `serving.AccessMiddleware` in front of this.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ async def _read_pages(
         before = f"{pages.rows:,} rows; " if pages.read else ""
         show_progress(f"{before}{message or 'asking'}", None, None)
 
-    async with call.server.answering(show_message) as answer:
+    async with call.server.connect_in_process(show_message) as answer:
 
         def call_tool(arguments: Mapping[str, Any]) -> Awaitable[FrozenModel]:
             return answer(call.tool.name, arguments)

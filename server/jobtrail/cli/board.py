@@ -40,7 +40,7 @@ def run(arguments: argparse.Namespace) -> int:
     fragment = _build_fragment(arguments)
     if not is_loopback(arguments.host):
         raise SettingsError(f"--host {arguments.host}: the board shows your jobs, so it listens on loopback only")
-    bind = HttpBind.loopback_only(arguments.host, arguments.port, settings)
+    bind = HttpBind.for_loopback(arguments.host, arguments.port, settings)
     key = secrets.token_urlsafe(_KEY_BYTES)
     app = build_page_app(build_board_page(__version__), key, lambda: _open_caller(settings))
     with tempfile.TemporaryDirectory(prefix="jobtrail-board-") as folder:

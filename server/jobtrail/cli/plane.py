@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 def run(arguments: argparse.Namespace) -> int:
     """Serve the store, or its sample, until it is stopped."""
     settings = load_command_settings()
-    bind = HttpBind.loopback_only(arguments.host, arguments.port, settings)
+    bind = HttpBind.for_loopback(arguments.host, arguments.port, settings)
     store = None if arguments.sample else settings.store
     if store is not None and store.exists():
         Store(store).close()

@@ -27,7 +27,7 @@ def run(arguments: argparse.Namespace) -> int:
             # A client would have given us a pipe.
             print(_STDIO_HINT, file=sys.stderr, flush=True)
         return serve_stdio(server)
-    bind = HttpBind.checked(arguments.host, arguments.port, settings)
+    bind = HttpBind.for_transport(arguments.host, arguments.port, settings)
     app = build_http_app(server, arguments.transport, bind)
     path = "/sse" if arguments.transport == "sse" else "/mcp"
     return run_app(app, bind, lambda url: print(f"jobtrail: serving {url}{path}", file=sys.stderr, flush=True))

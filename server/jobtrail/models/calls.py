@@ -1,6 +1,6 @@
 """Calls that an answer or an error proposes, and sentences with calls in them.
 
-They stay values until somebody prints them: an agent reads `list_jobs(limit=2)`, a person at a terminal reads the
+They stay values until they are printed: an agent reads `list_jobs(limit=2)`, a person at a terminal reads the
 command that does the same.
 """
 

@@ -1,4 +1,4 @@
-"""One of them in full: what it is, why it ended so, its log, what became of it while waiting."""
+"""One job, execution or run in full, a page of a log, and the result of a wait."""
 
 from __future__ import annotations
 

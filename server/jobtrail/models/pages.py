@@ -1,4 +1,4 @@
-"""Pages of them, and how much of the truth an answer covers."""
+"""Pages of jobs, executions, tasks and runs, and `Coverage`: how much of the list an answer covers."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ class Window(FrozenModel):
     zone: str | None = None
 
     def contains(self, moment: Timestamp | None) -> bool:
-        """Return whether a moment lies in the window; one that is not known is kept, not hidden."""
+        """Return whether a time lies in the window; an unknown time does, so that its item is not hidden."""
         if moment is None:
             return True
         return (self.since is None or moment >= self.since) and (self.until is None or moment <= self.until)

@@ -1,4 +1,4 @@
-"""Many of them in short: how a job has been doing, and what failed across all."""
+"""Summaries of many executions and runs: `History` of a job, `Failures` across all jobs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The MCP server: lifespan and registration; nothing else."""
+"""Builds the MCP server: its lifespan, tools, prompts and board."""
 
 from __future__ import annotations
 
@@ -63,8 +63,8 @@ def build_server(
         sources = open_sources(settings, transport, clock)
         try:
             async with anyio.create_task_group() as group:
-                watching = ResourceWatcher(sources, group, lambda uri: server.bus.publish(ResourceUpdated(uri)))
-                yield ProtocolState(sources, clock, watching, NameCompleter(sources, clock, group))
+                watcher = ResourceWatcher(sources, group, lambda uri: server.bus.publish(ResourceUpdated(uri)))
+                yield ProtocolState(sources, clock, watcher, NameCompleter(sources, clock, group))
                 group.cancel_scope.cancel()
         finally:
             with anyio.CancelScope(shield=True):

@@ -1,7 +1,7 @@
-"""Names that an argument could have, from the live sources: fast, or few.
+"""Completes names of jobs, executions, tasks and runs from the live sources.
 
-It is asked at every keystroke, so each list is kept for some seconds, one look takes a bounded time, and
-a source that fails or is slow leaves its names out: a completion is a help, not an answer.
+Clients ask at every keystroke, so names are cached for some seconds, a request takes a bounded time, and the names
+of a source that fails or is slow are left out.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ class Names:
 
     Attributes:
         more: whether there may be others that fit.
-        every: whether they are all there are, whatever was typed.
+        every: whether these are all names of the source, whatever was typed.
     """
 
     values: Sequence[str] = ()
@@ -99,13 +99,14 @@ class NameCompleter:
         given = {name: value for name, value in known.items() if value}
         found: dict[str, Names] = {}
         with anyio.move_on_after(SECONDS) as bound:
-            asked = self._asked(what, given)
-            await run_concurrently({one.name: partial(self._of, finder, one, begun, given, found) for one in asked})
+            asked = self._choose_sources(what, given)
+            questions = {one.name: partial(self._ask_source, finder, one, begun, given, found) for one in asked}
+            await run_concurrently(questions)
         values = list(dict.fromkeys(name for one in found.values() for name in one.values))
         more = bound.cancelled_caught or any(one.more for one in found.values())
         return _select_matching(Names(values, more), begun)
 
-    def _asked(self, what: str, known: Mapping[str, str]) -> list[Source]:
+    def _choose_sources(self, what: str, known: Mapping[str, str]) -> list[Source]:
         """Return the sources that can have such a name: the one that is given, or all."""
         if known.get("source"):
             try:
@@ -118,21 +119,23 @@ class NameCompleter:
             if not (what == "execution" and one.batch is None) and not (what == "run" and one.runs is None)
         ]
 
-    async def _of(
+    async def _ask_source(
         self, finder: _Finder, source: Source, begun: str, known: Mapping[str, str], found: dict[str, Names]
     ) -> None:
-        """ListOptions one source, or what is kept of it; what takes too long goes on, for the next keystroke."""
+        """Add the names of one source, cached or fetched; a slow fetch goes on for the next keystroke."""
         of_all = (finder.__name__, source.name, *(f"{name}={known[name]}" for name in sorted(known)))
         exact = (*of_all, begun.lower())
-        if (names := self._recent(of_all) or self._recent(exact)) is None:
+        if (names := self._read_kept(of_all) or self._read_kept(exact)) is None:
             if exact not in self._under_way:
                 self._under_way[exact] = anyio.Event()
-                self.group.start_soon(self._find, partial(finder, source, begun, known, self.clock), of_all, exact)
+                self.group.start_soon(
+                    self._find_and_keep, partial(finder, source, begun, known, self.clock), of_all, exact
+                )
             await self._under_way[exact].wait()
-            names = self._recent(of_all) or self._recent(exact) or Names()
+            names = self._read_kept(of_all) or self._read_kept(exact) or Names()
         found[source.name] = names
 
-    async def _find(self, find: Callable[[], Awaitable[Names]], of_all: Key, exact: Key) -> None:
+    async def _find_and_keep(self, find: Callable[[], Awaitable[Names]], of_all: Key, exact: Key) -> None:
         try:
             with anyio.fail_after(_LONGEST_S):
                 names = await find()
@@ -144,7 +147,7 @@ class NameCompleter:
         self._kept[of_all if names.every else exact] = (anyio.current_time(), names)
         self._under_way.pop(exact).set()
 
-    def _recent(self, key: Key) -> Names | None:
+    def _read_kept(self, key: Key) -> Names | None:
         at, names = self._kept.get(key, (0.0, None))
         return names if anyio.current_time() - at <= _KEPT_S else None
 

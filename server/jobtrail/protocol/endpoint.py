@@ -1,4 +1,4 @@
-"""The SDK's server, taught our sentences, resources, completion and subscriptions."""
+"""`Endpoint`: the SDK's server with our error sentences, resources, completion and subscriptions."""
 
 from __future__ import annotations
 
@@ -66,15 +66,15 @@ CALL_SECONDS = 50.0
 class ProtocolState(ServerState):
     """What lives as long as the server: what tools use, and what the rest of the protocol needs."""
 
-    watching: ResourceWatcher
-    completing: NameCompleter
+    watcher: ResourceWatcher
+    completer: NameCompleter
 
 
 class Endpoint(MCPServer[ProtocolState]):
     """The SDK's server with our sentences, our resources, completion, and subscriptions in both eras.
 
     Attributes:
-        bus: what carries changes to `subscriptions/listen` streams.
+        bus: carries changes to `subscriptions/listen` streams.
     """
 
     def __init__(self, *, tools: list[Tool], sources: Sequence[str], lifespan: Lifespan, **options: Any) -> None:
@@ -82,8 +82,8 @@ class Endpoint(MCPServer[ProtocolState]):
         self.bus = InMemorySubscriptionBus()
         self._lifespan = lifespan
         super().__init__(tools=tools, subscriptions=self.bus, lifespan=lifespan, **options)
-        self._listening = ListenHandler(self.bus)
-        # What MCPServer has no decorator for, or a decorator that hands no context on.
+        self._listen_handler = ListenHandler(self.bus)
+        # MCPServer has no decorator for these, or one that passes no context.
         add = self._lowlevel_server.add_request_handler
         add("completion/complete", CompleteRequestParams, self._complete)
         add("resources/subscribe", SubscribeRequestParams, self._subscribe)
@@ -96,7 +96,7 @@ class Endpoint(MCPServer[ProtocolState]):
     ) -> CallToolResult:
         """Call a tool: its answer becomes text and structured content, its error a sentence."""
         try:
-            answer = await self._answer(name, arguments, context or Context(mcp_server=self))
+            answer = await self._call(name, arguments, context or Context(mcp_server=self))
         except JobtrailError as error:
             return CallToolResult(content=[TextContent(type="text", text=str(error))], is_error=True)
         return CallToolResult(
@@ -105,8 +105,8 @@ class Endpoint(MCPServer[ProtocolState]):
         )
 
     @asynccontextmanager
-    async def answering(self, tell: Callable[[str], None]) -> AsyncGenerator[Ask]:
-        """Yield what calls a tool in this process: it returns the answer, or raises what went wrong.
+    async def connect_in_process(self, tell: Callable[[str], None]) -> AsyncGenerator[Ask]:
+        """Yield a function that calls a tool in this process and returns its answer or raises a `JobtrailError`.
 
         Args:
             tell: called with how far a call has come.
@@ -120,25 +120,25 @@ class Endpoint(MCPServer[ProtocolState]):
             )
 
             async def ask(name: str, arguments: Mapping[str, Any]) -> FrozenModel:
-                return await self._answer(name, arguments, Context(request_context=request, mcp_server=self))
+                return await self._call(name, arguments, Context(request_context=request, mcp_server=self))
 
             yield ask
 
-    async def _answer(self, name: str, arguments: Mapping[str, Any], context: Context[ProtocolState]) -> FrozenModel:
+    async def _call(self, name: str, arguments: Mapping[str, Any], context: Context[ProtocolState]) -> FrozenModel:
         """Return a tool's answer.
 
         Raises:
-            JobtrailError: whatever went wrong.
+            JobtrailError: the call failed, whatever the reason.
         """
-        self._check(name, arguments)
+        self._check_arguments(name, arguments)
         try:
             with anyio.fail_after(CALL_SECONDS):
                 return await self._tool_manager.call_tool(name, dict(arguments), context)
         except (ToolError, TimeoutError) as error:
             raise _translate_error(name, error.__cause__ or error) from None
 
-    def _check(self, name: str, arguments: Mapping[str, Any]) -> None:
-        """Refuse a misspelt argument, which the SDK would drop in silence."""
+    def _check_arguments(self, name: str, arguments: Mapping[str, Any]) -> None:
+        """Refuse an unknown tool or argument; the SDK would drop a misspelt argument silently."""
         accepted = self._accepted.get(name)
         if accepted is None:
             near = find_closest(name, self._accepted)
@@ -157,7 +157,7 @@ class Endpoint(MCPServer[ProtocolState]):
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[ProtocolState] | None = None
     ) -> GetPromptResult | InputRequiredResult:
-        """Fill a prompt; what is wrong with the request is said, where the SDK would call it an internal error."""
+        """Fill a prompt; a wrong request gets a sentence, where the SDK would answer with an internal error."""
         prompts = {prompt.name: prompt for prompt in await self.list_prompts()}
         if name not in prompts:
             hint = _write_hint(find_closest(name, prompts))
@@ -214,7 +214,7 @@ class Endpoint(MCPServer[ProtocolState]):
             if name == "format":
                 values = [one for one in FORMATS if one.startswith(params.argument.value.lower())]
                 return CompleteResult(completion=Completion(values=values, total=len(values), has_more=False))
-        found = await ctx.lifespan_context.completing.complete(name, params.argument.value, known)
+        found = await ctx.lifespan_context.completer.complete(name, params.argument.value, known)
         total = None if found.more else len(found.values)
         return CompleteResult(completion=Completion(values=[*found.values], total=total, has_more=found.more))
 
@@ -222,38 +222,38 @@ class Endpoint(MCPServer[ProtocolState]):
         self, ctx: ServerRequestContext[ProtocolState], params: SubscribeRequestParams
     ) -> EmptyResult:
         """Watch a resource for a client of the 2025 protocols, until it unsubscribes or its connection ends."""
-        connection, watching = _get_connection(ctx), ctx.lifespan_context.watching
+        connection, watcher = _get_connection(ctx), ctx.lifespan_context.watcher
         if not connection.has_standalone_channel:
             raise MCPError(
                 INVALID_PARAMS,
                 "this connection has no stream for updates: subscribe over stdio or SSE, or with protocol 2026-07-28",
             )
         with _raise_protocol_errors(params.uri):
-            await watching.add(params.uri, connection, connection.send_resource_updated)
-        connection.exit_stack.callback(watching.drop, params.uri, connection)
+            await watcher.watch(params.uri, connection, connection.send_resource_updated)
+        connection.exit_stack.callback(watcher.unwatch, params.uri, connection)
         return EmptyResult()
 
     async def _unsubscribe(
         self, ctx: ServerRequestContext[ProtocolState], params: UnsubscribeRequestParams
     ) -> EmptyResult:
-        ctx.lifespan_context.watching.drop(params.uri, _get_connection(ctx))
+        ctx.lifespan_context.watcher.unwatch(params.uri, _get_connection(ctx))
         return EmptyResult()
 
     async def _listen(
         self, ctx: ServerRequestContext[ProtocolState], params: SubscriptionsListenRequestParams
     ) -> SubscriptionsListenResult:
         """Watch resources for a client of the 2026 protocol, as long as its stream is open."""
-        watching, holder = ctx.lifespan_context.watching, object()
+        watcher, holder = ctx.lifespan_context.watcher, object()
         uris = [str(uri) for uri in params.notifications.resource_subscriptions or ()]
         ours = [uri for uri in uris if uri.startswith(f"{SCHEME}://")]
         try:
             for uri in ours:
                 with _raise_protocol_errors(uri):
-                    await watching.add(uri, holder)
-            return await self._listening(ctx, params)
+                    await watcher.watch(uri, holder)
+            return await self._listen_handler(ctx, params)
         finally:
             for uri in ours:
-                watching.drop(uri, holder)
+                watcher.unwatch(uri, holder)
 
 
 def _make_jobs_resource(source: str) -> Resource:
@@ -273,7 +273,7 @@ def _get_connection(ctx: ServerRequestContext[ProtocolState]) -> Connection:
 
 @contextmanager
 def _raise_protocol_errors(uri: str) -> Generator[None]:
-    """Turn what goes wrong with a resource into a protocol error with the same sentence."""
+    """Raise a failure to read a resource as a protocol error with the same sentence."""
     try:
         yield
     except JobtrailError as error:
@@ -296,7 +296,7 @@ def _write_hint(near: Any) -> str:
 
 @dataclass(frozen=True)
 class _ProgressListener:
-    """What stands in for a client's session where a call is made in this process: it hears of progress."""
+    """Takes the place of a client's session for a call made in this process: it receives progress."""
 
     tell: Callable[[str], None]
 
@@ -307,7 +307,7 @@ class _ProgressListener:
 
 
 def _translate_error(tool: str, error: BaseException) -> JobtrailError:
-    """Return the error that a caller is told of for what a tool raised."""
+    """Return what a tool raised as an error with a sentence for the caller."""
     match error:
         case JobtrailError():
             return error

@@ -1,4 +1,4 @@
-"""Small pictures for clients that show them: one stroke each, in a grey that reads on light and on dark."""
+"""Icons of tools and resources as SVG, in a grey that is visible on light and dark backgrounds."""
 
 from __future__ import annotations
 

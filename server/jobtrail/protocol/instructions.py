@@ -1,4 +1,4 @@
-"""What the server tells a model before its first call, made from what is configured."""
+"""Writes the server's MCP instructions from the configured sources."""
 
 from __future__ import annotations
 

@@ -19,9 +19,9 @@ if TYPE_CHECKING:
 def build_http_app(server: MCPServer[Any], transport: Literal["sse", "http"], bind: HttpBind) -> ASGIApp:
     """Return the ASGI app of an HTTP transport: `/sse` with `/messages/`, or `/mcp`; and `/healthz`."""
     if transport == "sse":
-        return AccessMiddleware(server.sse_app(transport_security=bind.security(), host=bind.host), bind)
+        return AccessMiddleware(server.sse_app(transport_security=bind.make_security(), host=bind.host), bind)
     # Stateless: any replica can answer any request, and old clients need no sticky routing.
-    app = server.streamable_http_app(stateless_http=True, transport_security=bind.security(), host=bind.host)
+    app = server.streamable_http_app(stateless_http=True, transport_security=bind.make_security(), host=bind.host)
     return AccessMiddleware(app, bind)
 
 

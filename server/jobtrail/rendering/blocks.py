@@ -1,4 +1,4 @@
-"""What an answer is made of when it is printed, and the text that agents read."""
+"""The blocks that an answer is printed from, and their text for agents."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ Cell = str | Call
 
 @dataclass(frozen=True)
 class Header:
-    """What the answer is about, and how much of the truth it covers."""
+    """The first line: what the answer is about, and how much it covers."""
 
     title: str
     facts: Sequence[str]

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def render_failures(one: Failures) -> list[Block]:
-    """Return what failed; that nothing did is said only of what was read whole."""
+    """Return the blocks of an answer; it says that nothing failed only if everything was read."""
     seen = one.coverage
     same, rows = make_table([_make_cause_row(cause) for cause in one.causes])
     facts = [

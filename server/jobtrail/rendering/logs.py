@@ -1,7 +1,7 @@
-"""Logs and waits.
+"""Renders pages of logs and results of waits.
 
-What an upstream wrote stands behind a `|`, after what we say of it: the line's number, its time where that is not the
-time of the line above, its mark, and how many lines it stands for.
+An upstream's text comes after a `|`. Before it are the line's number, its time if it differs from the line above, its
+mark, and how many equal lines it stands for.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from jobtrail.rendering.parts import (
     make_table,
     write_count,
     write_source,
+    write_status,
 )
 from jobtrail.times import format_duration, format_time
 
@@ -71,7 +72,7 @@ def _write_reach(page: LogPage) -> str:
 
 def _write_line_prefix(line: LogLine, above: str) -> str:
     now = format_time(line.at)
-    # Of a time on the same day as the line above the day is not said again.
+    # The day is left out if it is that of the line above.
     time = "" if now == above else now.partition("T")[2] if now[:10] == above[:10] else now
     times = f"×{line.times}" if line.times else ""
     return " ".join(part for part in (str(line.n), time, line.mark or "", times) if part)
@@ -94,7 +95,7 @@ def render_waited(answer: Waited) -> list[Block]:
 
 
 def _make_awaited_row(one: Awaited) -> dict[str, str]:
-    status = f"{one.status} ({one.raw_status})" if one.raw_status else one.status or ""
+    status = write_status(one)
     return {
         "id": one.id,
         "status": _write_change(one.before, status) if one.before != one.status else status,

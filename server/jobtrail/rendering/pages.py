@@ -1,4 +1,4 @@
-"""From a model to what an agent reads: a header, rows, the call that continues.
+"""Renders every answer: `render` as text for agents, `to_blocks` as blocks.
 
 Text and structured content carry the same facts. A column that says the same in every row moves to
 the header; an empty column goes. Times are to the second, in UTC.
@@ -40,12 +40,13 @@ from jobtrail.rendering.parts import (
     write_count,
     write_fields,
     write_source,
+    write_status,
     write_window,
 )
 from jobtrail.times import format_duration, format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping, Sequence
+    from collections.abc import Callable, Sequence
 
     from pydantic import BaseModel
 
@@ -59,12 +60,8 @@ def render(answer: BaseModel) -> str:
 
 
 def to_blocks(answer: BaseModel) -> list[Block]:
-    """Return what an answer is made of when it is printed."""
+    """Return the blocks that an answer is printed from."""
     return _RENDERERS[type(answer)](answer)
-
-
-def _write_status(one: Execution | Task | Run) -> str:
-    return f"{one.status} ({one.raw_status})" if one.raw_status else one.status
 
 
 def _make_job_row(job: Job) -> dict[str, str]:
@@ -84,7 +81,7 @@ def _make_execution_row(one: Execution) -> dict[str, str]:
     stats = one.stats or TaskCounts()
     return {
         "id": one.id,
-        "status": _write_status(one),
+        "status": write_status(one),
         "created": format_time(one.created_at),
         "duration": format_duration(one.duration_s),
         "tasks": write_count(stats.total),
@@ -99,7 +96,7 @@ def _make_execution_row(one: Execution) -> dict[str, str]:
 def _make_task_row(one: Task) -> dict[str, str]:
     return {
         "name": one.name,
-        "status": _write_status(one),
+        "status": write_status(one),
         "duration": format_duration(one.duration_s),
         "reason": one.reason or "",
     }
@@ -109,7 +106,7 @@ def _make_run_row(one: Run) -> dict[str, str]:
     return {
         "id": one.id,
         "task": one.task or "",
-        "status": _write_status(one),
+        "status": write_status(one),
         "created": format_time(one.created_at),
         "duration": format_duration(one.duration_s),
         "exit": write_count(one.exit_code),
@@ -138,7 +135,7 @@ _ROWS: dict[type, Callable[[Any], dict[str, str]]] = {
 
 
 def write_coverage(page: Page, count: int) -> str:
-    """Return how much of the truth this page and those before it cover."""
+    """Return how much of the list this page and those before it cover."""
     seen, total = page.coverage, page.total
     parts = [f"{count:,} rows" if count != 1 else "1 row"]
     if seen.matched > count:
@@ -156,42 +153,32 @@ def write_coverage(page: Page, count: int) -> str:
     return f"{', '.join(parts)}, more to read"
 
 
-def _render_page(page: Page, what: str, tool: str, rows: Sequence[Mapping[str, str]]) -> list[Block]:
+def _render_page(page: JobPage | ExecutionPage | TaskPage | RunPage) -> list[Block]:
+    title, tool = _name_list(page)
+    rows = [make_row(one) for one in page.items]
     same, lines = make_table(rows)
-    filters = ", ".join(f"{name} {value}" for name, value in (page.filters or {}).items())
     facts = [
         write_source(page.source, page.sample),
         write_coverage(page, len(rows)),
-        filters,
+        ", ".join(f"{name} {value}" for name, value in (page.filters or {}).items()),
         write_window(page.window) if page.window else "",
         page.sort,
         same,
     ]
-    return [Header(what, facts), *lines, *make_note_lines(page.notes), *make_cursor_line("more", tool, page.cursor)]
+    return [Header(title, facts), *lines, *make_note_lines(page.notes), *make_cursor_line("more", tool, page.cursor)]
 
 
-def _render_jobs(page: JobPage) -> list[Block]:
-    return _render_page(page, "jobs", "list_jobs", [_make_job_row(job) for job in page.items])
-
-
-def _render_executions(page: ExecutionPage) -> list[Block]:
-    return _render_page(
-        page,
-        f"executions of {sanitize_text(page.job)}",
-        "list_executions",
-        [_make_execution_row(one) for one in page.items],
-    )
-
-
-def _render_tasks(page: TaskPage) -> list[Block]:
-    what = f"tasks of {sanitize_text(page.job)} {sanitize_text(page.execution)}"
-    return _render_page(page, what, "list_tasks", [_make_task_row(one) for one in page.items])
-
-
-def _render_runs(page: RunPage) -> list[Block]:
-    what = f"runs of {sanitize_text(page.task)}" if page.task else "runs of all tasks"
-    rows = [_make_run_row(one) for one in page.items]
-    return _render_page(page, what, "list_runs", rows)
+def _name_list(page: JobPage | ExecutionPage | TaskPage | RunPage) -> tuple[str, str]:
+    """Return what a page lists, and the tool that lists it."""
+    match page:
+        case JobPage():
+            return "jobs", "list_jobs"
+        case ExecutionPage():
+            return f"executions of {sanitize_text(page.job)}", "list_executions"
+        case TaskPage():
+            return f"tasks of {sanitize_text(page.job)} {sanitize_text(page.execution)}", "list_tasks"
+        case RunPage():
+            return f"runs of {sanitize_text(page.task)}" if page.task else "runs of all tasks", "list_runs"
 
 
 def _render_job(detail: JobDetail) -> list[Block]:
@@ -281,10 +268,10 @@ def _render_run(detail: RunDetail) -> list[Block]:
 
 
 _RENDERERS: dict[type, Callable[[Any], list[Block]]] = {
-    JobPage: _render_jobs,
-    ExecutionPage: _render_executions,
-    TaskPage: _render_tasks,
-    RunPage: _render_runs,
+    JobPage: _render_page,
+    ExecutionPage: _render_page,
+    TaskPage: _render_page,
+    RunPage: _render_page,
     JobDetail: _render_job,
     ExecutionDetail: _render_execution,
     RunDetail: _render_run,

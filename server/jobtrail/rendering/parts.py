@@ -1,4 +1,4 @@
-"""The parts of which answers are written: times, tables, and what every answer says of itself."""
+"""Parts that several answers share: counts, tables, notes, next calls and the source."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from jobtrail.times import format_time
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobtrail.models import Note, Window
+    from jobtrail.models import Awaited, Execution, Note, Run, Task, Window
     from jobtrail.rendering.blocks import Cell
 
 _OURS = re.compile(r"(more|older|newer|next|note|log|verdict|record|labels|environment|last)\b.*?:", re.IGNORECASE)
@@ -21,6 +21,11 @@ _OURS = re.compile(r"(more|older|newer|next|note|log|verdict|record|labels|envir
 def write_count(value: int | None) -> str:
     """Return a count as a cell; nothing where it is not known."""
     return "" if value is None else str(value)
+
+
+def write_status(one: Execution | Task | Run | Awaited) -> str:
+    """Return a status, and the upstream's own word for it where that is another."""
+    return f"{one.status} ({one.raw_status})" if one.raw_status else one.status or ""
 
 
 def make_table(rows: Sequence[Mapping[str, Cell]]) -> tuple[str, list[Table]]:
@@ -36,17 +41,17 @@ def make_table(rows: Sequence[Mapping[str, Cell]]) -> tuple[str, list[Table]]:
 
 
 def _quote_first_cell(first: Cell) -> Cell:
-    """Return a first cell, quoted where it reads like a line of ours."""
+    """Return a first cell, quoted if it could be read as one of our labels."""
     return repr(first) if _OURS.match(str(first)) else first
 
 
 def escape_separator(cell: str) -> str:
-    """Return a cell for a header, without what separates the header's own facts."""
+    """Return a cell for a header, with the separator of the header's facts replaced."""
     return cell.replace("·", "•")
 
 
 def write_source(source: str, sample: bool | None) -> str:  # noqa: FBT001 # a field of every answer
-    """Return whose answer it is."""
+    """Return the source of an answer, and that it is sample data if it is."""
     return f"source {source}" + (", SAMPLE DATA" if sample else "")
 
 
@@ -56,7 +61,7 @@ def make_note_lines(notes: Sequence[Note] | None) -> list[Line]:
 
 
 def make_next_lines(calls: Sequence[Call | str]) -> list[Line]:
-    """Return a line for each call that goes on from an answer."""
+    """Return a line for each next call."""
     return [Line(call, "next") for call in calls]
 
 

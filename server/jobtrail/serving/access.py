@@ -36,7 +36,7 @@ class HttpBind:
     token: str | None
 
     @classmethod
-    def checked(cls, host: str, port: int, settings: Settings) -> HttpBind:
+    def for_transport(cls, host: str, port: int, settings: Settings) -> HttpBind:
         """Return the bind for an MCP transport.
 
         Raises:
@@ -51,7 +51,7 @@ class HttpBind:
         return cls(host, port, (*_LOOPBACK_NAMES, bracket_ipv6(host), *settings.allowed_hosts), token)
 
     @classmethod
-    def loopback_only(cls, host: str, port: int, settings: Settings) -> HttpBind:
+    def for_loopback(cls, host: str, port: int, settings: Settings) -> HttpBind:
         """Return the bind for the plane, which has no log-in of its own.
 
         Raises:
@@ -61,7 +61,7 @@ class HttpBind:
             raise SettingsError(f"--host {host}: the plane has no log-in, so it listens on loopback only")
         return cls(host, port, (*_LOOPBACK_NAMES, *settings.allowed_hosts), None)
 
-    def security(self) -> TransportSecuritySettings:
+    def make_security(self) -> TransportSecuritySettings:
         """Return what the SDK checks Host and Origin against: each name with any port."""
         names = [name for host in self.hosts for name in _allow_any_port(host)]
         return TransportSecuritySettings(
@@ -95,7 +95,7 @@ class AccessMiddleware:
     def __init__(self, app: ASGIApp, bind: HttpBind) -> None:
         self._app = app
         self._token = bind.token
-        self._security = TransportSecurityMiddleware(bind.security())
+        self._security = TransportSecurityMiddleware(bind.make_security())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 421, 403 or 401, or `ok`, or pass the request on."""
@@ -106,7 +106,7 @@ class AccessMiddleware:
         refusal = _refuse_malformed(request) or await self._security.validate_request(request)
         if refusal is None and request.url.path == "/healthz":
             refusal = PlainTextResponse("ok\n")
-        if refusal is None and not self._knows(request):
+        if refusal is None and not self._has_token(request):
             refusal = PlainTextResponse(
                 "send the server's JOBTRAIL_AUTH_TOKEN as Authorization: Bearer\n",
                 status_code=401,
@@ -119,7 +119,7 @@ class AccessMiddleware:
         await self._app(scope, receive, whole.send)
         await whole.end()
 
-    def _knows(self, request: Request) -> bool:
+    def _has_token(self, request: Request) -> bool:
         if self._token is None:
             return True
         scheme, _, given = request.headers.get("authorization", "").partition(" ")
@@ -127,7 +127,7 @@ class AccessMiddleware:
 
 
 def _refuse_malformed(request: Request) -> PlainTextResponse | None:
-    """Refuse a Host or Origin that is not one: the SDK looks only at how they begin."""
+    """Refuse a malformed Host or Origin: the SDK checks only how they begin."""
     host, origin = request.headers.get("host", ""), request.headers.get("origin")
     if not _AUTHORITY.fullmatch(host):
         return PlainTextResponse("Invalid Host header", status_code=421)

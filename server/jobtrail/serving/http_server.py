@@ -1,4 +1,4 @@
-"""Serving an ASGI app on a port until the process is told to end."""
+"""Serves an ASGI app on a port until SIGINT or SIGTERM."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def run_app(app: ASGIApp, bind: HttpBind, ready: Callable[[str], None]) -> int:
     Args:
         app: the ASGI app.
         bind: where to listen; port 0 takes any free one.
-        ready: told the base URL once the socket listens.
+        ready: called with the base URL once the socket listens.
 
     Raises:
         SettingsError: the address cannot be listened on.
@@ -86,7 +86,7 @@ def _listen(bind: HttpBind) -> socket.socket:
 
 
 async def receive_signals(listening: Callable[[], None] = lambda: None) -> AsyncGenerator[int]:
-    """Yield each SIGINT and SIGTERM; none on Windows, whose event loop cannot be told of signals.
+    """Yield each SIGINT and SIGTERM; none on Windows, whose event loop has no signal handlers.
 
     Args:
         listening: called as soon as a signal would be heard.

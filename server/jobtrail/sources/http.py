@@ -179,8 +179,8 @@ class Http:
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
             raise UnreadableAnswer(
-                f"answered {sanitize_text(kind, 40) or 'no content type'!r} where JSON was due; its address may point "
-                "at a web page or a proxy instead of the API",
+                f"answered {sanitize_text(kind, 40) or 'no content type'!r} where JSON was due; its address may "
+                "point at a web page or a proxy instead of the API",
                 subject=self.subject,
                 advice=f"; {self.settings_advice}",
             )

@@ -22,12 +22,13 @@ from jobtrail.models import (
     TaskPage,
 )
 from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Budget, Walk, walk
+from jobtrail.rendering.parts import write_status
 from jobtrail.sources.list_options import ListOptions
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall
 from jobtrail.tools.resumable import LARGEST_LIMIT, ServerState, require_argument
-from jobtrail.vocabulary import FAILURES
+from jobtrail.vocabulary import FAILURES, UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -59,7 +60,7 @@ async def list_executions(
         ctx, "list_executions", cursor, source, needs="executions",
         job=job, status=status, since=since, until=until, query=query, sort=sort, limit=limit,
     )  # fmt: skip
-    name = require_argument("list_executions", "job", call.text("job"), Call("list_jobs"))
+    name = require_argument("list_executions", "job", call.get_text("job"), Call("list_jobs"))
     batch = call.source.need_batch()
     options = call.read_options(batch.execution_words, batch.execution_sorts)
     return await call.read_page(
@@ -92,9 +93,9 @@ async def list_tasks(
         ctx, "list_tasks", cursor, source, needs="executions",
         job=job, execution=execution, status=status, query=query, sort=sort, limit=limit,
     )  # fmt: skip
-    name = require_argument("list_tasks", "job", call.text("job"), Call("list_jobs"))
+    name = require_argument("list_tasks", "job", call.get_text("job"), Call("list_jobs"))
     batch = call.source.need_batch()
-    identity = (call.text("execution") or "").strip() or await find_newest(call.source, name)
+    identity = (call.get_text("execution") or "").strip() or await find_newest(call.source, name)
     call.args["execution"] = identity
     options = call.read_options(batch.task_words, batch.task_sorts)
     return await call.read_page(
@@ -173,9 +174,9 @@ class TasksRead:
 
 
 async def read_tasks(source: Source, full: FullExecution, job: str, execution: str) -> TasksRead:
-    """Return the tasks: from the answer where it holds them all, else by walking them.
+    """Return an execution's tasks: from `full` if it holds all of them, else from a walk.
 
-    Of an execution in which nothing failed a single page is read, for its slowest tasks alone.
+    If nothing failed, only one page is read, to find the slowest tasks.
     """
     one, inline = full.execution, full.tasks or ()
     stats = one.stats or TaskCounts()
@@ -188,7 +189,7 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
     walked = await walk(source.need_batch().tasks(job, execution, ListOptions(sort=NEWEST_FIRST)), how)
     notes = list(walked.notes)
     if fine:
-        # The counts say that there is no failed task; what was not read hides none.
+        # The counts say that no task failed, so the unread tasks hold no failure.
         return TasksRead(walked.items, complete=True, notes=notes)
     if walked.position is not None and not notes:
         notes.append(f"only the first {walked.scanned:,} tasks were read; list_tasks goes through all of them")
@@ -196,7 +197,7 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
 
 
 def _judge_tasks(stats: TaskCounts, tasks: Sequence[Task], *, complete: bool, notes: list[Note]) -> TasksRead:
-    """Return the tasks read, with a note where the failed ones among them cannot be all."""
+    """Return the tasks read, with a note if fewer failed than the upstream counts."""
     failed = sum(task.status in FAILURES for task in tasks)
     strange = sorted({task.raw_status or "none" for task in tasks if task.status == "unknown"})
     if strange:
@@ -209,7 +210,7 @@ def _judge_tasks(stats: TaskCounts, tasks: Sequence[Task], *, complete: bool, no
 
 def _write_verdict(one: Execution) -> str:
     stats = one.stats
-    words = f"{one.status} ({one.raw_status})" if one.raw_status else one.status
+    words = write_status(one)
     if stats is None or stats.total is None:
         return words
     parts = [
@@ -234,6 +235,6 @@ def _propose_calls(source: Source, one: Execution, failed: Sequence[Task]) -> tu
         calls.append(Call("list_tasks", {**named, "status": "failed", **many, "source": source.name}))
     if failed:
         calls.append(Call("read_log", {**named, "task": failed[0].name, "source": source.name}))
-    if one.status in {"running", "queued"}:
+    if one.status in UNFINISHED:
         calls.append(Call("wait_for", {**named, "source": source.name}))
     return tuple(calls)

@@ -1,4 +1,4 @@
-"""What ended badly, everywhere at once: `find_failures`."""
+"""Failures across all jobs, tasks and sources, grouped by cause: `find_failures`."""
 
 from __future__ import annotations
 
@@ -58,7 +58,10 @@ async def find_failures(
     )  # fmt: skip
     window = call.resolve_window("24h") or Window(now=call.now)
     count = call.clamp("limit", _DEFAULT_CAUSES, LARGEST_LIMIT)
-    filters = {"status": call.text("status") or _STATUS, **({"job": job} if (job := call.text("job")) else {})}
+    filters = {
+        "status": call.get_text("status") or _STATUS,
+        **({"job": job} if (job := call.get_text("job")) else {}),
+    }
     there = await discover_parts(call.sources, job, filters["status"], window, _DISCOVERY_SECONDS)
     if there.errors and not there.parts:
         # A job that no source has, or no source that answers.

@@ -1,4 +1,4 @@
-"""A list call: what it asks of its source, and the page that it answers."""
+"""`ListCall`: what a list tool asks its source for, and the page that it returns."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SCANNED_AT_ONCE = 2_000
 
 # Tokens of an answer: of a default page, and for each row that is asked for.
 _PAGE_TOKENS, _ROW_TOKENS = 1_200, 60
-# Tokens of what is neither a row nor carried by the cursor, and what is left to rows however long the cursor is.
+# Tokens of the header, and the fewest that rows get however long the cursor is.
 _HEADER_TOKENS, _FEWEST_TOKENS = 70, 400
 
 _FILTERS = ("query", "search", "status", "since", "until")
@@ -75,9 +75,9 @@ class ListCall(ResumableCall):
         """
         return ListOptions(
             window=self.resolve_window(),
-            sort=read_sort(self.text("sort"), sorts, NEWEST_FIRST),
-            query=(self.text("query") or self.text("search") or "").strip() or None,
-            statuses=read_statuses(self.text("status"), words),
+            sort=read_sort(self.get_text("sort"), sorts, NEWEST_FIRST),
+            query=(self.get_text("query") or self.get_text("search") or "").strip() or None,
+            statuses=read_statuses(self.get_text("status"), words),
         )
 
     async def read_page(
@@ -91,7 +91,7 @@ class ListCall(ResumableCall):
         hidden: str | None = None,
         most: int = SCANNED_AT_ONCE,
     ) -> P_co:
-        """Walk a listing from where the call stands, and return the page.
+        """Walk a listing from the cursor's position, and return the page.
 
         Args:
             make: makes the page.
@@ -99,20 +99,20 @@ class ListCall(ResumableCall):
             options: its filters; each is applied again here, whatever the upstream did.
             searched: the texts of an item in which `query` is looked for; none where only the
                 upstream can search.
-            parent: raises `UnknownName` where what the listing is of does not exist; it is called where nothing was
-                there to scan, since many upstreams list nothing for what does not exist.
+            parent: raises `UnknownName` if the job, task or execution that the listing belongs to does not exist;
+                called if nothing was scanned, since many upstreams return an empty list for an unknown name.
             hidden: a field that rows do not show.
             most: items to scan at most.
         """
         limit = self.clamp("limit", DEFAULT_LIMIT, LARGEST_LIMIT)
         matching = _Filter(options, searched)
-        # Parts that come one after the other are not in the order of time that each of them is in.
+        # Each part is in order of time, but parts are read one after another, so the whole is not.
         mixed = options.sort.key == "created_at" and listing.traits.order is None
         how = Walk[T](
             limit=limit,
             keep=matching.keeps,
             cost=lambda item: estimate_tokens(write_row(item)) + 1,
-            budget=Budget(items=most, tokens=self._row_tokens(limit)),
+            budget=Budget(items=most, tokens=self._count_row_tokens(limit)),
             progress=partial(self._report_progress, None if mixed else options.sort),
             trail=self.cursor.trail,
             subject=f"source {self.source.name!r}",
@@ -141,14 +141,14 @@ class ListCall(ResumableCall):
             items=tuple(one.model_copy(update={hidden: None}) if hidden else one for one in walked.items),
         )
 
-    def _row_tokens(self, limit: int) -> int:
-        """Return the tokens that rows may take: what the answer may, without its header, cursor and notes."""
+    def _count_row_tokens(self, limit: int) -> int:
+        """Return the tokens for rows: those of an answer less its header, cursor and notes."""
         rest = _HEADER_TOKENS + estimate_tokens(self.seal_cursor(self.cursor.position))
         rest += sum(estimate_tokens(str(value)) for value in self.args.values())
         return max(max(_PAGE_TOKENS, limit * _ROW_TOKENS) - rest, _FEWEST_TOKENS)
 
     async def _report_progress(self, sort: Sort | None, walked: Walked[T]) -> None:
-        """Tell the client how far the walk has come; in time, where the whole walk is sorted by it."""
+        """Report counts to the client, and the time reached if the whole walk is sorted by time."""
         scanned, matched = self.cursor.scanned + walked.scanned, self.cursor.matched + walked.matched
         parts = [f"{scanned:,} scanned", f"{matched:,} matched"]
         reached = walked.last and walked.last.created_at
@@ -166,7 +166,7 @@ class ListCall(ResumableCall):
         return Coverage(scanned=self.cursor.scanned, matched=self.cursor.matched, complete=complete, back_to=back_to)
 
     def _count_total(self, walked: Walked[T]) -> Total:
-        """Return what is known of how many there are; a walk that ended has counted them."""
+        """Return the total and how exact it is; a walk that ended has counted all."""
         if self.cursor.drifted:
             return Total(kind="unknown")
         if walked.position is None:
@@ -179,7 +179,7 @@ class ListCall(ResumableCall):
         } or None
 
     def _suggest_wider(self) -> Note:
-        """Return what to try next where nothing matched."""
+        """Return the call that drops one filter, for an answer in which nothing matched."""
         dropped = next((name for name in _FILTERS if name in self.args), None)
         if dropped is None:
             return "there is nothing to list: it exists and is empty"
@@ -191,7 +191,7 @@ class _Filter(Generic[T]):
     """What an agent asked to keep, checked on each item.
 
     Attributes:
-        strange: raw statuses that no document knows, of items that are not kept for them alone.
+        strange: how many items were left out for each raw status that no document lists.
     """
 
     options: ListOptions
@@ -211,7 +211,7 @@ class _Filter(Generic[T]):
         return not texts or any(query in text.lower() for text in texts)
 
     def write_notes(self) -> list[str]:
-        """Return a note where items were passed over whose status only their upstream understands."""
+        """Return a note if items were left out because their status is not documented."""
         if not self.strange:
             return []
         count, words = sum(self.strange.values()), ", ".join(sorted(self.strange)[:3])

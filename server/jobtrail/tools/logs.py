@@ -55,23 +55,25 @@ async def read_log(
         run=run, job=job, execution=execution, task=task, search=search, around=around, lines=lines,
     )  # fmt: skip
     log = await _find_log(call)
-    find = compile_search(call.text("search"))
+    find = compile_search(call.get_text("search"))
     stretch = await _Reading(call, log, find, call.clamp("lines", _LINES, _MOST_LINES)).read()
-    if call.text("task") and not stretch.found.total:
+    if call.get_text("task") and not stretch.found.total:
         await _check_task(call)
     return _make_page(call, log, stretch)
 
 
 async def _find_log(call: ResumableCall) -> Log:
-    """Return the log that is asked for.
+    """Return the log that the arguments name.
 
     Raises:
-        BadArgument: none is, or two.
+        BadArgument: they name no log, or two.
         StrayCursor: the cursor is of no log.
     """
-    if call.text("job") and not ((call.text("execution") or "").strip() or call.text("run") or call.resumed):
-        call.args["execution"] = await find_newest(call.source, call.text("job") or "")
-    run, job, execution, task = (call.text(name) for name in _OF)
+    if call.get_text("job") and not (
+        (call.get_text("execution") or "").strip() or call.get_text("run") or call.resumed
+    ):
+        call.args["execution"] = await find_newest(call.source, call.get_text("job") or "")
+    run, job, execution, task = (call.get_text(name) for name in _OF)
     if run and not (job or execution or task):
         return await call.source.need_runs(Call("read_log", {"job": ..., "execution": ...})).log(run)
     if job and execution and not run:
@@ -87,7 +89,7 @@ async def _find_log(call: ResumableCall) -> Log:
 
 @dataclass(frozen=True)
 class _Stretch:
-    """What an answer shows: rows in order, and what was read for them."""
+    """The rows that an answer shows, oldest first, and the read they come from."""
 
     rows: Sequence[Row]
     found: Stretch
@@ -96,7 +98,7 @@ class _Stretch:
 
 @dataclass
 class _Reading:
-    """One reading of a log, from where the call stands."""
+    """One read of a log, from the call's position."""
 
     call: ResumableCall
     log: Log
@@ -105,7 +107,7 @@ class _Reading:
 
     async def read(self) -> _Stretch:
         """Read back from the end, on or back from a cursor, or around a line."""
-        # Cursors go on from a line of their own.
+        # A cursor has its own line, so the next one does not carry `around`.
         around = self.call.args.pop("around", None)
         if isinstance(around, int) and not self.call.resumed:
             return await self._read_around(around)
@@ -133,7 +135,7 @@ class _Reading:
                 )
 
     async def _read_around(self, line: int) -> _Stretch:
-        if self.call.text("search"):
+        if self.call.get_text("search"):
             raise BadArgument("read_log takes around or search, not both; leave one out")
         on = await self._gather(max(line, 1), self.rows - self.rows // 2, self._tokens // 2, back=False)
         if not on.kept_from <= line <= on.total:
@@ -153,7 +155,7 @@ class _Reading:
         return _Stretch([*chain(back.rows.rows, on.rows.rows)], on, cut)
 
     async def _gather(self, start: int, rows: int, tokens: int, *, back: bool) -> Stretch:
-        searched = self.call.text("search") is not None
+        searched = self.call.get_text("search") is not None
         piece = self.log.most if searched else rows * 2
         bounds = Bounds(rows, tokens, piece)
         return await read_stretch(
@@ -170,7 +172,7 @@ async def _report_nothing(_scanned: int, _matched: int) -> None:
 
 async def _check_task(call: ResumableCall) -> None:
     """Raise `UnknownName` where an execution has no such task: its log, too, would read as empty."""
-    job, execution, name = (call.text(one) or "" for one in _OF[1:])
+    job, execution, name = (call.get_text(one) or "" for one in _OF[1:])
     listing = call.source.need_batch().tasks(job, execution, ListOptions(sort=NEWEST_FIRST, query=name))
     how = Walk[Task](limit=1, keep=lambda one: one.name == name, subject=f"source {call.source.name!r}")
     walked = await walk(listing, how)
@@ -191,17 +193,17 @@ def _make_page(call: ResumableCall, log: Log, stretch: _Stretch) -> LogPage:
         source=call.source.name,
         sample=call.source.sample or None,
         notes=tuple(_write_notes(call, log, stretch)) or None,
-        run=call.text("run"),
-        job=call.text("job"),
-        execution=call.text("execution"),
-        task=call.text("task"),
-        search=call.text("search"),
+        run=call.get_text("run"),
+        job=call.get_text("job"),
+        execution=call.get_text("execution"),
+        task=call.get_text("task"),
+        search=call.get_text("search"),
         first_line=found.first if found.scanned else None,
         last_line=found.last if found.scanned else None,
         total_lines=found.total,
         kept_from=found.kept_from if found.kept_from > 1 else None,
         growing=not found.final,
-        matched=found.matched if call.text("search") else None,
+        matched=found.matched if call.get_text("search") else None,
         complete=found.first == 1 and not newer and not log.partial,
         older=call.seal_cursor(Position("", (_BACK, found.first, *kept))) if older else None,
         newer=call.seal_cursor(Position("", (_ON, found.last + 1, *kept))) if newer else None,
@@ -221,7 +223,7 @@ def _write_notes(call: ResumableCall, log: Log, stretch: _Stretch) -> list[Note]
         notes += [note for note in (call.source.log_note, log.note) if note]
     if not stretch.found.total and stretch.found.final:
         notes.append("it wrote nothing, or its output was not kept")
-    search = call.text("search")
+    search = call.get_text("search")
     if search and not search.startswith("/") and set(search) & set("|*+[\\^$") and not stretch.rows:
         notes.append("search was taken as plain text; a regular expression is written /…/")
     return [*notes, stretch.cut] if stretch.cut else notes
@@ -229,12 +231,12 @@ def _write_notes(call: ResumableCall, log: Log, stretch: _Stretch) -> list[Note]
 
 def _name_log(call: ResumableCall) -> dict[str, str]:
     """Return what the log is of, and its source, as arguments."""
-    named = {name: value for name in _OF if (value := call.text(name))}
+    named = {name: value for name in _OF if (value := call.get_text(name))}
     return {**named, "source": call.source.name}
 
 
 def _propose_calls(call: ResumableCall, stretch: _Stretch) -> tuple[Call, ...]:
-    if call.text("search") and stretch.rows:
+    if call.get_text("search") and stretch.rows:
         return (Call("read_log", {**_name_log(call), "around": stretch.rows[-1].n}),)
     if not stretch.found.total:
         named = {name: value for name, value in _name_log(call).items() if name != "task"}

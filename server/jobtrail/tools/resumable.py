@@ -1,4 +1,4 @@
-"""A tool call that a cursor can continue: from its arguments, or from the cursor that carries them."""
+"""`ResumableCall`: a tool call opened from its arguments, or from a cursor that carries them."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class ResumableCall:
     Attributes:
         sources: what it reads: one source, or every one.
         now: when the call was made.
-        cursor: the arguments, where the walk stands, and what its pages came to, this call's included.
+        cursor: the arguments, the position of the walk, and what its pages came to, this call's included.
         resumed: whether a cursor was given.
         notes: what the agent must know of its arguments.
     """
@@ -114,13 +114,13 @@ class ResumableCall:
         """The arguments, which the next cursor carries."""
         return self.cursor.args
 
-    def text(self, name: str) -> str | None:
+    def get_text(self, name: str) -> str | None:
         """Return a text argument."""
         value = self.args.get(name)
         return value if isinstance(value, str) else None
 
     def clamp(self, name: str, default: int, most: int) -> int:
-        """Return a number from 1 to `most`; a note tells where that is not what was asked for."""
+        """Return a number argument limited to 1 to `most`; add a note if that changed it."""
         asked = self.args.get(name, default)
         asked = asked if isinstance(asked, int) else default
         number = max(1, min(asked, most))
@@ -130,23 +130,23 @@ class ResumableCall:
         return number
 
     def resolve_window(self, since: str | None = None) -> Window | None:
-        """Return the times asked for; the cursor carries them resolved, so that `24h` does not move with the pages.
+        """Return the window asked for; the cursor carries it resolved, so that `24h` stays the same on later pages.
 
         Args:
             since: where the window begins when the call does not say.
 
         Raises:
-            BadArgument: a time that is none.
+            BadArgument: a bound is not a time.
         """
         clock = self.ctx.request_context.lifespan_context.clock
-        window = resolve_window(self.text("since") or since, self.text("until"), clock, self.now)
+        window = resolve_window(self.get_text("since") or since, self.get_text("until"), clock, self.now)
         for name, bound in (("since", window and window.since), ("until", window and window.until)):
             if bound:
                 self.args[name] = format_microseconds(bound)
         return window
 
     def advance(self, walked: Walked[Any]) -> None:
-        """Count what one more part of the walk came to, and keep what the next call must remember of it."""
+        """Add a part of the walk to the cursor: its counts, its trail, and whether the list changed."""
         self.cursor = replace(
             self.cursor,
             scanned=self.cursor.scanned + walked.scanned,
@@ -167,10 +167,11 @@ class ResumableCall:
         return Call(self.cursor.tool, {name: value for name, value in args.items() if value is not None})
 
     def seal_cursor(self, position: Position) -> str:
-        """Return the cursor that goes on from a position."""
+        """Return the cursor that continues from a position."""
         kept = position.upstream == self.cursor.position.upstream
         minted = self.cursor.minted if kept else int(self.now.timestamp())
-        return seal(replace(self.cursor, position=position, minted=minted, fingerprint=_fingerprint(self.sources)))
+        fingerprint = _compute_fingerprint(self.sources)
+        return seal(replace(self.cursor, position=position, minted=minted, fingerprint=fingerprint))
 
 
 def _find_sources(cursor: Cursor, sources: Sources, now: datetime, *, everywhere: bool) -> Sequence[Source]:
@@ -190,7 +191,7 @@ def _find_sources(cursor: Cursor, sources: Sources, now: datetime, *, everywhere
             f"(configured: {', '.join(sources.names)})",
             *again,
         ) from None
-    if cursor.fingerprint != _fingerprint(found):
+    if cursor.fingerprint != _compute_fingerprint(found):
         raise StrayCursor(
             "the configured sources are not those this cursor was made with"
             if every
@@ -205,8 +206,8 @@ def _find_sources(cursor: Cursor, sources: Sources, now: datetime, *, everywhere
     return found
 
 
-def _fingerprint(sources: Sequence[Source]) -> str:
-    """Return what changes when sources come, go or point elsewhere."""
+def _compute_fingerprint(sources: Sequence[Source]) -> str:
+    """Return a hash of the sources: it changes if one is added, removed or points at another upstream."""
     if len(sources) == 1:
         return sources[0].fingerprint
     text = "\0".join(f"{one.name}={one.fingerprint}" for one in sources)

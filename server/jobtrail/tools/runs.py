@@ -9,11 +9,12 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.errors import UpstreamError
 from jobtrail.models import Call, LogTail, Run, RunDetail, RunPage
+from jobtrail.rendering.parts import write_status
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
 from jobtrail.tools.resumable import ServerState, require_argument
-from jobtrail.vocabulary import FAILURES
+from jobtrail.vocabulary import FAILURES, UNFINISHED
 
 if TYPE_CHECKING:
     from jobtrail.sources.base import Runs, Source
@@ -45,7 +46,7 @@ async def list_runs(
         ctx, "list_runs", cursor, source, needs="runs",
         task=task, status=status, since=since, until=until, search=search, sort=sort, limit=limit,
     )  # fmt: skip
-    name = call.text("task")
+    name = call.get_text("task")
     runs = call.source.need_runs()
     options = call.read_options(runs.words, runs.sorts)
     return await call.read_page(
@@ -90,14 +91,14 @@ async def _read_tail(runs: Runs, run: str) -> tuple[LogTail | None, list[str]]:
 
 
 def _write_verdict(one: Run) -> str:
-    words = f"{one.status} ({one.raw_status})" if one.raw_status else one.status
+    words = write_status(one)
     if one.exit_code is None:
         return words
     return f"{words} with exit code {one.exit_code}"
 
 
 def _propose_calls(source: Source, one: Run) -> tuple[Call, ...]:
-    if one.status in {"running", "queued"}:
+    if one.status in UNFINISHED:
         return (Call("get_run", {"run": one.id, "source": source.name}),)
     if one.status in FAILURES:
         return (Call("list_runs", {"task": one.task, "limit": 10, "source": source.name}),)

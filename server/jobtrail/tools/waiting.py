@@ -57,7 +57,7 @@ async def wait_for(
     seconds = max(0.0, min(asked, _LONGEST))
     waiting = Waiter(watched, seconds, ctx.report_progress)
     began = anyio.current_time()
-    await waiting.until_ended(chosen.need_runs().follow if run else None)
+    await waiting.wait_until_ended(chosen.need_runs().follow if run else None)
     waited = anyio.current_time() - began
     clamped = f"timeout {quote_value(asked, 20)} was taken as {seconds:g}; it can be 0 to {_LONGEST:g} s"
     return Waited(
@@ -65,10 +65,10 @@ async def wait_for(
         sample=chosen.sample or None,
         notes=(clamped,) if seconds != asked else None,
         job=job if not run else None,
-        all_ended=all(one.over for one in watched),
+        all_ended=all(one.ended for one in watched),
         waited_s=round(waited, 1),
         timeout_s=seconds,
-        items=tuple(one.awaited() for one in watched),
+        items=tuple(one.to_awaited() for one in watched),
         next_calls=_propose_calls(watched, {} if run else {"job": job}, timeout, chosen.name),
     )
 
@@ -109,7 +109,7 @@ def _propose_calls(
     kind = "execution" if of else "run"
     bad = [one.id for one in watched if one.now and one.now.status in FAILURES]
     calls = [Call(f"get_{kind}", {**of, kind: identity, "source": source}) for identity in bad[:_MOST_EXPLAINED]]
-    if left := [one.id for one in watched if not one.over and not one.hopeless]:
+    if left := [one.id for one in watched if not one.ended and not one.given_up]:
         again = {} if timeout is None else {"timeout": int(timeout) if timeout.is_integer() else timeout}
         calls.append(Call("wait_for", {**of, kind: ",".join(left), **again, "source": source}))
     return tuple(calls)
@@ -117,13 +117,13 @@ def _propose_calls(
 
 @dataclass(frozen=True)
 class PollingPace:
-    """How often one thing is looked at, in seconds.
+    """How often one target is looked at, in seconds.
 
     Attributes:
         first: before it is looked at again; each later pause is `growth` times as long, to at most `most`.
         share: a pause is at least so many times as long as the last look took.
-        settle: between news of it and the look at it, since news comes in bursts.
-        grace: beyond the timeout for a look that is under way.
+        settle: between a notification and the look, since notifications come in bursts.
+        grace: time after the timeout for a look that is under way.
     """
 
     first: float = 0.5
@@ -136,12 +136,12 @@ class PollingPace:
 
 @dataclass
 class WaitTarget:
-    """One execution or run, as it was when first looked at and as it is.
+    """One execution or run that is waited for: its state at the first look and at the last.
 
     Attributes:
         look: asks the source for it.
         trouble: why the last look failed.
-        hopeless: whether no later look can do better.
+        given_up: whether a later look would fail in the same way.
     """
 
     id: str
@@ -149,21 +149,21 @@ class WaitTarget:
     before: Attempt | None = None
     now: Attempt | None = None
     trouble: JobtrailError | None = None
-    hopeless: bool = False
+    given_up: bool = False
     news: anyio.Event = field(default_factory=anyio.Event)
 
     @property
-    def over(self) -> bool:
+    def ended(self) -> bool:
         """Whether it has ended."""
         now = self.now
         return now is not None and (now.status in ENDED or now.ended_at is not None)
 
     async def refresh(self) -> float:
-        """Look at it; return for how many seconds its upstream wants to be left alone."""
+        """Ask the source for the current state; return the seconds that the upstream asked to wait."""
         try:
             self.now = await self.look()
         except (AgentError, Unauthorized) as error:
-            self.trouble, self.hopeless = error, True
+            self.trouble, self.given_up = error, True
         except UpstreamError as error:
             self.trouble = error
             return error.retry_after or 0.0
@@ -172,13 +172,13 @@ class WaitTarget:
             self.trouble = None
         return 0.0
 
-    def awaited(self) -> Awaited:
-        """Return what an agent gets to see of it."""
-        then, now = _stats_of(self.before), _stats_of(self.now)
-        trouble = self.trouble or (_no_answer() if self.now is None else None)
+    def to_awaited(self) -> Awaited:
+        """Return the target as a part of the answer."""
+        then, now = _get_counts(self.before), _get_counts(self.now)
+        trouble = self.trouble or (_make_no_answer() if self.now is None else None)
         return Awaited(
             id=self.id if self.now is None else self.now.id,
-            ended=self.over,
+            ended=self.ended,
             before=self.before.status if self.before else None,
             status=self.now.status if self.now else None,
             raw_status=self.now.raw_status if self.now else None,
@@ -193,11 +193,11 @@ class WaitTarget:
         )
 
 
-def _no_answer() -> Unreachable:
+def _make_no_answer() -> Unreachable:
     return Unreachable("the upstream did not answer in this time; a retry may help")
 
 
-def _stats_of(one: Execution | Run | None) -> TaskCounts | None:
+def _get_counts(one: Execution | Run | None) -> TaskCounts | None:
     return one.stats if isinstance(one, Execution) else None
 
 
@@ -213,7 +213,7 @@ class Waiter:
 
     Args:
         seconds: until it ends, whatever has ended by then.
-        report: told (progress, total, message) when more is done than before.
+        report: called with (progress, total, message) when more is done than before.
     """
 
     watched: Sequence[WaitTarget]
@@ -223,14 +223,14 @@ class Waiter:
     _reported: int = -1
     _needed: anyio.Event = field(default_factory=anyio.Event)
 
-    async def until_ended(self, follow: Follow | None = None) -> None:
-        """Wait.
+    async def wait_until_ended(self, follow: Follow | None = None) -> None:
+        """Wait until every target has ended or the time is up.
 
         Args:
-            follow: calls what it is given with the id of each run of which the upstream has news, until cancelled.
+            follow: follows the upstream until cancelled, and calls its argument with the id of each run that changed.
 
         Raises:
-            JobtrailError: nothing could be learnt of any of them.
+            JobtrailError: no state of any target could be read.
         """
         deadline = anyio.current_time() + self.seconds
         with anyio.move_on_after(self.seconds + self.pace.grace):
@@ -242,11 +242,11 @@ class Waiter:
                         looks.start_soon(self._watch, one, deadline)
                 group.cancel_scope.cancel()
         if all(one.now is None for one in self.watched):
-            raise self.watched[0].trouble or _no_answer()
+            raise self.watched[0].trouble or _make_no_answer()
 
     async def _follow(self, follow: Follow) -> None:
         await self._needed.wait()
-        # Without news it is looked at all the same, only later.
+        # Without notifications the targets are looked at all the same, only later.
         with suppress(UpstreamError):
             await follow(self._announce)
 
@@ -256,10 +256,10 @@ class Waiter:
                 one.news.set()
 
     async def _watch(self, one: WaitTarget, deadline: float) -> None:
-        """Look at one thing again and again, one look at a time, until it has ended or the time is up."""
+        """Look at one target repeatedly, one look at a time, until it has ended or the time is up."""
         await self._look_at(one)
         pause = self.pace.first
-        while not one.over and not one.hopeless and (left := deadline - anyio.current_time()) > 0:
+        while not one.ended and not one.given_up and (left := deadline - anyio.current_time()) > 0:
             self._needed.set()
             with anyio.move_on_after(min(pause, left)):
                 await one.news.wait()
@@ -276,10 +276,10 @@ class Waiter:
         return rest
 
     async def _report_progress(self) -> None:
-        """Report progress where there is some, in tasks, or in runs where there are no tasks."""
-        stats = [_stats_of(one.now) for one in self.watched]
+        """Report progress if there is more than last time: in tasks, or in targets that have no tasks."""
+        stats = [_get_counts(one.now) for one in self.watched]
         units = [
-            (_count_ended(of) or 0, of.total) if of and of.total else (int(one.over), 1)
+            (_count_ended(of) or 0, of.total) if of and of.total else (int(one.ended), 1)
             for one, of in zip(self.watched, stats, strict=True)
         ]
         done, total = sum(unit[0] for unit in units), sum(unit[1] for unit in units)
@@ -287,7 +287,7 @@ class Waiter:
             return
         self._reported = done
         failed = sum(of.failed or 0 for of in stats if of)
-        ended = f"{sum(one.over for one in self.watched)} of {len(self.watched)} ended"
+        ended = f"{sum(one.ended for one in self.watched)} of {len(self.watched)} ended"
         tasks = f"{done:,} of {total:,} tasks done, {failed:,} failed" if any(stats) else ""
         await self.report(
             done, total, " · ".join(filter(None, (tasks, ended if len(self.watched) > 1 or not tasks else "")))

@@ -177,12 +177,12 @@ async def test_nothing_is_told_while_nothing_changes_and_nothing_asked_once_nobo
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with watched(tmp_path, monkeypatch) as one:
-        await one.watching.add("jobtrail://blaxel/jobs", "a")
-        await one.watching.add("jobtrail://blaxel/jobs", "b")
+        await one.watching.watch("jobtrail://blaxel/jobs", "a")
+        await one.watching.watch("jobtrail://blaxel/jobs", "b")
         await one.looks(3)
-        one.watching.drop("jobtrail://blaxel/jobs", "a")
+        one.watching.unwatch("jobtrail://blaxel/jobs", "a")
         await one.looks(3)
-        one.watching.drop("jobtrail://blaxel/jobs", "b")
+        one.watching.unwatch("jobtrail://blaxel/jobs", "b")
         await anyio.sleep(0.05)
         asked = len(one.upstream.requests)
         await anyio.sleep(0.2)
@@ -194,7 +194,7 @@ async def test_an_upstream_that_fails_for_a_while_is_no_change(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with watched(tmp_path, monkeypatch) as one:
-        await one.watching.add("jobtrail://blaxel/jobs/etl", "a")
+        await one.watching.watch("jobtrail://blaxel/jobs/etl", "a")
         one.upstream.sick = lambda _request: httpx2.Response(503, text="away")
         await one.looks(6)
         one.upstream.sick = None
@@ -212,7 +212,7 @@ async def test_what_has_ended_is_told_once_and_not_looked_at_again(
         uri = RUN.format(run["id"])
         before = dict(run)
         run.update(status="running", endReason=None, endedAt=None, exitCode=None)
-        await one.watching.add(uri, "a")
+        await one.watching.watch(uri, "a")
         await one.looks(2)
         run.clear()
         run.update(before)
@@ -226,6 +226,6 @@ async def test_what_has_ended_is_told_once_and_not_looked_at_again(
 async def test_only_so_many_resources_are_watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with watched(tmp_path, monkeypatch) as one:
         for number in range(50):
-            await one.watching.add(f"jobtrail://blaxel/jobs?cursor={number}", "a")
+            await one.watching.watch(f"jobtrail://blaxel/jobs?cursor={number}", "a")
         with pytest.raises(Exception, match="50 resources are watched already; unsubscribe"):
-            await one.watching.add("jobtrail://blaxel/jobs", "a")
+            await one.watching.watch("jobtrail://blaxel/jobs", "a")

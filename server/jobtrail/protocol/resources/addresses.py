@@ -1,4 +1,4 @@
-"""`jobtrail://` addresses: what can be read by one, and reading them.
+"""`jobtrail://` addresses of resources: their templates, and parsing them.
 
 Each is a template of RFC 6570, so that a client can complete its variables::
 
@@ -25,7 +25,7 @@ Kind = Literal["jobs", "job", "execution", "run"]
 
 @dataclass(frozen=True)
 class AddressTemplate:
-    """What one kind of address leads to."""
+    """The URI template of one kind of address, and its description."""
 
     kind: Kind
     uri: str
@@ -115,7 +115,7 @@ class Address:
 
 
 def _parse_path(path: str) -> tuple[Kind | None, str]:
-    """Return what a path leads to, and its name."""
+    """Return the kind of resource of a path, and its name."""
     room, *names = [unquote(part) for part in path.strip("/").split("/")]
     if room == "jobs" and not names:
         return "jobs", ""

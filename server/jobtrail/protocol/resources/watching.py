@@ -1,7 +1,7 @@
-"""Resources that somebody watches: looked at now and then, and told of when they have changed.
+"""`ResourceWatcher`: polls the resources that clients subscribed to, and notifies them of changes.
 
-The upstreams tell nobody of a change, so each watched address is looked at: soon at first, then more and more
-seldom while nothing happens. What has ended is not looked at any more.
+The upstreams send no notifications, so each address is polled, less often the longer nothing changes. What has ended
+is not polled any more.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _JOBS_SEEN = 200
 
 @dataclass(frozen=True)
 class _ResourceState:
-    """How a resource stands: what a change would alter, and whether it can change any more."""
+    """The state of a resource as comparable text, and whether it is final."""
 
     state: str
     over: bool = False
@@ -65,12 +65,12 @@ class ResourceWatcher:
         self._publish = publish
         self._watched: dict[str, _WatchedResource] = {}
 
-    async def add(self, uri: str, holder: Hashable, tell: Tell | None = None) -> None:
+    async def watch(self, uri: str, holder: Hashable, tell: Tell | None = None) -> None:
         """Begin to watch an address for somebody.
 
         Args:
             uri: the address, as it will be told.
-            holder: who asks; `drop` takes it back.
+            holder: who asks; `unwatch` takes it back.
             tell: called with the address when it has changed, beside what is published to all.
 
         Raises:
@@ -87,13 +87,13 @@ class ResourceWatcher:
                 # Before the answer, so that no change after it is missed.
                 watched.last = await self._look(watched.address)
             except AgentError:
-                self.drop(uri, holder)
+                self.unwatch(uri, holder)
                 raise
             if uri in self._watched:
                 self._group.start_soon(self._follow, uri, watched)
         watched.holders[holder] = tell
 
-    def drop(self, uri: str, holder: Hashable) -> None:
+    def unwatch(self, uri: str, holder: Hashable) -> None:
         """Stop watching an address for somebody; it is looked at no more once nobody holds it."""
         watched = self._watched.get(uri)
         if watched is not None:
@@ -110,7 +110,7 @@ class ResourceWatcher:
                 try:
                     look = await self._look(watched.address)
                 except AgentError:
-                    # It is gone: who reads it now is told so.
+                    # It is gone: reading it raises the same error.
                     look = _ResourceState("gone", over=True)
                 if look is None or look == watched.last:
                     pause = min(pause * _SLOWER, _LATEST_S)
@@ -122,7 +122,7 @@ class ResourceWatcher:
                         await tell(uri)
 
     async def _look(self, address: Address) -> _ResourceState | None:
-        """Return how a resource stands; None where its upstream does not answer."""
+        """Return the state of a resource; None if its upstream does not answer."""
         source = self._sources.get(address.source)
         try:
             return await _LOOKS[address.kind](source, address)
