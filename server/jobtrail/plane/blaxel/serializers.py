@@ -1,4 +1,4 @@
-"""Rows of the store as the Blaxel documents write them: `Job`, `JobExecution`, `JobExecutionTask`."""
+"""Serializes rows of the store as in the Blaxel documents: `Job`, `JobExecution`, `JobExecutionTask`."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import TYPE_CHECKING, Any
 from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
-    from jobtrail.store.store import Row
-
-__all__ = ["serialize_execution", "serialize_job", "serialize_task"]
+    from sqlite3 import Row
 
 _MASK = "***"
 

@@ -1,4 +1,4 @@
-"""What the RunWisp side answers with: runs and definitions, and how each dialect spells their words.
+"""Serializes runs, definitions and log lines for the RunWisp API, in the words of each dialect.
 
 The store spells them as 1.0.1 does.
 """
@@ -11,15 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
-    from jobtrail.store.store import Row
-
-__all__ = [
-    "serialize_definition",
-    "serialize_log_line",
-    "serialize_run",
-    "serialize_seed_run",
-    "translate_seed_status",
-]
+    from sqlite3 import Row
 
 _SEED_REASONS = {
     "succeeded": "success",
