@@ -39,3 +39,8 @@ def encode_json(content: Any) -> bytes:
         return text.encode()
     except UnicodeEncodeError:
         return json.dumps(content, separators=(",", ":")).encode()
+
+
+def drop_absent(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from jobtrail.plane.responses import drop_absent
 from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def serialize_execution(row: Row) -> dict[str, Any]:
         "completedAt": format_optional_nanoseconds(row["ended_at"]),
     }
     stats = {name: row[name] for name in ("total", "success", "failure", "running", "cancelled", "retried")}
-    return {"metadata": _present(metadata), "spec": spec, "stats": stats, "status": row["status"]}
+    return {"metadata": drop_absent(metadata), "spec": spec, "stats": stats, "status": row["status"]}
 
 
 def serialize_task(row: Row) -> dict[str, Any]:
@@ -63,12 +64,8 @@ def serialize_task(row: Row) -> dict[str, Any]:
         "completedAt": format_optional_nanoseconds(row["ended_at"]),
     }
     return {
-        "metadata": _present(metadata),
+        "metadata": drop_absent(metadata),
         "spec": json.loads(row["spec"]),
         "status": row["status"],
         "conditions": json.loads(row["conditions"]),
     }
-
-
-def _present(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
