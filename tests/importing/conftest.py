@@ -7,12 +7,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobtrail.store import Store
-from tests.plane.conftest import sample
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-__all__ = ["sample", "store"]
 
 
 @pytest.fixture

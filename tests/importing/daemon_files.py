@@ -10,8 +10,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-__all__ = ["RUNS_0", "RUNS_1", "A", "B", "C", "database", "insert"]
-
 A, B, C = (f"01M6FK0E50C4TP2FT2ERSACTJ{letter}" for letter in "ABC")
 RUNS_1 = """
 CREATE TABLE runs (

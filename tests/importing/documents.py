@@ -19,21 +19,6 @@ if TYPE_CHECKING:
     from jobtrail.store import Store
     from jobtrail.store.imports import ImportOutcome
 
-__all__ = [
-    "ULID",
-    "condition",
-    "execution",
-    "import_documents",
-    "job",
-    "list_refusals",
-    "read_answers",
-    "read_tables",
-    "run",
-    "seed_run",
-    "task",
-    "write_json_lines",
-]
-
 ULID = "01M6FK0E50C4TP2FT2ERSACTJ5"
 
 

@@ -49,7 +49,7 @@ run = "{PRINT}"
 
 
 class Stocked(NamedTuple):
-    """A client of a daemon that has the stock, and the id of the run that printed."""
+    """A client of a daemon that has the filled_store, and the id of the run that printed."""
 
     client: httpx2.Client
     printed: str

@@ -24,7 +24,7 @@ def sample() -> Iterator[Store]:
 
 
 @pytest.fixture(scope="session")
-def stock() -> Iterator[Store]:
+def filled_store() -> Iterator[Store]:
     store = make_paging_store()
     yield store
     store.close()

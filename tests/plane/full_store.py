@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from jobtrail.store.rows import AnyRow
 
-__all__ = ["CONDITION", "FULL_JOB", "FULL_SPEC", "RUN", "make_full_store"]
-
 FULL_JOB: dict[str, Any] = {
     "metadata": {
         "displayName": "Nightly ETL",

@@ -17,27 +17,6 @@ from jobtrail.times import to_nanoseconds
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Mapping
 
-__all__ = [
-    "EXECUTIONS",
-    "PAGED",
-    "START",
-    "TASKS",
-    "ManualClock",
-    "StepCountingStore",
-    "make_execution",
-    "make_job",
-    "make_paging_store",
-    "make_task",
-    "nanoseconds_at",
-    "open_client",
-    "read_all_pages",
-    "read_name",
-    "read_names",
-    "read_refusal",
-    "set_status",
-    "time_at",
-]  # fmt: skip
-
 START = datetime(2026, 11, 1, tzinfo=UTC)
 EXECUTIONS, TASKS = "/jobs/etl/executions", "/jobs/etl/executions/exec-000/tasks"
 _Changing = TypeVar("_Changing", ExecutionRow, TaskRow)

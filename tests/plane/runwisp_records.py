@@ -7,8 +7,6 @@ from typing import Literal
 from jobtrail.store import Store
 from jobtrail.store.rows import DefinitionRow, LineRow, RunRow
 
-__all__ = ["DEFINITION", "FAILURES", "PRINTED", "RUNS", "WORDED", "count_seconds", "make_run_store", "ulid"]
-
 SECOND = 1_000_000_000
 START = 1_793_491_200 * SECOND
 """2026-11-01, in nanoseconds since 1970."""

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
     import httpx2
 
-__all__ = ["ALL", "ORDERS", "TABLE", "Case", "contains_json", "read_numbers", "sort_worded"]
-
 ALL = range(len(WORDED))
 
 

@@ -14,8 +14,6 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp
 
-__all__ = ["serve_app"]
-
 
 @contextmanager
 def serve_app(app: ASGIApp, *, on: Path | None = None) -> Generator[str]:

@@ -30,9 +30,9 @@ DEPLOYMENTS = "DELETING,TERMINATED,FAILED,DEACTIVATED,DEACTIVATING,UPLOADING,BUI
 
 @EVERY_LIST
 async def test_a_page_has_the_documented_default_and_is_clamped_to_the_documented_most(
-    stock: Store, path: str, default: int, most: int
+    filled_store: Store, path: str, default: int, most: int
 ) -> None:
-    async with open_client(stock) as client:
+    async with open_client(filled_store) as client:
         for limit, length in (
             ({}, default),
             ({"limit": "1"}, 1),
@@ -46,15 +46,17 @@ async def test_a_page_has_the_documented_default_and_is_clamped_to_the_documente
 
 @EVERY_PATH
 @pytest.mark.parametrize("limit", ["", "0", "-1", "1.5", "ten", "1e2", "٣", " 5", "0x10", "0" * 30])
-async def test_a_limit_that_is_no_whole_number_from_one_on_is_refused(stock: Store, path: str, limit: str) -> None:
-    async with open_client(stock) as client:
+async def test_a_limit_that_is_no_whole_number_from_one_on_is_refused(
+    filled_store: Store, path: str, limit: str
+) -> None:
+    async with open_client(filled_store) as client:
         for version in ("2026-04-16", "2026-04-28"):
             answer = await client.get(path, params={"limit": limit}, headers={"Blaxel-Version": version})
             assert "limit must be a whole number" in read_refusal(answer)
 
 
-async def test_the_newest_come_first_unless_a_sort_says_otherwise(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_the_newest_come_first_unless_a_sort_says_otherwise(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         first: dict[str | None, str] = {}
         for sort in (None, "createdAt:desc", "createdAt:asc", "name:asc", "name:desc"):
             params = {"limit": "1"} | ({} if sort is None else {"sort": sort})
@@ -69,8 +71,8 @@ async def test_the_newest_come_first_unless_a_sort_says_otherwise(stock: Store) 
 
 
 @EVERY_PATH
-async def test_each_sort_orders_the_whole_list(stock: Store, path: str) -> None:
-    async with open_client(stock) as client:
+async def test_each_sort_orders_the_whole_list(filled_store: Store, path: str) -> None:
+    async with open_client(filled_store) as client:
         walks = {
             sort: [read_name(item) for page in await read_all_pages(client, path, sort=sort) for item in page["data"]]
             for sort in ("createdAt:desc", "createdAt:asc", "name:asc", "name:desc")
@@ -84,8 +86,8 @@ async def test_each_sort_orders_the_whole_list(stock: Store, path: str) -> None:
 
 @EVERY_PATH
 @pytest.mark.parametrize("sort", ["", "createdAt", "updatedAt:desc", "name:up", "NAME:asc", "name:asc,createdAt:asc"])
-async def test_an_unknown_sort_is_refused(stock: Store, path: str, sort: str) -> None:
-    async with open_client(stock) as client:
+async def test_an_unknown_sort_is_refused(filled_store: Store, path: str, sort: str) -> None:
+    async with open_client(filled_store) as client:
         assert "createdAt:desc, createdAt:asc" in read_refusal(await client.get(path, params={"sort": sort}))
         if path != TASKS:
             # Not honoured before 2026-04-28, but checked: the narrower reading.
@@ -96,35 +98,37 @@ async def test_an_unknown_sort_is_refused(stock: Store, path: str, sort: str) ->
     "q",
     ["etl", "ETL", "  nightly etl ", "tly", "team", "data plat", "env-tier", "GOLD"],
 )
-async def test_q_finds_parts_of_the_name_the_display_name_and_label_keys_and_values(stock: Store, q: str) -> None:
-    async with open_client(stock) as client:
+async def test_q_finds_parts_of_the_name_the_display_name_and_label_keys_and_values(
+    filled_store: Store, q: str
+) -> None:
+    async with open_client(filled_store) as client:
         assert read_names(await client.get("/jobs", params={"q": q})) == ["etl"]
 
 
-async def test_q_is_a_substring_and_not_a_pattern(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_q_is_a_substring_and_not_a_pattern(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         for q in ("e%l", "job_00", "job-*", "' OR 1=1 --", 'x" OR "', "\x00\x00"):
             assert read_names(await client.get("/jobs", params={"q": q})) == [], q
 
 
-async def test_q_of_one_character_does_not_filter(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_q_of_one_character_does_not_filter(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         everything = read_names(await client.get("/jobs", params={"limit": "200"}))
         for q in ("", "z", "  z  ", "   "):
             assert read_names(await client.get("/jobs", params={"limit": "200", "q": q})) == everything
 
 
 @EVERY_PATH
-async def test_q_has_at_most_200_characters(stock: Store, path: str) -> None:
-    async with open_client(stock) as client:
+async def test_q_has_at_most_200_characters(filled_store: Store, path: str) -> None:
+    async with open_client(filled_store) as client:
         assert read_names(await client.get(path, params={"q": "z" * 200})) == []
         # The documented length is that of what is sent, not of what is left when it is trimmed.
         for q in ("z" * 201, "  " + "z" * 199, " " * 201):
             assert "at most 200" in read_refusal(await client.get(path, params={"q": q}))
 
 
-async def test_q_searches_the_ids_of_executions_and_the_names_of_tasks(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_q_searches_the_ids_of_executions_and_the_names_of_tasks(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         assert read_names(await client.get(EXECUTIONS, params={"q": "EXEC-10"}))[-1] == "exec-100"
         assert len(read_names(await client.get(EXECUTIONS, params={"q": "EXEC-10"}))) == 10
         assert read_names(await client.get(TASKS, params={"q": "K-20", "sort": "name:asc"}))[:2] == [
@@ -146,22 +150,22 @@ async def test_q_is_lowercased_beyond_ascii_as_the_names_are() -> None:
                 assert read_names(await client.get(path, params={"q": q})) == [name], q
 
 
-async def test_the_anchor_end_gives_the_oldest_page_at_once(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_the_anchor_end_gives_the_oldest_page_at_once(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         for sort in ({}, {"sort": "createdAt:desc"}):
             answer = await client.get("/jobs", params={"anchor": "end", "limit": "3", **sort})
             assert read_names(answer) == ["job-001", "job-000", "etl"]
             assert answer.json()["meta"] == {"hasMore": False, "nextCursor": "", "total": 210}
 
 
-async def test_the_anchor_end_goes_with_the_filters(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_the_anchor_end_goes_with_the_filters(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         params = {"anchor": "end", "limit": "2", "status": "failed", "q": "job"}
         assert read_names(await client.get("/jobs", params=params)) == ["job-001", "job-000"]
 
 
-async def test_the_anchor_is_refused_with_another_sort_a_cursor_or_another_value(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_the_anchor_is_refused_with_another_sort_a_cursor_or_another_value(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         cursor = (await client.get("/jobs")).json()["meta"]["nextCursor"]
         for params in (
             # The vendor's later documents allow this one; what works here works under both.
@@ -176,23 +180,23 @@ async def test_the_anchor_is_refused_with_another_sort_a_cursor_or_another_value
             assert "anchor" in read_refusal(await client.get("/jobs", params=params))
 
 
-async def test_executions_and_tasks_know_neither_anchor_nor_status(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_executions_and_tasks_know_neither_anchor_nor_status(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         for path in (EXECUTIONS, TASKS):
             plain = read_names(await client.get(path))
             assert read_names(await client.get(path, params={"anchor": "end", "status": "nonsense"})) == plain
 
 
-async def test_status_filters_jobs_whatever_its_case(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_status_filters_jobs_whatever_its_case(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         for status, count in (("FAILED", 5), ("failed", 5), ("Failed,deployed,FAILED", 6), ("DELETING", 0)):
             assert len(read_names(await client.get("/jobs", params={"status": status, "limit": 200}))) == count, (
                 status
             )
 
 
-async def test_every_status_is_the_same_as_none(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_every_status_is_the_same_as_none(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         first = (await client.get("/jobs", params={"status": DEPLOYMENTS})).json()["meta"]["nextCursor"]
         without = await client.get("/jobs", params={"cursor": first})
         everything = read_names(await client.get("/jobs", params={"limit": 100}))
@@ -200,15 +204,15 @@ async def test_every_status_is_the_same_as_none(stock: Store) -> None:
 
 
 @pytest.mark.parametrize("status", ["", "running", "FAILED,NOPE", "DEPLOYED;FAILED", "FAILED,", " FAILED"])
-async def test_an_unknown_status_is_refused(stock: Store, status: str) -> None:
-    async with open_client(stock) as client:
+async def test_an_unknown_status_is_refused(filled_store: Store, status: str) -> None:
+    async with open_client(filled_store) as client:
         assert "DEPLOYED" in read_refusal(await client.get("/jobs", params={"status": status}))
         # Validated under the older contract, too.
         read_refusal(await client.get("/jobs", params={"status": status}, headers={"Blaxel-Version": ""}))
 
 
-async def test_the_total_counts_everything_and_the_last_page_says_so(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_the_total_counts_everything_and_the_last_page_says_so(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         for path, most, total, q in (
             ("/jobs", 200, 210, "job-00"),
             (EXECUTIONS, 100, 110, "c-00"),
@@ -222,13 +226,13 @@ async def test_the_total_counts_everything_and_the_last_page_says_so(stock: Stor
             assert (len(found["data"]), found["meta"]["total"]) == (11 if path == TASKS else 10, total)
 
 
-async def test_a_page_that_holds_exactly_the_rest_has_no_next_one(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_a_page_that_holds_exactly_the_rest_has_no_next_one(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         assert [len(page["data"]) for page in await read_all_pages(client, EXECUTIONS, limit=55)] == [55, 55]
 
 
-async def test_show_secrets_is_a_boolean(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_show_secrets_is_a_boolean(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         for word in ("true", "false"):
             assert (await client.get("/jobs/etl", params={"show_secrets": word})).status_code == 200
         for word in ("", "yes", "1", "TRUE"):

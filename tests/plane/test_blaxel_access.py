@@ -89,8 +89,8 @@ async def test_no_secret_of_the_sample_is_in_any_answer(sample: Store) -> None:
 
 
 @pytest.mark.parametrize("header", ["Authorization", "X-Blaxel-Authorization"])
-async def test_a_key_is_taken_from_either_header(stock: Store, header: str) -> None:
-    async with open_client(stock, api_key="key") as client:
+async def test_a_key_is_taken_from_either_header(filled_store: Store, header: str) -> None:
+    async with open_client(filled_store, api_key="key") as client:
         for value in ("Bearer key", "bearer key", "Bearer  key "):
             assert (await client.get("/jobs", headers={header: value})).status_code == 200
         for value in ("Bearer other", "Bearer ", "Bearer", "key", "Basic key", "Bearer keyé", ""):
@@ -98,13 +98,13 @@ async def test_a_key_is_taken_from_either_header(stock: Store, header: str) -> N
 
 
 @pytest.mark.parametrize("path", ["/jobs", "/jobs/etl", "/jobs/none", EXECUTIONS, f"{EXECUTIONS}/exec-000", TASKS])
-async def test_nothing_is_told_without_the_key(stock: Store, path: str) -> None:
-    async with open_client(stock, api_key="key") as client:
+async def test_nothing_is_told_without_the_key(filled_store: Store, path: str) -> None:
+    async with open_client(filled_store, api_key="key") as client:
         read_refusal(await client.get(path), 401, "unauthorized")
 
 
-async def test_without_a_key_of_its_own_the_plane_lets_anybody_in(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_without_a_key_of_its_own_the_plane_lets_anybody_in(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         for headers in ({}, {"Authorization": "Bearer whatever"}):
             assert (await client.get("/jobs", headers=headers)).status_code == 200
 
@@ -116,9 +116,9 @@ def basic(text: str) -> dict[str, str]:
 GRANT = {"grant_type": "client_credentials"}
 
 
-async def test_client_credentials_get_a_token_that_lives_two_hours(stock: Store) -> None:
+async def test_client_credentials_get_a_token_that_lives_two_hours(filled_store: Store) -> None:
     clock = ManualClock()
-    async with open_client(stock, api_key="key", clock=clock) as client:
+    async with open_client(filled_store, api_key="key", clock=clock) as client:
         answer = (await client.post("/oauth/token", json=GRANT, headers=basic("id:key"))).json()
         token = answer.pop("access_token")
         assert answer == {"refresh_token": "", "expires_in": 7200, "token_type": "Bearer"}
@@ -140,14 +140,14 @@ async def test_client_credentials_get_a_token_that_lives_two_hours(stock: Store)
         {"Authorization": "Bearer key"},
     ],
 )
-async def test_other_credentials_get_no_token(stock: Store, headers: dict[str, Any]) -> None:
-    async with open_client(stock, api_key="key") as client:
+async def test_other_credentials_get_no_token(filled_store: Store, headers: dict[str, Any]) -> None:
+    async with open_client(filled_store, api_key="key") as client:
         read_refusal(await client.post("/oauth/token", json=GRANT, headers=headers), 401, "unauthorized")
 
 
 @pytest.mark.parametrize("body", [b"", b"{", b"[]", b"null", b'{"grant_type": "password"}', b"\xff"])
-async def test_another_grant_gets_no_token(stock: Store, body: bytes) -> None:
-    async with open_client(stock) as client:
+async def test_another_grant_gets_no_token(filled_store: Store, body: bytes) -> None:
+    async with open_client(filled_store) as client:
         answer = await client.post("/oauth/token", content=body, headers=basic("id:secret"))
         assert "client_credentials" in read_refusal(answer, error="unsupported_grant_type")
 
@@ -195,8 +195,8 @@ async def test_workspaces_do_not_see_each_other() -> None:
         ("/nothing", "no such endpoint"),
     ],
 )
-async def test_what_is_not_there_is_not_found(stock: Store, path: str, what: str) -> None:
-    async with open_client(stock) as client:
+async def test_what_is_not_there_is_not_found(filled_store: Store, path: str, what: str) -> None:
+    async with open_client(filled_store) as client:
         assert what in read_refusal(await client.get(path), 404, "not_found")
 
 
@@ -209,8 +209,8 @@ async def test_a_store_that_cannot_be_read_is_an_internal_error_in_the_documente
             assert read_refusal(await client.get(path), 500, "internal_server_error") == "the store could not be read"
 
 
-async def test_there_is_nothing_to_write(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_there_is_nothing_to_write(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         for method in ("POST", "PUT", "PATCH", "DELETE"):
             for path in ("/jobs", "/jobs/etl", EXECUTIONS, f"{EXECUTIONS}/exec-000", TASKS, "/observability/logs"):
                 answer = await client.request(method, path)
@@ -266,8 +266,8 @@ async def test_a_hostile_name_is_looked_up_as_it_is_or_not_found(name: str) -> N
 @pytest.mark.parametrize(
     "query", [b"q=\xff\xfe", b"cursor=%ff", b"limit=%00", b"&&=&", b"status=\xc3", b"workspace=%ff%00"]
 )
-async def test_a_query_that_is_not_text_is_answered_without_a_server_error(stock: Store, query: bytes) -> None:
-    plane = build_plane(stock)
+async def test_a_query_that_is_not_text_is_answered_without_a_server_error(filled_store: Store, query: bytes) -> None:
+    plane = build_plane(filled_store)
 
     async def spoilt(scope: Scope, receive: Receive, send: Send) -> None:
         await plane({**scope, "query_string": query}, receive, send)

@@ -24,8 +24,8 @@ pytestmark = pytest.mark.anyio
 EVERY_PATH = pytest.mark.parametrize("path", ["/jobs", EXECUTIONS, TASKS])
 
 
-async def test_a_cursor_goes_on_with_another_limit_and_another_version(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_a_cursor_goes_on_with_another_limit_and_another_version(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         cursor = (await client.get(EXECUTIONS, params={"limit": 7})).json()["meta"]["nextCursor"]
         answer = await client.get(
             EXECUTIONS, params={"cursor": cursor, "limit": 2, "offset": 50}, headers={"Blaxel-Version": "2026-09-22"}
@@ -46,9 +46,9 @@ async def test_a_cursor_goes_on_with_another_limit_and_another_version(stock: St
     ],
 )
 async def test_a_cursor_is_refused_for_another_query(
-    stock: Store, path: str, params: dict[str, str], headers: dict[str, str]
+    filled_store: Store, path: str, params: dict[str, str], headers: dict[str, str]
 ) -> None:
-    async with open_client(stock) as client:
+    async with open_client(filled_store) as client:
         cursor = (await client.get("/jobs", params={"limit": "1"})).json()["meta"]["nextCursor"]
         answer = await client.get(path, params={**params, "cursor": cursor}, headers=headers)
         assert read_refusal(answer) == "cursor does not belong to this query"
@@ -73,9 +73,9 @@ async def test_a_cursor_of_one_job_is_refused_for_another_whatever_their_names()
             assert allowed == [[f"{name}-1"]]
 
 
-async def test_a_cursor_is_refused_after_24_hours(stock: Store) -> None:
+async def test_a_cursor_is_refused_after_24_hours(filled_store: Store) -> None:
     clock = ManualClock()
-    async with open_client(stock, clock=clock) as client:
+    async with open_client(filled_store, clock=clock) as client:
         cursor = (await client.get("/jobs")).json()["meta"]["nextCursor"]
         clock.moment = START + timedelta(hours=24)
         assert len(read_names(await client.get("/jobs", params={"cursor": cursor}))) == 50
@@ -83,16 +83,16 @@ async def test_a_cursor_is_refused_after_24_hours(stock: Store) -> None:
         assert read_refusal(await client.get("/jobs", params={"cursor": cursor})) == "cursor is older than 24h"
 
 
-async def test_a_cursor_of_another_store_is_refused(stock: Store) -> None:
+async def test_a_cursor_of_another_store_is_refused(filled_store: Store) -> None:
     other = Store(None)
     other.write([make_job("a"), make_job("b", 1)])
-    async with open_client(stock) as client, open_client(other) as stranger:
+    async with open_client(filled_store) as client, open_client(other) as stranger:
         cursor = (await stranger.get("/jobs", params={"limit": 1})).json()["meta"]["nextCursor"]
         read_refusal(await client.get("/jobs", params={"cursor": cursor}))
 
 
-async def test_a_cursor_with_any_character_changed_is_refused(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_a_cursor_with_any_character_changed_is_refused(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         cursor = (await client.get("/jobs")).json()["meta"]["nextCursor"]
         for place, character in enumerate(cursor):
             for other in {"A", "B", "_", "+"} - {character}:
@@ -107,6 +107,6 @@ async def test_a_cursor_with_any_character_changed_is_refused(stock: Store) -> N
     "cursor",
     ["x", "====", "null", "[1,2,3]", "eyJvZmZzZXQiOjV9", "☃", "\x00", "A" * 5000, "%", "../..", "'; DROP TABLE jobs"],
 )
-async def test_a_garbage_cursor_is_a_bad_request(stock: Store, path: str, cursor: str) -> None:
-    async with open_client(stock) as client:
+async def test_a_garbage_cursor_is_a_bad_request(filled_store: Store, path: str, cursor: str) -> None:
+    async with open_client(filled_store) as client:
         assert "cursor" in read_refusal(await client.get(path, params={"cursor": cursor}))

@@ -52,7 +52,7 @@ def line(minutes: float, text: str, owner: str = "e1", of: str = "t1", *, err: b
 
 
 @pytest.fixture(scope="module")
-def stock() -> Iterator[Store]:
+def filled_store() -> Iterator[Store]:
     """Lines of two tasks of one execution and of one of another, of a second job, and of another workspace."""
     store = Store(None)
     happened = [
@@ -81,8 +81,8 @@ async def texts(client: httpx2.AsyncClient, **params: str) -> list[str]:
     return [one["message"] for one in (await logs(client, **params))["etl"]["logs"]]
 
 
-async def test_it_answers_what_the_command_line_sends(stock: Store) -> None:
-    async with open_client(stock, version="") as client:
+async def test_it_answers_what_the_command_line_sends(filled_store: Store) -> None:
+    async with open_client(filled_store, version="") as client:
         body = await logs(client, **AS_SENT)
     found = body["etl"]
     assert [one["message"] for one in found["logs"]] == ["four", "three", "same moment", "Über two", "one"]
@@ -122,19 +122,19 @@ async def test_it_answers_what_the_command_line_sends(stock: Store) -> None:
     ],
 )
 async def test_each_parameter_narrows_what_is_answered(
-    stock: Store, asked: dict[str, str], expected: list[str]
+    filled_store: Store, asked: dict[str, str], expected: list[str]
 ) -> None:
-    async with open_client(stock) as client:
+    async with open_client(filled_store) as client:
         assert await texts(client, **asked) == expected
 
 
-async def test_the_count_is_of_all_that_match_and_not_of_the_page(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_the_count_is_of_all_that_match_and_not_of_the_page(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         assert (await logs(client, limit="1", executionId="e1", search="t"))["etl"]["totalCount"] == 3
 
 
-async def test_several_jobs_are_answered_by_name_and_unknown_ones_are_missing(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_several_jobs_are_answered_by_name_and_unknown_ones_are_missing(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         body = await logs(client, workloadIds="other,quiet,none,,other,")
     assert {name: found["totalCount"] for name, found in body.items()} == {"other": 1, "quiet": 0}
     assert body["quiet"] == {"logs": [], "totalCount": 0}
@@ -177,15 +177,15 @@ async def test_at_most_1000_lines_are_sent_at_a_time() -> None:
     ],
 )
 async def test_what_is_wrong_is_refused_with_what_would_be_right(
-    stock: Store, params: dict[str, str], word: str
+    filled_store: Store, params: dict[str, str], word: str
 ) -> None:
-    async with open_client(stock) as client:
+    async with open_client(filled_store) as client:
         answer = await client.get(LOGS, params={"resourceType": "jobs", "workloadIds": "etl", **params})
         assert word in read_refusal(answer)
 
 
-async def test_logs_of_another_workspace_are_not_shown(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_logs_of_another_workspace_are_not_shown(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         assert await texts(client, workspace="theirs") == ["theirs"]
         assert "theirs" not in await texts(client)
 
@@ -208,8 +208,8 @@ def test_lines_of_an_execution_take_as_many_steps_whatever_else_was_printed(task
     store.close()
 
 
-async def test_nothing_is_told_without_the_key_or_to_an_unknown_version(stock: Store) -> None:
-    async with open_client(stock, api_key="key") as client:
+async def test_nothing_is_told_without_the_key_or_to_an_unknown_version(filled_store: Store) -> None:
+    async with open_client(filled_store, api_key="key") as client:
         read_refusal(await client.get(LOGS, params=AS_SENT), 401, "unauthorized")
-    async with open_client(stock, version="2026-01-01") as client:
+    async with open_client(filled_store, version="2026-01-01") as client:
         read_refusal(await client.get(LOGS, params=AS_SENT), 400, "invalid_api_version")

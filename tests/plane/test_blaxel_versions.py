@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 
-async def test_without_a_version_lists_are_bare_arrays(stock: Store) -> None:
-    async with open_client(stock, version="") as client:
+async def test_without_a_version_lists_are_bare_arrays(filled_store: Store) -> None:
+    async with open_client(filled_store, version="") as client:
         for asked in ({"sort": "name:asc", "cursor": "nonsense"}, {"anchor": "end"}):
             jobs = (await client.get("/jobs", params={"limit": "3", "status": "FAILED", "q": "zz", **asked})).json()
             # All jobs, and unfiltered: the older contract does not page them.
@@ -38,8 +38,8 @@ async def test_without_a_version_lists_are_bare_arrays(stock: Store) -> None:
         assert "2026-04-28" in read_refusal(await client.get(TASKS))
 
 
-async def test_without_a_version_single_resources_are_answered(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_without_a_version_single_resources_are_answered(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         for path in ("/jobs/etl", f"{EXECUTIONS}/exec-000"):
             paged = await client.get(path)
             assert paged.status_code == 200
@@ -50,16 +50,16 @@ async def test_without_a_version_single_resources_are_answered(stock: Store) -> 
 @pytest.mark.parametrize(
     "version", ["2026-04-27", "2026-05-28", "latest", "2026-99-99", "2026-04-28.preview", "2026-04-28,2026-09-22"]
 )
-async def test_an_unknown_version_is_refused(stock: Store, path: str, version: str) -> None:
-    async with open_client(stock) as client:
+async def test_an_unknown_version_is_refused(filled_store: Store, path: str, version: str) -> None:
+    async with open_client(filled_store) as client:
         answer = await client.get(path, headers={"Blaxel-Version": version})
         message = read_refusal(answer, error="invalid_api_version")
         assert message == f'Unknown API version "{version}". Valid versions: 2026-04-16, 2026-04-28, 2026-09-22.'
 
 
 @pytest.mark.parametrize(("path", "default"), [("/jobs", 50), (EXECUTIONS, 20), (TASKS, 50)])
-async def test_every_known_version_from_2026_04_28_on_is_paged(stock: Store, path: str, default: int) -> None:
-    async with open_client(stock) as client:
+async def test_every_known_version_from_2026_04_28_on_is_paged(filled_store: Store, path: str, default: int) -> None:
+    async with open_client(filled_store) as client:
         answers = [
             (await client.get(path, headers={"Blaxel-Version": version})).json()
             for version in ("2026-04-28", "2026-09-22", " 2026-09-22 ")
@@ -69,8 +69,8 @@ async def test_every_known_version_from_2026_04_28_on_is_paged(stock: Store, pat
 
 
 @pytest.mark.parametrize("path", ["/jobs", EXECUTIONS])
-async def test_the_version_before_is_what_no_version_means(stock: Store, path: str) -> None:
-    async with open_client(stock) as client:
+async def test_the_version_before_is_what_no_version_means(filled_store: Store, path: str) -> None:
+    async with open_client(filled_store) as client:
         bare = [
             (await client.get(path, headers={"Blaxel-Version": version})).json() for version in ("", "2026-04-16")
         ]
@@ -79,8 +79,8 @@ async def test_the_version_before_is_what_no_version_means(stock: Store, path: s
     assert bare[0] == bare[1]
 
 
-async def test_the_paged_contract_checks_the_offset_and_ignores_it(stock: Store) -> None:
-    async with open_client(stock) as client:
+async def test_the_paged_contract_checks_the_offset_and_ignores_it(filled_store: Store) -> None:
+    async with open_client(filled_store) as client:
         plain = read_names(await client.get(EXECUTIONS))
         assert read_names(await client.get(EXECUTIONS, params={"offset": "50"})) == plain
         for offset in ("-3", "x"):

@@ -41,16 +41,16 @@ NEWEST_FIRST = [*reversed(ALL)]
 
 
 @pytest.fixture(scope="module")
-def stock() -> Iterator[Store]:
+def filled_store() -> Iterator[Store]:
     with closing(make_run_store()) as store:
         yield store
 
 
 @pytest.mark.parametrize("case", TABLE, ids=lambda case: case.request[:120])
 async def test_a_request_in_the_dialect_of_1_0_1_is_answered_as_the_daemon_answers_it(
-    stock: Store, case: Case
+    filled_store: Store, case: Case
 ) -> None:
-    async with open_client(stock, "/api") as client:
+    async with open_client(filled_store, "/api") as client:
         case.check(await client.get(case.request.format(printed=ulid(2))))
 
 
@@ -83,9 +83,9 @@ async def refusal(client: httpx2.AsyncClient, path: str, **params: Any) -> dict[
     ],
 )
 async def test_each_parameter_of_the_seed_document_does_what_it_says(
-    stock: Store, path: str, params: dict[str, Any], numbers: Sequence[int], total: int
+    filled_store: Store, path: str, params: dict[str, Any], numbers: Sequence[int], total: int
 ) -> None:
-    async with open_client(stock, "/api") as client:
+    async with open_client(filled_store, "/api") as client:
         body = (await client.get(path, params=params)).json()
     assert (read_numbers(body["runs"]), body["total"]) == ([*numbers], total)
     # Null, and not an empty list.
@@ -104,8 +104,10 @@ async def test_a_page_of_the_seed_document_has_50_runs_unless_told() -> None:
 
 @pytest.mark.parametrize("direction", ["asc", "desc", ""])
 @pytest.mark.parametrize("field", FIELDS)
-async def test_runs_are_sorted_by_each_field_in_both_directions(stock: Store, field: str, direction: str) -> None:
-    async with open_client(stock, "/api") as client:
+async def test_runs_are_sorted_by_each_field_in_both_directions(
+    filled_store: Store, field: str, direction: str
+) -> None:
+    async with open_client(filled_store, "/api") as client:
         order = {"sort_field": field, "sort_direction": direction}
         found = (await client.get(RUNS, params=order)).json()["runs"]
         tied = (await client.get("/tasks/tied/runs", params=order)).json()["runs"]
@@ -126,9 +128,9 @@ async def test_runs_are_sorted_by_each_field_in_both_directions(stock: Store, fi
     ],
 )
 async def test_status_is_a_phase_or_an_end_reason_as_the_seed_document_spells_it(
-    stock: Store, status: str, found: set[str]
+    filled_store: Store, status: str, found: set[str]
 ) -> None:
-    async with open_client(stock, "/api") as client:
+    async with open_client(filled_store, "/api") as client:
         body = (await client.get(RUNS, params={"status": status})).json()
     assert {WORDED[number] for number in read_numbers(body["runs"])} == found
     assert body["total"] == len(found)
@@ -144,34 +146,34 @@ async def test_status_is_a_phase_or_an_end_reason_as_the_seed_document_spells_it
     ],
 )
 async def test_a_value_that_the_seed_document_does_not_allow_is_refused(
-    stock: Store, params: dict[str, str], message: str
+    filled_store: Store, params: dict[str, str], message: str
 ) -> None:
     ((name, value),) = params.items()
-    async with open_client(stock, "/api") as client:
+    async with open_client(filled_store, "/api") as client:
         error = await refusal(client, RUNS, **params)
     assert message in error.pop("message")
     assert error == {"location": f"query.{name}", "value": value}
 
 
 @pytest.mark.parametrize("name", ["a b", "é", "a+", "nightly;", "a:b", "x" * 101])
-async def test_a_task_name_outside_the_pattern_is_refused(stock: Store, name: str) -> None:
+async def test_a_task_name_outside_the_pattern_is_refused(filled_store: Store, name: str) -> None:
     quoted = "".join(f"%{byte:02X}" for byte in name.encode())
-    async with open_client(stock, "/api") as client:
+    async with open_client(filled_store, "/api") as client:
         error = await refusal(client, f"/tasks/{quoted}/runs")
     message = "expected string to match pattern ^[a-zA-Z0-9._-]{1,100}$"
     assert error == {"message": message, "location": "path.taskName", "value": name}
 
 
 @pytest.mark.parametrize("path", ["/tasks/none/runs", "/tasks/%2E%2E/runs", f"/tasks/{'x' * 100}/runs"])
-async def test_a_task_that_is_not_there_is_a_problem_of_its_own(stock: Store, path: str) -> None:
-    async with open_client(stock, "/api") as client:
+async def test_a_task_that_is_not_there_is_a_problem_of_its_own(filled_store: Store, path: str) -> None:
+    async with open_client(filled_store, "/api") as client:
         answer = await client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
     problem = {"title": "Not Found", "status": 404, "detail": "task not found"}
     assert answer.json() == {"$schema": f"{SCHEMAS}/ErrorModel.json", **problem}
 
 
-async def test_a_run_has_the_documented_fields_and_only_those_it_can_have(stock: Store) -> None:
+async def test_a_run_has_the_documented_fields_and_only_those_it_can_have(filled_store: Store) -> None:
     schema = f"{SCHEMAS}/Run.json"
     common = {"$schema": schema, "task_name": "worded", "exit_code": 0}
     body = {"triggered_by": "cloud", "external_execution_id": "execution-7", "retry_of_run_id": ulid(6)}
@@ -195,7 +197,7 @@ async def test_a_run_has_the_documented_fields_and_only_those_it_can_have(stock:
         "replica_index": 0,
         "external_execution_id": "execution-7",
     }
-    async with open_client(stock, "/api") as client:
+    async with open_client(filled_store, "/api") as client:
         pending, running = (await client.get(RUNS, params={"sort_direction": "asc", "limit": 2})).json()["runs"]
     assert pending == {
         **common, "id": ulid(0), "status": "pending", "created_at": "2026-11-01T00:00:00Z", "triggered_by": "cron",
@@ -256,14 +258,14 @@ async def test_a_log_is_of_its_run_alone_and_final_once_that_has_ended() -> None
 
 
 @pytest.mark.parametrize("path", ["/nothing", "/events/stream", "/system", "/runs/summary", f"/runs/{'%00' * 26}"])
-async def test_what_is_not_served_is_a_problem_and_not_a_web_page(stock: Store, path: str) -> None:
-    async with open_client(stock, "/api") as client:
+async def test_what_is_not_served_is_a_problem_and_not_a_web_page(filled_store: Store, path: str) -> None:
+    async with open_client(filled_store, "/api") as client:
         answer = await client.get(path)
     assert (answer.status_code, answer.headers["content-type"]) == (404, "application/problem+json")
 
 
-async def test_the_schema_url_is_of_the_host_that_was_asked(stock: Store) -> None:
-    async with open_client(stock, "/api") as client:
+async def test_the_schema_url_is_of_the_host_that_was_asked(filled_store: Store) -> None:
+    async with open_client(filled_store, "/api") as client:
         answer = await client.get(RUNS, headers={"Host": "other.example:9477"})
         odd = await client.get(RUNS, headers={"Host": "[bad"})
     assert answer.json()["$schema"] == "http://other.example:9477/schemas/RunsResponseBody.json"

@@ -16,8 +16,7 @@ from tests.plane.runwisp_records import RUNS, ulid
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from jobtrail.store.store import Row
+    from sqlite3 import Row
 
 MANY, FEW = 20_000, 100
 

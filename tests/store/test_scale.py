@@ -30,10 +30,11 @@ from tests.plane.records import (
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Iterator
+    from sqlite3 import Row
 
     import httpx2
 
-    from jobtrail.store.store import PageKey, Row
+    from jobtrail.store.store import PageKey
 
 SORTS = ("createdAt:desc", "createdAt:asc", "name:asc", "name:desc")
 ROOT = Path(__file__).parents[2]

@@ -24,8 +24,7 @@ from tests.plane.records import make_execution, make_job, make_task, nanoseconds
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
     from pathlib import Path
-
-    from jobtrail.store.store import Row
+    from sqlite3 import Row
 
 EVERYTHING = PageQuery("createdAt", descending=False, limit=-1)
 COUNTS = {"success": "succeeded", "failure": "failed", "running": "running", "cancelled": "cancelled"}

@@ -1,4 +1,4 @@
-"""Blaxel's documents: the fields that are kept of them, checked, and the rows they become.
+"""Validates Blaxel's documents, and converts them to rows of the store.
 
 Shapes are those of the seed documents and of the vendor's spec, as far as somebody is shown a field. What is secret
 is no such field: values of environment variables and callback secrets are never read.
@@ -29,8 +29,6 @@ from jobtrail.times import format_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-
-__all__ = ["TASK_WORDS", "read_execution", "read_job"]
 
 EXECUTION_WORDS = ("queued", "pending", "running", "cancelling", "cancelled", "failed", "succeeded", "timeout")
 """Schema JobExecutionStatus."""
@@ -145,7 +143,7 @@ class _JobDocument(Document):
 
 
 def read_execution(document: Mapping[str, Any]) -> ExecutionSnapshot:
-    """Return what a JobExecution tells.
+    """Return the rows of a JobExecution.
 
     Raises:
         DocumentRefused: it is none.
@@ -180,7 +178,7 @@ def _check_tasks(tasks: list[_TaskDocument]) -> None:
 
 def _read_task(given: _TaskDocument, execution: ExecutionRow) -> TaskRow:
     metadata = given.metadata
-    # A task of which that is not told was created with its execution, as far as anyone knows.
+    # A task without such a time counts as created with its execution.
     created = metadata.created_at or metadata.scheduled_at or metadata.started_at or execution.created_at
     return TaskRow(
         execution=execution.id,
@@ -205,7 +203,7 @@ def _check_times(field: str, status: str, given: _TaskMetadata | _ExecutionMetad
 
 
 def read_job(document: Mapping[str, Any]) -> JobRow:
-    """Return what a Job tells.
+    """Return the row of a Job.
 
     Raises:
         DocumentRefused: it is none.

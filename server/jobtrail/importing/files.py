@@ -1,4 +1,4 @@
-"""The lines of a file: plain or gzip, a line in memory at a time."""
+"""Reads the lines of a file, plain or gzip, one line in memory at a time."""
 
 from __future__ import annotations
 
@@ -14,8 +14,6 @@ if TYPE_CHECKING:
     import io
     from collections.abc import Generator, Iterator
     from pathlib import Path
-
-__all__ = ["LONGEST_LINE", "STDIN", "BrokenFile", "open_file", "peek_start", "read_lines"]
 
 STDIN = "-"
 LONGEST_LINE = 1 << 28

@@ -1,4 +1,4 @@
-"""One file after another: read and check it, then bring it in whole, or not at all."""
+"""Imports files: each is read and checked first, and then written in one transaction."""
 
 from __future__ import annotations
 
@@ -32,8 +32,6 @@ if TYPE_CHECKING:
     from jobtrail.store.imports import ImportTransaction
     from jobtrail.store.store import Store
 
-__all__ = ["FileSummary", "ImportProgress", "import_files"]
-
 _REPORTED = 20
 _STEP = 1_000
 _NOUNS = {JobRow: "job", ExecutionSnapshot: "execution", DefinitionRow: "definition", RunSnapshot: "run"}
@@ -58,7 +56,7 @@ class ImportProgress:
 
 @dataclass(frozen=True)
 class FileSummary:
-    """What became of a file.
+    """What an import did with a file.
 
     Attributes:
         file: its name.
@@ -125,7 +123,7 @@ class _FileImport:
         self._outcomes: Counter[tuple[str, ImportOutcome]] = Counter()
 
     def run(self, *, skip_refused: bool) -> FileSummary:
-        """Import it and say what became of it."""
+        """Import the file and report the summary."""
         with closing(StagingFile(self._store.path.parent if self._store.path else None)) as stage:
             whole = self._read(stage)
             if whole and (skip_refused or not self._refused):
@@ -146,7 +144,7 @@ class _FileImport:
 
     @contextmanager
     def _collect_refusals(self, place: str) -> Generator[None]:
-        """Take note of what is refused inside."""
+        """Count and report a refusal that is raised inside."""
         try:
             yield
         except (DocumentRefused, ImportConflict) as error:
@@ -196,7 +194,7 @@ class _FileImport:
         self._report("reading", stage.count)
 
     def _import_items(self, stage: StagingFile, *, skip_refused: bool) -> None:
-        """Bring in what was read; nothing of it where the store refuses a part and that is not to be skipped."""
+        """Write the staged items; none of them if one is refused and refusals are not skipped."""
         with suppress(_RolledBack), open_import(self._store) as target:
             for number, (place, item) in enumerate(stage, 1):
                 self._report("importing", number, stage.count)
@@ -208,13 +206,13 @@ class _FileImport:
         self._outcomes.clear()
 
     def _count_outcome(self, item: Snapshot, outcome: ImportOutcome) -> None:
-        # Of a bare name its runs tell.
+        # A definition without a body only gives a name, which is not counted.
         if not isinstance(item, DefinitionRow) or item.body:
             self._outcomes[_NOUNS[type(item)], outcome] += 1
 
 
 class _RolledBack(Exception):
-    """Ends a transaction of which nothing is to stay."""
+    """Rolls back the transaction of an import."""
 
 
 def _import_item(target: ImportTransaction, item: Snapshot) -> ImportOutcome:
@@ -226,7 +224,7 @@ def _import_item(target: ImportTransaction, item: Snapshot) -> ImportOutcome:
         case DefinitionRow():
             return target.import_definition(item)
         case RunSnapshot():
-            # When each line was written is not told.
+            # When each line was written is not known.
             lines = item.log and [
                 LineRow(0, item.run.id, "", stream, text) for stream, text in read_log_tail(item.log)
             ]

@@ -1,4 +1,4 @@
-"""What a line holds: one document, or an answer page of them; and what kind of document each is."""
+"""Parses a line of a file as one document or an API page of documents, and finds the kind of each."""
 
 from __future__ import annotations
 
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
     from jobtrail.importing.snapshot import Snapshot
-
-__all__ = ["PageCounts", "parse_line", "read_document", "split_page"]
 
 _LISTS = ("data", "items", "runs", "tasks")
 """Where an answer page has its items: Blaxel's, RunWisp's of 1.0.1, of the seed document, and its definitions'."""
@@ -92,7 +90,7 @@ class PageCounts:
     items: int = 0
 
     def add(self, value: Any) -> None:
-        """Take a line into account."""
+        """Add the counts of a line that holds a page."""
         _, items = _find_items(value)
         page = as_object(value)
         if items is None or page is None:
@@ -113,7 +111,7 @@ class PageCounts:
 
 
 def read_document(document: Any) -> Snapshot:
-    """Return what a document tells.
+    """Return a document as rows of the store.
 
     Raises:
         DocumentRefused: it is none of the kinds that are imported, or not as documented.

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from pathlib import Path
 
-__all__ = ["DatabaseRun", "DatabaseTask", "ForeignDatabase", "is_database", "read_database", "read_log_tail"]
-
 _HEADER = b"SQLite format 3\0"
 _JOURNAL_BYTE, _WAL = 18, b"\x02"
 _NEEDED = {"id", "task_name", "status", "created_at"}

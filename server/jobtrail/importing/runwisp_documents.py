@@ -1,4 +1,4 @@
-"""RunWisp's documents: the fields that are kept of them, checked, and the rows they become.
+"""Validates RunWisp's documents, and converts them to rows of the store.
 
 Runs are spelt as in the seed document, as in 1.0.1, or as by a version in between; definitions are those of 1.0.1.
 Environment variables of a task are kept by name only.
@@ -33,8 +33,6 @@ from jobtrail.times import format_optional_nanoseconds
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
-
-__all__ = ["build_registration", "read_definition", "read_run"]
 
 END_REASONS = (
     "succeeded", "success", "failed", "stopped", "timeout", "crashed", "skipped", "log_overflow",
@@ -90,7 +88,7 @@ class _DefinitionDocument(Document):
 
 
 def read_run(document: Mapping[str, Any], log: Path | None = None) -> RunSnapshot:
-    """Return what a run tells, in either spelling.
+    """Return the row of a run, in either spelling.
 
     Args:
         document: its fields.
@@ -144,7 +142,7 @@ def _check_times(given: _RunDocument, document: Mapping[str, Any]) -> None:
 
 
 def read_definition(document: Mapping[str, Any]) -> DefinitionRow:
-    """Return what the definition of a task or service tells.
+    """Return the row of a definition of a task or service.
 
     Raises:
         DocumentRefused: it is none.

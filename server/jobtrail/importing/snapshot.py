@@ -1,6 +1,6 @@
-"""What a document tells, as rows of the store.
+"""An imported document as rows of the store.
 
-What a row must have and a document does not tell is 0 or empty: when it was created or last changed, a job's status.
+If a document does not say when a row was created or last changed, the time is 0; an unknown job status is empty.
 """
 
 from __future__ import annotations
@@ -15,8 +15,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobtrail.store.rows import TaskRow
-
-__all__ = ["ExecutionSnapshot", "RunSnapshot", "Snapshot"]
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Where the items of a file wait until all of them are checked, so that nobody waits while a file is read."""
+"""Keeps the items of a file until all of them are checked, so that the store is not locked while a file is read."""
 
 from __future__ import annotations
 
@@ -11,8 +11,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from jobtrail.importing.snapshot import Snapshot
-
-__all__ = ["StagingFile"]
 
 _IN_MEMORY = 1 << 23
 
@@ -30,7 +28,7 @@ class StagingFile:
         self.close = self._file.close
 
     def add(self, place: str, item: Snapshot) -> None:
-        """Put an item at the end."""
+        """Append an item."""
         pickle.dump((place, item), self._file, pickle.HIGHEST_PROTOCOL)
         self.count += 1
 

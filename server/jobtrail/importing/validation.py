@@ -1,4 +1,4 @@
-"""What fields of documents may hold, and how a person is told of a value that they may not hold.
+"""Field types of imported documents, and the sentences about values that they do not accept.
 
 Fields are checked strictly: a number in quotes is no number.
 """
@@ -17,25 +17,6 @@ from jobtrail.times import format_nanoseconds, format_optional_nanoseconds, pars
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
-
-__all__ = [
-    "Count",
-    "Document",
-    "DocumentRefused",
-    "Int64",
-    "Label",
-    "Name",
-    "OptionalTime",
-    "RequiredTime",
-    "RunId",
-    "TaskName",
-    "TimeText",
-    "accept_words",
-    "as_object",
-    "build_refusal",
-    "check_end_follows",
-    "validate_document",
-]  # fmt: skip
 
 _TIME = re.compile(r"[0-9-]{10}[Tt ][0-9:]{8}(?:\.[0-9]+)?(?:[Zz]|[+-][0-9]{2}:[0-9]{2})")
 _LONGEST_NAME = 200

@@ -1,4 +1,4 @@
-"""The embedded control plane: the documented APIs over the store; it knows nothing of MCP."""
+"""The embedded control plane: the documented APIs over the store; nothing here uses MCP."""
 
 from jobtrail.plane.app import build_plane
 from jobtrail.plane.in_process import InProcessPlane

@@ -1,4 +1,4 @@
-"""Who asks the Blaxel side, and in which version: the API key or a token got for it, the workspace, `Blaxel-Version`.
+"""Checks who calls the Blaxel API: the API key or a token for it, the workspace, `Blaxel-Version`.
 
 Contract: the seed documents, section `Authorizations`; the vendor's introduction for the other headers; `POST
 /oauth/token` as the vendor's SDKs call it.
@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
 
-__all__ = ["FIRST_PAGED", "KNOWN_VERSIONS", "AccessControl", "Caller"]
-
 FIRST_PAGED = "2026-04-28"
 KNOWN_VERSIONS = ("2026-04-16", FIRST_PAGED, "2026-09-22")
 """What the vendor's introduction, its documents and its newest SDK name; the first is meant where none is named."""
@@ -35,11 +33,11 @@ _SHOWN = 40
 
 @dataclass(frozen=True)
 class Caller:
-    """Who asks.
+    """The caller of a request.
 
     Attributes:
-        workspace: whose things are meant.
-        paged: whether the version is one that pages by cursor.
+        workspace: the workspace that the request is for.
+        paged: whether lists are paged by cursor in the version that it names.
     """
 
     workspace: str
@@ -47,12 +45,12 @@ class Caller:
 
 
 class AccessControl:
-    """The key that requests must carry, and the tokens given out for it.
+    """Checks the API key of requests, and issues tokens for it.
 
     Args:
-        api_key: anybody is let in without one.
-        workspace: the one that is meant where a request names none.
-        clock: what tokens are dated by.
+        api_key: the key that requests must have; None to require none.
+        workspace: the workspace of requests that name none.
+        clock: gives the current time for tokens.
     """
 
     def __init__(self, api_key: str | None, workspace: str, clock: Callable[[], datetime]) -> None:
@@ -62,7 +60,7 @@ class AccessControl:
         self._tokens: dict[str, datetime] = {}
 
     def identify(self, request: Request) -> Caller:
-        """Return who asks.
+        """Return the caller of a request.
 
         Raises:
             RequestError: 401, no valid key or token; 400 `invalid_api_version`.

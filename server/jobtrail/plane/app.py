@@ -28,8 +28,6 @@ if TYPE_CHECKING:
 
     from jobtrail.store.store import Store
 
-__all__ = ["build_plane", "utc_now"]
-
 
 def utc_now() -> datetime:
     """Return the current time."""
@@ -40,9 +38,9 @@ def build_plane(store: Store, *, api_key: str | None = None, clock: Callable[[],
     """Return the app over a store.
 
     Args:
-        store: what it serves.
-        api_key: the key that Blaxel requests must carry; anybody is let in without one.
-        clock: what cursors are dated by.
+        store: the store that it serves.
+        api_key: the key that Blaxel requests must have; None to require none.
+        clock: gives the current time for cursors and tokens.
     """
     app = Starlette(
         routes=[
@@ -67,7 +65,7 @@ def _get_health(_request: Request) -> Response:
 
 
 def _answer_refusal(request: Request, refusal: Exception) -> Response:
-    """Answer a refusal in the words of the API that was asked."""
+    """Return an error response in the format of the API that the request is for."""
     if not isinstance(refusal, RequestError):
         raise refusal
     status, message, name = refusal.status, str(refusal), refusal.word or HTTPStatus(refusal.status).phrase
@@ -97,7 +95,7 @@ def _answer_database_error(request: Request, _error: Exception) -> Response:
 
 
 class _EncodedSlashMiddleware:
-    """Knows no name with a slash in it: decoded, it would read as another path."""
+    """Answers 404 to a name with an encoded slash: decoded, it would match another path."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -111,7 +109,7 @@ class _EncodedSlashMiddleware:
 
 
 class _SampleHeaderMiddleware:
-    """Says in every answer that the data is the sample's."""
+    """Sets the header `Jobtrail-Data: sample` on every response."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app

@@ -1,4 +1,4 @@
-"""The plane of this machine: over its own store, and over the sample workspace for as long as that is empty."""
+"""The plane inside this process, over the machine's store, or over the sample workspace while that store is empty."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from starlette.responses import JSONResponse
 
 from jobtrail.plane.app import build_plane, utc_now
 from jobtrail.sample.fill import fill_sample
+from jobtrail.store.database import StoreError
 from jobtrail.store.recording import fail_vanished
-from jobtrail.store.store import Store, StoreError
+from jobtrail.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -21,17 +22,15 @@ if TYPE_CHECKING:
 
     from starlette.types import ASGIApp, Receive, Scope, Send
 
-__all__ = ["InProcessPlane"]
-
 _SWEEP_SECONDS = 1.0
 
 
 class InProcessPlane:
-    """An ASGI app over a store's file, looked at anew on each request: it may be made, filled or removed meanwhile.
+    """An ASGI app that opens the store's file anew when it was created, replaced or removed between two requests.
 
     Args:
-        path: the store's file, which need not exist and is not made; None for the sample alone.
-        clock: what the sample and cursors are dated by.
+        path: the store's file, which need not exist and is not created; None for the sample alone.
+        clock: gives the current time for the sample and for cursors.
     """
 
     def __init__(self, path: Path | None = None, clock: Callable[[], datetime] = utc_now) -> None:
@@ -44,7 +43,7 @@ class InProcessPlane:
 
     @property
     def shows_sample(self) -> bool:
-        """Whether it is the sample that is shown, as far as that can be told without opening anything."""
+        """Whether the sample is shown, as far as that is known without opening the store."""
         if self._own is not None:
             return self._own.store.is_empty
         return _identify_file(self._path) is None
@@ -74,7 +73,7 @@ class InProcessPlane:
             return own.app
 
     async def _reopen_store(self) -> _OpenStore | None:
-        """Return the store as it is now: opened, opened again where the file is another, None where there is none."""
+        """Return the open store, opened again if the file was replaced; None if there is no file."""
         identity = _identify_file(self._path)
         if self._own is not None and self._own.identity != identity:
             self._own.store.close()
@@ -85,7 +84,7 @@ class InProcessPlane:
         return self._own
 
     async def _fail_vanished(self, store: Store) -> None:
-        """Fail what vanished recorders held; a store that may only be read is shown as it is."""
+        """Fail the tasks of vanished recorders, at most once a second; a read-only store is shown unchanged."""
         now = time.monotonic()
         if self._swept and now - self._swept < _SWEEP_SECONDS:
             return
@@ -121,7 +120,7 @@ class InProcessPlane:
 
 
 class _OpenStore:
-    """A store that is open, its app, and which file it is."""
+    """An open store, its app, and the device and inode of its file."""
 
     def __init__(self, store: Store, app: ASGIApp, identity: tuple[int, int]) -> None:
         self.store = store

@@ -1,4 +1,4 @@
-"""What both APIs of the plane answer with: JSON, and refusals."""
+"""JSON responses and request errors, which both APIs of the plane use."""
 
 from __future__ import annotations
 
@@ -7,16 +7,14 @@ from typing import Any
 
 from starlette.responses import JSONResponse
 
-__all__ = ["RequestError", "UTF8JSONResponse", "encode_json"]
-
 
 class RequestError(Exception):
-    """A request that is answered with an error.
+    """A request that is answered with an HTTP error.
 
     Attributes:
         status: the HTTP status code.
-        word: what the answer calls the error, where that is not the name of the status.
-        body: what else the answer's JSON holds.
+        word: name of the error in the response; empty for the phrase of the status code.
+        body: further fields of the response's JSON.
     """
 
     def __init__(self, status: int, message: str, *, word: str = "", **body: Any) -> None:
@@ -27,7 +25,7 @@ class RequestError(Exception):
 
 
 class UTF8JSONResponse(JSONResponse):
-    """A JSON answer, whatever characters it holds."""
+    """A JSON response in UTF-8, which may hold half a surrogate pair."""
 
     def render(self, content: Any) -> bytes:
         """Return the body."""
@@ -35,9 +33,14 @@ class UTF8JSONResponse(JSONResponse):
 
 
 def encode_json(content: Any) -> bytes:
-    """Return JSON as it is sent: no spaces, UTF-8; half a surrogate pair, which has no UTF-8, stays escaped."""
+    """Return JSON in UTF-8 without spaces; half a surrogate pair, which UTF-8 cannot hold, stays escaped."""
     text = json.dumps(content, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     try:
         return text.encode()
     except UnicodeEncodeError:
         return json.dumps(content, separators=(",", ":")).encode()
+
+
+def drop_absent(fields: dict[str, Any]) -> dict[str, Any]:
+    """Return the fields that are not None."""
+    return {name: value for name, value in fields.items() if value is not None}

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.to_thread
 
+from jobtrail.store.database import StoreError
 from jobtrail.store.liveness import LivenessLock
 from jobtrail.store.recording import CannotJoin, Recording, RecordingRequest
 from jobtrail.store.rows import LineRow
-from jobtrail.store.store import Store, StoreError
+from jobtrail.store.store import Store
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence

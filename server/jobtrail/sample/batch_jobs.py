@@ -6,8 +6,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-__all__ = ["DAY", "HOUR", "MINUTE", "SAMPLE_JOBS", "FailureCause", "SampleJob"]
-
 MINUTE, HOUR, DAY = timedelta(minutes=1), timedelta(hours=1), timedelta(days=1)
 
 Habit = Literal["steady", "flaky", "down", "slow_start", "superseded", "backfill", "capped"]

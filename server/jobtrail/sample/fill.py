@@ -1,8 +1,8 @@
-"""The sample workspace, a function of absolute time.
+"""Fills a store with the sample workspace, which is a function of absolute time.
 
-Every execution and run is a point of an endless schedule, and all it does follows from a hash of
-its job and its time. So a later process makes the same history, with what has happened since:
-what is over keeps its ids, its times and its messages, and a cursor survives a restart.
+Every execution and run has its time on an endless schedule, and everything about it follows from a hash of its job
+and that time. So a later process makes the same history and what has happened since: ids, times and messages of the
+past stay the same, and a cursor survives a restart.
 """
 
 from __future__ import annotations
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from jobtrail.sample.batch_jobs import FailureCause, SampleJob
     from jobtrail.store.rows import AnyRow
     from jobtrail.store.store import Store
-
-__all__ = ["fill_sample"]
 
 _LOST_TASKS = 4
 _ENDED = frozenset({"succeeded", "failed", "cancelled", "timeout"})
@@ -108,7 +106,7 @@ def _list_execution(job: SampleJob, at: datetime, now: datetime) -> Iterator[Any
 
 
 def _drop_future_steps(steps: _Steps, now: datetime) -> _Steps:
-    """Leave out what has not happened yet, which is all that makes things run or wait."""
+    """Return the steps up to now; an execution or task whose last step is left out is still running or waiting."""
     return [step for step in steps if step.at <= now]
 
 

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
 
     from jobtrail.sample.scheduled_tasks import PrintedLine, SampleTask
 
-__all__ = ["list_task_rows"]
-
 _KEEP_RUNS = 14 * DAY
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 

@@ -1,4 +1,4 @@
-"""When the sample's jobs and tasks run, and the chance that decides what they do: both functions of absolute time."""
+"""When the sample's jobs and tasks run, and the seeded random numbers that decide what they do."""
 
 from __future__ import annotations
 
@@ -9,8 +9,6 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-__all__ = ["EPOCH", "SECOND", "list_times", "seed_random"]
 
 # A Monday, so that weekly schedules fall on the day they name.
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
@@ -28,6 +26,6 @@ def list_times(every: timedelta | None, offset: timedelta, keep: timedelta, now:
 
 
 def seed_random(*parts: object) -> random.Random:
-    """Return the random numbers that belong to some parts."""
+    """Return a random number generator that is seeded with a hash of the parts."""
     digest = hashlib.blake2b("\0".join(str(part) for part in parts).encode(), digest_size=8).digest()
     return random.Random(digest)  # noqa: S311 # a repeatable sample, not a secret

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
     from datetime import timedelta
 
-__all__ = ["SAMPLE_TASKS", "PrintedLine", "SampleTask"]
-
 PrintedLine = tuple[Literal["stdout", "stderr"], str]
 """A line of output, in which numbers, an id and a date vary."""
 

@@ -1,4 +1,4 @@
-"""The store: SQL, and nothing else knows any."""
+"""The store: jobs, executions, tasks, runs and output in SQLite. All SQL of the project is here."""
 
 from jobtrail.store.database import StoreError
 from jobtrail.store.store import Store

@@ -1,4 +1,4 @@
-"""The plane's database: opening it, its schema's version, transactions; nothing here knows what it holds."""
+"""Opens the SQLite database of the store, migrates its schema, and runs transactions and queries."""
 
 from __future__ import annotations
 
@@ -20,20 +20,16 @@ if TYPE_CHECKING:
     from importlib.resources.abc import Traversable
     from pathlib import Path
 
-__all__ = ["APPLICATION_ID", "Database", "Row", "StoreError", "list_migrations", "read_schema_version"]
-
 _BUSY_SECONDS = 120
 _LOOK_AGAIN_SECONDS = 0.01
 _CACHE_KIB = 16 * 1024
 APPLICATION_ID = 0x4A74726C
-"""SQLite's `application_id`, which tells whose a file is: "Jtrl"."""
+"""SQLite's `application_id` of a store: "Jtrl"."""
 _FOUND = (
     "SELECT (SELECT user_version FROM pragma_user_version), (SELECT application_id FROM pragma_application_id),"
     " EXISTS (SELECT 1 FROM sqlite_schema), (SELECT count(*) FROM pragma_table_info('events') WHERE name IN"
     " ('seq', 'kind', 'at', 'workspace', 'parent', 'name', 'status', 'body')) = 8"
 )
-
-Row = sqlite3.Row
 
 
 class StoreError(SettingsError):
@@ -120,9 +116,9 @@ class Database:
             db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
 
     def _use_wal(self) -> None:
-        """Have writers write to a log beside the file; that is kept in the file, so all but the first find it so.
+        """Switch the file to WAL mode, which the file itself remembers.
 
-        SQLite waits for nobody here: two that open a new file at once would wait for each other.
+        SQLite does not wait for the lock that this takes, so it is retried: another process may open the file too.
         """
         until = time.monotonic() + _BUSY_SECONDS
         while True:
@@ -142,7 +138,7 @@ class Database:
 
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
-        """Hold the write lock; what is written is kept whole, or not at all where an error comes out.
+        """Run a write transaction, which is rolled back if an error is raised.
 
         Raises:
             StoreError: other writers did not end within two minutes, the disk is full, the file may not be written.
@@ -161,7 +157,7 @@ class Database:
 
     @contextmanager
     def snapshot(self) -> Generator[None]:
-        """Read all that is read inside as it is at one moment, whoever writes meanwhile."""
+        """Run queries that all see the database as it is at one moment."""
         with self._lock:
             self._db.execute("BEGIN")
             try:
@@ -169,18 +165,18 @@ class Database:
             finally:
                 self._db.execute("COMMIT")
 
-    def select(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+    def select(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
         """Return the rows of a query."""
         with self._lock:
             return self._db.execute(sql, values).fetchall()
 
     def read_meta(self, key: str) -> str | None:
-        """Return a value of the store itself."""
+        """Return a value of the table `meta`, None if it has no such key."""
         found = self.select("SELECT value FROM meta WHERE key = ?", (key,))
         return found[0]["value"] if found else None
 
     def write_meta(self, key: str, value: str) -> None:
-        """Set a value of the store itself."""
+        """Set a value of the table `meta`."""
         with self.transaction() as db:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
@@ -211,9 +207,9 @@ def list_migrations() -> tuple[Traversable, ...]:
 
 
 def _create_file(path: Path) -> None:
-    """Make a file where there is none, for its owner alone: output may hold what is nobody else's business.
+    """Create the file if it does not exist, readable by its owner alone, since output may hold secrets.
 
-    One that is there is not opened: to close it again would let go of SQLite's locks on it, which are the process's.
+    An existing file is not opened, because closing it would release the locks that SQLite holds for this process.
     """
     if path.is_dir():
         raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
@@ -224,7 +220,7 @@ def _create_file(path: Path) -> None:
 
 
 def _split_statements(script: str) -> Iterator[str]:
-    """Split a script; SQLite's own way to run one would end the transaction around it."""
+    """Split a script into statements; `executescript` would commit the transaction around it."""
     statement = ""
     for line in script.splitlines(keepends=True):
         statement += line

@@ -1,4 +1,4 @@
-"""A look at a store's file that changes nothing in it: not its schema, not what vanished recorders left."""
+"""Checks a store's file for damage, without changing anything in it."""
 
 from __future__ import annotations
 
@@ -14,25 +14,23 @@ from jobtrail.store.liveness import read_vanished_at
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["IntegrityReport", "check_integrity"]
-
 _HELD = "SELECT DISTINCT recorder FROM tasks WHERE recorder IS NOT NULL AND ended_at IS NULL"
 _STEPS = 20_000
-"""Of SQLite's machine, between two looks at the time: some milliseconds."""
+"""Steps of SQLite's virtual machine between two looks at the clock: some milliseconds."""
 
 
 @dataclass(frozen=True)
 class IntegrityReport:
-    """How a store's file is.
+    """What a check of a store's file found.
 
     Attributes:
-        size: bytes of it and of its write-ahead log.
-        mode: its permissions.
-        version: of its schema.
-        known: the version that this Jobtrail writes.
-        living: recorders that run.
-        gone: recorders that vanished; what they held is failed at the next read.
-        faults: what SQLite finds wrong with it; None where looking took too long.
+        size: bytes of the file and of its write-ahead log.
+        mode: permission bits of the file.
+        version: version of its schema.
+        known: the schema version that this Jobtrail writes.
+        living: number of recorders that run.
+        gone: number of recorders that vanished; the next read fails their tasks.
+        faults: the messages of SQLite's check, empty if it found nothing; None if the check took too long.
     """
 
     size: int
@@ -45,14 +43,14 @@ class IntegrityReport:
 
 
 def check_integrity(path: Path, seconds: float) -> IntegrityReport:
-    """Look at a store's file.
+    """Check a store's file.
 
     Args:
-        path: the file, which must be there.
-        seconds: for which SQLite may look for damage.
+        path: the file, which must exist.
+        seconds: the longest time that SQLite may look for damage.
 
     Raises:
-        StoreError: it cannot be read, or is no store.
+        StoreError: the file cannot be read, or is no store.
     """
     try:
         with closing(sqlite3.connect(f"{path.as_uri()}?mode=ro", uri=True, timeout=seconds)) as db:

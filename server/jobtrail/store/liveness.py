@@ -1,7 +1,7 @@
-"""Signs of life: how a recorder that was killed is told from one that still runs.
+"""Lock files that show which recorders still run.
 
-A recorder holds a file beside the store locked for as long as it lives; the operating system lets go of the lock
-however the process ends. Its modification time says when it was last alive.
+A recorder locks a file beside the store while it runs. The operating system releases the lock when the process ends,
+however it ends. The modification time of the file is when the recorder was last alive.
 """
 
 from __future__ import annotations
@@ -17,18 +17,16 @@ if sys.platform != "win32":
 if TYPE_CHECKING:
     from pathlib import Path
 
-__all__ = ["LivenessLock", "read_vanished_at", "remove_lock"]
-
 
 def _locate_locks(store: Path) -> Path:
     return store.with_name(f"{store.name}-recorders")
 
 
 class LivenessLock:
-    """A recorder's own sign of life, from `with` to its end.
+    """The lock file of one recorder, locked inside `with`.
 
     Attributes:
-        token: names the recorder in the store.
+        token: name of the file, and of the recorder in the store.
     """
 
     def __init__(self, store: Path) -> None:
@@ -45,7 +43,7 @@ class LivenessLock:
         return self
 
     def renew(self) -> None:
-        """Say that the recorder is alive at this moment."""
+        """Set the time at which the recorder was last alive to now."""
         os.utime(self._file)
 
     def __exit__(self, *_exc: object) -> None:
@@ -54,11 +52,11 @@ class LivenessLock:
 
 
 def read_vanished_at(store: Path, token: str) -> int | None:
-    """Return when a recorder was last alive, in nanoseconds since 1970; None while it lives.
+    """Return when a vanished recorder was last alive, in nanoseconds since 1970; None while it runs.
 
-    Zero where nothing is left of it. On Windows, which has no such locks, every recorder counts as living.
-    Whoever asks must hold the store's write lock to act on it: a recorder
-    removes its sign only after it has written its end.
+    The time is 0 if its lock file is gone. On Windows, which has no such locks, every recorder counts as running.
+    A caller that acts on the answer must hold the store's write lock, because a recorder removes its lock file only
+    after it has written how its tasks ended.
     """
     if sys.platform == "win32":
         return None
@@ -78,5 +76,5 @@ def read_vanished_at(store: Path, token: str) -> int | None:
 
 
 def remove_lock(store: Path, token: str) -> None:
-    """Remove what a vanished recorder left."""
+    """Remove the lock file of a vanished recorder."""
     (_locate_locks(store) / token).unlink(missing_ok=True)

@@ -1,7 +1,7 @@
-"""Upkeep of a store: what it holds, and taking away what has long ended.
+"""Counts what a store holds, and prunes executions and runs that have ended.
 
-A prune is many short transactions, since recorders wait for each of them; stopped between two it leaves a store
-that is whole. First go executions, with their tasks, and runs; then output whose execution or run is not there.
+A prune is many short transactions, because recorders wait for each of them. If it is stopped between two of them, the
+store is consistent. It deletes executions with their tasks and runs first, then output without an execution or run.
 """
 
 from __future__ import annotations
@@ -21,15 +21,13 @@ if TYPE_CHECKING:
 
     from jobtrail.store.store import Store
 
-__all__ = ["PruneCounts", "StoreInfo", "prune", "prune_by_steps", "read_info"]
-
 BATCH = 5_000
-"""Items that one transaction takes away, or pages that it gives back: some tenths of a second."""
+"""Rows that one transaction deletes, or pages that it frees: some tenths of a second."""
 _LONGEST_LOG = 64 * 1024 * 1024
 """Bytes of the write-ahead log, which does not begin anew by itself while others write without end."""
 _LONGEST_REST = 0.1
 _ALWAYS = -(2**63)
-"""A moment before which nothing ended."""
+"""A time before which nothing ended."""
 
 _ENDED = {
     "executions": "SELECT key, tasks FROM executions WHERE key > ? AND ended_at < ? ORDER BY key LIMIT ?",
@@ -81,7 +79,7 @@ class StoreInfo:
 
 @dataclass(frozen=True)
 class PruneCounts:
-    """How much was taken away."""
+    """How many rows a prune deleted."""
 
     executions: int = 0
     tasks: int = 0
@@ -93,7 +91,7 @@ class PruneCounts:
 
 
 def read_info(store: Store) -> StoreInfo:
-    """Count what a store holds; that reads all of it."""
+    """Count what a store holds, which reads all of it."""
     spaces = store.select("SELECT workspace FROM jobs UNION SELECT workspace FROM tallies ORDER BY 1")
     history = "count(*), coalesce(sum(ended_at IS NULL), 0), min(created_at), max(created_at)"
     executions, open_executions, *times = store.select(f"SELECT {history} FROM executions")[0]  # noqa: S608 # our own columns
@@ -133,17 +131,17 @@ def _measure_log(store: Store) -> int:
 
 
 def prune(store: Store, before: int, *, dry_run: bool = False) -> PruneCounts:
-    """Take away executions and runs that ended before a moment, with their tasks and output.
+    """Delete executions and runs that ended before a time, with their tasks and output, and shrink the file.
 
-    What has not ended stays, as do jobs and definitions. The file gets smaller.
+    Executions and runs that have not ended stay, as do jobs and definitions.
 
     Args:
-        store: where.
+        store: the store to prune.
         before: nanoseconds since 1970.
-        dry_run: count, and take nothing away.
+        dry_run: count, and delete nothing.
 
     Raises:
-        StoreError: the store cannot be written; what was taken away until then stays away.
+        StoreError: the store cannot be written; earlier transactions stay committed.
     """
     if dry_run:
         return _count_prunable(store, before)
@@ -161,10 +159,10 @@ def _count_prunable(store: Store, before: int) -> PruneCounts:
 
 
 def prune_by_steps(store: Store, before: int, batch: int = BATCH) -> Iterator[PruneCounts]:
-    """Prune, one transaction a step; between any two of them the store is whole.
+    """Prune, one transaction a step; the store is consistent between any two of them.
 
     Yields:
-        What each step took away.
+        How many rows each step deleted.
     """
     yield from _delete_ended(store, before, batch)
     yield from _delete_orphan_lines(store, batch)
@@ -176,14 +174,14 @@ def _delete_ended(store: Store, before: int, batch: int) -> Iterator[PruneCounts
     for table, take in _TAKE.items():
         for keys in _list_ended(store, table, before, batch):
             with _write_and_pause(store) as db:
-                # They are looked at again: one may have begun anew since.
+                # The time is compared again, since one may have begun anew meanwhile.
                 gone = db.execute(take, (json.dumps(keys), before)).fetchall()
             yield PruneCounts(**{table: len(gone), "tasks": sum(tasks for (tasks,) in gone)})
 
 
 def _delete_orphan_lines(store: Store, batch: int) -> Iterator[PruneCounts]:
     for span in _list_spans(store, batch):
-        # Looked for before the lock is taken: most output stays.
+        # Read before the lock is taken, since most output stays.
         if store.select(f"SELECT EXISTS ({_LEFT})", (*span, _ALWAYS))[0][0]:
             with _write_and_pause(store) as db:
                 taken = db.execute(f"DELETE FROM lines WHERE seq IN ({_LEFT})", (*span, _ALWAYS))  # noqa: S608 # our own
@@ -191,7 +189,7 @@ def _delete_orphan_lines(store: Store, batch: int) -> Iterator[PruneCounts]:
 
 
 def _list_ended(store: Store, table: str, before: int, batch: int) -> Iterator[list[int]]:
-    """Yield keys of what ended, in order, as many as come with `batch` items; a single one may come with more."""
+    """Yield lists of keys of ended rows, with `batch` rows and tasks at most; a single execution may have more."""
     last = 0
     while rows := store.select(_ENDED[table], (last, before, batch)):
         keys: list[int] = []
@@ -207,7 +205,7 @@ def _list_ended(store: Store, table: str, before: int, batch: int) -> Iterator[l
 
 
 def _list_spans(store: Store, batch: int) -> Iterator[tuple[int, int]]:
-    """Yield where `batch` lines begin and end: after the first number, up to the second."""
+    """Yield ranges of `seq` that hold `batch` lines each, as (after, up to and including)."""
     after = 0
     end = "SELECT max(seq) FROM (SELECT seq FROM lines WHERE seq > ? ORDER BY seq LIMIT ?)"
     while (last := store.select(end, (after, batch))[0][0]) is not None:
@@ -217,7 +215,7 @@ def _list_spans(store: Store, batch: int) -> Iterator[tuple[int, int]]:
 
 @contextmanager
 def _write_and_pause(store: Store) -> Generator[sqlite3.Connection]:
-    """Hold the write lock, and then leave it to others for as long: who waits for it only looks now and then."""
+    """Run a write transaction, then sleep as long as it took, so that waiting writers get the lock."""
     began = time.monotonic()
     with store.transaction() as db:
         yield db
@@ -227,7 +225,7 @@ def _write_and_pause(store: Store) -> Generator[sqlite3.Connection]:
 
 
 def _shrink_file(store: Store, pages: int) -> None:
-    """Give free pages back to the file system, and shorten the write-ahead log."""
+    """Return free pages to the file system, and truncate the write-ahead log."""
     try:
         for done in range(0, free := _read_number(store, "PRAGMA freelist_count"), pages):
             with _write_and_pause(store) as db:

@@ -1,4 +1,4 @@
-"""Lines of output: a page of them in a window of time, by task, stream and text."""
+"""Selects pages of a job's output lines, filtered by time, execution, task, stream and text."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from jobtrail.store.database import Database, Row
+    from sqlite3 import Row
 
-__all__ = ["OutputQuery", "select_output"]
+    from jobtrail.store.database import Database
 
 _OF_JOB = "owner IN (SELECT id FROM executions WHERE workspace = ? AND job = ?)"
 

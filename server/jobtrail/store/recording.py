@@ -1,7 +1,7 @@
-"""What a recorder tells the store: it opens an execution or joins one, runs its tasks, and the last one closes it.
+"""Writes what recorders run: they open or join an execution, begin and end its tasks, and the last one ends it.
 
-Every step is one transaction, so that many recorders in many processes lose nothing. A recorder that vanished is
-found by `fail_vanished`, and what it held is failed.
+Every step is one transaction, so that many recorders in many processes lose nothing. `fail_vanished` fails the tasks
+of recorders that vanished.
 """
 
 from __future__ import annotations
@@ -22,16 +22,6 @@ if TYPE_CHECKING:
     from jobtrail.store.rows import LineRow
     from jobtrail.store.store import Store
 
-__all__ = [
-    "VANISHED",
-    "CannotJoin",
-    "Recording",
-    "RecordingRequest",
-    "TaskEnding",
-    "build_condition",
-    "fail_vanished",
-]
-
 VANISHED = "recorder vanished"
 TIMEOUT = "timeout"
 _VANISHED_WHY = "the recorder of this task ended without saying how; it was killed, or the machine went down"
@@ -44,21 +34,21 @@ _Owner = tuple[str, str]
 
 
 class CannotJoin(Exception):
-    """An execution that is not to be had; the message says what to do."""
+    """An execution that takes no more tasks; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class RecordingRequest:
-    """What a recorder sets out to do.
+    """The job, the execution and the tasks that a recorder is about to run.
 
     Attributes:
-        job: the job's name; it is made where there is none.
-        execution: the id of the execution to join, or to open where there is none.
+        job: the job's name; the job is created if it does not exist.
+        execution: the id of the execution to join; it is created if it does not exist.
         tasks: names of the tasks, in order; None for one that is named by its number.
-        title: what the job runs, for people.
-        labels: what the job is labelled with, besides what it has.
+        title: display name of a new job.
+        labels: labels that the job gets besides those it has.
         timeout_s: seconds that a task may take.
-        at: when it set out to, in nanoseconds since 1970; None for the moment at which it is written.
+        at: when the tasks were scheduled, in nanoseconds since 1970; None for now.
     """
 
     job: str
@@ -73,10 +63,10 @@ class RecordingRequest:
 
 
 class Recording:
-    """A recorder's hold on the tasks of one execution.
+    """The tasks of one execution that one recorder runs.
 
     Attributes:
-        tasks: their names, as they were taken.
+        tasks: the names that the tasks got.
     """
 
     def __init__(self, store: Store, token: str, opening: RecordingRequest) -> None:
@@ -173,9 +163,9 @@ def _check_open(db: sqlite3.Connection, row: sqlite3.Row, opening: RecordingRequ
 
 
 def _choose_names(db: sqlite3.Connection, key: int, wanted: Sequence[str | None]) -> tuple[str, ...]:
-    """Return the names the tasks get in an execution that is there; a name that is taken gets a number.
+    """Return the names that tasks get in an existing execution; a name that is taken gets a number.
 
-    What a recorder runs again, because it failed, records its own tasks again.
+    A recorder that is run again after a failure records its tasks again.
     """
     there = {row["name"] for row in db.execute("SELECT name FROM tasks WHERE execution = ?", (key,))}
     number = len(there)
@@ -194,7 +184,7 @@ def _fill_names(wanted: Sequence[str | None], first: int) -> tuple[str, ...]:
 
 
 def _define_job(db: sqlite3.Connection, space: str, opening: RecordingRequest, now: int) -> None:
-    """Make the job, or give it new labels; one that is as it should be is left alone."""
+    """Create the job, or add labels that it lacks."""
     row = db.execute(
         "SELECT created_at, status, body FROM jobs WHERE workspace = ? AND name = ?", (space, opening.job)
     ).fetchone()
@@ -232,7 +222,7 @@ def _change_task(
 
 
 def _close_execution(db: sqlite3.Connection, owner: _Owner) -> None:
-    """End an execution none of whose tasks is left to run, by how they ended and when it last changed."""
+    """End an execution if all of its tasks have ended, at the time of its last change."""
     row = db.execute(
         "SELECT key FROM executions WHERE workspace = ? AND id = ? AND ended_at IS NULL"
         " AND NOT EXISTS (SELECT 1 FROM tasks WHERE execution = key AND ended_at IS NULL)",
@@ -258,9 +248,9 @@ def _decide_status(db: sqlite3.Connection, key: int) -> str:
 
 
 def fail_vanished(store: Store) -> int:
-    """Fail what recorders held that have vanished, and return how many of them there were.
+    """Fail the unfinished tasks of vanished recorders, and return how many recorders vanished.
 
-    Cheap where nothing is held: one look at an index.
+    If no recorder has unfinished tasks, this reads one index.
 
     Raises:
         StoreError: the store cannot be written.
@@ -279,7 +269,7 @@ def fail_vanished(store: Store) -> int:
 
 
 def _fail_tasks(db: sqlite3.Connection, store: Store, token: str) -> None:
-    # Asked again under the write lock: it may have written its end since.
+    # Read again under the write lock: the recorder may have ended its tasks since.
     last = read_vanished_at(store.path, token) if store.path is not None else None
     if last is None:
         return
@@ -290,7 +280,7 @@ def _fail_tasks(db: sqlite3.Connection, store: Store, token: str) -> None:
         (token,),
     ).fetchall()
     for row in rows:
-        # Not before the last that is known of it, and not after now.
+        # Not before the last change of the task, and not after now.
         when = min(max(last, row["updated_at"]), time.time_ns())
         why = build_condition(VANISHED, _NEVER_BEGAN if row["status"] == "pending" else _VANISHED_WHY)
         conditions = [*json.loads(row["conditions"]), why]

@@ -1,4 +1,4 @@
-"""What goes into the store: rows of its tables, and writing them. Times are nanoseconds since 1970."""
+"""Rows of the store's tables, as dataclasses, and the SQL that writes them. Times are nanoseconds since 1970."""
 
 from __future__ import annotations
 
@@ -10,18 +10,6 @@ from typing import TYPE_CHECKING, Any, Literal
 if TYPE_CHECKING:
     import sqlite3
     from collections.abc import Callable, Iterable, Mapping, Sequence
-
-__all__ = [
-    "AnyRow",
-    "DefinitionRow",
-    "ExecutionRow",
-    "JobRow",
-    "LineRow",
-    "RunRow",
-    "StatsRow",
-    "TaskRow",
-    "write_rows",
-]
 
 Json = dict[str, Any]
 
@@ -153,7 +141,7 @@ AnyRow = JobRow | ExecutionRow | TaskRow | StatsRow | DefinitionRow | RunRow | L
 
 
 def write_rows(db: sqlite3.Connection, workspace: str, records: Iterable[AnyRow]) -> None:
-    """Write rows inside a transaction: each is inserted, or takes the place of the one that is there.
+    """Write rows inside a transaction: each is inserted, or replaces the row with its key.
 
     Raises:
         sqlite3.IntegrityError: an execution's id is one of another job.

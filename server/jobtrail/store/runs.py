@@ -1,4 +1,4 @@
-"""Runs out of the store: a page of them in any order, how many there are, and what one wrote.
+"""Selects pages of runs, filtered and sorted, and pages of a run's output.
 
 Pages by time are read from an index; other orders sort what the filters leave.
 """
@@ -10,11 +10,9 @@ from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from collections.abc import Collection
+    from sqlite3 import Row
 
-    from jobtrail.store.database import Row
     from jobtrail.store.store import Store
-
-__all__ = ["RunQuery", "RunSort", "select_log", "select_runs"]
 
 RunSort = Literal["task_name", "status", "start_at", "exit_code", "duration", "created_at"]
 

@@ -1,4 +1,4 @@
-"""The plane's store: rows in, and pages of rows out."""
+"""The store: writes rows, and returns rows and pages of rows."""
 
 from __future__ import annotations
 
@@ -6,21 +6,20 @@ import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
-from jobtrail.store.database import Database, Row, StoreError
+from jobtrail.store.database import Database
 from jobtrail.store.rows import write_rows
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
     from pathlib import Path
+    from sqlite3 import Row
 
     from jobtrail.store.rows import AnyRow
-
-__all__ = ["PageKey", "PageQuery", "Row", "Store", "StoreError"]
 
 _CHUNK = 1000
 
 PageKey = tuple[int | str, int | str]
-"""Where a page ended: the sort key of its last row, and what breaks ties."""
+"""Where a page ended: the sort key of its last row, and its tie-breaker."""
 
 
 @dataclass(frozen=True)
@@ -36,7 +35,7 @@ class PageQuery:
 
 
 class Store(Database):
-    """What the plane holds.
+    """A database of jobs, executions, tasks, runs and output.
 
     Attributes:
         workspace: the workspace of requests that name none.
@@ -53,7 +52,7 @@ class Store(Database):
         return not any(self.select(f"SELECT 1 FROM {table} LIMIT 1") for table in tables)  # noqa: S608 # our own names
 
     def write(self, records: Iterable[AnyRow], workspace: str | None = None) -> None:
-        """Write rows in one transaction: each is inserted, or takes the place of the one that is there."""
+        """Write rows in one transaction: each is inserted, or replaces the row with its key."""
         with self.transaction() as db:
             write_rows(db, workspace or self.workspace, records)
 

@@ -1,4 +1,4 @@
-"""What a request to the Blaxel side asks for, read and checked.
+"""Reads and checks the query parameters of requests to the Blaxel API.
 
 Rule: the seed documents, section `Query Parameters`. Where they leave room the narrower reading is taken, so that
 what works here works with the vendor: a value that is not of its parameter's documented kind is refused in every
@@ -19,16 +19,6 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from starlette.requests import Request
-
-__all__ = [
-    "DEPLOYMENTS",
-    "ListQuery",
-    "check_flag",
-    "read_clamped_integer",
-    "read_clamped_time",
-    "read_list_query",
-    "read_word_list",
-]
 
 DEPLOYMENTS = (
     "DELETING", "TERMINATED", "FAILED", "DEACTIVATED", "DEACTIVATING",

@@ -14,11 +14,11 @@ from jobtrail.store.output import OutputQuery, select_output
 from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
+    from sqlite3 import Row
+
     from starlette.requests import Request
 
-    from jobtrail.store.store import Row, Store
-
-__all__ = ["read_log_query", "select_logs"]
+    from jobtrail.store.store import Store
 
 _SEVERITIES = ("ALL", "FATAL", "ERROR", "WARNING", "INFO", "DEBUG", "TRACE", "UNKNOWN")
 # A line says nothing of its severity, only where it was written: told apart as other platforms do that keep output.
@@ -29,7 +29,7 @@ _FURTHEST = 2**62
 
 
 def read_log_query(request: Request, workspace: str) -> tuple[list[str], OutputQuery]:
-    """Read what is asked for; `type`, `interval` and what else there is are of no account here.
+    """Read the query of a log request; `type`, `interval` and other parameters are ignored.
 
     Returns:
         The names of the jobs, and what to look for in each of them.

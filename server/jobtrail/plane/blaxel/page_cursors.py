@@ -1,4 +1,4 @@
-"""The plane's cursors: a key, bound to the query that made it and to 24 hours.
+"""Seals and opens page cursors, which are valid for the query that made them and for 24 hours.
 
 Rule: seed documents, parameter `cursor` ("only valid for the same query (workspace + filters); the
 server rejects cursors bound to a different query or older than 24h").
@@ -18,8 +18,6 @@ from jobtrail.plane.responses import RequestError
 if TYPE_CHECKING:
     from jobtrail.store.store import PageKey
 
-__all__ = ["open_cursor", "seal_cursor"]
-
 LIFE_SECONDS = 24 * 3600
 _MAC = 9
 
@@ -38,7 +36,7 @@ def seal_cursor(secret: str, bound_to: tuple[str, ...], key: PageKey, now: float
 
 
 def open_cursor(secret: str, bound_to: tuple[str, ...], cursor: str, now: float) -> PageKey:
-    """Return the key a cursor stands for.
+    """Return the key that a cursor holds.
 
     Raises:
         RequestError: 400, altered, of another query, or too old.

@@ -23,15 +23,14 @@ from jobtrail.store.store import PageQuery
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
     from datetime import datetime
+    from sqlite3 import Row
 
     from starlette.requests import Request
     from starlette.responses import Response
 
     from jobtrail.plane.access import Caller
     from jobtrail.plane.blaxel.list_query import ListQuery
-    from jobtrail.store.store import PageKey, Row, Store
-
-__all__ = ["BlaxelRoutes"]
+    from jobtrail.store.store import PageKey, Store
 
 _FURTHEST = 2**62
 _BATCH = 500

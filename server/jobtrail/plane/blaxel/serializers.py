@@ -1,16 +1,15 @@
-"""Rows of the store as the Blaxel documents write them: `Job`, `JobExecution`, `JobExecutionTask`."""
+"""Serializes rows of the store as in the Blaxel documents: `Job`, `JobExecution`, `JobExecutionTask`."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any
 
+from jobtrail.plane.responses import drop_absent
 from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
-    from jobtrail.store.store import Row
-
-__all__ = ["serialize_execution", "serialize_job", "serialize_task"]
+    from sqlite3 import Row
 
 _MASK = "***"
 
@@ -50,7 +49,7 @@ def serialize_execution(row: Row) -> dict[str, Any]:
         "completedAt": format_optional_nanoseconds(row["ended_at"]),
     }
     stats = {name: row[name] for name in ("total", "success", "failure", "running", "cancelled", "retried")}
-    return {"metadata": _present(metadata), "spec": spec, "stats": stats, "status": row["status"]}
+    return {"metadata": drop_absent(metadata), "spec": spec, "stats": stats, "status": row["status"]}
 
 
 def serialize_task(row: Row) -> dict[str, Any]:
@@ -65,12 +64,8 @@ def serialize_task(row: Row) -> dict[str, Any]:
         "completedAt": format_optional_nanoseconds(row["ended_at"]),
     }
     return {
-        "metadata": _present(metadata),
+        "metadata": drop_absent(metadata),
         "spec": json.loads(row["spec"]),
         "status": row["status"],
         "conditions": json.loads(row["conditions"]),
     }
-
-
-def _present(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}

@@ -1,4 +1,4 @@
-"""What the plane publishes about itself: `/openapi.json`, and each schema of it at `/schemas/{name}.json`.
+"""Serves the plane's OpenAPI document at `/openapi.json`, and each schema of it at `/schemas/{name}.json`.
 
 The YAML files beside this module are parts of one document; each has paths and components of its own.
 """
@@ -16,8 +16,6 @@ from jobtrail.plane.responses import RequestError, UTF8JSONResponse
 if TYPE_CHECKING:
     from starlette.requests import Request
     from starlette.responses import Response
-
-__all__ = ["OpenAPIRoutes", "build_schema_url"]
 
 _PARTS = ("plane.yaml", "blaxel.yaml", "runwisp.yaml")
 

@@ -21,12 +21,12 @@ from jobtrail.plane.runwisp.serializers import (
 from jobtrail.store.runs import select_log, select_runs
 
 if TYPE_CHECKING:
+    from sqlite3 import Row
+
     from starlette.requests import Request
     from starlette.responses import Response
 
-    from jobtrail.store.store import Row, Store
-
-__all__ = ["RunWispRoutes"]
+    from jobtrail.store.store import Store
 
 
 class RunWispRoutes:

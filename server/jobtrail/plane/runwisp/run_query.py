@@ -1,4 +1,4 @@
-"""What a request to the RunWisp side asks for, read and checked.
+"""Reads and checks the query parameters of requests to the RunWisp API.
 
 An empty parameter counts as left out. A value that is not of its parameter's documented kind is refused with 422, and
 the refusal says which one and why, as RunWisp does.
@@ -18,8 +18,6 @@ if TYPE_CHECKING:
     from starlette.requests import Request
 
     from jobtrail.store.runs import RunSort
-
-__all__ = ["read_integer", "read_runs_query", "read_seed_query", "read_task_name"]
 
 _SORTS: dict[str, RunSort] = {
     "createdAt": "created_at",

@@ -1,4 +1,4 @@
-"""What the RunWisp side answers with: runs and definitions, and how each dialect spells their words.
+"""Serializes runs, definitions and log lines for the RunWisp API, in the words of each dialect.
 
 The store spells them as 1.0.1 does.
 """
@@ -8,18 +8,11 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING, Any
 
+from jobtrail.plane.responses import drop_absent
 from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
-    from jobtrail.store.store import Row
-
-__all__ = [
-    "serialize_definition",
-    "serialize_log_line",
-    "serialize_run",
-    "serialize_seed_run",
-    "translate_seed_status",
-]
+    from sqlite3 import Row
 
 _SEED_REASONS = {
     "succeeded": "success",
@@ -63,7 +56,7 @@ def translate_seed_status(word: str) -> tuple[str, ...]:
 def serialize_run(row: Row) -> dict[str, Any]:
     """Return a run as 1.0.1 does (schema Run), as far as our source reads it."""
     body = json.loads(row["body"])
-    return _drop_absent(
+    return drop_absent(
         {
             "id": row["id"],
             "taskName": row["task"],
@@ -90,7 +83,7 @@ def serialize_seed_run(row: Row, schema: str) -> dict[str, Any]:
         schema: the address of its JSON Schema.
     """
     body = json.loads(row["body"])
-    return _drop_absent(
+    return drop_absent(
         {
             "$schema": schema,
             "created_at": format_optional_nanoseconds(row["created_at"]),
@@ -118,7 +111,3 @@ def serialize_definition(row: Row) -> dict[str, Any]:
 def serialize_log_line(row: Row, number: int) -> dict[str, Any]:
     """Return a line of output (schema LogLineEntry): its number from 0, its time in milliseconds, 0 for unknown."""
     return {"n": number, "ts": row["at"] // 1_000_000, "stream": row["stream"], "text": row["text"]}
-
-
-def _drop_absent(fields: dict[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
