@@ -17,6 +17,7 @@ from jobtrail.plane import build_plane
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
+from jobtrail.sources.blaxel.response_models import WireTask
 from jobtrail.store import Store
 from jobtrail.store.rows import ExecutionRow, JobRow
 from jobtrail.times import NANOSECONDS, to_nanoseconds
@@ -281,3 +282,23 @@ async def test_text_that_nobody_can_see_does_not_reach_an_agent() -> None:
     async with scripted(tasks=body) as client:
         _, page = await answer(client, "list_tasks", job="etl", execution="exec-1")
     assert [task["name"] for task in page["items"]] == ["task-0", "task-1", "task-2"]
+
+
+@pytest.mark.parametrize(
+    ("status", "reasons", "attempt"),
+    [
+        ("failed", ["attempt 1", "attempt 2"], 2),
+        ("succeeded", ["attempt 1"], 2),
+        ("running", ["attempt 1", "attempt 2"], 3),
+        ("pending", ["attempt 1"], 1),
+        ("cancelled", ["attempt 3", None], 3),
+        ("failed", ["the third attempt", "attempt 99999999999"], None),
+        ("succeeded", [], None),
+    ],
+)
+def test_a_task_says_its_newest_attempt_where_its_conditions_count_them(
+    status: str, reasons: list[str | None], attempt: int | None
+) -> None:
+    conditions = [{"type": "Failed", "executionReason": reason} for reason in reasons]
+    task = WireTask.model_validate({"metadata": {"name": "t"}, "status": status, "conditions": conditions}).task()
+    assert task.attempt == attempt

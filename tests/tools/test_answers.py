@@ -119,7 +119,7 @@ next: wait_for(job='preview-build', execution='exec-fdde3da01d36', source='embed
 async def test_list_tasks(client: Client) -> None:
     text, _ = await answer(client, "list_tasks", **BIG, status="failed", limit=2)
     assert text == snapshot("""\
-tasks of backfill-embeddings exec-688fbc5309ca · source embedded, SAMPLE DATA · 2 rows, of 40 scanned, upstream counts 10,000 in all, back to 2026-11-17T06:00:00Z, more to read · status failed · created_at:desc · every row: status failed
+tasks of backfill-embeddings exec-688fbc5309ca · source embedded, SAMPLE DATA · 2 rows, of 40 scanned, upstream counts 10,000 in all, back to 2026-11-17T06:00:00Z, more to read · status failed · created_at:desc · every row: status failed, attempt 2
 name	duration	reason
 task-9989	2m51s	RateLimited: HTTP 429 from api.embeddings.example after 132 attempts, request id req_4febb0faa7
 task-9973	1m12s	RateLimited: HTTP 429 from api.embeddings.example after 163 attempts, request id req_233fe0a949

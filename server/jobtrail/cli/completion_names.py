@@ -4,15 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import anyio
-
 from jobtrail.errors import SettingsError
-from jobtrail.protocol.completion import NameCompleter
-from jobtrail.sample.data import BATCH_JOBS
-from jobtrail.sample.tasks import SCHEDULED
-from jobtrail.sources import open_sources
+from jobtrail.sample.batch_jobs import SAMPLE_JOBS
+from jobtrail.sample.scheduled_tasks import SAMPLE_TASKS
 from jobtrail.sources.registry import ENVIRONMENT, load_settings
-from jobtrail.window import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,13 +41,15 @@ def find_names(what: str, begun: str, known: Mapping[str, str], found: list[str]
         found += () if own else _list_sample_names(what)
         chosen = [one for one in chosen if not one.reads_store]
     if chosen:
+        import anyio  # noqa: PLC0415 # a shell waits 0.6 s; only names of live sources need these
+
         anyio.run(_ask_sources, settings, chosen, what, begun, known, found)
 
 
 def _list_sample_names(what: str) -> list[str]:
     """Return the names in the sample without making it, which takes longer than a shell waits."""
-    scheduled = [one.name for one in SCHEDULED]
-    return {"job": [*(one.name for one in BATCH_JOBS), *scheduled], "task": scheduled}.get(what, [])
+    scheduled = [one.name for one in SAMPLE_TASKS]
+    return {"job": [*(one.name for one in SAMPLE_JOBS), *scheduled], "task": scheduled}.get(what, [])
 
 
 async def _ask_sources(
@@ -64,6 +61,12 @@ async def _ask_sources(
     found: list[str],
 ) -> None:
     """Ask the sources at the same time, so that a slow one does not delay the others' names."""
+    import anyio  # noqa: PLC0415 # as above
+
+    from jobtrail.protocol.completion import NameCompleter  # noqa: PLC0415 # as above
+    from jobtrail.sources import open_sources  # noqa: PLC0415 # as above
+    from jobtrail.window import Clock  # noqa: PLC0415 # as above
+
     async with anyio.create_task_group() as group:
         completing = NameCompleter(open_sources(settings), Clock(), group)
 

@@ -77,6 +77,7 @@ class Task(FrozenModel):
     started_at: Timestamp | None = None
     ended_at: Timestamp | None = None
     duration_s: float | None = None
+    attempt: int | None = None
     reason: str | None = None
 
 

@@ -98,6 +98,7 @@ def _make_task_row(one: Task) -> dict[str, str]:
         "name": one.name,
         "status": write_status(one),
         "duration": format_duration(one.duration_s),
+        "attempt": write_count(one.attempt),
         "reason": one.reason or "",
     }
 

@@ -274,7 +274,8 @@ def _fail_tasks(db: sqlite3.Connection, store: Store, token: str) -> None:
     if last is None:
         return
     rows = db.execute(
-        "SELECT tasks.name, tasks.status, tasks.conditions, tasks.updated_at, executions.id, executions.workspace"
+        "SELECT tasks.name, tasks.status, tasks.attempts, tasks.conditions, tasks.updated_at,"
+        " executions.id, executions.workspace"
         " FROM tasks JOIN executions ON executions.key = tasks.execution"
         " WHERE tasks.recorder = ? AND tasks.ended_at IS NULL",
         (token,),
@@ -282,7 +283,10 @@ def _fail_tasks(db: sqlite3.Connection, store: Store, token: str) -> None:
     for row in rows:
         # Not before the last change of the task, and not after now.
         when = min(max(last, row["updated_at"]), time.time_ns())
-        why = build_condition(VANISHED, _NEVER_BEGAN if row["status"] == "pending" else _VANISHED_WHY)
+        waiting = row["status"] == "pending"
+        why = build_condition(
+            VANISHED, _NEVER_BEGAN if waiting else _VANISHED_WHY, None if waiting else row["attempts"]
+        )
         conditions = [*json.loads(row["conditions"]), why]
         _change_task(db, (row["workspace"], row["id"]), row["name"], "failed", when, conditions)
     for owner in {(row["workspace"], row["id"]) for row in rows}:

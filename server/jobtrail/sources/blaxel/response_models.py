@@ -6,6 +6,7 @@ callback secrets) are in none of these shapes, so they cannot reach an answer.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jobtrail.vocabulary import Status
+
+_ATTEMPT = re.compile(r"attempt ([0-9]{1,6})")
 
 EXECUTION_WORDS: Mapping[str, Status] = {
     "queued": "queued",
@@ -179,6 +182,7 @@ class WireJob(ResponseModel):
 
 
 class _Condition(ResponseModel):
+    execution_reason: str | None = Field(default=None, alias="executionReason")
     message: str | None = None
     reason: str | None = None
     severity: str | None = None
@@ -214,8 +218,19 @@ class WireTask(ResponseModel):
             started_at=started,
             ended_at=ended,
             duration_s=seconds_between(started, ended),
+            attempt=self._find_attempt(status),
             reason=None if status == "succeeded" else self._reason(),
         )
+
+    def _find_attempt(self, status: Status) -> int | None:
+        """Return the number of the newest attempt that began, where the conditions count attempts.
+
+        A condition says why one attempt failed (JobExecutionTaskCondition.executionReason), so a task that runs or
+        succeeded is one attempt further.
+        """
+        named = (_ATTEMPT.fullmatch(condition.execution_reason or "") for condition in reversed(self.conditions))
+        failed = next((int(match[1]) for match in named if match), None)
+        return None if failed is None else failed + (status in {"running", "succeeded"})
 
     def _reason(self) -> str | None:
         """Return the newest condition that says why, as one line."""
