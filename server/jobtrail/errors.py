@@ -1,4 +1,4 @@
-"""Everything that can go wrong, as one hierarchy.
+"""Defines every error that Jobtrail raises, as one hierarchy, and makes upstream text safe for messages.
 
 ::
 

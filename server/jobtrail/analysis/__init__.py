@@ -1,1 +1,1 @@
-"""Arithmetic over executions and runs: failures by signature, a job's record, rates and streaks."""
+"""Computes summaries of executions and runs: failures by signature, counts by status, success rates and streaks."""

@@ -1,4 +1,4 @@
-"""Why things failed: failures grouped by signature, and the record of a job."""
+"""Groups failed tasks by signature, finds the slowest tasks, and counts a job's newest attempts by status."""
 
 from __future__ import annotations
 
@@ -45,14 +45,15 @@ def group_failures(tasks: Iterable[Task]) -> tuple[FailureGroup, ...]:
     top = [_make_group(name, members) for name, members in ordered[:_MOST_GROUPS]]
     rest = [task for _, members in ordered[_MOST_GROUPS:] for task in members]
     if rest:
-        top.append(_make_group(f"({len(ordered) - _MOST_GROUPS} rarer causes)", rest))
+        top.append(_make_group(f"({len(ordered) - _MOST_GROUPS} rarer causes)", rest, rarer=True))
     return tuple(top)
 
 
-def _make_group(name: str, members: Sequence[Task]) -> FailureGroup:
+def _make_group(name: str, members: Sequence[Task], *, rarer: bool = False) -> FailureGroup:
     times = sorted(moment for one in members if (moment := one.ended_at or one.started_at))
     return FailureGroup(
         signature=name,
+        rarer=rarer,
         count=len(members),
         example=members[0].reason or _NO_REASON,
         tasks=tuple(one.name for one in members[:_MOST_NAMES]),

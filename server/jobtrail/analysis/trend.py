@@ -1,4 +1,4 @@
-"""How a job has been doing over time: counts a bucket, rates, durations, streaks.
+"""Computes how a job does over time: counts for each bucket, success rates, durations and streaks.
 
 A rate is of the attempts that ended by themselves: succeeded, failed or timeout. One that was cancelled or skipped
 says nothing of the job, one that still runs nothing yet.

@@ -1,4 +1,4 @@
-"""The board as a page: one document, and one endpoint that calls a tool; both behind a key in their address.
+"""Serves the board as a web page with one endpoint that calls tools; the URLs of both contain a secret key.
 
 Other users of the machine can reach a loopback port, so the address holds a key that nobody can guess. It is part of
 the path rather than a cookie, which every port of a host would share. Host and Origin are checked

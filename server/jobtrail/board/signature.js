@@ -1,4 +1,4 @@
-/* Which failures are alike: the same folds, in the same order, as jobtrail.diagnosis.signature; a test compares them. */
+/* Which failures are alike: the same folds, in the same order, as jobtrail.analysis.diagnosis.make_signature; a test compares them. */
 
 const FOLDS = [
   [/'[^']*'|"[^"]*"|`[^`]*`/gu, "'…'"],

@@ -27,7 +27,7 @@ def parse_port(text: str) -> int:
 
 
 def parse_seconds(text: str) -> float:
-    """Read a length of time in seconds."""
+    """Read a length of time such as `30m`, and return its seconds."""
     found = parse_duration(text)
     if found is None:
         raise ArgumentTypeError(f"{text!r} is not a length of time; give one such as 90s, 30m, 12h or 90d")

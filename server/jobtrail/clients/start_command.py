@@ -1,4 +1,4 @@
-"""The command by which a client starts this Jobtrail: an absolute path, since desktop programs have another PATH."""
+"""Find the command with which a client starts this Jobtrail, with an absolute path, since PATH may differ there."""
 
 from __future__ import annotations
 

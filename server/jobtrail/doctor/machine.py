@@ -12,6 +12,7 @@ import platformdirs
 from jobtrail.doctor.report import Check
 from jobtrail.errors import SettingsError, find_closest, sanitize_text
 from jobtrail.settings import OWN_VARIABLES, store_path
+from jobtrail.sources.registry import UPSTREAMS
 from jobtrail.store.database import StoreError
 from jobtrail.store.integrity import check_integrity
 
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS = 10.0
 """How long the store is searched for damage, at most."""
-_SECRET_KEYS = ("api_key", "client_credentials", "password", "token")
 _OTHERS = 0o077
 
 
@@ -76,7 +76,8 @@ def _examine_file(environ: Mapping[str, str]) -> Iterator[Check]:
     except (OSError, ValueError):
         # The check of reading the settings reports what is wrong with it.
         return
-    secret = [key for key in _SECRET_KEYS if any(key in one for one in _list_tables(table))]
+    keys = sorted({key for upstream in UPSTREAMS.values() for key in upstream.settings.secrets})
+    secret = [key for key in keys if any(key in one for one in _list_tables(table))]
     if os.name == "posix" and secret and mode & _OTHERS:
         found = f"{path} holds {' and '.join(secret)}, and others on this machine can read it"
         yield _make_settings_check("file", "warning", found, f"chmod 600 {path}")

@@ -1,4 +1,4 @@
-"""A RunWisp daemon's own files, read and never written: its database of runs, and the logs beside it.
+"""Reads runs from a RunWisp daemon's database, and output from the log files beside it; writes to neither.
 
 Read off RunWisp 1.0.1, which documents neither; column names of its older versions are known too. A log is text, a
 line each: those of stderr begin with `[ERR] `, the daemon's own with a time and `[SYSTEM] `. No line has a time.

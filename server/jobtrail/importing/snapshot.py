@@ -1,4 +1,4 @@
-"""An imported document as rows of the store.
+"""Defines what an imported document becomes: one row of the store, or a row with its tasks or its log file.
 
 If a document does not say when a row was created or last changed, the time is 0; an unknown job status is empty.
 """

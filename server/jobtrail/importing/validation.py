@@ -1,4 +1,4 @@
-"""Field types of imported documents, and the sentences about values that they do not accept.
+"""Defines the field types of imported documents, and the error messages for values that they refuse.
 
 Fields are checked strictly: a number in quotes is no number.
 """

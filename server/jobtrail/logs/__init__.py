@@ -1,1 +1,1 @@
-"""Logs: what one is, its lines, searching them, walking both ways."""
+"""Reads logs of any upstream: the interface of a log, its lines, searching, and reading in both directions."""

@@ -1,4 +1,4 @@
-"""Lines of a log: made safe, folded where they repeat, cut to what they may cost."""
+"""Cleans lines of a log, merges repeated lines into one row, and limits rows by number and by tokens."""
 
 from __future__ import annotations
 

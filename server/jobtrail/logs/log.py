@@ -1,4 +1,4 @@
-"""What a log is to the tools, whichever upstream keeps it: numbered lines, read from either end."""
+"""Defines the interface of a log, which every upstream implements: numbered lines, read from either end."""
 
 from __future__ import annotations
 

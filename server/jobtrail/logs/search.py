@@ -1,4 +1,4 @@
-"""Searching lines for plain text or a regular expression, whatever the expression.
+"""Searches lines for plain text or a regular expression, in time linear in the length of a line.
 
 Anyone may send an expression, so RE2 matches it: twice as long a line takes twice as long, whatever the expression.
 It runs in a thread, and others run meanwhile.

@@ -1,4 +1,4 @@
-"""Reading through a log, in pieces and within bounds: back from a line or on from it, all or those that match."""
+"""Reads a log piece by piece, forward or backward from a line, and keeps the lines that match, within limits."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ async def _read_piece(log: Log, found: Stretch, want: int, *, back: bool, tail: 
     elif back:
         first = max(found.kept_from, found.first - want)
         piece = await log.read(first, found.first - first)
-        # MatchSpan the log begins later than asked, its beginning is sent, and as many lines.
+        # Where the log begins later than asked, its beginning is sent, and as many lines.
         piece = replace(piece, lines=[line for line in piece.lines if line.n < found.first])
     else:
         piece = await log.read(found.last + 1, want)

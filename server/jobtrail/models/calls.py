@@ -1,4 +1,4 @@
-"""Calls that an answer or an error proposes, and sentences with calls in them.
+"""Defines tool calls that an answer or an error suggests, and sentences that contain such calls.
 
 They stay values until they are printed: an agent reads `list_jobs(limit=2)`, a person at a terminal reads the
 command that does the same.

@@ -33,6 +33,7 @@ class JobDetail(Answer):
 class FailureGroup(FrozenModel):
     """Failed tasks that share a signature: the reason with numbers, ids and quoted values folded."""
 
+    rarer: bool = Field(default=False, exclude=True)
     signature: str
     count: int
     example: str

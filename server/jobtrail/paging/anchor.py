@@ -1,4 +1,4 @@
-"""The last item that was returned of a listing, as its position keeps it."""
+"""Stores in a position which item of a listing was returned last, and compares sort keys."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Listings made of other listings: one that ends with its window, a mapped one, a chain of several."""
+"""Wraps listings: one stops at the end of a time window, one converts items, one chains several listings."""
 
 from __future__ import annotations
 

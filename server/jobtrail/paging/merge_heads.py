@@ -1,4 +1,4 @@
-"""The head of a merge: the page of one part that its next items are taken from."""
+"""Holds the current page of each part of a merged listing, and the index of the next item on it."""
 
 from __future__ import annotations
 

@@ -165,7 +165,7 @@ async def _read_jobs(source: Source, begun: str) -> tuple[list[Job], Names]:
     how = Walk[Job](limit=_JOBS_READ, budget=Budget(items=_JOBS_READ, seconds=_LONGEST_S))
     walked = await walk(source.jobs(ListOptions(sort=source.job_sort)), how)
     every = walked.position is None
-    if not every and len(begun.strip()) >= source.shortest_query:
+    if not every and source.searches(begun.strip()):
         walked = await walk(source.jobs(ListOptions(sort=source.job_sort, query=begun.strip())), how)
     return walked.items, Names(more=walked.position is not None, every=every)
 

@@ -1,4 +1,4 @@
-"""`Endpoint`: the SDK's server with our error sentences, resources, completion and subscriptions."""
+"""Defines `Endpoint`, the SDK's MCP server with our error messages, resources, completion and subscriptions."""
 
 from __future__ import annotations
 

@@ -48,7 +48,7 @@ class Reporter:
         self._mask = mask
         self._warn = warn
         self._store: Store | None = None
-        self._sign: LivenessLock | None = None
+        self._lock: LivenessLock | None = None
         self._recording: Recording | None = None
         self._gave_up = False
         self._behind = False
@@ -85,9 +85,9 @@ class Reporter:
         if self._store is None:
             self._store = Store(path)
             until.callback(self._store.close)
-        if self._sign is None:
-            self._sign = until.enter_context(LivenessLock(path))
-        self._recording = Recording(self._store, self._sign.token, opening)
+        if self._lock is None:
+            self._lock = until.enter_context(LivenessLock(path))
+        self._recording = Recording(self._store, self._lock.token, opening)
 
     @property
     def is_open(self) -> bool:
@@ -97,8 +97,8 @@ class Reporter:
     async def keep_alive(self) -> None:
         """Renew every second the sign that this recorder lives."""
         while True:
-            if self._sign is not None:
-                self._sign.renew()
+            if self._lock is not None:
+                self._lock.renew()
             await anyio.sleep(_PULSE)
 
     async def write_reports(self) -> None:

@@ -1,4 +1,4 @@
-"""Run the tasks of a plan, several at a time, and report how each one result."""
+"""Run the tasks of a plan, several at a time, and report how each one ends."""
 
 from __future__ import annotations
 

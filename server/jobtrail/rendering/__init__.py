@@ -1,1 +1,1 @@
-"""Answers as blocks, which every reader prints in its own way; and blocks as the text that agents read."""
+"""Turns answers into blocks, and blocks into the text that agents read; the command line prints blocks itself."""

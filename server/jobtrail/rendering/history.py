@@ -1,4 +1,4 @@
-"""A history as text: what it comes to in a line or two, a bar for each bucket, and the buckets as rows."""
+"""Renders a history: one or two lines of summary, a bar for each bucket, and a table of the buckets."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def render_history(one: History) -> list[Block]:
-    """Return a history."""
+    """Return the blocks of a history."""
     current = one.current
     seen = one.coverage
     reach = "complete" if seen.complete else f"PARTIAL, back to {format_time(seen.back_to)}"

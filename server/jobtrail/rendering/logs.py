@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 
 def render_log(page: LogPage) -> list[Block]:
-    """Return a stretch of a log."""
+    """Return the blocks of a page of a log."""
     above = [None, *(line.at for line in page.lines[:-1])]
     lines = zip(page.lines, above, strict=False)
     return [
@@ -79,7 +79,7 @@ def _write_line_prefix(line: LogLine, above: str) -> str:
 
 
 def render_waited(answer: Waited) -> list[Block]:
-    """Return a wait: a row for each that was waited for, what changed written `before → now`."""
+    """Return the blocks of a wait: a row for each target, changes written `before → now`."""
     same, rows = make_table([_make_awaited_row(one) for one in answer.items])
     ended = sum(one.ended for one in answer.items)
     what = f"executions of {sanitize_text(answer.job)}" if answer.job else "runs"

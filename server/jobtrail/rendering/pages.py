@@ -1,4 +1,4 @@
-"""Renders every answer: `render` as text for agents, `to_blocks` as blocks.
+"""Renders answers of every type: `render` returns text for agents, `to_blocks` returns blocks.
 
 Text and structured content carry the same facts. A column that says the same in every row moves to
 the header; an empty column goes. Times are to the second, in UTC.
@@ -244,7 +244,7 @@ def _render_execution(detail: ExecutionDetail) -> list[Block]:
 def _make_group_row(group: FailureGroup) -> list[str]:
     span = " to ".join(dict.fromkeys(filter(None, (format_time(group.first_at), format_time(group.last_at)))))
     # A group of rarer causes has no cause in common.
-    rarer = f"{group.signature}, such as " if group.signature.endswith(" rarer causes)") else ""
+    rarer = f"{group.signature}, such as " if group.rarer else ""
     return [str(group.count), f"{rarer}{group.example}", ", ".join(group.tasks), span]
 
 

@@ -1,1 +1,1 @@
-"""The sample workspace, as rows: a function of absolute time."""
+"""Generates the sample workspace as rows of the store; the same time always gives the same rows."""

@@ -1,4 +1,4 @@
-"""The sample workspace's batch jobs, and what goes wrong with them."""
+"""Lists the sample's batch jobs and the failures that their tasks can have, as constants."""
 
 from __future__ import annotations
 

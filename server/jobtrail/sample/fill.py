@@ -1,4 +1,4 @@
-"""Fills a store with the sample workspace, which is a function of absolute time.
+"""Fills a store with the sample workspace, and generates the rows of its batch jobs.
 
 Every execution and run has its time on an endless schedule, and everything about it follows from a hash of its job
 and that time. So a later process makes the same history and what has happened since: ids, times and messages of the

@@ -1,4 +1,4 @@
-"""The sample's scheduled tasks: their definitions, their runs and what those print, as functions of absolute time."""
+"""Generates the rows of the sample's scheduled tasks: definitions, runs and their output."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""When the sample's jobs and tasks run, and the seeded random numbers that decide what they do."""
+"""Computes when the sample's jobs and tasks run, and makes random generators with a fixed seed."""
 
 from __future__ import annotations
 

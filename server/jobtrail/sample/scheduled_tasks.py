@@ -1,4 +1,4 @@
-"""The sample workspace's scheduled tasks: how their runs end, and what they print."""
+"""Lists the sample's scheduled tasks as constants: schedule, possible endings and printed lines."""
 
 from __future__ import annotations
 

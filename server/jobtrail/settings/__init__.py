@@ -122,7 +122,7 @@ def store_path(environ: Mapping[str, str] | None = None) -> Path:
 
 
 def _find_home() -> Path:
-    """Return the home directory; one without files for a user who has none, as in some containers."""
+    """Return the home directory; for a user who has none, a path under which no file exists."""
     try:
         return Path.home()
     except RuntimeError:

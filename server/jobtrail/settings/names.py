@@ -1,4 +1,4 @@
-"""The environment variables that belong to no upstream; and reading variables."""
+"""Lists the environment variables that belong to no upstream, and reads variables from the environment."""
 
 from __future__ import annotations
 

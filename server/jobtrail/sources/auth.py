@@ -1,4 +1,4 @@
-"""How requests prove who they are, as httpx2 auth flows; no secret is ever shown or logged.
+"""Authenticates requests to upstreams, as httpx2 auth flows; no secret is ever shown or logged.
 
 Rules: Blaxel's `POST /oauth/token` (client credentials, refresh of a device login), RunWisp 1.x's
 challenge and response (`/api/auth/challenge`, `/api/auth/login`).
@@ -100,7 +100,7 @@ class _Login(httpx2.Auth):
         self._refusal = (self.clock() + _REFUSED_SECONDS, error)
 
     def _raise_recent_refusal(self) -> None:
-        """Refuse at once what was refused just now: RunWisp allows five log-in requests in five minutes."""
+        """Raise the last log-in error again while it is recent: RunWisp allows five log-ins in five minutes."""
         if self._refusal and self.clock() < self._refusal[0]:
             raise self._refusal[1].with_traceback(None)
 

@@ -56,7 +56,7 @@ class About:
 
 
 class BatchJobs(Protocol):
-    """FetchedPage jobs: a job has executions, and an execution has tasks.
+    """Batch jobs: a job has executions, and an execution has tasks.
 
     Attributes:
         execution_words: raw statuses of executions, lower case, and what they mean.
@@ -165,7 +165,8 @@ class Source:
         deployment_words: statuses of definitions, where they have one.
         job_sorts: fields that definitions can be sorted by.
         job_sort: the order in which they come by default.
-        shortest_query: characters of the shortest query for which it searches its definitions itself.
+        shortest_query: characters of the shortest query that the upstream itself searches definitions for; None if
+            it never does.
         cursor_life: seconds for which the upstream keeps its own cursors.
         log_note: a note for agents about its logs.
     """
@@ -174,7 +175,7 @@ class Source:
     deployment_words: frozenset[str] = frozenset()
     job_sorts: Sequence[str] = ("name",)
     job_sort = Sort("name", descending=False)
-    shortest_query = 1
+    shortest_query: int | None = None
     cursor_life: int | None = None
     log_note: str | None = None
 
@@ -185,6 +186,10 @@ class Source:
         self.batch = batch
         self.runs = runs
         self._fingerprint = fingerprint
+
+    def searches(self, query: str) -> bool:
+        """Return whether the upstream itself searches its definitions for a query."""
+        return self.shortest_query is not None and len(query) >= self.shortest_query
 
     @property
     def fingerprint(self) -> str:

@@ -1,4 +1,4 @@
-"""A cache of final answers: response bodies about what has ended and will not change any more.
+"""Caches response bodies about executions and runs that have ended, since those do not change any more.
 
 Each source has one of its own, for the time it is open: nothing in it reaches another source or other credentials.
 """

@@ -1,4 +1,4 @@
-"""HTTP clients made from the settings of a source."""
+"""Opens an HTTP client of an upstream from the settings of a source."""
 
 from __future__ import annotations
 

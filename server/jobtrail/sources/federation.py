@@ -1,4 +1,4 @@
-"""All attempts of all jobs in several sources as one listing: executions of batch jobs and runs of tasks."""
+"""Merges the executions and runs of all jobs in several sources into one listing."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The kinds of upstream there are; adding one is a package here and a line in this module."""
+"""Lists the kinds of upstream; a new kind needs a package in `sources` and a line in this module."""
 
 from __future__ import annotations
 

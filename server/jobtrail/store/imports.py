@@ -153,7 +153,7 @@ class ImportTransaction:
         self._write(StatsRow(item.id, updated, **{**dict(counts), **stats}))
 
     def import_definition(self, item: DefinitionRow) -> ImportOutcome:
-        """Import a definition; one without a body only gives a name."""
+        """Import a definition; of one without a body only the name is remembered, for `write_placeholders`."""
         if not item.body:
             self._name_definition(item.name)
             return ImportOutcome.SAME

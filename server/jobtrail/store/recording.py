@@ -1,4 +1,4 @@
-"""Writes what recorders run: they open or join an execution, begin and end its tasks, and the last one ends it.
+"""Writes executions and tasks for recorders; an execution ends with its last task.
 
 Every step is one transaction, so that many recorders in many processes lose nothing. `fail_vanished` fails the tasks
 of recorders that vanished.

@@ -1,4 +1,4 @@
-"""The whole surface: every tool an agent can call, in the order it is listed."""
+"""Lists every tool that an agent can call, in the order in which clients see them."""
 
 from __future__ import annotations
 

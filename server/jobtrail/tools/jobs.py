@@ -1,4 +1,4 @@
-"""What exists: `list_jobs` and `get_job`."""
+"""Lists and describes jobs: the tools `list_jobs` and `get_job`."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def list_jobs(
     others = [name for name in ctx.request_context.lifespan_context.sources.names if name != call.source.name]
     if others and source is None and not call.resumed:
         call.notes.append(f"other sources: {', '.join(others)} (give source=…)")
-    searched = _read_texts if len(options.query or "") < call.source.shortest_query else _read_task_texts
+    searched = _read_task_texts if call.source.searches(options.query or "") else _read_texts
     # Labels are searched, and shown by get_job: a page of them would cost more than all the rest.
     return await call.read_page(JobPage, call.source.jobs(options), options, searched, hidden="labels")
 

@@ -1,4 +1,4 @@
-"""`ListCall`: what a list tool asks its source for, and the page that it returns."""
+"""Defines `ListCall`, which turns the arguments of a list tool into a walk and its result into a page."""
 
 from __future__ import annotations
 

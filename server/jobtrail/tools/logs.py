@@ -65,6 +65,8 @@ async def read_log(
 async def _find_log(call: ResumableCall) -> Log:
     """Return the log that the arguments name.
 
+    A job alone means its newest execution, which is added to the arguments.
+
     Raises:
         BadArgument: they name no log, or two.
         StrayCursor: the cursor is of no log.

@@ -12,7 +12,7 @@ from jobtrail.errors import BadArgument, ExpiredCursor, MissingArgument, StrayCu
 from jobtrail.models import Call, Note
 from jobtrail.paging.cursor import Cursor, seal, unseal
 from jobtrail.times import format_microseconds
-from jobtrail.window import resolve_window
+from jobtrail.window import Clock, resolve_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from jobtrail.paging.cursor import Args
     from jobtrail.sources import Sources
     from jobtrail.sources.base import Source
-from jobtrail.window import Clock
 
 LARGEST_LIMIT = 100
 _ALL = "*"
@@ -115,7 +114,7 @@ class ResumableCall:
         return self.cursor.args
 
     def get_text(self, name: str) -> str | None:
-        """Return a text argument."""
+        """Return a text argument; None if it is not given."""
         value = self.args.get(name)
         return value if isinstance(value, str) else None
 

@@ -1,4 +1,4 @@
-"""How a job has been doing: `history`."""
+"""Shows how a job does over time: the tool `history`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The Blaxel log endpoint, `GET /observability/logs`, over the output that is kept.
+"""Answers the Blaxel log endpoint, `GET /observability/logs`, from the output in the store.
 
 The vendor does not document it: this is how its command line calls it and what that reads of the answer. There
 `severity` is a number; the numbers are OpenTelemetry's.

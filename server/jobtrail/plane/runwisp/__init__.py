@@ -1,1 +1,1 @@
-"""The RunWisp side of the plane: the seed document's runs, and what our own source asks of 1.x, under /api."""
+"""Serves the RunWisp API below `/api`: the documented endpoint, and the 1.0.1 endpoints that our source calls."""

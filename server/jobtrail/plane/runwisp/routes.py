@@ -1,4 +1,4 @@
-"""The RunWisp side: the seed document's endpoint in its dialect, and of RunWisp 1.0.1 what `sources/runwisp` asks.
+"""Serves the RunWisp API: the documented endpoint, and the endpoints of 1.0.1 that `sources/runwisp` calls.
 
 Contract: runwisp-list-task-runs.txt for `/api/tasks/{taskName}/runs`, the daemon's own specification for the rest.
 """

@@ -104,7 +104,7 @@ def _read_text(request: Request, name: str) -> str:
 
 
 def _read_word(request: Request, name: str, *known: str) -> str:
-    """Read one of some words, the first of which is the default.
+    """Read a parameter that must be one of `known`; the first of them is the default.
 
     Raises:
         RequestError: 422, another word.

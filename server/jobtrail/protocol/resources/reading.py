@@ -1,4 +1,4 @@
-"""Reading a resource calls the tool that answers it: the result is that tool's text, or its facts as JSON."""
+"""Reads a resource by calling the matching tool, and returns the tool's answer as text or as JSON."""
 
 from __future__ import annotations
 

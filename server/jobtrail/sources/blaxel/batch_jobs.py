@@ -1,4 +1,4 @@
-"""Executions of Blaxel's jobs, their tasks and logs."""
+"""Reads the executions of Blaxel jobs, their tasks and their logs."""
 
 from __future__ import annotations
 
@@ -130,7 +130,8 @@ class BlaxelBatch(BatchJobs):
             await self.execution(job, execution)
         except UnknownName as error:
             return error
-        return UnknownName(f"execution={quote_value(execution)} has no task list; call get_execution for it")
+        call = Call("get_execution", {"job": job, "execution": execution})
+        return UnknownName(f"execution={quote_value(execution)} has no task list; call ", call, " for it")
 
 
 def _build_path(job: str, execution: str | None = None) -> str:

@@ -1,4 +1,4 @@
-"""Finding the job of an execution: its id does not tell, and every path of the API begins with the job's name."""
+"""Finds the job of an execution by asking one job after another, since the API has no such lookup."""
 
 from __future__ import annotations
 

@@ -136,7 +136,7 @@ class TaskLog:
 
     @property
     def note(self) -> str:
-        """Whether the span leaves out what the execution wrote first."""
+        """A note for agents where only the last three days of the log are read; else empty."""
         return "" if self.span.whole else "at most three days of a log are read; these are the last"
 
     async def read(self, first: int, want: int) -> Lines:

@@ -53,7 +53,7 @@ class BlaxelSettings(SourceSettings):
 
     @property
     def credentials(self) -> str:
-        """What it is shown."""
+        """The kind of credentials that requests carry."""
         given = {
             "API key": self.api_key,
             "client credentials": self.client_credentials,

@@ -1,4 +1,4 @@
-"""Blaxel batch jobs: a workspace's definitions.
+"""Connects to a Blaxel workspace as a source, and reads its job definitions.
 
 Contract: the seed documents blaxel-*.txt and `Blaxel-Version: 2026-04-28`, the first with cursors.
 """

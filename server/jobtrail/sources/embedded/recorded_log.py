@@ -1,4 +1,4 @@
-"""Logs that a recorder shortened to their last lines; their first line says how many were dropped."""
+"""Wraps a log of the embedded store, and reports how many earlier lines its recorder dropped."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ class RecordedLog:
 
     @property
     def continuation(self) -> str:
-        """That of the log."""
+        """The continuation of the wrapped log."""
         return self._log.continuation
 
     @property

@@ -1,4 +1,4 @@
-"""How the embedded plane is configured: by nothing but a name."""
+"""Registers the embedded plane as a kind of source, whose only setting is its name."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""RunWisp's server events: `GET /api/events/stream` of 1.x, of which only the news of runs matters here."""
+"""Reads RunWisp's event stream, `GET /api/events/stream` of 1.x, and reports the ids of runs that changed."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Logs of RunWisp runs: `GET /api/runs/{runId}/log` of 1.x, whose lines are numbered from 0 here and from 1 to us."""
+"""Reads logs of RunWisp runs, `GET /api/runs/{runId}/log` of 1.x, and numbers their lines from 1 instead of 0."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class _RunWispLogLine(ResponseModel):
     text: str | None = None
 
     def line(self, number: int) -> Line:
-        """Return it with the number that it has for us."""
+        """Convert it to a `Line` with the given number."""
         mark = clean_line(self.stream, 20) if self.stream != "stdout" else None
         try:
             written_at = from_nanoseconds(self.ts * 1_000_000) if self.ts else None

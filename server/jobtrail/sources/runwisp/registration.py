@@ -47,7 +47,7 @@ class RunWispSettings(SourceSettings):
 
     @property
     def credentials(self) -> str:
-        """What it is shown."""
+        """The kind of credentials that requests carry."""
         given = {"socket, which needs none": self.socket, "token": self.token, "password": self.password}
         return next((word for word, value in given.items() if value), "")
 

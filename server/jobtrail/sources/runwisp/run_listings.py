@@ -1,4 +1,4 @@
-"""Runs of RunWisp's tasks, in both dialects: newest first by key on 1.x, other orders and the seed's by offset."""
+"""Reads runs of RunWisp's tasks: paged by creation time on 1.x if sorted by it, in every other case by offset."""
 
 from __future__ import annotations
 
@@ -37,10 +37,11 @@ from jobtrail.sources.runwisp.daemon import LARGEST, RunsEndpoint
 from jobtrail.sources.runwisp.event_stream import follow_runs
 from jobtrail.sources.runwisp.log_pages import RunLog, WireLog
 from jobtrail.sources.runwisp.response_models import RUN_WORDS, RUN_WORDS_1, WireRun
-from jobtrail.times import format_nanoseconds, parse_optional_nanoseconds
+from jobtrail.times import format_microseconds, format_nanoseconds, parse_optional_nanoseconds, to_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from jobtrail.errors import UpstreamError
     from jobtrail.models import LogTail, Run
@@ -105,16 +106,17 @@ class RunWispRuns(Runs):
         words = options.statuses.to_upstream(RUN_WORDS_1) if options.statuses else []
         if words:
             params["status"] = ",".join(words)
-        if options.window and options.window.since:
-            params["createdAfter"] = options.window.since.isoformat()
-        if options.window and options.window.until:
-            params["createdBefore"] = options.window.until.isoformat()
+        since, until = (options.window.since, options.window.until) if options.window else (None, None)
+        if since:
+            params["createdAfter"] = format_microseconds(since)
+        if until:
+            params["createdBefore"] = format_microseconds(until)
         _add_order(params, options.sort, "sortField", "sortDirection", _SORTS_1)
         endpoint = RunsEndpoint(self._daemon, "api/runs", params)
         applied = {"window", *({"query"} if searchable else ()), *({"statuses"} if words is not None else ())}
         by_time = options.sort.key == "created_at"
         traits = Traits(options.sort, LARGEST, options.filters(applied=applied))
-        listing = _page_by_key(endpoint, traits) if by_time else _page_by_offset(endpoint, traits)
+        listing = _make_keyset_listing(endpoint, traits, since) if by_time else _make_offset_listing(endpoint, traits)
         return _FailedRuns(listing, endpoint) if options.statuses and "failed" in options.statuses.words else listing
 
     def _list_seed(self, task: str, options: ListOptions) -> Listing[Run]:
@@ -122,7 +124,7 @@ class RunWispRuns(Runs):
         _add_order(params, options.sort, "sort_field", "sort_direction", _SORTS_SEED)
         path = f"api/tasks/{quote_name('task', task)}/runs"
         endpoint = RunsEndpoint(self._daemon, path, params, lambda: self._explain(task))
-        listing = _page_by_offset(endpoint, Traits(options.sort, LARGEST, options.filters()))
+        listing = _make_offset_listing(endpoint, Traits(options.sort, LARGEST, options.filters()))
         return WithinWindow(listing, options.window)
 
     async def get(self, run: str) -> Run:
@@ -141,7 +143,9 @@ class RunWispRuns(Runs):
         except UnreadableAnswer as error:
             self._daemon.forget_dialect()
             raise Unsupported(
-                f"source {self._source!r} does not serve single runs ({error}); list_runs shows the same fields"
+                f"source {self._source!r} does not serve single runs ({error}); ",
+                Call("list_runs"),
+                " shows the same fields",
             ) from None
 
     async def log_tail(self, run: str, lines: int) -> LogTail | None:
@@ -181,8 +185,8 @@ class RunWispRuns(Runs):
             raise await self._explain(task)
 
 
-def _page_by_key(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
-    """List runs by creation time; both bounds are inclusive to the nanosecond."""
+def _make_keyset_listing(endpoint: RunsEndpoint, traits: Traits, since: datetime | None) -> Listing[Run]:
+    """Return a listing of runs paged by creation time; both bounds of a page are inclusive to the nanosecond."""
 
     async def fetch_page(keys: KeyRange, offset: int, size: int) -> CountedPage[WireRun]:
         bounds = {"createdAfter": keys.lowest, "createdBefore": keys.highest}
@@ -192,12 +196,12 @@ def _page_by_key(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
             raise StrayCursor("this cursor does not fit what it walks") from None
         return await endpoint.get(size, **more, **({"offset": offset} if offset else {}))
 
-    since = parse_optional_nanoseconds(str(endpoint.params.get("createdAfter", ""))) or 0
+    oldest = to_nanoseconds(since) if since else 0
     subject = endpoint.daemon.http.subject
-    return Mapped(KeysetListing(fetch_page, _read_id, _read_creation_ns, traits, since, subject), WireRun.run)
+    return Mapped(KeysetListing(fetch_page, _read_id, _read_creation_ns, traits, oldest, subject), WireRun.run)
 
 
-def _page_by_offset(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
+def _make_offset_listing(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
     """List runs in any order; only their times tell where a run would be that has gone."""
 
     async def fetch_page(offset: int, size: int) -> CountedPage[WireRun]:

@@ -1,4 +1,4 @@
-"""RunWisp scheduled tasks, in both dialects: a daemon's definitions.
+"""Connects to a RunWisp daemon as a source, in either dialect, and reads its definitions.
 
 Contract: the seed document runwisp-list-task-runs.txt (about 0.4) and the daemon's own spec (1.0.1).
 """
