@@ -9,6 +9,10 @@ from typing import TYPE_CHECKING
 import pytest
 import stamina
 
+from jobtrail.sample.fill import fill_sample
+from jobtrail.store import Store
+from tests.sample_client import NOW
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
     from pathlib import Path
@@ -31,6 +35,15 @@ def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.Tes
 @pytest.fixture
 def anyio_backend() -> str:
     return "asyncio"
+
+
+@pytest.fixture(scope="session")
+def sample() -> Iterator[Store]:
+    """The sample workspace in a store that is made once; tests only read it."""
+    store = Store(None)
+    fill_sample(store, NOW)
+    yield store
+    store.close()
 
 
 @pytest.fixture(autouse=True)

@@ -1,4 +1,4 @@
-"""A store of each test's own, and the plane's sample."""
+"""A store of each test's own."""
 
 from __future__ import annotations
 

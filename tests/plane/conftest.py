@@ -1,4 +1,4 @@
-"""Stores that are made once; tests only read them."""
+"""A store that is made once; tests only read it."""
 
 from __future__ import annotations
 
@@ -6,21 +6,12 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from jobtrail.sample.fill import fill_sample
-from jobtrail.store import Store
 from tests.plane.records import make_paging_store
-from tests.sample_client import NOW
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-
-@pytest.fixture(scope="session")
-def sample() -> Iterator[Store]:
-    store = Store(None)
-    fill_sample(store, NOW)
-    yield store
-    store.close()
+    from jobtrail.store import Store
 
 
 @pytest.fixture(scope="session")

@@ -59,7 +59,6 @@ def steps(store: StepCountingStore, query: RunQuery) -> int:
 @pytest.mark.parametrize(
     "filtered",
     [{}, {"statuses": {"succeeded"}}, {"statuses": {"ended"}}, {"statuses": {"running", "pending"}}],
-    ids=str,
 )
 def test_a_page_by_time_of_many_runs_costs_what_it_costs_of_few(
     few: StepCountingStore, many: StepCountingStore, task: str, filtered: dict[str, Any], *, descending: bool
@@ -78,7 +77,6 @@ def test_a_page_by_time_of_many_runs_costs_what_it_costs_of_few(
         RunQuery(statuses={"timeout"}, limit=5),
         RunQuery(statuses={"running"}, sort="start_at", limit=5),
     ],
-    ids=str,
 )
 def test_what_is_rare_is_not_looked_for_among_what_is_common(many: StepCountingStore, query: RunQuery) -> None:
     # Reading all runs takes more than 10 steps each.
@@ -93,7 +91,7 @@ class Interrupted(Store):
         self._other = Store(path)
         self.added = 0
 
-    def rows(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
+    def select(self, sql: str, values: Sequence[Any] = ()) -> list[Row]:
         found = super().select(sql, values)
         self.added += 1
         self._other.write([RunRow(ulid(9000 + self.added), "worded", "ended", 2**62, end_reason="failed")])
@@ -104,7 +102,7 @@ class Interrupted(Store):
         self._other.close()
 
 
-@pytest.mark.parametrize("filtered", [{}, {"statuses": {"failed"}}, {"search": "ord"}], ids=str)
+@pytest.mark.parametrize("filtered", [{}, {"statuses": {"failed"}}, {"search": "ord"}])
 def test_a_run_that_comes_meanwhile_takes_nobodys_place(tmp_path: Path, filtered: dict[str, Any]) -> None:
     query = RunQuery("worded", limit=50, **filtered)
     with closing(Store(tmp_path / "store.db")) as store:
