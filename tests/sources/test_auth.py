@@ -16,9 +16,10 @@ from mcp import Client
 
 from jobtrail.errors import RateLimited, Unauthorized, UnreadableAnswer, UpstreamError
 from jobtrail.protocol.app import build_server
-from jobtrail.sources.auth import BlaxelToken, RunWispLogin
+from jobtrail.sources.blaxel.login import BlaxelToken
 from jobtrail.sources.http import Http
 from jobtrail.sources.registry import load_settings
+from jobtrail.sources.runwisp.login import RunWispLogin
 from tests.sample_client import text_of
 
 if TYPE_CHECKING:

@@ -1,19 +1,16 @@
-"""Authenticates requests to upstreams, as httpx2 auth flows; no secret is ever shown or logged.
+"""Authenticates requests to upstreams, as httpx2 auth flows: fixed tokens, and tokens of a log-in.
 
-Rules: Blaxel's `POST /oauth/token` (client credentials, refresh of a device login), RunWisp 1.x's
-challenge and response (`/api/auth/challenge`, `/api/auth/login`).
+No secret is ever shown or logged. How one upstream logs in is in its package.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
 import time
 from collections.abc import AsyncGenerator, Callable
 from typing import Any
 
 import anyio
-import anyio.to_thread
 import httpx2
 
 from jobtrail.errors import Unauthorized, UnreadableAnswer
@@ -22,7 +19,6 @@ from jobtrail.sources.http import make_error
 _RENEW_EARLY_SECONDS = 60.0
 _REFUSED = 401
 _REFUSED_SECONDS = 60.0
-_PBKDF2_ROUNDS = 600_000
 _LARGEST_ANSWER = 65_536
 
 Flow = AsyncGenerator[httpx2.Request, httpx2.Response]
@@ -52,7 +48,7 @@ class Bearer(httpx2.Auth):
         yield _sign(request, self._token)
 
 
-class _Login(httpx2.Auth):
+class Login(httpx2.Auth):
     """A token that is fetched when needed, kept until shortly before it ends, and renewed on a 401.
 
     Attributes:
@@ -104,14 +100,20 @@ class _Login(httpx2.Auth):
         if self._refusal and self.clock() < self._refusal[0]:
             raise self._refusal[1].with_traceback(None)
 
-    def _make_unreadable_error(self, what: str) -> UnreadableAnswer:
+    def make_unreadable_error(self, what: str) -> UnreadableAnswer:
+        """Return the error of a log-in that was answered with something else than documented."""
         return UnreadableAnswer(what, subject=self._subject, advice=f"; {self._settings_advice}")
 
     def log_in(self, request: httpx2.Request) -> Flow:
-        """Yield the requests of a log-in and end it with `_keep_token`."""
+        """Yield the requests of a log-in and end it with `keep_token`."""
         raise NotImplementedError
 
-    async def _read_json(self, response: httpx2.Response) -> dict[str, Any]:
+    async def read_json(self, response: httpx2.Response) -> dict[str, Any]:
+        """Return the JSON object that a log-in was answered with.
+
+        Raises:
+            UpstreamError: it was refused, or answered with something else.
+        """
         content = await self._read_body(response)
         if response.is_error:
             # Nothing is quoted here: what was sent was secrets, and an upstream may echo them.
@@ -126,7 +128,7 @@ class _Login(httpx2.Auth):
         except (ValueError, RecursionError):
             body = None
         if not isinstance(body, dict):
-            raise self._make_unreadable_error("answered its log-in with something other than JSON")
+            raise self.make_unreadable_error("answered its log-in with something other than JSON")
         return body  # pyright: ignore[reportUnknownVariableType] # JSON objects have string keys
 
     async def _read_body(self, response: httpx2.Response) -> bytes:
@@ -141,81 +143,18 @@ class _Login(httpx2.Auth):
             raw += piece
             if len(raw) > _LARGEST_ANSWER:
                 await response.aclose()
-                raise self._make_unreadable_error("answered its log-in with far too much")
+                raise self.make_unreadable_error("answered its log-in with far too much")
         response.stream = httpx2.ByteStream(bytes(raw))
         response.is_stream_consumed = response.is_closed = False
         return await response.aread()
 
-    def _keep_token(self, token: object, seconds: float) -> None:
+    def keep_token(self, token: object, seconds: float) -> None:
+        """Keep a token for a number of seconds, less a minute.
+
+        Raises:
+            UnreadableAnswer: it is no token.
+        """
         if not isinstance(token, str) or not token or not (token.isascii() and token.isprintable()):
-            raise self._make_unreadable_error("answered its log-in without a token")
+            raise self.make_unreadable_error("answered its log-in without a token")
         self._token = token
         self._valid_until = self.clock() + max(seconds - _RENEW_EARLY_SECONDS, 1.0)
-
-
-class BlaxelToken(_Login):
-    """A Blaxel access token from `POST {base}/oauth/token`.
-
-    Args:
-        url: of the token endpoint.
-        grant: the JSON body, such as `{"grant_type": "client_credentials"}`.
-        basic: base64 of `id:secret`, for client credentials.
-        token: a token that is already at hand, with the seconds it still lives.
-    """
-
-    def __init__(
-        self,
-        url: str,
-        grant: dict[str, str],
-        *,
-        basic: str | None = None,
-        token: tuple[str, float] | None = None,
-        subject: str,
-        settings_advice: str,
-    ) -> None:
-        super().__init__(subject, settings_advice)
-        self._url = url
-        self._grant = grant
-        self._basic = basic
-        if token:
-            self._keep_token(*token)
-
-    async def log_in(self, request: httpx2.Request) -> Flow:
-        """Ask for a token; a refresh token in the answer replaces the one in the grant."""
-        headers = {"Authorization": f"Basic {self._basic}"} if self._basic else {}
-        response = yield httpx2.Request(
-            "POST", self._url, json=self._grant, headers=headers, extensions=request.extensions
-        )
-        body = await self._read_json(response)
-        if "refresh_token" in self._grant and isinstance(body.get("refresh_token"), str):
-            self._grant = {**self._grant, "refresh_token": body["refresh_token"]}
-        life = body.get("expires_in")
-        self._keep_token(body.get("access_token"), float(life) if isinstance(life, int | float) else 3600.0)
-
-
-class RunWispLogin(_Login):
-    """A RunWisp session token by challenge and response; it lives 24 hours."""
-
-    def __init__(self, base_url: str, password: str, *, subject: str, settings_advice: str) -> None:
-        super().__init__(subject, settings_advice)
-        self._base = base_url.rstrip("/")
-        self._password = password
-
-    async def log_in(self, request: httpx2.Request) -> Flow:
-        """Fetch a nonce, answer it, keep the token."""
-        response = yield httpx2.Request("GET", f"{self._base}/api/auth/challenge", extensions=request.extensions)
-        nonce = (await self._read_json(response)).get("nonce")
-        if not isinstance(nonce, str) or not nonce.isascii():
-            raise self._make_unreadable_error("gave no challenge to log in with")
-        proof = await anyio.to_thread.run_sync(self._compute_proof, nonce)
-        response = yield httpx2.Request(
-            "POST",
-            f"{self._base}/api/auth/login",
-            json={"nonce": nonce, "response": proof},
-            extensions=request.extensions,
-        )
-        body = await self._read_json(response)
-        self._keep_token(body.get("token"), 24 * 3600.0)
-
-    def _compute_proof(self, nonce: str) -> str:
-        return hashlib.pbkdf2_hmac("sha256", self._password.encode(), nonce.encode(), _PBKDF2_ROUNDS, 32).hex()

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 
 from jobtrail.errors import NotFound, UnknownName
 from jobtrail.paging import NEWEST_FIRST
-from jobtrail.sources.auth import Bearer, BlaxelToken
+from jobtrail.sources.auth import Bearer
 from jobtrail.sources.base import About, Source, Workspace, unknown_name
 from jobtrail.sources.blaxel.batch_jobs import BlaxelBatch
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST, SHORTEST_QUERY, VERSION, PagedEndpoint, build_query
+from jobtrail.sources.blaxel.login import BlaxelToken
 from jobtrail.sources.blaxel.registration import DEFAULT_URL
 from jobtrail.sources.blaxel.response_models import DEPLOYMENTS, WireJob, WirePage
 from jobtrail.sources.factory import open_http

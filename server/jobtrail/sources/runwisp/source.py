@@ -13,11 +13,12 @@ import httpx2
 from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, UnreadableAnswer, sanitize_text
 from jobtrail.models import Call
 from jobtrail.paging import CountedPage, OffsetListing, Traits
-from jobtrail.sources.auth import Bearer, RunWispLogin
+from jobtrail.sources.auth import Bearer
 from jobtrail.sources.base import About, Source, unknown_name
 from jobtrail.sources.factory import open_http
 from jobtrail.sources.responses import parse_response
 from jobtrail.sources.runwisp.daemon import Daemon
+from jobtrail.sources.runwisp.login import RunWispLogin
 from jobtrail.sources.runwisp.registration import DEFAULT_URL
 from jobtrail.sources.runwisp.response_models import WireDaemon
 from jobtrail.sources.runwisp.run_listings import RunWispRuns
