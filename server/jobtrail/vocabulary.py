@@ -1,4 +1,4 @@
-"""The normalised words for the status of an execution, a task or a run; each source maps its own words to these."""
+"""Lists the words for a status: the normalised ones, and those that the documents of batch jobs give a job."""
 
 from __future__ import annotations
 
@@ -15,3 +15,9 @@ ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "timeout", "cancell
 """The status does not change any more."""
 UNFINISHED: frozenset[Status] = frozenset({"queued", "running"})
 """Not ended yet."""
+
+DEPLOYMENT_STATUSES = (
+    "deployed", "failed", "deactivated", "building", "deploying",
+    "deleting", "terminated", "deactivating", "uploading", "built",
+)  # fmt: skip
+"""The statuses of a batch job, in lower case, the commonest first (schema Status); scheduled tasks have none."""

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import argcomplete
 from argcomplete.shell_integration import shellcode
 
-from jobtrail.vocabulary import STATUSES
+from jobtrail.vocabulary import DEPLOYMENT_STATUSES, STATUSES
 
 if TYPE_CHECKING:
     import argparse
@@ -36,7 +36,6 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "read_log": ("run", "job", "execution", "task", "search", "around", "lines", "cursor", "source"),
     "wait_for": ("run", "job", "execution", "timeout", "source"),
 }
-_DEPLOYMENTS = ("deployed", "failed", "deactivated", "building", "deploying")
 _FIXED = {
     "since": ("15m", "1h", "24h", "7d", "30d", "today", "yesterday"),
     "until": ("1h", "24h", "today", "yesterday"),
@@ -113,7 +112,7 @@ def _complete_argument(prefix: str, parsed_args: argparse.Namespace, **_: Any) -
 
 def _list_values(tool: str, name: str, begun: str, known: Mapping[str, str]) -> Iterable[str]:
     if name == "status":
-        return _DEPLOYMENTS if tool == "list_jobs" else STATUSES
+        return DEPLOYMENT_STATUSES if tool == "list_jobs" else STATUSES
     return _find_names(name, begun, known) if name in _LIVE else _FIXED.get(name, ())
 
 

@@ -26,6 +26,7 @@ from jobtrail.importing.validation import (
 )
 from jobtrail.store.rows import ExecutionRow, JobRow, TaskRow
 from jobtrail.times import format_nanoseconds
+from jobtrail.vocabulary import DEPLOYMENT_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,11 +35,6 @@ EXECUTION_WORDS = ("queued", "pending", "running", "cancelling", "cancelled", "f
 """Schema JobExecutionStatus."""
 TASK_WORDS = ("unspecified", "pending", "reconciling", "failed", "succeeded", "running", "cancelled")
 """Schema JobExecutionTaskStatus."""
-DEPLOYMENTS = (
-    "DELETING", "TERMINATED", "FAILED", "DEACTIVATED", "DEACTIVATING",
-    "UPLOADING", "BUILDING", "DEPLOYING", "DEPLOYED", "BUILT",
-)  # fmt: skip
-"""Schema Status."""
 _OPEN = {"queued", "pending", "running", "cancelling", "reconciling"}
 """Words of what cannot have ended; `unspecified` says neither."""
 
@@ -139,7 +135,7 @@ class _JobSpec(Document):
 class _JobDocument(Document):
     metadata: _JobMetadata
     spec: _JobSpec
-    status: Annotated[str, accept_words(*DEPLOYMENTS)] | None = None
+    status: Annotated[str, accept_words(*(word.upper() for word in DEPLOYMENT_STATUSES))] | None = None
 
 
 def read_execution(document: Mapping[str, Any]) -> ExecutionSnapshot:

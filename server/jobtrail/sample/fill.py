@@ -17,6 +17,7 @@ from jobtrail.sample.runs import list_task_rows
 from jobtrail.sample.schedule import EPOCH, SECOND, list_times, seed_random
 from jobtrail.store.rows import ExecutionRow, JobRow, LineRow, TaskRow
 from jobtrail.times import to_nanoseconds
+from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:
     import random
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from jobtrail.store.store import Store
 
 _LOST_TASKS = 4
-_ENDED = frozenset({"succeeded", "failed", "cancelled", "timeout"})
 
 
 class _Step(NamedTuple):
@@ -114,7 +114,7 @@ def _read_times(steps: _Steps) -> tuple[int, int, int | None, int | None]:
     """Return when something was created, last changed, first started, and ended."""
     began = next((to_nanoseconds(step.at) for step in steps if step.status == "running"), None)
     last = to_nanoseconds(steps[-1].at)
-    return to_nanoseconds(steps[0].at), last, began, last if steps[-1].status in _ENDED else None
+    return to_nanoseconds(steps[0].at), last, began, last if steps[-1].status in ENDED else None
 
 
 def _build_task(execution: str, number: int, steps: _Steps) -> TaskRow:

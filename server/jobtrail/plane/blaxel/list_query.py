@@ -14,16 +14,14 @@ from typing import TYPE_CHECKING
 from jobtrail.plane.responses import RequestError
 from jobtrail.store.store import PageQuery
 from jobtrail.times import parse_nanoseconds
+from jobtrail.vocabulary import DEPLOYMENT_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Collection
 
     from starlette.requests import Request
 
-DEPLOYMENTS = (
-    "DELETING", "TERMINATED", "FAILED", "DEACTIVATED", "DEACTIVATING",
-    "UPLOADING", "BUILDING", "DEPLOYING", "DEPLOYED", "BUILT",
-)  # fmt: skip
+_JOB_STATUSES = tuple(word.upper() for word in DEPLOYMENT_STATUSES)
 _SORTS = ("createdAt:desc", "createdAt:asc", "name:asc", "name:desc")
 _SHORTEST_Q, _LONGEST_Q = 2, 200
 _DIGITS = 18
@@ -61,7 +59,7 @@ def read_list_query(request: Request, workspace: str, default: int, most: int, *
     sort = _read_sort(params.get("sort"))
     q = _read_search(params.get("q", ""))
     cursor = params.get("cursor", "")
-    statuses = read_word_list(request, "status", DEPLOYMENTS) if of_jobs else ()
+    statuses = read_word_list(request, "status", _JOB_STATUSES) if of_jobs else ()
     from_end = of_jobs and _read_anchor(params.get("anchor"), sort, cursor)
     key, _, direction = sort.partition(":")
     return ListQuery(

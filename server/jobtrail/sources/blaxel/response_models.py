@@ -46,22 +46,6 @@ TASK_WORDS: Mapping[str, Status] = {
 }
 """Schema JobExecutionTaskStatus."""
 
-DEPLOYMENTS = frozenset(
-    [
-        "deleting",
-        "terminated",
-        "failed",
-        "deactivated",
-        "deactivating",
-        "uploading",
-        "building",
-        "deploying",
-        "deployed",
-        "built",
-    ]
-)
-"""Schema Status, in lower case."""
-
 
 class _Meta(ResponseModel):
     has_more: bool | None = Field(default=None, alias="hasMore")

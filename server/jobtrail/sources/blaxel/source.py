@@ -16,9 +16,10 @@ from jobtrail.sources.blaxel.batch_jobs import BlaxelBatch
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST, SHORTEST_QUERY, VERSION, PagedEndpoint, build_query
 from jobtrail.sources.blaxel.login import BlaxelToken
 from jobtrail.sources.blaxel.registration import DEFAULT_URL
-from jobtrail.sources.blaxel.response_models import DEPLOYMENTS, WireJob, WirePage
+from jobtrail.sources.blaxel.response_models import WireJob, WirePage
 from jobtrail.sources.factory import open_http
 from jobtrail.sources.responses import parse_response, quote_name
+from jobtrail.vocabulary import DEPLOYMENT_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -48,7 +49,7 @@ class Blaxel(Source):
     """
 
     kind = "blaxel"
-    deployment_words = DEPLOYMENTS
+    deployment_words = frozenset(DEPLOYMENT_STATUSES)
     job_sorts = ("created_at", "name")
     job_sort = NEWEST_FIRST
     shortest_query = SHORTEST_QUERY
