@@ -17,7 +17,7 @@ UNFINISHED: frozenset[Status] = frozenset({"queued", "running"})
 """Not ended yet."""
 
 DEPLOYMENT_STATUSES = (
-    "deployed", "failed", "deactivated", "building", "deploying",
-    "deleting", "terminated", "deactivating", "uploading", "built",
+    "deleting", "terminated", "failed", "deactivated", "deactivating",
+    "uploading", "building", "deploying", "deployed", "built",
 )  # fmt: skip
-"""The statuses of a batch job, in lower case, the commonest first (schema Status); scheduled tasks have none."""
+"""The statuses of a batch job, in lower case and the documents' order (schema Status); scheduled tasks have none."""
