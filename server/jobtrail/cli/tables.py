@@ -6,7 +6,6 @@ always shown whole.
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
@@ -49,8 +48,6 @@ _PROSE = {"about", "reason", "cause", "example", "trouble"}
 """Columns that may be cut short; ids, names, times and commands never are."""
 _LEAST_PROSE = 16
 _GAP = 2
-_PARTIAL = re.compile(r"NOT COMPLETE|PARTIAL|more to read|SAMPLE DATA")
-_WORD = re.compile(r"[a-z]+")
 
 
 def print_blocks(console: Console, answer: Iterable[blocks.Block]) -> None:
@@ -60,7 +57,7 @@ def print_blocks(console: Console, answer: Iterable[blocks.Block]) -> None:
             case blocks.Header():
                 _print_header(console, block)
             case blocks.Table():
-                cells = [[format_text(cell) for cell in row] for row in block.rows]
+                cells = [[_format_cell(cell) for cell in row] for row in block.rows]
                 _print_table(console, block.columns, cells)
             case blocks.Line():
                 _print_line(console, block)
@@ -74,8 +71,9 @@ def _print_header(console: Console, header: blocks.Header) -> None:
     console.print(Text(header.title, style="bold"))
     facts = [fact for fact in header.facts if fact]
     if facts:
-        covered = Text(" · ".join(facts), style="dim")
-        covered.highlight_regex(_PARTIAL, style="not dim yellow")
+        styled = [Text(fact, style="not dim yellow" if isinstance(fact, blocks.Caveat) else "") for fact in facts]
+        covered = Text(" · ").join(styled)
+        covered.stylize_before("dim")
         console.print(covered)
 
 
@@ -129,10 +127,13 @@ def _is_count(cell: str) -> bool:
     return not cell or cell.lstrip("-").replace(",", "").isdecimal()
 
 
+def _format_cell(cell: blocks.Cell) -> str:
+    return cell if isinstance(cell, blocks.StatusText) else format_text(cell)
+
+
 def _choose_style(name: str, cell: str) -> str:
-    if name == "status":
-        words = _WORD.findall(cell.rpartition("→")[2])
-        return _COLOURS.get(words[0], "") if words else ""
+    if isinstance(cell, blocks.StatusText):
+        return _COLOURS.get(cell.status, "")
     if name == "recovered":
         return {"yes": "green", "no": "red"}.get(cell, "")
     return "red" if name in {"failed", "timeout"} and cell not in {"", "0"} else ""
@@ -147,7 +148,5 @@ def _print_line(console: Console, line: blocks.Line) -> None:
         console.print(Text(written))
         return
     style = {"error": "bold red", "note": "yellow"}.get(line.label, "bold")
-    words = _WORD.findall(written) if line.label == "verdict" else []
-    colour = _COLOURS.get(words[0], "") if words else ""
-    text = Text.assemble((f"{line.label}: ", style), (written, colour))
+    text = Text.assemble((f"{line.label}: ", style), (written, _COLOURS.get(line.status, "")))
     console.print(text, soft_wrap=isinstance(line.text, Call))

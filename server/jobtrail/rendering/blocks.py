@@ -9,6 +9,29 @@ from jobtrail.models import Call, Sentence
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
+    from typing import Self
+
+
+class StatusText(str):
+    """A status as it is written.
+
+    Attributes:
+        status: the normalised word, or a job's deployment status.
+    """
+
+    __slots__ = ("status",)
+
+    def __new__(cls, text: str, status: str) -> Self:
+        """Make it of a text and the status that the text writes."""
+        one = super().__new__(cls, text)
+        one.status = status
+        return one
+
+
+class Caveat(str):
+    """A fact of a header which says that an answer is not whole, or not real."""
+
+    __slots__ = ()
 
 
 Cell = str | Call
@@ -32,10 +55,15 @@ class Table:
 
 @dataclass(frozen=True)
 class Line:
-    """One line, after its label where it has one; an empty line is not printed."""
+    """One line, after its label where it has one; an empty line is not printed.
+
+    Attributes:
+        status: the status that the line is about.
+    """
 
     text: str | Call | Sentence
     label: str = ""
+    status: str = ""
 
 
 @dataclass(frozen=True)

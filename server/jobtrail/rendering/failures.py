@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobtrail.models import Sentence
-from jobtrail.rendering.blocks import Header, Line
+from jobtrail.rendering.blocks import Caveat, Header, Line, StatusText
 from jobtrail.rendering.parts import make_cursor_line, make_note_lines, make_table, write_window
 from jobtrail.times import format_time
 
@@ -18,10 +18,12 @@ def render_failures(one: Failures) -> list[Block]:
     """Return the blocks of an answer; it says that nothing failed only if everything was read."""
     seen = one.coverage
     same, rows = make_table([_make_cause_row(cause) for cause in one.causes])
+    sources = f"sources {', '.join(_write_source_name(name, one.sample) for name in one.sources)}"
+    scanned = f"{seen.matched:,} of {seen.scanned:,} scanned, {_write_reach(one)}"
     facts = [
-        f"sources {', '.join(_write_source_name(name, one.sample) for name in one.sources)}",
+        Caveat(sources) if one.sample else sources,
         f"{one.jobs:,} {'job or task' if one.jobs == 1 else 'jobs and tasks'}",
-        f"{seen.matched:,} of {seen.scanned:,} scanned, {_write_reach(one)}",
+        scanned if seen.complete else Caveat(scanned),
         ", ".join(f"{name} {value}" for name, value in one.filters.items()),
         write_window(one.window),
         same,
@@ -64,7 +66,7 @@ def _make_cause_row(cause: FailureCause) -> dict[str, Cell]:
     return {
         "count": str(cause.count),
         "job": cause.job,
-        "status": cause.status,
+        "status": StatusText(cause.status, cause.status),
         "cause": cause.cause,
         "last": format_time(cause.last_at),
         "first": first,

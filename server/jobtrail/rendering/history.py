@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobtrail.rendering.blocks import Header, Line, Table
+from jobtrail.rendering.blocks import Caveat, Header, Line, Table
 from jobtrail.rendering.parts import make_next_lines, make_note_lines, write_source, write_window
 from jobtrail.times import format_duration, format_time
 from jobtrail.vocabulary import STATUSES
@@ -22,9 +22,10 @@ def render_history(one: History) -> list[Block]:
     seen = one.coverage
     reach = "complete" if seen.complete else f"PARTIAL, back to {format_time(seen.back_to)}"
     noun = ("execution" if one.kind == "job" else "run") + ("" if current.attempts == 1 else "s")
+    attempts = f"{current.attempts:,} {noun}, {reach}"
     facts = [
         write_source(one.source, one.sample),
-        f"{current.attempts:,} {noun}, {reach}",
+        attempts if seen.complete else Caveat(attempts),
         write_window(one.window),
         f"a row each {one.bucket}",
     ]

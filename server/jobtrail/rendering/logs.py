@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import sanitize_text
-from jobtrail.rendering.blocks import Header, LogLines
+from jobtrail.rendering.blocks import Header, LogLines, StatusText
 from jobtrail.rendering.parts import (
     make_cursor_line,
     make_next_lines,
@@ -95,10 +95,10 @@ def render_waited(answer: Waited) -> list[Block]:
 
 
 def _make_awaited_row(one: Awaited) -> dict[str, str]:
-    status = write_status(one)
+    now = write_status(one)
     return {
         "id": one.id,
-        "status": _write_change(one.before, status) if one.before != one.status else status,
+        "status": now if one.before == one.status else StatusText(_write_change(one.before, now), now.status),
         "tasks done": f"{_write_change(one.done_before, one.done)} of {one.tasks:,}" if one.tasks is not None else "",
         "failed": _write_change(one.failed_before, one.failed),
         "duration": format_duration(one.duration_s),

@@ -28,7 +28,7 @@ from jobtrail.models import (
     TaskPage,
     Waited,
 )
-from jobtrail.rendering.blocks import Header, Line, LogLines, Table, to_text
+from jobtrail.rendering.blocks import Caveat, Header, Line, LogLines, StatusText, Table, to_text
 from jobtrail.rendering.failures import render_failures
 from jobtrail.rendering.history import render_history
 from jobtrail.rendering.logs import render_log, render_waited
@@ -68,7 +68,7 @@ def _make_job_row(job: Job) -> dict[str, str]:
     return {
         "name": job.name,
         "kind": job.kind,
-        "status": job.status or "",
+        "status": StatusText(job.status or "", job.status or ""),
         "schedule": job.schedule or "",
         "next run": format_time(job.next_run_at),
         "changed": format_time(job.updated_at or job.created_at),
@@ -151,7 +151,7 @@ def write_coverage(page: Page, count: int) -> str:
         parts.append(f"upstream counts {total.value:,} in all")
     if seen.back_to and seen.scanned > seen.matched:
         parts.append(f"back to {format_time(seen.back_to)}")
-    return f"{', '.join(parts)}, more to read"
+    return Caveat(f"{', '.join(parts)}, more to read")
 
 
 def _render_page(page: JobPage | ExecutionPage | TaskPage | RunPage) -> list[Block]:
@@ -224,7 +224,7 @@ def _render_execution(detail: ExecutionDetail) -> list[Block]:
     }
     blocks: list[Block] = [
         Header(f"execution {one.id} of {one.job}", [write_source(detail.source, detail.sample)]),
-        Line(detail.verdict, "verdict"),
+        Line(detail.verdict, "verdict", one.status),
         Line(write_fields(timing)),
     ]
     if detail.failures:
@@ -258,7 +258,7 @@ def _render_run(detail: RunDetail) -> list[Block]:
     row = {**_make_run_row(one), **times, "retry of": one.retry_of or ""}
     blocks: list[Block] = [
         Header(f"run {one.id} of {one.task}", [write_source(detail.source, detail.sample)]),
-        Line(detail.verdict, "verdict"),
+        Line(detail.verdict, "verdict", one.status),
         Line(write_fields(row, "id", "task", "status", "exit")),
     ]
     if detail.log:

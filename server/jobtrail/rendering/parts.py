@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING
 
 from jobtrail.models import Call
-from jobtrail.rendering.blocks import Line, Table
+from jobtrail.rendering.blocks import Caveat, Line, StatusText, Table
 from jobtrail.times import format_time
 
 if TYPE_CHECKING:
@@ -23,9 +23,10 @@ def write_count(value: int | None) -> str:
     return "" if value is None else str(value)
 
 
-def write_status(one: Execution | Task | Run | Awaited) -> str:
+def write_status(one: Execution | Task | Run | Awaited) -> StatusText:
     """Return a status, and the upstream's own word for it where that is another."""
-    return f"{one.status} ({one.raw_status})" if one.raw_status else one.status or ""
+    status = one.status or ""
+    return StatusText(f"{status} ({one.raw_status})" if one.raw_status else status, status)
 
 
 def make_table(rows: Sequence[Mapping[str, Cell]]) -> tuple[str, list[Table]]:
@@ -52,7 +53,7 @@ def escape_separator(cell: str) -> str:
 
 def write_source(source: str, sample: bool | None) -> str:  # noqa: FBT001 # a field of every answer
     """Return the source of an answer, and that it is sample data if it is."""
-    return f"source {source}" + (", SAMPLE DATA" if sample else "")
+    return Caveat(f"source {source}, SAMPLE DATA") if sample else f"source {source}"
 
 
 def make_note_lines(notes: Sequence[Note] | None) -> list[Line]:
