@@ -35,6 +35,15 @@ def parse_time(text: str) -> datetime:
         raise ValueError(text) from error
 
 
+def parse_local_time(text: str) -> datetime:
+    """Read a time in ISO 8601; one without a zone stays without.
+
+    Raises:
+        ValueError: it is none.
+    """
+    return datetime.fromisoformat(text)
+
+
 def parse_nanoseconds(text: str) -> int:
     """Read a time as nanoseconds since 1970; digits after the ninth are dropped.
 
@@ -95,6 +104,16 @@ def from_nanoseconds(nanoseconds: int) -> datetime:
 def format_time(time: datetime | None) -> str:
     """Return a time in UTC to the second, as agents and people read it; nothing where it is not known."""
     return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if time else ""
+
+
+def format_minute(time: datetime) -> str:
+    """Return a time in UTC to the minute."""
+    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
+
+
+def format_date(time: datetime) -> str:
+    """Return the date of a time, in the time's own zone."""
+    return f"{time:%Y-%m-%d}"
 
 
 def format_milliseconds(time: datetime) -> str:

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from jobtrail.errors import BadArgument, quote_value
 from jobtrail.models import Window
-from jobtrail.times import format_time, parse_duration
+from jobtrail.times import format_time, parse_duration, parse_local_time
 
 GRAMMAR = "15m, 24h, 7d, today, yesterday, or ISO 8601 such as 2026-11-22T14:00Z"
 
@@ -67,7 +67,7 @@ def _needs_zone(word: str) -> bool:
         return True
     if word.casefold() == "now" or parse_duration(word) is not None:
         return False
-    return datetime.fromisoformat(word).tzinfo is None
+    return parse_local_time(word).tzinfo is None
 
 
 def _resolve_bound(which: str, text: str, clock: Clock, now: datetime, *, end: bool) -> datetime:
@@ -96,7 +96,7 @@ def _resolve_relative(word: str, clock: Clock, now: datetime, *, end: bool) -> d
 
 
 def _resolve_iso(word: str, clock: Clock, *, end: bool) -> datetime:
-    moment = datetime.fromisoformat(word)
+    moment = parse_local_time(word)
     moment = moment.replace(tzinfo=moment.tzinfo or clock.zone)
     whole_day = re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", word) is not None
     return _find_edge_of_day(moment, end=end) if whole_day else moment.astimezone(UTC)

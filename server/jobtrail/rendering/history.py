@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jobtrail.rendering.blocks import Caveat, Header, Line, Table
 from jobtrail.rendering.parts import make_next_lines, make_note_lines, write_source, write_window
-from jobtrail.times import format_duration, format_time
+from jobtrail.times import format_duration, format_minute, format_time
 from jobtrail.vocabulary import STATUSES
 
 if TYPE_CHECKING:
@@ -84,4 +84,4 @@ def _make_table(one: History) -> list[Table]:
 def _make_bucket_row(bucket: Bucket, words: Sequence[str]) -> list[str]:
     counts = (str(bucket.counts.get(word, 0)) for word in words)
     rate = "" if bucket.success_rate is None else f"{bucket.success_rate:.0%}"
-    return [f"{bucket.start:%Y-%m-%dT%H:%MZ}", *counts, rate, format_duration(bucket.p50_s)]
+    return [format_minute(bucket.start), *counts, rate, format_duration(bucket.p50_s)]

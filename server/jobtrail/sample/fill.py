@@ -16,7 +16,7 @@ from jobtrail.sample.batch_jobs import MINUTE, SAMPLE_JOBS
 from jobtrail.sample.runs import list_task_rows
 from jobtrail.sample.schedule import EPOCH, SECOND, list_times, seed_random
 from jobtrail.store.rows import ExecutionRow, JobRow, LineRow, TaskRow
-from jobtrail.times import to_nanoseconds
+from jobtrail.times import format_date, to_nanoseconds
 from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:
@@ -199,7 +199,7 @@ def _build_condition(cause: FailureCause, at: datetime, chance: random.Random, a
         b=chance.randrange(2, 60),
         n=chance.randrange(1000, 99_999),
         hex=f"{chance.randrange(16**10):010x}",
-        date=f"{at:%Y-%m-%d}",
+        date=format_date(at),
     )
     return {
         "type": "Failed",

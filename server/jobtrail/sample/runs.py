@@ -10,7 +10,7 @@ from jobtrail.sample.batch_jobs import DAY, HOUR
 from jobtrail.sample.schedule import EPOCH, SECOND, list_times, seed_random
 from jobtrail.sample.scheduled_tasks import SAMPLE_TASKS
 from jobtrail.store.rows import DefinitionRow, LineRow, RunRow
-from jobtrail.times import to_nanoseconds
+from jobtrail.times import format_date, format_time, to_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -57,7 +57,7 @@ class _PlannedRun:
                 b=mine.randrange(2, 60),
                 n=mine.randrange(1000, 99_999),
                 hex=f"{mine.randrange(16**10):010x}",
-                date=f"{self.created:%Y-%m-%d}",
+                date=format_date(self.created),
             )
             yield LineRow(to_nanoseconds(at), self.id, "", stream, words)
 
@@ -88,7 +88,7 @@ def _build_definition(task: SampleTask, now: datetime) -> dict[str, Any]:
         "onOverlap": "skip",
     }
     if task.cron:
-        fields |= {"cron": task.cron, "nextRunAt": f"{following:%Y-%m-%dT%H:%M:%SZ}"}
+        fields |= {"cron": task.cron, "nextRunAt": format_time(following)}
     return fields
 
 

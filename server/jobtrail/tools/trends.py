@@ -21,7 +21,7 @@ from jobtrail.errors import BadArgument, quote_value
 from jobtrail.models import Attempt, Call, Coverage, Execution, History, Window
 from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Budget, Walk, walk
 from jobtrail.sources.list_options import ListOptions
-from jobtrail.times import format_time, parse_duration
+from jobtrail.times import format_date, format_time, parse_duration
 from jobtrail.tools import params
 from jobtrail.tools.resumable import ServerState, require_argument
 from jobtrail.vocabulary import FAILURES
@@ -102,7 +102,7 @@ def _clip_window(window: Window) -> tuple[datetime, datetime, list[str]]:
         raise BadArgument("until lies before 1970, when there was nothing to run; give a later time")
     start = max(window.since or window.now, _EARLIEST, end - _LONGEST)
     clipped = start != window.since
-    return start, end, [f"a history reaches ten years back at most: since {start:%Y-%m-%d}"] if clipped else []
+    return start, end, [f"a history reaches ten years back at most: since {format_date(start)}"] if clipped else []
 
 
 def _read_width(text: str | None, span: timedelta) -> timedelta:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from pydantic import Field
@@ -17,7 +17,7 @@ from jobtrail.errors import NotFound, StrayCursor, UnreadableAnswer, Unsupported
 from jobtrail.logs.log import Line, Lines
 from jobtrail.models import Call
 from jobtrail.sources.responses import Items, ResponseModel, parse_response
-from jobtrail.times import parse_optional_time
+from jobtrail.times import NANOSECONDS, format_time, from_nanoseconds, parse_optional_time
 from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:
@@ -75,9 +75,10 @@ class Span:
 
     def format_params(self) -> dict[str, str]:
         """Return the span as parameters of the endpoint."""
-        start = datetime.fromtimestamp(self.start, UTC)
-        end = datetime.fromtimestamp(self.end, UTC) if self.end else start + _WINDOW
-        return {"start": f"{start:%Y-%m-%dT%H:%M:%S}", "end": f"{end:%Y-%m-%dT%H:%M:%S}"}
+        start = from_nanoseconds(self.start * NANOSECONDS)
+        end = from_nanoseconds(self.end * NANOSECONDS) if self.end else start + _WINDOW
+        # The endpoint takes times without a zone, in UTC.
+        return {"start": format_time(start).removesuffix("Z"), "end": format_time(end).removesuffix("Z")}
 
 
 @dataclass
