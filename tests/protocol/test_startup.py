@@ -90,3 +90,11 @@ def test_a_server_that_was_only_introduced_has_loaded_no_upstream() -> None:
     # The SDK loads an HTTP client and server in any case; of what is heavy, ours adds the prompts' YAML.
     added = packages(modules) - packages(loaded("import mcp.server"))
     assert added & (HEAVY | {"tenacity", "tomllib"}) <= {"yaml"}
+
+
+def test_every_module_can_be_imported_though_many_are_loaded_only_when_they_are_needed() -> None:
+    names = "[one.name for one in pkgutil.walk_packages(jobtrail.__path__, 'jobtrail.')]"
+    code = f"import pkgutil, jobtrail; [__import__(name) for name in {names} if name != 'jobtrail.__main__']"
+    found = loaded(code)
+    assert len({name for name in found if name.startswith("jobtrail.")}) > 150
+    assert "jobtrail.cli.completion_names" in found
