@@ -11,8 +11,9 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
-from jobtrail.errors import BadArgument, quote_value
+from jobtrail.errors import BadArgument
 from jobtrail.models import Window
+from jobtrail.text import quote_value
 from jobtrail.times import format_time, parse_duration, parse_local_time
 
 GRAMMAR = "15m, 24h, 7d, today, yesterday, or ISO 8601 such as 2026-11-22T14:00Z"

@@ -12,14 +12,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from jobtrail.errors import (
-    CursorError,
-    ExpiredCursor,
-    JobtrailError,
-    UnknownName,
-    Unreachable,
-    UpstreamFault,
-)
+from jobtrail.errors import CursorError, ExpiredCursor, JobtrailError, UnknownName, Unreachable, UpstreamFault
 from jobtrail.models import Total
 from jobtrail.paging import AT_ONCE, NEWEST_FIRST, START, Budget, FetchedPage, Merged, Position, Traits, Walk, walk
 from jobtrail.paging.cursor import Cursor, seal

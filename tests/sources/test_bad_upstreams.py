@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from jobtrail.paging.cursor import unseal
-from jobtrail.sources import factory
+from jobtrail.sources import http_client
 from jobtrail.sources.http import HttpLimits
 from tests.sample_client import answer, text_of
 from tests.upstreams import (
@@ -184,7 +184,7 @@ async def refusal(client: Client, source: str) -> str:
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Give sources limits that a test can reach."""
     limits = HttpLimits(connect=2.0, read=0.2, total=5.0, attempts=TRIES, body=1024 * 1024, backoff=0.001)
-    monkeypatch.setattr(factory, "HttpLimits", lambda: limits)
+    monkeypatch.setattr(http_client, "HttpLimits", lambda: limits)
 
 
 async def check_row(source: str, row: Row, home: Path) -> None:
@@ -347,7 +347,7 @@ async def test_an_upstream_that_answers_drop_by_drop_is_given_up(
             await anyio.lowlevel.checkpoint()
 
     limits = HttpLimits(read=5.0, total=0.3, body=2**40)
-    monkeypatch.setattr(factory, "HttpLimits", lambda: limits)
+    monkeypatch.setattr(http_client, "HttpLimits", lambda: limits)
     with anyio.fail_after(20):
         async with listening(dripping) as server, client_of(tmp_path, None, **at(source, server.url)) as client:
             assert "did not answer within 0.3 s" in await refusal(client, source)

@@ -16,10 +16,11 @@ from jobtrail.cli.option_types import collect_arguments
 from jobtrail.cli.progress_bar import show_page_bar
 from jobtrail.cli.settings import load_command_settings
 from jobtrail.cli.tables import print_blocks
-from jobtrail.errors import JobtrailError, MissingArgument, SettingsError, find_closest, quote_value
+from jobtrail.errors import JobtrailError, MissingArgument, SettingsError
 from jobtrail.models import Call, Sentence
 from jobtrail.protocol.app import build_server
-from jobtrail.rendering.pages import render, to_blocks
+from jobtrail.rendering.answers import render, to_blocks
+from jobtrail.text import find_closest, quote_value
 from jobtrail.tools.resumable import LARGEST_LIMIT
 
 if TYPE_CHECKING:
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 
     from jobtrail.cli.colours import Colour
     from jobtrail.models import FrozenModel
-    from jobtrail.protocol.endpoint import Endpoint
+    from jobtrail.protocol.server import JobtrailServer
 
 _STOPPED = 130
 
@@ -64,7 +65,7 @@ def run(arguments: argparse.Namespace) -> int:
 class _ToolCall:
     """The call of a tool; `follow` is whether to read all pages."""
 
-    server: Endpoint
+    server: JobtrailServer
     tool: Tool
     given: dict[str, Any] = field(repr=False)
     follow: bool

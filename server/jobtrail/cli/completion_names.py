@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import SettingsError
-from jobtrail.sample.batch_jobs import SAMPLE_JOBS
-from jobtrail.sample.scheduled_tasks import SAMPLE_TASKS
+from jobtrail.sample.batch_job_definitions import SAMPLE_JOBS
+from jobtrail.sample.scheduled_task_definitions import SAMPLE_TASKS
 from jobtrail.sources.registry import ENVIRONMENT, load_settings
 
 if TYPE_CHECKING:

@@ -18,7 +18,8 @@ from jobtrail.cli.colours import is_for_people, open_console
 from jobtrail.cli.settings import load_command_settings
 from jobtrail.clients import Machine, find_start_command
 from jobtrail.doctor import examine
-from jobtrail.errors import SettingsError, find_closest, quote_value
+from jobtrail.errors import SettingsError
+from jobtrail.text import find_closest, quote_value
 
 if TYPE_CHECKING:
     import argparse

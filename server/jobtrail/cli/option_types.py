@@ -6,7 +6,8 @@ import re
 from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import SettingsError, quote_value, sanitize_text
+from jobtrail.errors import SettingsError
+from jobtrail.text import quote_value, sanitize_text
 from jobtrail.times import parse_duration
 
 if TYPE_CHECKING:

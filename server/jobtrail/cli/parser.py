@@ -7,7 +7,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
-from jobtrail.errors import find_closest
+from jobtrail.text import find_closest
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence

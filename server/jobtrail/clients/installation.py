@@ -10,7 +10,8 @@ from jobtrail.clients.config_file import back_up, read_config, write_config
 from jobtrail.clients.jsonc import JsoncError, parse_config
 from jobtrail.clients.known_clients import find_config_path
 from jobtrail.clients.server_entry import ServerEntry, find_entry, put_entry, remove_entry, starts_jobtrail
-from jobtrail.errors import SettingsError, find_closest, quote_value
+from jobtrail.errors import SettingsError
+from jobtrail.text import find_closest, quote_value
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -16,7 +16,8 @@ from jobtrail.clients.jsonc import JsoncError, parse_config
 from jobtrail.clients.known_clients import list_existing_configs
 from jobtrail.clients.server_entry import starts_jobtrail
 from jobtrail.doctor.report import Check
-from jobtrail.errors import SettingsError, sanitize_text
+from jobtrail.errors import SettingsError
+from jobtrail.text import sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

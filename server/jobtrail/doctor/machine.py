@@ -10,11 +10,12 @@ from typing import TYPE_CHECKING, Any, cast
 import platformdirs
 
 from jobtrail.doctor.report import Check
-from jobtrail.errors import SettingsError, find_closest, sanitize_text
+from jobtrail.errors import SettingsError
 from jobtrail.settings import OWN_VARIABLES, store_path
 from jobtrail.sources.registry import UPSTREAMS
 from jobtrail.store.database import StoreError
 from jobtrail.store.integrity import check_integrity
+from jobtrail.text import find_closest, sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

@@ -9,9 +9,10 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import anyio
 
 from jobtrail.doctor.report import Check
-from jobtrail.errors import JobtrailError, SettingsError, Unauthorized, Unreachable, UpstreamError, sanitize_text
+from jobtrail.errors import JobtrailError, SettingsError, Unauthorized, Unreachable, UpstreamError
 from jobtrail.paging import NEWEST_FIRST, Walk, walk
 from jobtrail.sources.list_options import ListOptions
+from jobtrail.text import sanitize_text
 from jobtrail.times import format_duration
 
 if TYPE_CHECKING:

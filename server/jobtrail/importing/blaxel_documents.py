@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 from pydantic import Field
 
-from jobtrail.importing.snapshot import ExecutionSnapshot
+from jobtrail.importing.imported_rows import ExecutionSnapshot
 from jobtrail.importing.validation import (
     Count,
     Document,

@@ -8,7 +8,7 @@ import zlib
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, cast
 
-from jobtrail.errors import sanitize_text
+from jobtrail.text import sanitize_text
 
 if TYPE_CHECKING:
     import io

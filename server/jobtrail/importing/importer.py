@@ -7,8 +7,8 @@ from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
 
-from jobtrail.errors import sanitize_text
 from jobtrail.importing.files import LONGEST_LINE, STDIN, BrokenFile, open_file, peek_start, read_lines
+from jobtrail.importing.imported_rows import ExecutionSnapshot, RunSnapshot
 from jobtrail.importing.parsing import PageCounts, parse_line, read_document, split_page
 from jobtrail.importing.runwisp_database import (
     DatabaseTask,
@@ -18,17 +18,17 @@ from jobtrail.importing.runwisp_database import (
     read_log_tail,
 )
 from jobtrail.importing.runwisp_documents import build_registration, read_run
-from jobtrail.importing.snapshot import ExecutionSnapshot, RunSnapshot
 from jobtrail.importing.staging import StagingFile
 from jobtrail.importing.validation import DocumentRefused
 from jobtrail.store.imports import ImportConflict, ImportOutcome, open_import
 from jobtrail.store.rows import DefinitionRow, JobRow, LineRow
+from jobtrail.text import sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Mapping, Sequence
     from pathlib import Path
 
-    from jobtrail.importing.snapshot import Snapshot
+    from jobtrail.importing.imported_rows import Snapshot
     from jobtrail.store.imports import ImportTransaction
     from jobtrail.store.store import Store
 

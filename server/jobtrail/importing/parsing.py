@@ -6,15 +6,15 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from jobtrail.errors import quote_value, sanitize_text
 from jobtrail.importing.blaxel_documents import TASK_WORDS, read_execution, read_job
 from jobtrail.importing.runwisp_documents import read_definition, read_run
 from jobtrail.importing.validation import DocumentRefused, as_object
+from jobtrail.text import quote_value, sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from jobtrail.importing.snapshot import Snapshot
+    from jobtrail.importing.imported_rows import Snapshot
 
 _LISTS = ("data", "items", "runs", "tasks")
 """Where an answer page has its items: Blaxel's, RunWisp's of 1.0.1, of the seed document, and its definitions'."""

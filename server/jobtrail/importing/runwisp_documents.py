@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 from pydantic import AfterValidator, AliasChoices, Field, model_validator
 from pydantic.alias_generators import to_snake
 
-from jobtrail.importing.snapshot import RunSnapshot
+from jobtrail.importing.imported_rows import RunSnapshot
 from jobtrail.importing.validation import (
     Count,
     Document,

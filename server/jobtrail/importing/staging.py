@@ -10,7 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from jobtrail.importing.snapshot import Snapshot
+    from jobtrail.importing.imported_rows import Snapshot
 
 _IN_MEMORY = 1 << 23
 

@@ -12,7 +12,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainValidato
 from pydantic.alias_generators import to_camel
 from pydantic_core import PydanticCustomError
 
-from jobtrail.errors import quote_value, sanitize_text
+from jobtrail.text import quote_value, sanitize_text
 from jobtrail.times import format_nanoseconds, format_optional_nanoseconds, parse_nanoseconds
 
 if TYPE_CHECKING:

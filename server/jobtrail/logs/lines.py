@@ -7,7 +7,7 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import strip_invisible
+from jobtrail.text import strip_invisible
 from jobtrail.tokens import estimate_tokens
 
 if TYPE_CHECKING:

@@ -15,7 +15,8 @@ import anyio
 import anyio.from_thread
 import anyio.to_thread
 
-from jobtrail.errors import BadArgument, quote_value, sanitize_text
+from jobtrail.errors import BadArgument
+from jobtrail.text import quote_value, sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence

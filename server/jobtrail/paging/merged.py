@@ -20,14 +20,7 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 import anyio
 
-from jobtrail.errors import (
-    AgentError,
-    CursorError,
-    JobtrailError,
-    RateLimited,
-    Unreachable,
-    UnreadableAnswer,
-)
+from jobtrail.errors import AgentError, CursorError, JobtrailError, RateLimited, Unreachable, UnreadableAnswer
 from jobtrail.models import Total
 from jobtrail.paging.concurrency import AT_ONCE, run_concurrently
 from jobtrail.paging.listing import FetchedPage, Sort, Traits

@@ -17,11 +17,11 @@ from mcp.types import ToolAnnotations
 from jobtrail import __version__
 from jobtrail.board import BOARD_URI, build_board
 from jobtrail.protocol.completion import NameCompleter
-from jobtrail.protocol.endpoint import Endpoint, ProtocolState
 from jobtrail.protocol.icons import make_icon
 from jobtrail.protocol.instructions import write_instructions
 from jobtrail.protocol.prompts import add_prompts
 from jobtrail.protocol.resources import ResourceWatcher
+from jobtrail.protocol.server import JobtrailServer, ProtocolState
 from jobtrail.sources import open_sources
 from jobtrail.tools import TOOLS, ToolSpec
 from jobtrail.window import Clock
@@ -48,7 +48,7 @@ _CACHE_HINTS: Mapping[CacheableMethod, CacheHint] = {
 
 def build_server(
     settings: Settings, transport: httpx2.AsyncBaseTransport | None = None, clock: Clock | None = None
-) -> Endpoint:
+) -> JobtrailServer:
     """Return the server over the configured sources.
 
     Args:
@@ -70,7 +70,7 @@ def build_server(
             with anyio.CancelScope(shield=True):
                 await sources.aclose()
 
-    server = Endpoint(
+    server = JobtrailServer(
         name="jobtrail",
         title="Jobtrail",
         version=__version__,

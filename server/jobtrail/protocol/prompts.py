@@ -15,7 +15,8 @@ from mcp.server.mcpserver.prompts import Prompt
 from mcp.server.mcpserver.prompts.base import PromptArgument
 from pydantic import BaseModel, ConfigDict
 
-from jobtrail.errors import SettingsError, sanitize_text
+from jobtrail.errors import SettingsError
+from jobtrail.text import sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import sanitize_text
 from jobtrail.rendering.blocks import Header, LogLines, StatusText
 from jobtrail.rendering.parts import (
     make_cursor_line,
@@ -19,6 +18,7 @@ from jobtrail.rendering.parts import (
     write_source,
     write_status,
 )
+from jobtrail.text import sanitize_text
 from jobtrail.times import format_duration, format_time
 
 if TYPE_CHECKING:

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from itertools import chain
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from jobtrail.sample.batch_jobs import MINUTE, SAMPLE_JOBS
+from jobtrail.sample.batch_job_definitions import MINUTE, SAMPLE_JOBS
 from jobtrail.sample.runs import list_task_rows
 from jobtrail.sample.schedule import EPOCH, SECOND, list_times, seed_random
 from jobtrail.store.rows import ExecutionRow, JobRow, LineRow, TaskRow
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     import random
     from collections.abc import Iterator, Sequence
 
-    from jobtrail.sample.batch_jobs import FailureCause, SampleJob
+    from jobtrail.sample.batch_job_definitions import FailureCause, SampleJob
     from jobtrail.store.rows import AnyRow
     from jobtrail.store.store import Store
 

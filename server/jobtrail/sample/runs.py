@@ -6,16 +6,16 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.sample.batch_jobs import DAY, HOUR
+from jobtrail.sample.batch_job_definitions import DAY, HOUR
 from jobtrail.sample.schedule import EPOCH, SECOND, list_times, seed_random
-from jobtrail.sample.scheduled_tasks import SAMPLE_TASKS
+from jobtrail.sample.scheduled_task_definitions import SAMPLE_TASKS
 from jobtrail.store.rows import DefinitionRow, LineRow, RunRow
 from jobtrail.times import format_date, format_time, to_nanoseconds
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from jobtrail.sample.scheduled_tasks import PrintedLine, SampleTask
+    from jobtrail.sample.scheduled_task_definitions import PrintedLine, SampleTask
 
 _KEEP_RUNS = 14 * DAY
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"

@@ -10,9 +10,9 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import SettingsError, quote_value
+from jobtrail.errors import SettingsError
+from jobtrail.settings.environment import OWN_VARIABLES, read_variables
 from jobtrail.settings.file import is_file, read_file, read_sources
-from jobtrail.settings.names import OWN_VARIABLES, read_variables
 from jobtrail.settings.shapes import (
     Address,
     Password,
@@ -26,6 +26,7 @@ from jobtrail.settings.shapes import (
     validate_settings,
 )
 from jobtrail.settings.upstream import Upstream
+from jobtrail.text import quote_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -5,8 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
-from jobtrail.errors import SettingsError, quote_value
+from jobtrail.errors import SettingsError
 from jobtrail.settings.shapes import validate_settings
+from jobtrail.text import quote_value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, SecretStr, ValidationError
 
-from jobtrail.errors import SettingsError, quote_value
+from jobtrail.errors import SettingsError
+from jobtrail.text import quote_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,8 +7,9 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Literal
 
-from jobtrail.errors import UnknownName, Unsupported, find_closest, quote_value
+from jobtrail.errors import UnknownName, Unsupported
 from jobtrail.models import Call
+from jobtrail.text import find_closest, quote_value
 from jobtrail.window import Clock
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ def _open_source(
     one: SourceSettings, *, transport: httpx2.AsyncBaseTransport | None, clock: Clock, store: Path | None
 ) -> Source:
     # Imported here so that a server answers `initialize` before it loads its HTTP stack.
-    from jobtrail.sources.factory import SourceContext  # noqa: PLC0415
+    from jobtrail.sources.http_client import SourceContext  # noqa: PLC0415
     from jobtrail.sources.registry import UPSTREAMS  # noqa: PLC0415
 
     module, _, function = UPSTREAMS[one.kind].opener.partition(":")

@@ -5,9 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from jobtrail.errors import UnknownName, Unsupported, find_closest, quote_value
+from jobtrail.errors import UnknownName, Unsupported
 from jobtrail.models import Call
 from jobtrail.paging import Sort
+from jobtrail.text import find_closest, quote_value
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence

@@ -24,8 +24,8 @@ from jobtrail.errors import (
     UnreadableAnswer,
     UpstreamError,
     UpstreamFault,
-    sanitize_text,
 )
+from jobtrail.text import sanitize_text
 from jobtrail.times import parse_http_date
 
 if TYPE_CHECKING:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
-from jobtrail.errors import BadArgument, find_closest, quote_value
+from jobtrail.errors import BadArgument
 from jobtrail.paging import Sort
+from jobtrail.text import find_closest, quote_value
 from jobtrail.vocabulary import STATUSES
 
 if TYPE_CHECKING:

@@ -8,7 +8,8 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
 
-from jobtrail.errors import BadArgument, UnreadableAnswer, quote_value, sanitize_text
+from jobtrail.errors import BadArgument, UnreadableAnswer
+from jobtrail.text import quote_value, sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

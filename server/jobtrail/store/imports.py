@@ -14,8 +14,8 @@ from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.errors import quote_value
 from jobtrail.store.rows import DefinitionRow, JobRow, StatsRow, write_rows
+from jobtrail.text import quote_value
 
 if TYPE_CHECKING:
     import sqlite3

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.diagnosis import find_slowest, group_failures
-from jobtrail.errors import UnknownName, quote_value, sanitize_text
+from jobtrail.errors import UnknownName
 from jobtrail.models import (
     Call,
     Coverage,
@@ -24,6 +24,7 @@ from jobtrail.models import (
 from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Budget, Walk, walk
 from jobtrail.rendering.parts import write_status
 from jobtrail.sources.list_options import ListOptions
+from jobtrail.text import quote_value, sanitize_text
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall

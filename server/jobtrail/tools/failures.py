@@ -10,11 +10,11 @@ import anyio
 from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.diagnosis import make_signature
-from jobtrail.errors import sanitize_text
 from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence, Window
 from jobtrail.paging import AT_ONCE, NEWEST_FIRST, Budget, Walk, run_concurrently, walk
 from jobtrail.sources.federation import OwnedAttempt, discover_parts
 from jobtrail.sources.list_options import ListOptions
+from jobtrail.text import sanitize_text
 from jobtrail.tools import params
 from jobtrail.tools.executions import read_tasks
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, ServerState

@@ -5,10 +5,11 @@ from __future__ import annotations
 from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.diagnosis import summarize_attempts
-from jobtrail.errors import BadArgument, find_closest, quote_value
+from jobtrail.errors import BadArgument
 from jobtrail.models import Attempt, Call, Job, JobDetail, JobPage
 from jobtrail.paging import NEWEST_FIRST, Walk, walk
 from jobtrail.sources.list_options import ListOptions, StatusFilter, read_sort
+from jobtrail.text import find_closest, quote_value
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
 from jobtrail.tools.resumable import ServerState, require_argument

@@ -7,11 +7,11 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from jobtrail.errors import sanitize_text
 from jobtrail.models import Coverage, Execution, Job, Note, Run, Sentence, Task, Total
 from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
-from jobtrail.rendering.pages import write_row
+from jobtrail.rendering.answers import write_row
 from jobtrail.sources.list_options import ListOptions, read_sort, read_statuses
+from jobtrail.text import sanitize_text
 from jobtrail.times import format_time
 from jobtrail.tokens import estimate_tokens
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Literal
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.errors import BadArgument, MissingArgument, StrayCursor, UnknownName, quote_value
+from jobtrail.errors import BadArgument, MissingArgument, StrayCursor, UnknownName
 from jobtrail.logs.lines import Row
 from jobtrail.logs.search import compile_search
 from jobtrail.logs.walk import Bounds, read_stretch
 from jobtrail.models import Call, LogLine, LogPage, Note, Task
 from jobtrail.paging import NEWEST_FIRST, Position, Walk, walk
 from jobtrail.sources.list_options import ListOptions
+from jobtrail.text import quote_value
 from jobtrail.tools import params
 from jobtrail.tools.executions import find_newest
 from jobtrail.tools.resumable import ResumableCall, ServerState

@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.errors import BadArgument, ExpiredCursor, MissingArgument, StrayCursor, UnknownName, quote_value
+from jobtrail.errors import BadArgument, ExpiredCursor, MissingArgument, StrayCursor, UnknownName
 from jobtrail.models import Call, Note
 from jobtrail.paging.cursor import Cursor, seal, unseal
+from jobtrail.text import quote_value
 from jobtrail.times import format_microseconds
 from jobtrail.window import Clock, resolve_window
 

@@ -17,10 +17,11 @@ from jobtrail.analysis.trend import (
     find_streak,
     summarize_period,
 )
-from jobtrail.errors import BadArgument, quote_value
+from jobtrail.errors import BadArgument
 from jobtrail.models import Attempt, Call, Coverage, Execution, History, Window
 from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Budget, Walk, walk
 from jobtrail.sources.list_options import ListOptions
+from jobtrail.text import quote_value
 from jobtrail.times import format_date, format_time, parse_duration
 from jobtrail.tools import params
 from jobtrail.tools.resumable import ServerState, require_argument

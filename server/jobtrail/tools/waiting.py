@@ -18,10 +18,9 @@ from jobtrail.errors import (
     Unauthorized,
     Unreachable,
     UpstreamError,
-    quote_value,
-    sanitize_text,
 )
 from jobtrail.models import Attempt, Awaited, Call, Execution, Run, Sentence, Waited
+from jobtrail.text import quote_value, sanitize_text
 from jobtrail.tools import params
 from jobtrail.tools.resumable import ServerState
 from jobtrail.vocabulary import ENDED, FAILURES

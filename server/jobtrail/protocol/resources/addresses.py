@@ -14,7 +14,8 @@ from dataclasses import dataclass
 from typing import Literal
 from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
-from jobtrail.errors import BadArgument, quote_value
+from jobtrail.errors import BadArgument
+from jobtrail.text import quote_value
 
 SCHEME = "jobtrail"
 FORMATS = ("text", "json")

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import BadArgument, quote_value
-from jobtrail.rendering.pages import render
+from jobtrail.errors import BadArgument
+from jobtrail.rendering.answers import render
+from jobtrail.text import quote_value
 from jobtrail.tools.executions import get_execution
 from jobtrail.tools.jobs import get_job, list_jobs
 from jobtrail.tools.resumable import LARGEST_LIMIT

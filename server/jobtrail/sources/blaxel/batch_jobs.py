@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, cast
 
-from jobtrail.errors import NotFound, UnknownName, quote_value, sanitize_text
+from jobtrail.errors import NotFound, UnknownName
 from jobtrail.models import Call, Job
 from jobtrail.paging import NEWEST_FIRST, WithinWindow
 from jobtrail.sources.base import BatchJobs, FullExecution
@@ -14,6 +14,7 @@ from jobtrail.sources.blaxel.log_reader import LogEndpoint, Span, TaskLog
 from jobtrail.sources.blaxel.response_models import EXECUTION_WORDS, TASK_WORDS, WireExecution, WireTask
 from jobtrail.sources.list_options import ListOptions
 from jobtrail.sources.responses import parse_response, quote_name
+from jobtrail.text import quote_value, sanitize_text
 from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from jobtrail.errors import NotFound, UnknownName, Unreachable, quote_value
+from jobtrail.errors import NotFound, UnknownName, Unreachable
 from jobtrail.models import Call, Job
 from jobtrail.paging import EVERYTHING, Walk, run_concurrently, walk
 from jobtrail.sources.responses import quote_name
+from jobtrail.text import quote_value
 
 if TYPE_CHECKING:
     from jobtrail.paging import Listing

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any, ClassVar, cast
 
 from pydantic import AfterValidator, Field
 
-from jobtrail.errors import SettingsError, quote_value
+from jobtrail.errors import SettingsError
 from jobtrail.settings import (
     Address,
     Secret,
@@ -18,6 +18,7 @@ from jobtrail.settings import (
     is_file,
     validate_settings,
 )
+from jobtrail.text import quote_value
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -17,7 +17,7 @@ from jobtrail.sources.blaxel.endpoint_pages import LARGEST, SHORTEST_QUERY, VERS
 from jobtrail.sources.blaxel.login import BlaxelToken
 from jobtrail.sources.blaxel.registration import DEFAULT_URL
 from jobtrail.sources.blaxel.response_models import WireJob, WirePage
-from jobtrail.sources.factory import open_http
+from jobtrail.sources.http_client import open_http
 from jobtrail.sources.responses import parse_response, quote_name
 from jobtrail.vocabulary import DEPLOYMENT_STATUSES
 
@@ -30,8 +30,8 @@ if TYPE_CHECKING:
     from jobtrail.models import Job, JobDetail
     from jobtrail.paging import Listing
     from jobtrail.sources.blaxel.registration import BlaxelSettings
-    from jobtrail.sources.factory import SourceContext
     from jobtrail.sources.http import Http
+    from jobtrail.sources.http_client import SourceContext
     from jobtrail.sources.list_options import ListOptions
 
 VERSION_HEADER = {"Blaxel-Version": VERSION}

@@ -9,15 +9,16 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from jobtrail.errors import UnknownName, quote_value
+from jobtrail.errors import UnknownName
 from jobtrail.models import Call, Job
 from jobtrail.paging import EVERYTHING, Chain, Sort, Walk, walk
 from jobtrail.sources.base import About, Source, unknown_name
 from jobtrail.sources.blaxel.source import VERSION_HEADER, Blaxel
 from jobtrail.sources.embedded.recorded_log import RecordedLog
-from jobtrail.sources.factory import open_http
+from jobtrail.sources.http_client import open_http
 from jobtrail.sources.list_options import ListOptions
 from jobtrail.sources.runwisp.source import RunWisp
+from jobtrail.text import quote_value
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -25,8 +26,8 @@ if TYPE_CHECKING:
     from jobtrail.models import JobDetail
     from jobtrail.paging import Listing
     from jobtrail.sources.embedded.registration import EmbeddedSettings
-    from jobtrail.sources.factory import SourceContext
     from jobtrail.sources.http import Http
+    from jobtrail.sources.http_client import SourceContext
 
 # A reserved name (RFC 2606): it never leaves the process.
 _PLANE_URL = "http://plane.invalid"

@@ -6,15 +6,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, cast
 
-from jobtrail.errors import (
-    BadArgument,
-    NotFound,
-    StrayCursor,
-    UnknownName,
-    UnreadableAnswer,
-    Unsupported,
-    quote_value,
-)
+from jobtrail.errors import BadArgument, NotFound, StrayCursor, UnknownName, UnreadableAnswer, Unsupported
 from jobtrail.models import Call
 from jobtrail.paging import (
     NEWEST_FIRST,
@@ -37,6 +29,7 @@ from jobtrail.sources.runwisp.daemon import LARGEST, RunsEndpoint
 from jobtrail.sources.runwisp.event_stream import follow_runs
 from jobtrail.sources.runwisp.log_pages import RunLog, WireLog
 from jobtrail.sources.runwisp.response_models import RUN_WORDS, RUN_WORDS_1, WireRun
+from jobtrail.text import quote_value
 from jobtrail.times import format_microseconds, format_nanoseconds, parse_optional_nanoseconds, to_nanoseconds
 
 if TYPE_CHECKING:

@@ -10,26 +10,27 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, UnreadableAnswer, sanitize_text
+from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, UnreadableAnswer
 from jobtrail.models import Call
 from jobtrail.paging import CountedPage, OffsetListing, Traits
 from jobtrail.sources.auth import Bearer
 from jobtrail.sources.base import About, Source, unknown_name
-from jobtrail.sources.factory import open_http
+from jobtrail.sources.http_client import open_http
 from jobtrail.sources.responses import parse_response
 from jobtrail.sources.runwisp.daemon import Daemon
 from jobtrail.sources.runwisp.login import RunWispLogin
 from jobtrail.sources.runwisp.registration import DEFAULT_URL
 from jobtrail.sources.runwisp.response_models import WireDaemon
 from jobtrail.sources.runwisp.run_listings import RunWispRuns
+from jobtrail.text import sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from jobtrail.models import Job, JobDetail
     from jobtrail.paging import Listing
-    from jobtrail.sources.factory import SourceContext
     from jobtrail.sources.http import Http
+    from jobtrail.sources.http_client import SourceContext
     from jobtrail.sources.list_options import ListOptions
     from jobtrail.sources.runwisp.registration import RunWispSettings
 

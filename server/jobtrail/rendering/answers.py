@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.errors import sanitize_text
 from jobtrail.models import (
     Execution,
     ExecutionDetail,
@@ -43,6 +42,7 @@ from jobtrail.rendering.parts import (
     write_status,
     write_window,
 )
+from jobtrail.text import sanitize_text
 from jobtrail.times import format_duration, format_time
 
 if TYPE_CHECKING:

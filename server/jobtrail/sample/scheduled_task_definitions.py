@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
-from jobtrail.sample.batch_jobs import DAY, HOUR, MINUTE
+from jobtrail.sample.batch_job_definitions import DAY, HOUR, MINUTE
 from jobtrail.sample.schedule import SECOND
 
 if TYPE_CHECKING:

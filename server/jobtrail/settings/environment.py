@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import SettingsError, quote_value
+from jobtrail.errors import SettingsError
+from jobtrail.text import quote_value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping

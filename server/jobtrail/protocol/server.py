@@ -1,4 +1,4 @@
-"""Defines `Endpoint`, the SDK's MCP server with our error messages, resources, completion and subscriptions."""
+"""Defines `JobtrailServer`, the SDK's MCP server with our error messages, resources, completion and subscriptions."""
 
 from __future__ import annotations
 
@@ -33,10 +33,11 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 
-from jobtrail.errors import AgentError, BadArgument, JobtrailError, find_closest, quote_value, sanitize_text
+from jobtrail.errors import AgentError, BadArgument, JobtrailError
 from jobtrail.protocol.icons import make_icon
 from jobtrail.protocol.resources import FORMATS, SCHEME, TEMPLATES, Address, read_resource
-from jobtrail.rendering.pages import render
+from jobtrail.rendering.answers import render
+from jobtrail.text import find_closest, quote_value, sanitize_text
 from jobtrail.tools import ServerState
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class ProtocolState(ServerState):
     completer: NameCompleter
 
 
-class Endpoint(MCPServer[ProtocolState]):
+class JobtrailServer(MCPServer[ProtocolState]):
     """The SDK's server with our sentences, our resources, completion, and subscriptions in both eras.
 
     Attributes:
