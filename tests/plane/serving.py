@@ -1,4 +1,4 @@
-"""The plane on a port, for clients that are not ours."""
+"""The plane, or answers of a test's own, on a port: for clients that are not ours, and for servers in a process."""
 
 from __future__ import annotations
 
@@ -6,13 +6,17 @@ import threading
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
+import httpx2
 import uvicorn
+from starlette.requests import Request
+from starlette.responses import Response
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Callable, Generator
+    from contextlib import AbstractContextManager
     from pathlib import Path
 
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 
 @contextmanager
@@ -37,3 +41,17 @@ def serve_app(app: ASGIApp, *, on: Path | None = None) -> Generator[str]:
         thread.join(timeout=10)
         listener.close()
     assert not thread.is_alive()
+
+
+def serve_answers(answer: Callable[[httpx2.Request], httpx2.Response]) -> AbstractContextManager[str]:
+    """Serve what a function answers, and return its URL."""
+
+    async def app(scope: Scope, receive: Receive, send: Send) -> None:
+        asked = Request(scope, receive)
+        request = httpx2.Request(
+            asked.method, str(asked.url), headers=asked.headers.items(), content=await asked.body()
+        )
+        answered = answer(request)
+        await Response(answered.content, answered.status_code, answered.headers)(scope, receive, send)
+
+    return serve_app(app)

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -28,7 +28,9 @@ from jobtrail.errors import SettingsError
 from jobtrail.protocol.prompts import load_prompts
 from jobtrail.serving import HttpBind
 from jobtrail.tools import TOOLS
+from tests.plane.serving import serve_answers
 from tests.sample_client import SAMPLE, answer, text_of
+from tests.sources.test_auth import Daemon
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Iterator
@@ -285,6 +287,25 @@ async def test_two_clients_at_once_get_each_their_own_answers(
         async with anyio.create_task_group() as group:
             group.start_soon(ask, names)
             group.start_soon(ask, names[1:])
+
+
+@both_transports
+async def test_all_clients_of_a_server_share_its_sources_and_their_log_in(transport: Transport) -> None:
+    daemon = Daemon(answer=httpx2.Response(200, json={"items": [], "total": 0}))
+    with (
+        serve_answers(daemon) as url,
+        serving(transport, RUNWISP_URL=url, RUNWISP_PASSWORD=daemon.password) as served,
+        anyio.fail_after(SECONDS),
+    ):
+        async with AsyncExitStack() as stack:
+            for _ in range(4):
+                client = await stack.enter_async_context(client_of(served, "legacy"))
+                text, _ = await answer(client, "list_runs")
+                assert "0 rows, complete" in text
+        # A client that comes when all others have gone finds them as they were.
+        async with client_of(served, "legacy") as client:
+            await answer(client, "list_runs")
+    assert daemon.used == ["nonce-1"]
 
 
 @both_transports

@@ -84,9 +84,14 @@ class Oauth:
 
 @dataclass
 class Daemon:
-    """Plays RunWisp's log-in: a nonce is good for one answer, and tokens can be forgotten."""
+    """Plays RunWisp's log-in: a nonce is good for one answer, and tokens can be forgotten.
+
+    Attributes:
+        answer: what it says to whoever has logged in.
+    """
 
     password: str = PASSWORD
+    answer: httpx2.Response = field(default_factory=lambda: httpx2.Response(200, json={}))
     nonces: set[str] = field(default_factory=set[str])
     used: list[str] = field(default_factory=list[str])
     challenges: int = 0
@@ -101,9 +106,7 @@ class Daemon:
                 return self.login(json.loads(request.content))
             case _:
                 known = request.headers.get("authorization", "").removeprefix("Bearer ") in self.valid
-                return (
-                    httpx2.Response(200, json={}) if known else httpx2.Response(401, json={"title": "Unauthorized"})
-                )
+                return self.answer if known else httpx2.Response(401, json={"title": "Unauthorized"})
 
     def challenge(self) -> httpx2.Response:
         self.challenges += 1

@@ -81,8 +81,9 @@ class JobtrailServer(MCPServer[ProtocolState]):
     def __init__(self, *, tools: list[Tool], sources: Sequence[str], lifespan: Lifespan, **options: Any) -> None:
         self._jobs = [_make_jobs_resource(name) for name in sources]
         self.bus = InMemorySubscriptionBus()
-        self._lifespan = lifespan
-        super().__init__(tools=tools, subscriptions=self.bus, lifespan=lifespan, **options)
+        self._open_state = lifespan
+        self._shared: ProtocolState | None = None
+        super().__init__(tools=tools, subscriptions=self.bus, lifespan=self._lend_state, **options)
         self._listen_handler = ListenHandler(self.bus)
         # MCPServer has no decorator for these, or one that passes no context.
         add = self._lowlevel_server.add_request_handler
@@ -91,6 +92,25 @@ class JobtrailServer(MCPServer[ProtocolState]):
         add("resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
         add("subscriptions/listen", SubscriptionsListenRequestParams, self._listen)
         self._accepted = {tool.name: tuple(tool.parameters.get("properties", {})) for tool in tools}
+
+    @asynccontextmanager
+    async def share_state(self) -> AsyncGenerator[None]:
+        """Let all connections made meanwhile use one state: the SDK's SSE app would open one for each."""
+        async with self._open_state(self) as state:
+            self._shared = state
+            try:
+                yield
+            finally:
+                self._shared = None
+
+    @asynccontextmanager
+    async def _lend_state(self, _server: MCPServer[ProtocolState]) -> AsyncGenerator[ProtocolState]:
+        """Yield the shared state, or one of its own to a single connection."""
+        if self._shared is not None:
+            yield self._shared
+            return
+        async with self._open_state(self) as state:
+            yield state
 
     async def call_tool(
         self, name: str, arguments: dict[str, Any], context: Context[ProtocolState] | None = None
@@ -112,7 +132,7 @@ class JobtrailServer(MCPServer[ProtocolState]):
         Args:
             tell: called with how far a call has come.
         """
-        async with self._lifespan(self) as served:
+        async with self._lend_state(self) as served:
             request = ServerRequestContext(
                 session=cast("ServerSession", _ProgressListener(tell)),
                 lifespan_context=served,
