@@ -122,7 +122,7 @@ def executions(draw: st.DrawFn) -> dict[str, Any]:
 
 def shown(document: dict[str, Any]) -> FullExecution:
     """What an agent is shown of an execution, its tasks by name."""
-    whole = WireExecution.model_validate(document).full("")
+    whole = WireExecution.model_validate(document).to_full_execution("")
     return replace(whole, tasks=sorted(whole.tasks or (), key=lambda one: one.name))
 
 
@@ -230,7 +230,7 @@ def test_a_run_is_shown_as_it_was_told_in_either_spelling(fields: dict[str, Any]
     assert import_documents(store, document).refusals == []
     (page,) = read_answers(store, "/api/tasks/backup/runs")
     (answer,) = page["runs"]
-    assert WireRun.model_validate(answer).run() == WireRun.model_validate(document).run()
+    assert WireRun.model_validate(answer).to_run() == WireRun.model_validate(document).to_run()
     assert import_documents(store, document).outcomes == {("run", ImportOutcome.SAME): 1}
     store.close()
 
@@ -334,11 +334,11 @@ def seen(pages: list[Any]) -> list[Any]:
     for page in pages:
         for one in page.get("data", [page] if "metadata" in page else ()):
             if "id" in one["metadata"]:
-                found.append(WireExecution.model_validate(one).full(""))
+                found.append(WireExecution.model_validate(one).to_full_execution(""))
             else:
-                found.append(WireJob.model_validate(one).detail(""))
-        found += [WireTaskDefinition.model_validate(one).detail("") for one in page.get("items") or ()]
-        found += [WireRun.model_validate(one).run() for one in page.get("runs") or ()]
+                found.append(WireJob.model_validate(one).to_detail(""))
+        found += [WireTaskDefinition.model_validate(one).to_detail("") for one in page.get("items") or ()]
+        found += [WireRun.model_validate(one).to_run() for one in page.get("runs") or ()]
     return found
 
 

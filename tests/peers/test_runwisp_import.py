@@ -70,7 +70,7 @@ def stored(store: Store) -> list[dict[str, Any]]:
 
 def shown(runs: list[dict[str, Any]]) -> list[tuple[Run, bool]]:
     """What agents are shown of runs, and which of them are failures."""
-    return [(WireRun.model_validate(run).run(), run["isFailure"]) for run in runs]
+    return [(WireRun.model_validate(run).to_run(), run["isFailure"]) for run in runs]
 
 
 def client_of(daemon: Daemon) -> httpx2.Client:
@@ -139,7 +139,7 @@ def test_saved_answers_of_the_daemon_are_imported_like_its_database(
     theirs = {one["name"]: one for one in pages[0]["items"]}
     mine = {one["name"]: one for one in read_answers(store, "/api/tasks")[0]["items"]}
     for name, definition in theirs.items():
-        told, kept = (WireTaskDefinition.model_validate(one).detail("") for one in (definition, mine[name]))
+        told, kept = (WireTaskDefinition.model_validate(one).to_detail("") for one in (definition, mine[name]))
         assert kept == told
     from_database = brought(store, settled.db)
     assert from_database.outcomes.keys() <= {("run", ImportOutcome.SAME), ("run", ImportOutcome.FORWARD)}

@@ -300,5 +300,5 @@ def test_a_task_says_its_newest_attempt_where_its_conditions_count_them(
     status: str, reasons: list[str | None], attempt: int | None
 ) -> None:
     conditions = [{"type": "Failed", "executionReason": reason} for reason in reasons]
-    task = WireTask.model_validate({"metadata": {"name": "t"}, "status": status, "conditions": conditions}).task()
+    task = WireTask.model_validate({"metadata": {"name": "t"}, "status": status, "conditions": conditions}).to_task()
     assert task.attempt == attempt

@@ -11,8 +11,8 @@ from jobtrail.cli.option_types import (
     parse_label,
     parse_name,
     parse_port,
-    parse_positive_seconds,
-    parse_seconds,
+    parse_positive_duration_in_seconds,
+    parse_duration_in_seconds,
     parse_task_name,
     parse_variable,
 )
@@ -204,7 +204,7 @@ def _add_record(commands: Commands) -> None:
     add("--job", type=parse_name, metavar="NAME", help="the job to record it under")
     add("--execution", type=parse_name, metavar="ID", help="add a task to this open execution; made if it is new")
     add("--task", type=parse_task_name, metavar="NAME", help="the task's name (default task-0, task-1, …)")
-    add("--timeout", type=parse_positive_seconds, metavar="30m", help="end an attempt that takes longer")
+    add("--timeout", type=parse_positive_duration_in_seconds, metavar="30m", help="end an attempt that takes longer")
     add(
         "--retries",
         type=number_parser(0, 1000),
@@ -212,7 +212,13 @@ def _add_record(commands: Commands) -> None:
         metavar="N",
         help="further attempts after a failed one",
     )
-    add("--retry-delay", type=parse_seconds, default=1.0, metavar="10s", help="pause before each (default 1s)")
+    add(
+        "--retry-delay",
+        type=parse_duration_in_seconds,
+        default=1.0,
+        metavar="10s",
+        help="pause before each (default 1s)",
+    )
     add("--label", type=parse_label, action="append", default=[], metavar="k=v", help="label the job; repeatable")
     add("--from", dest="inputs", metavar="FILE", help="a task for each line, in place of {}; - for standard input")
     add("--parallel", type=number_parser(1, 1000), default=1, metavar="N", help="tasks at a time, with --from")
@@ -249,7 +255,11 @@ def _add_store(commands: Commands) -> None:
         "prune", help="remove what ended long ago", epilog="  jobtrail store prune --keep 90d --dry-run"
     )
     prune.add_argument(
-        "--keep", type=parse_positive_seconds, required=True, metavar="90d", help="keep what ended within this time"
+        "--keep",
+        type=parse_positive_duration_in_seconds,
+        required=True,
+        metavar="90d",
+        help="keep what ended within this time",
     )
     prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
     prune.set_defaults(run="jobtrail.cli.store:prune_old")

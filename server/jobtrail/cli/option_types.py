@@ -27,7 +27,7 @@ def parse_port(text: str) -> int:
     return number
 
 
-def parse_seconds(text: str) -> float:
+def parse_duration_in_seconds(text: str) -> float:
     """Read a length of time such as `30m`, and return its seconds."""
     found = parse_duration(text)
     if found is None:
@@ -35,9 +35,9 @@ def parse_seconds(text: str) -> float:
     return found.total_seconds()
 
 
-def parse_positive_seconds(text: str) -> float:
+def parse_positive_duration_in_seconds(text: str) -> float:
     """Read a length of time in seconds, which must be more than none."""
-    seconds = parse_seconds(text)
+    seconds = parse_duration_in_seconds(text)
     if not seconds:
         raise ArgumentTypeError(f"{text!r} is no time at all; give one such as 90s, 30m, 12h or 90d")
     return seconds

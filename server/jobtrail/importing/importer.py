@@ -222,7 +222,7 @@ def _import_item(target: ImportTransaction, item: Snapshot) -> ImportOutcome:
         case ExecutionSnapshot():
             return target.import_execution(item.execution, item.tasks, item.stats)
         case DefinitionRow():
-            return target.import_definition(item)
+            return target.import_task_definition(item)
         case RunSnapshot():
             # When each line was written is not known.
             lines = item.log and [

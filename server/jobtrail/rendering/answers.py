@@ -30,7 +30,7 @@ from jobtrail.models import (
 from jobtrail.rendering.blocks import Caveat, Header, Line, LogLines, StatusText, Table, to_text
 from jobtrail.rendering.failures import render_failures
 from jobtrail.rendering.history import render_history
-from jobtrail.rendering.logs import render_log, render_waited
+from jobtrail.rendering.logs import render_log, render_wait_result
 from jobtrail.rendering.parts import (
     make_cursor_line,
     make_next_lines,
@@ -279,5 +279,5 @@ _RENDERERS: dict[type, Callable[[Any], list[Block]]] = {
     Failures: render_failures,
     History: render_history,
     LogPage: render_log,
-    Waited: render_waited,
+    Waited: render_wait_result,
 }

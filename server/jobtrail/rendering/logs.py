@@ -78,7 +78,7 @@ def _write_line_prefix(line: LogLine, above: str) -> str:
     return " ".join(part for part in (str(line.n), time, line.mark or "", times) if part)
 
 
-def render_waited(answer: Waited) -> list[Block]:
+def render_wait_result(answer: Waited) -> list[Block]:
     """Return the blocks of a wait: a row for each target, changes written `before → now`."""
     same, rows = make_table([_make_awaited_row(one) for one in answer.items])
     ended = sum(one.ended for one in answer.items)

@@ -70,7 +70,7 @@ def load(
     variables = [name for one in upstreams.values() for name in one.variables]
     given = read_variables(environ, [*variables, *OWN_VARIABLES])
     table = read_file(given.get("JOBTRAIL_CONFIG"))
-    home = home or _find_home()
+    home = home or _get_home_or_null_path()
     found: dict[str, SourceSettings] = {}
     of_environment = [one.from_environment(given, home) for one in upstreams.values()]
     for source in (*of_environment, *read_sources(table, environ, upstreams)):
@@ -122,7 +122,7 @@ def store_path(environ: Mapping[str, str] | None = None) -> Path:
         raise SettingsError("there is no home directory for the store; set JOBTRAIL_STORE to a file") from None
 
 
-def _find_home() -> Path:
+def _get_home_or_null_path() -> Path:
     """Return the home directory; for a user who has none, a path under which no file exists."""
     try:
         return Path.home()

@@ -61,7 +61,7 @@ class Login(httpx2.Auth):
         self.clock: Callable[[], float] = time.monotonic
         self._token = ""
         self._valid_until = 0.0
-        self._refusal: tuple[float, Unauthorized] | None = None
+        self._login_error: tuple[float, Unauthorized] | None = None
         # Held across the whole log-in, so that parallel calls log in once.
         self._lock = anyio.Lock()
 
@@ -71,7 +71,7 @@ class Login(httpx2.Auth):
         while True:
             async with self._lock:
                 if not self._token or self.clock() >= self._valid_until:
-                    self._raise_recent_refusal()
+                    self._reraise_recent_login_error()
                     login = self.log_in(request)
                     step = await anext(login)
                     while step is not None:
@@ -85,20 +85,20 @@ class Login(httpx2.Auth):
             if fresh:
                 # A log-in that helps nothing; more of them would only use up what the upstream allows.
                 what = "refused a token it had just given (HTTP 401)"
-                self._keep_refusal(Unauthorized(what, subject=self._subject, advice=f"; {self._settings_advice}"))
+                self._keep_login_error(Unauthorized(what, subject=self._subject, advice=f"; {self._settings_advice}"))
                 return
             # The upstream forgot the token: a restart, or it ended early.
             if self._token == used:
                 self._token = ""
 
-    def _keep_refusal(self, error: Unauthorized) -> None:
+    def _keep_login_error(self, error: Unauthorized) -> None:
         self._token = ""
-        self._refusal = (self.clock() + _REFUSED_SECONDS, error)
+        self._login_error = (self.clock() + _REFUSED_SECONDS, error)
 
-    def _raise_recent_refusal(self) -> None:
+    def _reraise_recent_login_error(self) -> None:
         """Raise the last log-in error again while it is recent: RunWisp allows five log-ins in five minutes."""
-        if self._refusal and self.clock() < self._refusal[0]:
-            raise self._refusal[1].with_traceback(None)
+        if self._login_error and self.clock() < self._login_error[0]:
+            raise self._login_error[1].with_traceback(None)
 
     def make_unreadable_error(self, what: str) -> UnreadableAnswer:
         """Return the error of a log-in that was answered with something else than documented."""
@@ -121,7 +121,7 @@ class Login(httpx2.Auth):
                 response, b"", subject=f"{self._subject} (log-in)", settings_advice=self._settings_advice
             )
             if isinstance(error, Unauthorized):
-                self._keep_refusal(error)
+                self._keep_login_error(error)
             raise error
         try:
             body = json.loads(content)

@@ -152,7 +152,7 @@ class ImportTransaction:
         (counts,) = self._db.execute(sql, (self._space, item.id))
         self._write(StatsRow(item.id, updated, **{**dict(counts), **stats}))
 
-    def import_definition(self, item: DefinitionRow) -> ImportOutcome:
+    def import_task_definition(self, item: DefinitionRow) -> ImportOutcome:
         """Import a definition; of one without a body only the name is remembered, for `write_placeholders`."""
         if not item.body:
             self._name_definition(item.name)

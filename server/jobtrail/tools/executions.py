@@ -61,7 +61,7 @@ async def list_executions(
         ctx, "list_executions", cursor, source, needs="executions",
         job=job, status=status, since=since, until=until, query=query, sort=sort, limit=limit,
     )  # fmt: skip
-    name = require_argument("list_executions", "job", call.get_text("job"), Call("list_jobs"))
+    name = require_argument("list_executions", "job", call.get_text_argument("job"), Call("list_jobs"))
     batch = call.source.need_batch()
     options = call.read_options(batch.execution_words, batch.execution_sorts)
     return await call.read_page(
@@ -94,9 +94,9 @@ async def list_tasks(
         ctx, "list_tasks", cursor, source, needs="executions",
         job=job, execution=execution, status=status, query=query, sort=sort, limit=limit,
     )  # fmt: skip
-    name = require_argument("list_tasks", "job", call.get_text("job"), Call("list_jobs"))
+    name = require_argument("list_tasks", "job", call.get_text_argument("job"), Call("list_jobs"))
     batch = call.source.need_batch()
-    identity = (call.get_text("execution") or "").strip() or await find_newest(call.source, name)
+    identity = (call.get_text_argument("execution") or "").strip() or await find_newest(call.source, name)
     call.args["execution"] = identity
     options = call.read_options(batch.task_words, batch.task_sorts)
     return await call.read_page(

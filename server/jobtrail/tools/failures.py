@@ -59,8 +59,8 @@ async def find_failures(
     window = call.resolve_window("24h") or Window(now=call.now)
     count = call.clamp("limit", _DEFAULT_CAUSES, LARGEST_LIMIT)
     filters = {
-        "status": call.get_text("status") or _STATUS,
-        **({"job": job} if (job := call.get_text("job")) else {}),
+        "status": call.get_text_argument("status") or _STATUS,
+        **({"job": job} if (job := call.get_text_argument("job")) else {}),
     }
     there = await discover_parts(call.sources, job, filters["status"], window, _DISCOVERY_SECONDS)
     if there.errors and not there.parts:

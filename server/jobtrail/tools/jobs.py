@@ -36,10 +36,10 @@ async def list_jobs(
     call = ListCall.open(
         ctx, "list_jobs", cursor, source, query=query, status=status, sort=sort, from_end=from_end, limit=limit
     )
-    order = read_sort(call.get_text("sort"), call.source.job_sorts, call.source.job_sort)
+    order = read_sort(call.get_text_argument("sort"), call.source.job_sorts, call.source.job_sort)
     options = ListOptions(
         sort=order.flipped() if call.args.get("from_end") else order,
-        query=(call.get_text("query") or "").strip() or None,
+        query=(call.get_text_argument("query") or "").strip() or None,
         statuses=_read_deployments(call),
     )
     others = [name for name in ctx.request_context.lifespan_context.sources.names if name != call.source.name]
@@ -62,7 +62,9 @@ def _read_task_texts(job: Job) -> list[str]:
 
 
 def _read_deployments(call: ListCall) -> StatusFilter | None:
-    words = frozenset(one.strip().lower() for one in (call.get_text("status") or "").split(",") if one.strip())
+    words = frozenset(
+        one.strip().lower() for one in (call.get_text_argument("status") or "").split(",") if one.strip()
+    )
     known = call.source.deployment_words
     for one in words if known else ():
         if one not in known:

@@ -75,9 +75,9 @@ class ListCall(ResumableCall):
         """
         return ListOptions(
             window=self.resolve_window(),
-            sort=read_sort(self.get_text("sort"), sorts, NEWEST_FIRST),
-            query=(self.get_text("query") or self.get_text("search") or "").strip() or None,
-            statuses=read_statuses(self.get_text("status"), words),
+            sort=read_sort(self.get_text_argument("sort"), sorts, NEWEST_FIRST),
+            query=(self.get_text_argument("query") or self.get_text_argument("search") or "").strip() or None,
+            statuses=read_statuses(self.get_text_argument("status"), words),
         )
 
     async def read_page(

@@ -55,15 +55,15 @@ async def read_log(
         ctx, "read_log", cursor, source, needs=needs,
         run=run, job=job, execution=execution, task=task, search=search, around=around, lines=lines,
     )  # fmt: skip
-    log = await _find_log(call)
-    find = compile_search(call.get_text("search"))
+    log = await _open_log(call)
+    find = compile_search(call.get_text_argument("search"))
     stretch = await _Reading(call, log, find, call.clamp("lines", _LINES, _MOST_LINES)).read()
-    if call.get_text("task") and not stretch.found.total:
+    if call.get_text_argument("task") and not stretch.found.total:
         await _check_task(call)
     return _make_page(call, log, stretch)
 
 
-async def _find_log(call: ResumableCall) -> Log:
+async def _open_log(call: ResumableCall) -> Log:
     """Return the log that the arguments name.
 
     A job alone means its newest execution, which is added to the arguments.
@@ -72,11 +72,11 @@ async def _find_log(call: ResumableCall) -> Log:
         BadArgument: they name no log, or two.
         StrayCursor: the cursor is of no log.
     """
-    if call.get_text("job") and not (
-        (call.get_text("execution") or "").strip() or call.get_text("run") or call.resumed
+    if call.get_text_argument("job") and not (
+        (call.get_text_argument("execution") or "").strip() or call.get_text_argument("run") or call.resumed
     ):
-        call.args["execution"] = await find_newest(call.source, call.get_text("job") or "")
-    run, job, execution, task = (call.get_text(name) for name in _OF)
+        call.args["execution"] = await find_newest(call.source, call.get_text_argument("job") or "")
+    run, job, execution, task = (call.get_text_argument(name) for name in _OF)
     if run and not (job or execution or task):
         return await call.source.need_runs(Call("read_log", {"job": ..., "execution": ...})).log(run)
     if job and execution and not run:
@@ -138,7 +138,7 @@ class _Reading:
                 )
 
     async def _read_around(self, line: int) -> _Stretch:
-        if self.call.get_text("search"):
+        if self.call.get_text_argument("search"):
             raise BadArgument("read_log takes around or search, not both; leave one out")
         on = await self._gather(max(line, 1), self.rows - self.rows // 2, self._tokens // 2, back=False)
         if not on.kept_from <= line <= on.total:
@@ -158,7 +158,7 @@ class _Reading:
         return _Stretch([*chain(back.rows.rows, on.rows.rows)], on, cut)
 
     async def _gather(self, start: int, rows: int, tokens: int, *, back: bool) -> Stretch:
-        searched = self.call.get_text("search") is not None
+        searched = self.call.get_text_argument("search") is not None
         piece = self.log.most if searched else rows * 2
         bounds = Bounds(rows, tokens, piece)
         return await read_stretch(
@@ -175,7 +175,7 @@ async def _report_nothing(_scanned: int, _matched: int) -> None:
 
 async def _check_task(call: ResumableCall) -> None:
     """Raise `UnknownName` where an execution has no such task: its log, too, would read as empty."""
-    job, execution, name = (call.get_text(one) or "" for one in _OF[1:])
+    job, execution, name = (call.get_text_argument(one) or "" for one in _OF[1:])
     listing = call.source.need_batch().tasks(job, execution, ListOptions(sort=NEWEST_FIRST, query=name))
     how = Walk[Task](limit=1, keep=lambda one: one.name == name, subject=f"source {call.source.name!r}")
     walked = await walk(listing, how)
@@ -196,17 +196,17 @@ def _make_page(call: ResumableCall, log: Log, stretch: _Stretch) -> LogPage:
         source=call.source.name,
         sample=call.source.sample or None,
         notes=tuple(_write_notes(call, log, stretch)) or None,
-        run=call.get_text("run"),
-        job=call.get_text("job"),
-        execution=call.get_text("execution"),
-        task=call.get_text("task"),
-        search=call.get_text("search"),
+        run=call.get_text_argument("run"),
+        job=call.get_text_argument("job"),
+        execution=call.get_text_argument("execution"),
+        task=call.get_text_argument("task"),
+        search=call.get_text_argument("search"),
         first_line=found.first if found.scanned else None,
         last_line=found.last if found.scanned else None,
         total_lines=found.total,
         kept_from=found.kept_from if found.kept_from > 1 else None,
         growing=not found.final,
-        matched=found.matched if call.get_text("search") else None,
+        matched=found.matched if call.get_text_argument("search") else None,
         complete=found.first == 1 and not newer and not log.partial,
         older=call.seal_cursor(Position("", (_BACK, found.first, *kept))) if older else None,
         newer=call.seal_cursor(Position("", (_ON, found.last + 1, *kept))) if newer else None,
@@ -226,7 +226,7 @@ def _write_notes(call: ResumableCall, log: Log, stretch: _Stretch) -> list[Note]
         notes += [note for note in (call.source.log_note, log.note) if note]
     if not stretch.found.total and stretch.found.final:
         notes.append("it wrote nothing, or its output was not kept")
-    search = call.get_text("search")
+    search = call.get_text_argument("search")
     if search and not search.startswith("/") and set(search) & set("|*+[\\^$") and not stretch.rows:
         notes.append("search was taken as plain text; a regular expression is written /…/")
     return [*notes, stretch.cut] if stretch.cut else notes
@@ -234,12 +234,12 @@ def _write_notes(call: ResumableCall, log: Log, stretch: _Stretch) -> list[Note]
 
 def _name_log(call: ResumableCall) -> dict[str, str]:
     """Return what the log is of, and its source, as arguments."""
-    named = {name: value for name in _OF if (value := call.get_text(name))}
+    named = {name: value for name in _OF if (value := call.get_text_argument(name))}
     return {**named, "source": call.source.name}
 
 
 def _propose_calls(call: ResumableCall, stretch: _Stretch) -> tuple[Call, ...]:
-    if call.get_text("search") and stretch.rows:
+    if call.get_text_argument("search") and stretch.rows:
         return (Call("read_log", {**_name_log(call), "around": stretch.rows[-1].n}),)
     if not stretch.found.total:
         named = {name: value for name, value in _name_log(call).items() if name != "task"}

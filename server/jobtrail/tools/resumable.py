@@ -114,7 +114,7 @@ class ResumableCall:
         """The arguments, which the next cursor carries."""
         return self.cursor.args
 
-    def get_text(self, name: str) -> str | None:
+    def get_text_argument(self, name: str) -> str | None:
         """Return a text argument; None if it is not given."""
         value = self.args.get(name)
         return value if isinstance(value, str) else None
@@ -139,7 +139,9 @@ class ResumableCall:
             BadArgument: a bound is not a time.
         """
         clock = self.ctx.request_context.lifespan_context.clock
-        window = resolve_window(self.get_text("since") or since, self.get_text("until"), clock, self.now)
+        window = resolve_window(
+            self.get_text_argument("since") or since, self.get_text_argument("until"), clock, self.now
+        )
         for name, bound in (("since", window and window.since), ("until", window and window.until)):
             if bound:
                 self.args[name] = format_microseconds(bound)

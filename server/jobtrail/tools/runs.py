@@ -46,7 +46,7 @@ async def list_runs(
         ctx, "list_runs", cursor, source, needs="runs",
         task=task, status=status, since=since, until=until, search=search, sort=sort, limit=limit,
     )  # fmt: skip
-    name = call.get_text("task")
+    name = call.get_text_argument("task")
     runs = call.source.need_runs()
     options = call.read_options(runs.words, runs.sorts)
     return await call.read_page(

@@ -54,8 +54,8 @@ def read_seed_query(request: Request, task: str) -> RunQuery:
     """
     return RunQuery(
         task=task,
-        sort=_SEED_SORTS[_read_word(request, "sort_field", *_SEED_SORTS)],
-        descending=_read_word(request, "sort_direction", "desc", "asc") == "desc",
+        sort=_SEED_SORTS[_read_choice(request, "sort_field", *_SEED_SORTS)],
+        descending=_read_choice(request, "sort_direction", "desc", "asc") == "desc",
         limit=read_integer(request, "limit", 50, least=1, most=1000),
         offset=read_integer(request, "offset", 0, least=0),
         statuses=translate_seed_status(_read_text(request, "status")),
@@ -71,12 +71,12 @@ def read_runs_query(request: Request) -> RunQuery:
     """
     return RunQuery(
         task=_read_text(request, "taskName"),
-        sort=_SORTS[_read_word(request, "sortField", *_SORTS)],
-        descending=_read_word(request, "sortDirection", "desc", "asc") == "desc",
+        sort=_SORTS[_read_choice(request, "sortField", *_SORTS)],
+        descending=_read_choice(request, "sortDirection", "desc", "asc") == "desc",
         limit=read_integer(request, "limit", 50, least=1, most=1000),
         offset=read_integer(request, "offset", 0, least=0),
         statuses={word for word in _read_text(request, "status").split(",") if word},
-        failures=_read_word(request, "isFailure", "false", "true") == "true",
+        failures=_read_choice(request, "isFailure", "false", "true") == "true",
         since=_read_time(request, "createdAfter"),
         until=_read_time(request, "createdBefore"),
         search=_read_text(request, "search"),
@@ -103,7 +103,7 @@ def _read_text(request: Request, name: str) -> str:
     return request.query_params.get(name, "")
 
 
-def _read_word(request: Request, name: str, *known: str) -> str:
+def _read_choice(request: Request, name: str, *known: str) -> str:
     """Read a parameter that must be one of `known`; the first of them is the default.
 
     Raises:

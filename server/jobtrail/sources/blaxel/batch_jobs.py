@@ -70,7 +70,7 @@ class BlaxelBatch(BatchJobs):
         pages = PagedEndpoint["Execution"](
             http=self._http, path=f"{_build_path(job)}/executions", params=build_query(options, searches=False),
             largest=LARGEST_OF_EXECUTIONS, identity=lambda one: one.id, explain=lambda: self._explain(job),
-            parse_row=lambda row: parse_response(WireExecution, row, self._http.subject).execution(job),
+            parse_row=lambda row: parse_response(WireExecution, row, self._http.subject).to_execution(job),
             # The documents leave open whether meta.total counts this job's executions or the workspace's.
             counts_others=True,
         )  # fmt: skip
@@ -87,7 +87,7 @@ class BlaxelBatch(BatchJobs):
                 Call("list_executions", {"job": sanitize_text(job, 80)}),
                 " for those that do",
             ) from None
-        full = parse_response(WireExecution, body, self._http.subject).full(job)
+        full = parse_response(WireExecution, body, self._http.subject).to_full_execution(job)
         if full.execution.status in ENDED:
             self._remember_end(job, execution)
         return full
@@ -101,7 +101,7 @@ class BlaxelBatch(BatchJobs):
         pages = PagedEndpoint["Task"](
             http=self._http, path=f"{_build_path(job, execution)}/tasks", params=build_query(options),
             identity=lambda one: one.name, explain=lambda: self._explain_no_tasks(job, execution),
-            parse_row=lambda row: parse_response(WireTask, row, self._http.subject).task(),
+            parse_row=lambda row: parse_response(WireTask, row, self._http.subject).to_task(),
             final=(job, execution) in self._ended,
         )  # fmt: skip
         return pages.list(options)

@@ -113,7 +113,7 @@ class PagedEndpoint(Generic[T]):
                 "fault of the upstream, ask for less with a narrower window or query"
             )
         items = [self.parse_row(row) for row in page.data or []]
-        return CursorPage(items, page.cursor, page.total(filtered=filtered))
+        return CursorPage(items, page.cursor, page.to_total(filtered=filtered))
 
     def _read_page(self, body: Any, asked: int) -> WirePage:
         """Return the page that a body is."""

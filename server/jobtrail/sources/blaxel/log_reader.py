@@ -42,7 +42,7 @@ class _BlaxelLogLine(ResponseModel):
     message: str | None = None
     severity: int | str | None = None
 
-    def line(self, number: int) -> Line:
+    def to_line(self, number: int) -> Line:
         mark = next((word for numbers, word in _MARKS if self.severity in numbers), "")
         return Line(number, self.message or "", mark, parse_optional_time(self.timestamp))
 
@@ -200,7 +200,7 @@ class TaskLog:
 
     def _number_lines(self, page: _WireLogs, offset: int) -> Lines:
         newest = page.total - offset
-        lines = [one.line(newest - index) for index, one in enumerate(page.logs)]
+        lines = [one.to_line(newest - index) for index, one in enumerate(page.logs)]
         return Lines(lines[::-1], page.total, 1, final=self.span.end != 0)
 
 

@@ -75,7 +75,7 @@ class WirePage(ResponseModel):
         """Whether there is a next page: either field is taken for a yes."""
         return bool(self.cursor or (self.meta and self.meta.has_more))
 
-    def total(self, *, filtered: bool) -> Total:
+    def to_total(self, *, filtered: bool) -> Total:
         """Return `meta.total`, which ignores the filters of the page."""
         if self.meta is None or self.meta.total is None:
             return Total(kind="unknown")
@@ -131,7 +131,7 @@ class WireJob(ResponseModel):
     spec: OrEmpty[_JobSpec] = _JobSpec()
     status: str | None = None
 
-    def job(self) -> Job:
+    def to_job(self) -> Job:
         """Return it as agents see it."""
         meta = self.metadata
         schedules = [one.configuration.schedule for one in self.spec.triggers if one.enabled is not False]
@@ -147,7 +147,7 @@ class WireJob(ResponseModel):
             or None,
         )
 
-    def detail(self, source: str) -> JobDetail:
+    def to_detail(self, source: str) -> JobDetail:
         """Return it with its settings; environment variables by name only."""
         runtime = self.spec.runtime
         found = {
@@ -162,7 +162,7 @@ class WireJob(ResponseModel):
         }
         settings = {key: clean_line(str(value)) or "" for key, value in found.items() if value not in {None, ""}}
         names = tuple(name for one in runtime.envs[:40] if (name := clean_line(one.name, 64)))
-        return JobDetail(source=source, job=self.job(), settings=settings, env_names=names or None)
+        return JobDetail(source=source, job=self.to_job(), settings=settings, env_names=names or None)
 
 
 class _Condition(ResponseModel):
@@ -189,7 +189,7 @@ class WireTask(ResponseModel):
     conditions: Items[_Condition] = Field(default_factory=list[_Condition])
     status: str | None = None
 
-    def task(self) -> Task:
+    def to_task(self) -> Task:
         """Return it as agents see it."""
         meta = self.metadata
         status, raw = translate_status(self.status, TASK_WORDS)
@@ -233,7 +233,7 @@ class _Stats(ResponseModel):
     cancelled: int | None = None
     retried: int | None = None
 
-    def stats(self) -> TaskCounts | None:
+    def to_counts(self) -> TaskCounts | None:
         found = TaskCounts(
             total=self.total,
             succeeded=self.success,
@@ -267,7 +267,7 @@ class WireExecution(ResponseModel):
     status: str | None = None
     tasks: list[WireTask] | None = None
 
-    def execution(self, job: str) -> Execution:
+    def to_execution(self, job: str) -> Execution:
         """Return it as agents see it."""
         meta = self.metadata
         status, raw = translate_status(self.status, EXECUTION_WORDS)
@@ -281,14 +281,14 @@ class WireExecution(ResponseModel):
             started_at=started,
             ended_at=ended,
             duration_s=seconds_between(started, ended),
-            stats=self.stats.stats(),
+            stats=self.stats.to_counts(),
         )
 
-    def full(self, job: str) -> FullExecution:
+    def to_full_execution(self, job: str) -> FullExecution:
         """Return it with what only the single read says."""
         return FullExecution(
-            execution=self.execution(job),
-            tasks=[one.task() for one in self.tasks] if self.tasks else None,
+            execution=self.to_execution(job),
+            tasks=[one.to_task() for one in self.tasks] if self.tasks else None,
             parallelism=self.spec.parallelism,
             timeout_s=self.spec.timeout,
         )

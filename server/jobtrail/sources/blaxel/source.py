@@ -99,7 +99,7 @@ class Blaxel(Source):
             params["status"] = ",".join(sorted(word.upper() for word in options.statuses.raw))
         pages = PagedEndpoint["Job"](
             http=self._http, path="jobs", params=params, identity=lambda job: job.name,
-            parse_row=lambda row: parse_response(WireJob, row, self._http.subject).job(),
+            parse_row=lambda row: parse_response(WireJob, row, self._http.subject).to_job(),
         )  # fmt: skip
         return pages.list(options, applied={"statuses", *({"query"} if "q" in params else ())})
 
@@ -109,13 +109,13 @@ class Blaxel(Source):
             body = await self._http.get(f"jobs/{quote_name('job', name)}")
         except NotFound:
             return None
-        return parse_response(WireJob, body, self._http.subject).detail(self.name)
+        return parse_response(WireJob, body, self._http.subject).to_detail(self.name)
 
     async def explain_unknown(self, name: str) -> UnknownName:
         """Return the error for a job that does not exist."""
         body = await self._http.get("jobs", {"limit": LARGEST, "sort": "name:asc"})
         page = parse_response(WirePage, body, self._http.subject)
-        known = [parse_response(WireJob, row, self._http.subject).job().name for row in page.data or []]
+        known = [parse_response(WireJob, row, self._http.subject).to_job().name for row in page.data or []]
         return unknown_name("job", name, known)
 
 

@@ -30,7 +30,7 @@ class _RunWispLogLine(ResponseModel):
     stream: str | None = None
     text: str | None = None
 
-    def line(self, number: int) -> Line:
+    def to_line(self, number: int) -> Line:
         """Convert it to a `Line` with the given number."""
         mark = clean_line(self.stream, 20) if self.stream != "stdout" else None
         try:
@@ -48,7 +48,7 @@ class WireLog(ResponseModel):
     total_lines: int | None = Field(default=None, alias="totalLines")
     finalized: bool = True
 
-    def tail(self, most: int) -> LogTail | None:
+    def to_tail(self, most: int) -> LogTail | None:
         """Return its last lines as agents see them, `most` at the most; None where there is none."""
         lines = (self.lines or [])[-most:]
         if not lines:
@@ -59,9 +59,9 @@ class WireLog(ResponseModel):
             total_lines=self._total,
         )
 
-    def read(self) -> Lines:
+    def to_lines(self) -> Lines:
         """Return it as read."""
-        lines = [one.line(self._number(index)) for index, one in enumerate(self.lines or [])]
+        lines = [one.to_line(self._number(index)) for index, one in enumerate(self.lines or [])]
         return Lines(lines, self._total, self.first_available + 1, self.finalized)
 
     @property
@@ -97,6 +97,6 @@ class RunLog:
         """Read lines; the daemon, too, counts back from the end with a negative number."""
         params = {"from": first - 1 if first > 0 else first, "limit": max(1, min(want, _MOST))}
         try:
-            return parse_response(WireLog, await self._http.get(self._path, params), self._http.subject).read()
+            return parse_response(WireLog, await self._http.get(self._path, params), self._http.subject).to_lines()
         except (NotFound, UnreadableAnswer) as error:
             raise await self._explain(error) from None

@@ -71,7 +71,7 @@ class WireRun(ResponseModel):
         default=None, validation_alias=_either("instanceIndex", "instance_index", "replica_index")
     )
 
-    def run(self) -> Run:
+    def to_run(self) -> Run:
         """Return it as agents see it; a run that has not ended has no exit code, whatever it says."""
         over = (self.status or "").lower() == "ended"
         status, raw = translate_status(self.end_reason if over else self.status, RUN_WORDS)
@@ -118,7 +118,7 @@ class WireTaskDefinition(ResponseModel):
     restart: str | None = None
     env: OrEmpty[dict[str, object]] = Field(default_factory=dict[str, object])
 
-    def job(self) -> Job:
+    def to_job(self) -> Job:
         """Return it as agents see it."""
         return Job(
             name=clean_line(self.name, 200) or "(unnamed)",
@@ -129,7 +129,7 @@ class WireTaskDefinition(ResponseModel):
             group=clean_line(self.group, 80),
         )
 
-    def detail(self, source: str) -> JobDetail:
+    def to_detail(self, source: str) -> JobDetail:
         """Return it with its settings; durations arrive in nanoseconds."""
         found = {
             "timezone": self.timezone,
@@ -142,7 +142,7 @@ class WireTaskDefinition(ResponseModel):
         }
         settings = {key: clean_line(str(value)) or "" for key, value in found.items() if value not in {None, ""}}
         names = tuple(name for key in list(self.env)[:40] if (name := clean_line(key, 64)))
-        return JobDetail(source=source, job=self.job(), settings=settings, env_names=names or None)
+        return JobDetail(source=source, job=self.to_job(), settings=settings, env_names=names or None)
 
 
 class WireTasks(ResponseModel):

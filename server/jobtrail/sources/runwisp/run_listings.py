@@ -126,7 +126,7 @@ class RunWispRuns(Runs):
         try:
             return parse_response(
                 WireRun, await self._http.get(f"api/runs/{run}", final=_is_final_run), self._http.subject
-            ).run()
+            ).to_run()
         except NotFound:
             raise UnknownName(
                 f"run={quote_value(run)} does not exist, or was pruned; call ",
@@ -149,7 +149,7 @@ class RunWispRuns(Runs):
             body = await self._http.get(f"api/runs/{run}/log", {"from": -lines, "limit": lines})
         except NotFound:
             return None
-        return parse_response(WireLog, body, self._http.subject).tail(lines)
+        return parse_response(WireLog, body, self._http.subject).to_tail(lines)
 
     async def log(self, run: str) -> RunLog:
         """Return the log of a run (`GET /api/runs/{runId}/log`, 1.x only)."""
@@ -191,7 +191,7 @@ def _make_keyset_listing(endpoint: RunsEndpoint, traits: Traits, since: datetime
 
     oldest = to_nanoseconds(since) if since else 0
     subject = endpoint.daemon.http.subject
-    return Mapped(KeysetListing(fetch_page, _read_id, _read_creation_ns, traits, oldest, subject), WireRun.run)
+    return Mapped(KeysetListing(fetch_page, _read_id, _read_creation_ns, traits, oldest, subject), WireRun.to_run)
 
 
 def _make_offset_listing(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:
@@ -203,7 +203,7 @@ def _make_offset_listing(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]
     by_time = traits.order is not None and traits.order.key == "created_at"
     order_key: Callable[[WireRun], int | None] = _read_creation_ns if by_time else lambda _run: None
     subject = endpoint.daemon.http.subject
-    return Mapped(OffsetListing(fetch_page, _read_id, order_key, traits, _DRIFTED, subject), WireRun.run)
+    return Mapped(OffsetListing(fetch_page, _read_id, order_key, traits, _DRIFTED, subject), WireRun.to_run)
 
 
 def _read_id(run: WireRun) -> str:

@@ -90,7 +90,7 @@ class RunWisp(Source):
 
         async def fetch_page(offset: int, size: int) -> CountedPage[Job]:
             jobs = sorted(
-                (one.job() for one in await self._daemon.definitions()),
+                (one.to_job() for one in await self._daemon.definitions()),
                 key=lambda job: job.name,
                 reverse=options.sort.descending,
             )
@@ -102,7 +102,7 @@ class RunWisp(Source):
     async def find_job(self, name: str) -> JobDetail | None:
         """Read one definition out of the list, which both dialects have."""
         found = next((one for one in await self._daemon.definitions() if one.name == name), None)
-        return found.detail(self.name) if found else None
+        return found.to_detail(self.name) if found else None
 
     async def explain_unknown(self, name: str) -> UnknownName:
         """Return the error for a task that the daemon does not define."""
