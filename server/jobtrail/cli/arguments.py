@@ -8,11 +8,11 @@ from jobtrail import __version__
 from jobtrail.cli.option_types import (
     number_parser,
     parse_argument,
+    parse_duration_in_seconds,
     parse_label,
     parse_name,
     parse_port,
     parse_positive_duration_in_seconds,
-    parse_duration_in_seconds,
     parse_task_name,
     parse_variable,
 )
