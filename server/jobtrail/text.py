@@ -20,6 +20,8 @@ _BLANK = re.compile(
 
 def strip_invisible(text: str) -> str:
     """Return upstream text without ANSI sequences and invisible characters, a space for each control character."""
+    if text.isascii() and text.isprintable():
+        return text
     # What Python does not call printable: control, format and bidirectional characters, separators, private
     # use, and the lone surrogates that JSON can spell and UTF-8 cannot.
     return "".join(one if one.isprintable() else " " for one in _BLANK.sub("", _ANSI.sub("", text)))

@@ -14,6 +14,7 @@ NANOSECONDS = 1_000_000_000
 """In a second."""
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_MICROSECOND = timedelta(microseconds=1)
 # Go and protobuf write times that were never set as those of the years 1 and 1970.
 _FIRST_YEAR = 1971
 _FRACTION = re.compile(r"\.([0-9]+)")
@@ -50,7 +51,12 @@ def parse_nanoseconds(text: str) -> int:
     Raises:
         ValueError: as `parse_time`.
     """
-    whole = to_nanoseconds(parse_time(text).replace(microsecond=0))
+    return _add_digits(parse_time(text), text)
+
+
+def _add_digits(time: datetime, text: str) -> int:
+    """Return a time as nanoseconds since 1970, with the digits after the point as its text has them."""
+    whole = to_nanoseconds(time) // NANOSECONDS * NANOSECONDS
     fraction = _FRACTION.search(text)
     return whole + (int(fraction[1][:9].ljust(9, "0")) if fraction else 0)
 
@@ -66,7 +72,8 @@ def parse_optional_time(text: str | None) -> datetime | None:
 
 def parse_optional_nanoseconds(text: str | None) -> int | None:
     """Read an upstream's time as nanoseconds since 1970; None for an empty, an unreadable or a zero one."""
-    return parse_nanoseconds(text) if text and parse_optional_time(text) else None
+    time = parse_optional_time(text)
+    return _add_digits(time, text) if time and text else None
 
 
 def parse_http_date(text: str) -> datetime | None:
@@ -86,7 +93,7 @@ def parse_duration(text: str) -> timedelta | None:
 
 def to_nanoseconds(time: datetime) -> int:
     """Return a time as nanoseconds since 1970."""
-    return (time - _EPOCH) // timedelta(microseconds=1) * 1_000
+    return (time - _EPOCH) // _MICROSECOND * 1_000
 
 
 def from_nanoseconds(nanoseconds: int) -> datetime:
@@ -103,7 +110,7 @@ def from_nanoseconds(nanoseconds: int) -> datetime:
 
 def format_time(time: datetime | None) -> str:
     """Return a time in UTC to the second, as agents and people read it; nothing where it is not known."""
-    return f"{time.astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}" if time else ""
+    return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if time else ""
 
 
 def format_minute(time: datetime) -> str:
@@ -160,6 +167,7 @@ def format_duration(seconds: float | None) -> str:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
-    parts = ((hours, "h"), (minutes, "m"), (rest, "s"))
-    written = [f"{value}{unit}" if unit == "h" else f"{value:02}{unit}" for value, unit in parts if value]
-    return "".join(written).lstrip("0")
+    text = f"{hours}h" if hours else ""
+    text += f"{minutes:02}m" if minutes else ""
+    text += f"{rest:02}s" if rest else ""
+    return text.lstrip("0")

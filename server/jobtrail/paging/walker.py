@@ -203,30 +203,31 @@ def _scan_page(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T]) -> bool
     if fetched.note and fetched.note not in walked.notes:
         walked.notes.append(fetched.note)
     for index, item in enumerate(fetched.items):
-        kept = walked.scanned < how.budget.items and how.keep(item)
-        if walked.scanned >= how.budget.items or (kept and not _fits(item, how, walked)):
+        full = walked.scanned >= how.budget.items
+        if full or (how.keep(item) and not _add_match(item, how, walked)):
             if index:
                 walked.position = fetched.after(index - 1)
             return False
         walked.scanned += 1
         walked.last = item
-        if kept:
-            walked.matched += 1
-            walked.tokens += how.cost(item)
-            walked.items.append(item)
     walked.position = fetched.next
     if fetched.next and fetched.next.upstream:
         walked.trail = walked.trail.after(_hash_position(fetched.next))
     return len(walked.items) < how.limit and walked.scanned < how.budget.items
 
 
-def _fits(item: T, how: Walk[T], walked: Walked[T]) -> bool:
-    """Return whether one more match may be returned; if its size forbids that, add a note."""
+def _add_match(item: T, how: Walk[T], walked: Walked[T]) -> bool:
+    """Add one more match, unless there are enough; if its size forbids that, add a note instead."""
     if len(walked.items) >= how.limit:
         return False
-    if not walked.items or walked.tokens + how.cost(item) <= how.budget.tokens:
-        return True
-    walked.notes.append(
-        f"stopped at {len(walked.items)} of {how.limit} rows, since they are long; the cursor goes on with the next"
-    )
-    return False
+    cost = how.cost(item)
+    if walked.items and walked.tokens + cost > how.budget.tokens:
+        walked.notes.append(
+            f"stopped at {len(walked.items)} of {how.limit} rows, since they are long; "
+            "the cursor goes on with the next"
+        )
+        return False
+    walked.matched += 1
+    walked.tokens += cost
+    walked.items.append(item)
+    return True

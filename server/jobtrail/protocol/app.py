@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import anyio
 from mcp.server.apps import APP_MIME_TYPE, Apps
@@ -127,18 +127,23 @@ def _make_tool(spec: ToolSpec) -> Tool:
     return tool
 
 
-def _slim_schema(schema: dict[str, Any]) -> None:
-    """Drop what costs an agent tokens and says nothing: generated titles, null alternatives, null defaults."""
-    schema.pop("title", None)
-    if schema.get("default", ...) is None:
-        del schema["default"]
+def _slim_schema(schema: dict[str, Any], definitions: Mapping[str, dict[str, Any]] | None = None) -> None:
+    """Drop what costs tokens or time and says nothing: generated titles, null alternatives and defaults, references.
+
+    A definition takes the place of the references to it, which clients would look up for every row of an answer.
+    """
+    definitions = cast("Mapping[str, dict[str, Any]]", schema.pop("$defs", definitions or {}))
     either: list[dict[str, Any]] = schema.get("anyOf", [])
     options = [one for one in either if one != {"type": "null"}]
     if len(options) == 1:
         del schema["anyOf"]
         schema |= {**options[0], **schema}
-    for key in ("properties", "$defs"):
-        for part in schema.get(key, {}).values():
-            _slim_schema(part)
-    if "items" in schema:
-        _slim_schema(schema["items"])
+    if "$ref" in schema:
+        name = str(schema.pop("$ref")).rpartition("/")[2]
+        schema |= {**definitions[name], **schema}
+    schema.pop("title", None)
+    if schema.get("default", ...) is None:
+        del schema["default"]
+    for part in (*schema.get("properties", {}).values(), schema.get("items"), schema.get("additionalProperties")):
+        if isinstance(part, dict):
+            _slim_schema(cast("dict[str, Any]", part), definitions)
