@@ -10,7 +10,7 @@ import pytest
 from playwright.sync_api import expect
 
 from jobtrail import board as board_package
-from jobtrail.analysis.diagnosis import make_signature
+from jobtrail.analysis.failure_groups import make_signature
 from tests.board.answers import detail, opened, rows, stub, tasks, tell, whole
 from tests.board.browser import HOST
 

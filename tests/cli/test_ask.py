@@ -15,7 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from rich.console import Console
 
-from jobtrail.analysis.diagnosis import make_signature
+from jobtrail.analysis.failure_groups import make_signature
 from jobtrail.cli import main
 from jobtrail.cli.all_pages import MOST_ROWS, PagesRead, merge_pages
 from jobtrail.cli.command_lines import format_command, format_text, list_examples

@@ -90,8 +90,8 @@ def run(identity: str = ULID, **fields: Any) -> dict[str, Any]:
     return {name: value for name, value in whole.items() if value is not None}
 
 
-def seed_run(identity: str = ULID, **fields: Any) -> dict[str, Any]:
-    """A Run of the seed document, which succeeded; a field that is None is left out."""
+def legacy_run(identity: str = ULID, **fields: Any) -> dict[str, Any]:
+    """A Run of the legacy dialect, which succeeded; a field that is None is left out."""
     whole = {
         "id": identity,
         "task_name": "backup",

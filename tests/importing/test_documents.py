@@ -14,11 +14,11 @@ from tests.importing.documents import (
     execution,
     import_documents,
     job,
+    legacy_run,
     list_refusals,
     read_answers,
     read_tables,
     run,
-    seed_run,
     task,
 )  # fmt: skip
 
@@ -56,7 +56,7 @@ def changed(document: dict[str, Any], where: str, value: Any) -> dict[str, Any]:
         (job(), {("job", NEW): 1}),
         ({"metadata": {"name": "etl"}, "spec": {}}, {("job", NEW): 1}),
         (run(), {("run", NEW): 1}),
-        (seed_run(), {("run", NEW): 1}),
+        (legacy_run(), {("run", NEW): 1}),
         (
             {"name": "backup", "manualTrigger": True, "runOnStart": False, "autostart": False},
             {("definition", NEW): 1},
@@ -64,7 +64,7 @@ def changed(document: dict[str, Any], where: str, value: Any) -> dict[str, Any]:
         ({"data": [execution("e1"), execution("e2")], "meta": {"hasMore": False}}, {("execution", NEW): 2}),
         ({"data": [job()], "meta": {}}, {("job", NEW): 1}),
         ([execution("e1"), job()], {("execution", NEW): 1, ("job", NEW): 1}),
-        ({"runs": [seed_run()], "total": 1}, {("run", NEW): 1}),
+        ({"runs": [legacy_run()], "total": 1}, {("run", NEW): 1}),
         ({"items": [run()], "total": 1}, {("run", NEW): 1}),
         ({"items": [{"name": "backup", "kind": "service"}]}, {("definition", NEW): 1}),
         ({"tasks": [{"name": "backup", "kind": "task"}]}, {("definition", NEW): 1}),
@@ -189,7 +189,7 @@ def test_a_document_is_known_by_its_fields_alone_or_in_an_answer_page(
         (run(taskName="a" * 101), f"taskName='{'a' * 79}…' is no task name; give 1 to 100 of a-z A-Z 0-9 . _ : -"),
         (run(status="succeeded"), "status='succeeded' is none of pending, running, ended"),
         (run(endReason="exploded"), f"endReason='exploded' is none of {END_REASONS}"),
-        (seed_run(end_reason="exploded"), f"end_reason='exploded' is none of {END_REASONS}"),
+        (legacy_run(end_reason="exploded"), f"end_reason='exploded' is none of {END_REASONS}"),
         (
             run(triggeredBy="moon"),
             "triggeredBy='moon' is none of cron, api, cloud, ui, cli, station, service, startup",
@@ -197,7 +197,7 @@ def test_a_document_is_known_by_its_fields_alone_or_in_an_answer_page(
         (run(exitCode="2"), "exitCode='2' must be a whole number"),
         (run(exitCode=2**63), "exitCode=9223372036854775808 must be at most 9223372036854775807"),
         (run(exitCode=None), "exitCode is missing"),
-        (seed_run(exit_code=None), "exit_code is missing"),
+        (legacy_run(exit_code=None), "exit_code is missing"),
         (run(createdAt=""), "createdAt is missing"),
         (run(retryAttempt=-1), "retryAttempt=-1 must be at least 0"),
         (run(retryOfRunId="x"), "retryOfRunId='x' is no run id; give a ULID, 26 of 0-9 A-Z without I L O U"),
@@ -206,7 +206,7 @@ def test_a_document_is_known_by_its_fields_alone_or_in_an_answer_page(
             "endedAt='2026-11-01T02:15:00.2Z' lies before startedAt, 2026-11-01T02:15:00.25Z",
         ),
         (
-            seed_run(end_at="2026-11-01T02:15:00.2Z"),
+            legacy_run(end_at="2026-11-01T02:15:00.2Z"),
             "end_at='2026-11-01T02:15:00.2Z' lies before start_at, 2026-11-01T02:15:00.25Z",
         ),
         (

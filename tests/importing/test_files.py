@@ -13,7 +13,7 @@ import pytest
 
 from jobtrail.importing import FileSummary, ImportProgress, files, import_files, importer
 from jobtrail.store.imports import ImportOutcome
-from tests.importing.documents import condition, execution, job, read_answers, run, seed_run, task, write_json_lines
+from tests.importing.documents import condition, execution, job, legacy_run, read_answers, run, task, write_json_lines
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -110,7 +110,7 @@ def test_a_line_that_is_no_json_is_refused(store: Store, tmp_path: Path, content
     [
         (write_json_lines([run()]).decode().encode("utf-16"), "saved: is UTF-16; JSON Lines are UTF-8"),
         (
-            gzip.compress(write_json_lines([run(), seed_run()]))[:-9],
+            gzip.compress(write_json_lines([run(), legacy_run()]))[:-9],
             "saved: ends early after line 2: the gzip data is cut short; fetch the file again",
         ),
         (
@@ -174,7 +174,7 @@ def test_nothing_of_a_document_is_printed_raw(store: Store, tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("documents", "sentence"),
     [
-        ([job(), execution(), run(), seed_run()],
+        ([job(), execution(), run(), legacy_run()],
          "saved: 1 execution and 1 job and 1 run imported, 1 differs, what is here was kept"),
         ([execution("e1"), execution("e1")], "saved: 1 execution imported, 1 already there"),
         ([execution(status="running"), execution()], "saved: 1 execution imported, 1 brought forward"),

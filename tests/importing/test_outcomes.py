@@ -19,10 +19,10 @@ from tests.importing.documents import (
     execution,
     import_documents,
     job,
+    legacy_run,
     read_answers,
     read_tables,
     run,
-    seed_run,
     task,
 )  # fmt: skip
 
@@ -43,7 +43,7 @@ def only(store: Store, document: dict[str, Any]) -> ImportOutcome:
 
 @pytest.mark.parametrize(
     "document",
-    [execution(tasks=[task(), task("b", "failed")]), execution(status="running"), job(), run(), seed_run(),
+    [execution(tasks=[task(), task("b", "failed")]), execution(status="running"), job(), run(), legacy_run(),
      {"name": "backup", "kind": "task"}],
 )  # fmt: skip
 def test_the_same_again_changes_nothing(store: Store, document: dict[str, Any]) -> None:
@@ -139,7 +139,7 @@ def test_a_run_is_brought_forward_and_then_kept(store: Store) -> None:
 
 def test_a_run_is_the_same_in_either_dialect(store: Store) -> None:
     first = run(endReason="succeeded", exitCode=0, isFailure=False, triggeredBy="station")
-    second = seed_run(triggered_by="cloud")
+    second = legacy_run(triggered_by="cloud")
     assert [only(store, one) for one in (first, second, first)] == [NEW, SAME, SAME]
 
 

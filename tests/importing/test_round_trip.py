@@ -19,7 +19,7 @@ from jobtrail.sources.runwisp.response_models import WireRun, WireTaskDefinition
 from jobtrail.store import Store
 from jobtrail.store.imports import ImportOutcome
 from jobtrail.times import format_nanoseconds
-from tests.importing.documents import ULID, import_documents, read_answers, read_tables, run, seed_run
+from tests.importing.documents import ULID, import_documents, legacy_run, read_answers, read_tables, run
 from tests.plane.records import open_client, read_all_pages
 
 if TYPE_CHECKING:
@@ -209,7 +209,7 @@ def runs(draw: st.DrawFn) -> dict[str, Any]:
     }
 
 
-SEED = {
+LEGACY_NAMES = {
     "endReason": "end_reason",
     "exitCode": "exit_code",
     "createdAt": "created_at",
@@ -224,9 +224,13 @@ SEED = {
 
 @settings(deadline=None)
 @given(runs(), st.booleans())
-def test_a_run_is_shown_as_it_was_told_in_either_spelling(fields: dict[str, Any], seed: bool) -> None:
+def test_a_run_is_shown_as_it_was_told_in_either_spelling(fields: dict[str, Any], legacy: bool) -> None:
     store = Store(None)
-    document = seed_run(**{SEED.get(key, key): value for key, value in fields.items()}) if seed else run(**fields)
+    document = (
+        legacy_run(**{LEGACY_NAMES.get(key, key): value for key, value in fields.items()})
+        if legacy
+        else run(**fields)
+    )
     assert import_documents(store, document).refusals == []
     (page,) = read_answers(store, "/api/tasks/backup/runs")
     (answer,) = page["runs"]

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 __all__ = ["BEGIN", "KINDS", "Agent", "Change", "Row", "Rows", "copied", "cost", "listing_of", "rows_of", "window"]
 
 BEGIN = datetime(2026, 11, 1, tzinfo=UTC)
-KINDS = ("blaxel", "runwisp", "runwisp of the seed")
-"""Whose listing reads a list: Blaxel's by cursor, RunWisp 1.x's by key, that of RunWisp's seed document by offset."""
+KINDS = ("blaxel", "runwisp", "legacy runwisp")
+"""Whose listing reads a list: Blaxel's by cursor, RunWisp 1.x's by key, legacy RunWisp by offset."""
 
 
 @dataclass(frozen=True)
@@ -119,9 +119,9 @@ class Rows:
 
     def _runs(self, asked: httpx2.QueryParams) -> dict[str, Any]:
         # Runs of one time come in the order they came in on 1.x, whichever way time is sorted.
-        seed = self.kind != "runwisp"
+        legacy = self.kind != "runwisp"
         descending = "asc" not in {asked.get("sortDirection"), asked.get("sort_direction")}
-        rows = sorted(self.rows, key=lambda row: row.place if seed else (row.minute, 0), reverse=descending)
+        rows = sorted(self.rows, key=lambda row: row.place if legacy else (row.minute, 0), reverse=descending)
         after, before = (parse_optional_nanoseconds(asked.get(name)) for name in ("createdAfter", "createdBefore"))
         times = {row: parse_optional_nanoseconds(row.created.isoformat()) or 0 for row in rows}
         rows = [row for row in rows if (after or 0) <= times[row] <= (before or 2**62)]

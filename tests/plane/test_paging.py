@@ -242,7 +242,7 @@ async def by_list_runs_of_all(scene: Scene, between: Callable[[], None], **how: 
 
 
 async def by_list_runs_by_offset(scene: Scene, between: Callable[[], None], **how: Any) -> list[str]:
-    """Walk as through a daemon of the seed document's age, which pages by offset alone."""
+    """Walk as through a daemon of the legacy dialect, which pages by offset alone."""
     plane = build_plane(scene.store)
 
     async def older(scope: Scope, receive: Receive, send: Send) -> None:

@@ -105,7 +105,7 @@ def test_a_timeout_is_told_to_whoever_waits(stand: Stand) -> None:
     assert (code, err) == (124, b"jobtrail: timed out after 500ms and was ended\n")
 
 
-def test_each_failed_attempt_is_a_condition(stand: Stand, tmp_path: Path) -> None:
+def test_each_failed_try_is_a_condition(stand: Stand, tmp_path: Path) -> None:
     count = tmp_path / "count"
     script = f"echo x >> {count}; test $(wc -l < {count}) -gt 2"
     code, _, _ = stand.record("--job", "nightly", "--retries", "5", "--retry-delay", "0s", "--", "sh", "-c", script)

@@ -17,8 +17,8 @@ from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.sources.registry import UPSTREAMS
 from jobtrail.sources.runwisp.registration import RunWispSettings
+from tests.legacy_daemon import LegacyDaemon
 from tests.sample_client import NOW, FixedClock
-from tests.seed_age import SeedAge
 from tests.sources.kit import check_source
 
 if TYPE_CHECKING:
@@ -66,8 +66,8 @@ async def test_runwisp_1_keeps_the_contract(plane: InProcessPlane) -> None:
     await check_configured(RunWispSettings(name="cron", url="http://plane.invalid"), plane)
 
 
-async def test_runwisp_of_the_seed_s_age_keeps_the_contract(plane: InProcessPlane) -> None:
-    await check_configured(RunWispSettings(name="cron", url="http://plane.invalid"), SeedAge(plane))
+async def test_runwisp_of_the_legacy_dialect_keeps_the_contract(plane: InProcessPlane) -> None:
+    await check_configured(RunWispSettings(name="cron", url="http://plane.invalid"), LegacyDaemon(plane))
 
 
 async def test_the_source_of_the_howto_keeps_the_contract(tmp_path: Path) -> None:

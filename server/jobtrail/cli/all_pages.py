@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.analysis.diagnosis import make_signature
+from jobtrail.analysis.failure_groups import make_signature
 from jobtrail.models import FailureCause, Failures, Note, Page
 
 if TYPE_CHECKING:

@@ -204,13 +204,13 @@ def _add_record(commands: Commands) -> None:
     add("--job", type=parse_name, metavar="NAME", help="the job to record it under")
     add("--execution", type=parse_name, metavar="ID", help="add a task to this open execution; made if it is new")
     add("--task", type=parse_task_name, metavar="NAME", help="the task's name (default task-0, task-1, …)")
-    add("--timeout", type=parse_positive_duration_in_seconds, metavar="30m", help="end an attempt that takes longer")
+    add("--timeout", type=parse_positive_duration_in_seconds, metavar="30m", help="end a try that takes longer")
     add(
         "--retries",
         type=number_parser(0, 1000),
         default=0,
         metavar="N",
-        help="further attempts after a failed one",
+        help="further tries after a failed one",
     )
     add(
         "--retry-delay",

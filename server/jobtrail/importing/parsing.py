@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from jobtrail.importing.imported_rows import Snapshot
 
 _LISTS = ("data", "items", "runs", "tasks")
-"""Where an answer page has its items: Blaxel's, RunWisp's of 1.0.1, of the seed document, and its definitions'."""
+"""Where an answer page has its items: Blaxel's, RunWisp's of 1.0.1, of the legacy dialect, and its definitions'."""
 _OF_TASK_SPEC = {"maxRetries", "timeout"}
 _OF_DEFINITION = {"kind", "manualTrigger", "runOnStart", "autostart", "cron"}
 _KINDS = (

@@ -1,6 +1,6 @@
 """Validates RunWisp's documents, and converts them to rows of the store.
 
-Runs are spelt as in the seed document, as in 1.0.1, or as by a version in between; definitions are those of 1.0.1.
+Runs are spelt as in the legacy dialect, as in 1.0.1, or as by a version in between; definitions are those of 1.0.1.
 Environment variables of a task are kept by name only.
 """
 
@@ -40,7 +40,7 @@ END_REASONS = (
 )  # fmt: skip
 TRIGGERS = ("cron", "api", "cloud", "ui", "cli", "station", "service", "startup")
 _WORDS_OF_1 = {"success": "succeeded", "cloud": "station"}
-"""Words of the seed document that 1.0.1 has others for, which the store keeps."""
+"""Words of the legacy dialect that 1.0.1 has others for, which the store keeps."""
 
 
 class _RunDocument(Document):

@@ -129,7 +129,7 @@ TaskName = Annotated[
         re.compile(r"[a-zA-Z0-9._:-]{1,100}").fullmatch, "is no task name; give 1 to 100 of a-z A-Z 0-9 . _ : -"
     ),
 ]
-"""RunWisp's pattern of 1.0.1, which the seed's is a part of."""
+"""RunWisp's pattern of 1.0.1, which that of the legacy dialect is a part of."""
 RunId = Annotated[
     str,
     _accept_valid(

@@ -33,8 +33,8 @@ class Plan:
         task: the task's name; None for one that is numbered.
         inputs: a task for each of these lines; None for one task.
         labels: the job's, by key.
-        timeout: seconds an attempt may take.
-        retries: further attempts after one that failed.
+        timeout: seconds a try may take.
+        retries: further tries after one that failed.
         retry_delay: seconds to wait before each of these.
         parallel: tasks at a time.
     """

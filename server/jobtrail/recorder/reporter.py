@@ -122,7 +122,7 @@ class Reporter:
             await self._finished.wait()
 
     async def report_begin(self, number: int) -> None:
-        """Report that an attempt at a task begins; tasks are numbered from 0 in the plan's order."""
+        """Report that a try at a task begins; tasks are numbered from 0 in the plan's order."""
         at = time.time_ns()
 
         def write() -> None:
@@ -132,7 +132,7 @@ class Reporter:
         await self._submit(write)
 
     async def report_retry(self, number: int, conditions: Sequence[dict[str, str]], tail: Tail) -> None:
-        """Report that an attempt failed and another one follows."""
+        """Report that a try failed and another one follows."""
         at, so_far = time.time_ns(), [*conditions]
 
         def write() -> None:

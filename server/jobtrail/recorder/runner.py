@@ -42,7 +42,7 @@ class RecordingObserver(Protocol):
         """Show how many tasks have ended, and how many of these failed."""
 
     def open_sink(self) -> Callable[[Stream, bytes], Awaitable[None]]:
-        """Return a function for the output of one attempt; it is called with an empty chunk at the end."""
+        """Return a function for the output of one try; it is called with an empty chunk at the end."""
         ...
 
 
@@ -120,9 +120,9 @@ class _PlanRunner:
 
     async def _run_task(self, number: int, command: TaskCommand, environ: dict[str, str]) -> ProcessResult:
         conditions: list[dict[str, str]] = []
-        attempt = 0
+        tries = 0
         while True:
-            attempt += 1
+            tries += 1
             tail = Tail(self.mask)
             await self.reporter.report_begin(number)
             alone = self.plan.inputs is None
@@ -130,13 +130,13 @@ class _PlanRunner:
             result = await run_process(spec, self.shutdown)
             self._warn_once(result, command)
             if result.kind != "success":
-                conditions.append(build_condition(result.reason, self.mask(result.message), attempt))
-            if result.kind in {"success", "cancelled"} or attempt > self.plan.retries:
+                conditions.append(build_condition(result.reason, self.mask(result.message), tries))
+            if result.kind in {"success", "cancelled"} or tries > self.plan.retries:
                 break
             await self.reporter.report_retry(number, conditions, tail)
             if await self._wait_for_shutdown(self.plan.retry_delay):
                 result = ProcessResult("cancelled", 128 + self.shutdown.signal)
-                conditions.append(build_condition("cancelled", "before its next attempt"))
+                conditions.append(build_condition("cancelled", "before its next try"))
                 tail = Tail(self.mask)
                 break
         await self.reporter.report_end([number], _ENDINGS[result.kind], conditions, tail)

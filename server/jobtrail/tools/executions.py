@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import find_slowest, group_failures
+from jobtrail.analysis.failure_groups import group_failures
 from jobtrail.errors import UnknownName
 from jobtrail.models import (
     Call,
@@ -36,6 +36,7 @@ if TYPE_CHECKING:
 
     from jobtrail.sources.base import FullExecution, Source
 
+_SLOWEST = 3
 _A_PAGE = Budget(items=200)
 """As many tasks as the upstream sends at once (seed documents, parameter limit)."""
 
@@ -134,7 +135,7 @@ async def get_execution(
         parallelism=full.parallelism,
         timeout_s=full.timeout_s,
         failures=group_failures(read.failed),
-        slowest=find_slowest(read.tasks),
+        slowest=_find_slowest(read.tasks),
         coverage=Coverage(scanned=len(read.tasks), matched=len(read.failed), complete=read.complete),
         notes=tuple(read.notes) or None,
         next_calls=_propose_calls(chosen, one, read.failed),
@@ -207,6 +208,12 @@ def _judge_tasks(stats: TaskCounts, tasks: Sequence[Task], *, complete: bool, no
         complete = False
         notes.append(f"the upstream counts {stats.failed:,} failed tasks, but lists {failed:,}")
     return TasksRead(tasks, complete, notes)
+
+
+def _find_slowest(tasks: Sequence[Task]) -> tuple[Task, ...]:
+    """Return the three tasks that took longest, by name, status and duration; those that still run do not count."""
+    timed = sorted((one for one in tasks if one.duration_s), key=lambda one: (-(one.duration_s or 0), one.name))
+    return tuple(Task(name=one.name, status=one.status, duration_s=one.duration_s) for one in timed[:_SLOWEST])
 
 
 def _write_verdict(one: Execution) -> str:

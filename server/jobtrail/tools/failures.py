@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import anyio
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import make_signature
+from jobtrail.analysis.failure_groups import make_signature
 from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence, Window
 from jobtrail.paging import AT_ONCE, NEWEST_FIRST, Budget, Walk, run_concurrently, walk
 from jobtrail.sources.federation import OwnedAttempt, discover_parts

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.diagnosis import summarize_attempts
+from jobtrail.analysis.attempt_record import summarize_attempts
 from jobtrail.errors import BadArgument
 from jobtrail.models import Attempt, Call, Job, JobDetail, JobPage
 from jobtrail.paging import NEWEST_FIRST, Walk, walk

@@ -11,12 +11,12 @@ from starlette.routing import Route
 
 from jobtrail.plane.openapi import build_schema_url
 from jobtrail.plane.responses import RequestError, UTF8JSONResponse
-from jobtrail.plane.runwisp.run_query import read_integer, read_runs_query, read_seed_query, read_task_name
+from jobtrail.plane.runwisp.run_query import read_integer, read_legacy_query, read_runs_query, read_task_name
 from jobtrail.plane.runwisp.serializers import (
     serialize_definition,
+    serialize_legacy_run,
     serialize_log_line,
     serialize_run,
-    serialize_seed_run,
 )
 from jobtrail.store.runs import select_log, select_runs
 
@@ -58,13 +58,13 @@ class RunWispRoutes:
     def list_task_runs(self, request: Request) -> Response:
         """`GET /api/tasks/{taskName}/runs`: limit 50 (1000), offset, status, task_name, sort, search."""
         task = read_task_name(request)
-        query = read_seed_query(request, task)
+        query = read_legacy_query(request, task)
         if not self._store.has_definition(task):
             raise RequestError(404, "task not found")
         # A filter by another task's name leaves nothing of this one.
         other = request.query_params.get("task_name", "") not in {"", task}
         rows, total = ([], 0) if other else select_runs(self._store, query)
-        runs = [serialize_seed_run(row, build_schema_url(request, "Run")) for row in rows]
+        runs = [serialize_legacy_run(row, build_schema_url(request, "Run")) for row in rows]
         return UTF8JSONResponse(
             {"$schema": build_schema_url(request, "RunsResponseBody"), "runs": runs or None, "total": total}
         )

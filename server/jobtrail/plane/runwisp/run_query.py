@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING
 
 from jobtrail.plane.responses import RequestError
-from jobtrail.plane.runwisp.serializers import translate_seed_status
+from jobtrail.plane.runwisp.serializers import translate_legacy_status
 from jobtrail.store.runs import RunQuery
 from jobtrail.times import parse_nanoseconds
 
@@ -27,7 +27,7 @@ _SORTS: dict[str, RunSort] = {
     "exitCode": "exit_code",
     "duration": "duration",
 }
-_SEED_SORTS: dict[str, RunSort] = {name: name for name in _SORTS.values()}
+_LEGACY_SORTS: dict[str, RunSort] = {name: name for name in _SORTS.values()}
 _TASK_NAME = "[a-zA-Z0-9._-]{1,100}"
 _TIME = r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}([.][0-9]+)?(Z|[+-][0-9]{2}:[0-9]{2})"
 _LARGEST = 2**63 - 1
@@ -35,7 +35,7 @@ _LARGEST = 2**63 - 1
 
 
 def read_task_name(request: Request) -> str:
-    """Read the task's name out of the path, as the seed document has it.
+    """Read the task's name out of the path, as the legacy dialect has it.
 
     Raises:
         RequestError: 422.
@@ -46,19 +46,19 @@ def read_task_name(request: Request) -> str:
     return name
 
 
-def read_seed_query(request: Request, task: str) -> RunQuery:
-    """Read a page of a task's runs as the seed document has it: limit, offset, status, sort, search.
+def read_legacy_query(request: Request, task: str) -> RunQuery:
+    """Read a page of a task's runs as the legacy dialect has it: limit, offset, status, sort, search.
 
     Raises:
         RequestError: 422.
     """
     return RunQuery(
         task=task,
-        sort=_SEED_SORTS[_read_choice(request, "sort_field", *_SEED_SORTS)],
+        sort=_LEGACY_SORTS[_read_choice(request, "sort_field", *_LEGACY_SORTS)],
         descending=_read_choice(request, "sort_direction", "desc", "asc") == "desc",
         limit=read_integer(request, "limit", 50, least=1, most=1000),
         offset=read_integer(request, "offset", 0, least=0),
-        statuses=translate_seed_status(_read_text(request, "status")),
+        statuses=translate_legacy_status(_read_text(request, "status")),
         search=_read_text(request, "search"),
     )
 

@@ -14,7 +14,7 @@ from jobtrail.times import format_optional_nanoseconds
 if TYPE_CHECKING:
     from sqlite3 import Row
 
-_SEED_REASONS = {
+_LEGACY_REASONS = {
     "succeeded": "success",
     "failed": "failed",
     "stopped": "stopped",
@@ -22,7 +22,7 @@ _SEED_REASONS = {
     "crashed": "crashed",
     "skipped": "skipped",
     "log_overflow": "log_overflow",
-    # Words that the seed document does not have yet: the nearest it has. What never ran was skipped.
+    # Words that the legacy dialect does not have: the nearest it has. What never ran was skipped.
     "queue_full": "skipped",
     "dst_skipped": "skipped",
     "missed": "skipped",
@@ -31,7 +31,7 @@ _SEED_REASONS = {
     # It had no process that could crash.
     "start_failed": "failed",
 }
-_SEED_TRIGGERS = {
+_LEGACY_TRIGGERS = {
     "cron": "cron",
     "api": "api",
     "station": "cloud",
@@ -45,12 +45,12 @@ _SEED_TRIGGERS = {
 }
 
 
-def translate_seed_status(word: str) -> tuple[str, ...]:
-    """Return the phases and end reasons of 1.0.1 that the seed dialect shows as one word; none for none."""
+def translate_legacy_status(word: str) -> tuple[str, ...]:
+    """Return the phases and end reasons of 1.0.1 that the legacy dialect shows as one word; none for none."""
     if not word or word in {"pending", "running", "ended"}:
         return (word,) if word else ()
     # A word that nothing is shown as finds nothing.
-    return tuple(here for here, shown in _SEED_REASONS.items() if shown == word) or ("",)
+    return tuple(here for here, shown in _LEGACY_REASONS.items() if shown == word) or ("",)
 
 
 def serialize_run(row: Row) -> dict[str, Any]:
@@ -75,8 +75,8 @@ def serialize_run(row: Row) -> dict[str, Any]:
     )
 
 
-def serialize_seed_run(row: Row, schema: str) -> dict[str, Any]:
-    """Return a run as the seed document has it; a word that it does not know becomes the nearest it does.
+def serialize_legacy_run(row: Row, schema: str) -> dict[str, Any]:
+    """Return a run as the legacy dialect has it; a word that it does not know becomes the nearest it does.
 
     Args:
         row: the run.
@@ -88,7 +88,7 @@ def serialize_seed_run(row: Row, schema: str) -> dict[str, Any]:
             "$schema": schema,
             "created_at": format_optional_nanoseconds(row["created_at"]),
             "end_at": format_optional_nanoseconds(row["ended_at"]),
-            "end_reason": _SEED_REASONS.get(row["word"], "failed") if row["end_reason"] else None,
+            "end_reason": _LEGACY_REASONS.get(row["word"], "failed") if row["end_reason"] else None,
             "exit_code": row["exit_code"],
             "external_execution_id": body.get("external_execution_id"),
             "id": row["id"],
@@ -98,7 +98,7 @@ def serialize_seed_run(row: Row, schema: str) -> dict[str, Any]:
             "start_at": format_optional_nanoseconds(row["started_at"]),
             "status": row["status"],
             "task_name": row["task"],
-            "triggered_by": _SEED_TRIGGERS.get(body.get("triggered_by"), "api"),
+            "triggered_by": _LEGACY_TRIGGERS.get(body.get("triggered_by"), "api"),
         }
     )
 

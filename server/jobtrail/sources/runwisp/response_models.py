@@ -1,7 +1,7 @@
 """The shapes RunWisp answers with, in either dialect, and what they become.
 
-The seed document (about 0.4) spells fields in snake_case, 1.0.1 in camelCase, and names moved one
-by one in between: every field is read by either spelling.
+The legacy dialect (that of the seed document, about 0.4) spells fields in snake_case, 1.0.1 in camelCase, and names
+moved one by one in between: every field is read by either spelling.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ RUN_WORDS_1: Mapping[str, Status] = {
 """Phases and end reasons that 1.0.1 knows."""
 
 RUN_WORDS: Mapping[str, Status] = {**RUN_WORDS_1, "success": "succeeded"}
-"""Those, and the seed document's."""
+"""Those, and the legacy dialect's."""
 
 _NANOSECONDS = 1_000_000_000
 

@@ -51,7 +51,7 @@ _SORTS_1 = {
     "status": "status",
     "task": "taskName",
 }
-_SORTS_SEED = {**_SORTS_1, "created_at": "created_at", "started_at": "start_at", "exit_code": "exit_code", "task": "task_name"}  # fmt: skip  # noqa: E501
+_LEGACY_SORTS = {**_SORTS_1, "created_at": "created_at", "started_at": "start_at", "exit_code": "exit_code", "task": "task_name"}  # fmt: skip  # noqa: E501
 _DRIFTED = (
     "runs came or went since the last page, and this order cannot be paged by key: some may repeat or be "
     "missing. sort=created_at:desc is stable"
@@ -79,16 +79,16 @@ class RunWispRuns(Runs):
     async def list(self, task: str | None, options: ListOptions) -> Listing[Run]:
         """List runs, newest first by key; other orders by offset.
 
-        1.x filters status, window and search itself. The seed dialect lists one task at a time; its
+        1.x filters status, window and search itself. The legacy dialect lists one task at a time; its
         status filter is not said to know end reasons, nor its search what it looks in, so the
         walker filters there.
         """
         if await self._daemon.is_modern():
             return self._list_modern(task, options)
         if task is not None:
-            return self._list_seed(task, options)
+            return self._list_legacy(task, options)
         names = [one.name for one in await self._daemon.definitions() if one.name]
-        return Chain({name: self._list_seed(name, options) for name in names})
+        return Chain({name: self._list_legacy(name, options) for name in names})
 
     def _list_modern(self, task: str | None, options: ListOptions) -> Listing[Run]:
         params: dict[str, str | int] = {"taskName": task} if task else {}
@@ -112,9 +112,9 @@ class RunWispRuns(Runs):
         listing = _make_keyset_listing(endpoint, traits, since) if by_time else _make_offset_listing(endpoint, traits)
         return _FailedRuns(listing, endpoint) if options.statuses and "failed" in options.statuses.words else listing
 
-    def _list_seed(self, task: str, options: ListOptions) -> Listing[Run]:
+    def _list_legacy(self, task: str, options: ListOptions) -> Listing[Run]:
         params: dict[str, str | int] = {}
-        _add_order(params, options.sort, "sort_field", "sort_direction", _SORTS_SEED)
+        _add_order(params, options.sort, "sort_field", "sort_direction", _LEGACY_SORTS)
         path = f"api/tasks/{quote_name('task', task)}/runs"
         endpoint = RunsEndpoint(self._daemon, path, params, lambda: self._explain(task))
         listing = _make_offset_listing(endpoint, Traits(options.sort, LARGEST, options.filters()))

@@ -1,4 +1,4 @@
-"""A RunWisp daemon of the seed document's age, for clients that look which one they have: a part of the plane."""
+"""A RunWisp daemon of the legacy dialect, for clients that look which one they have: a part of the plane."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ if TYPE_CHECKING:
 
     from jobtrail.store import Store
 
-__all__ = ["SeedAge", "client_of_seed_age"]
+__all__ = ["LegacyDaemon", "open_legacy_client"]
 
 _SERVED = re.compile(r"/api/tasks(/[^/]+/runs)?")
 _RUNWISP = Settings(sources=(RunWispSettings(name="runwisp"),), default="runwisp")
 
 
-class SeedAge:
+class LegacyDaemon:
     """Serves what the seed document tells of, and its web page for everything else, as RunWisp does.
 
     Attributes:
@@ -42,7 +42,7 @@ class SeedAge:
         await (self._plane if known else HTMLResponse("<!doctype html>"))(scope, receive, send)
 
 
-def client_of_seed_age(store: Store) -> tuple[Client, SeedAge]:
+def open_legacy_client(store: Store) -> tuple[Client, LegacyDaemon]:
     """Return a client of Jobtrail over such a daemon, and the daemon."""
-    daemon = SeedAge(build_plane(store))
+    daemon = LegacyDaemon(build_plane(store))
     return Client(build_server(_RUNWISP, httpx2.ASGITransport(daemon))), daemon

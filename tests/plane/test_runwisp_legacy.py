@@ -1,4 +1,4 @@
-"""Jobtrail over a RunWisp of the seed document's age, which the embedded plane plays."""
+"""Jobtrail over a RunWisp of the legacy dialect, which the embedded plane plays."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from tests.legacy_daemon import open_legacy_client
 from tests.sample_client import answer, follow, text_of
-from tests.seed_age import client_of_seed_age
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from mcp import Client
 
     from jobtrail.store import Store
-    from tests.seed_age import SeedAge
+    from tests.legacy_daemon import LegacyDaemon
 
 pytestmark = pytest.mark.anyio
 
@@ -23,8 +23,8 @@ TASK = "report-usage"
 
 
 @pytest.fixture
-async def over_seed(sample: Store) -> AsyncGenerator[tuple[Client, SeedAge]]:
-    client, daemon = client_of_seed_age(sample)
+async def legacy(sample: Store) -> AsyncGenerator[tuple[Client, LegacyDaemon]]:
+    client, daemon = open_legacy_client(sample)
     async with client:
         yield client, daemon
 
@@ -38,16 +38,16 @@ def ids(store: Store, task: str = "") -> list[str]:
     "sort", ["created_at:desc", "created_at:asc", "started_at:desc", "duration:desc", "status:asc", "exit_code:asc"]
 )
 async def test_every_run_is_listed_once_in_every_order(
-    over_seed: tuple[Client, SeedAge], sample: Store, sort: str
+    legacy: tuple[Client, LegacyDaemon], sample: Store, sort: str
 ) -> None:
-    client, daemon = over_seed
+    client, daemon = legacy
     pages = await follow(client, "list_runs", task=TASK, sort=sort, limit=9)
     assert sorted(run["id"] for page in pages for run in page["items"]) == ids(sample, TASK)
     assert set(daemon.paths) == {"/api/runs", f"/api/tasks/{TASK}/runs"}
 
 
-async def test_all_tasks_are_walked_one_after_the_other(over_seed: tuple[Client, SeedAge], sample: Store) -> None:
-    client, _ = over_seed
+async def test_all_tasks_are_walked_one_after_the_other(legacy: tuple[Client, LegacyDaemon], sample: Store) -> None:
+    client, _ = legacy
     pages = await follow(client, "list_runs", limit=100)
     runs = [run for page in pages for run in page["items"]]
     assert sorted(run["id"] for run in runs) == ids(sample)
@@ -56,8 +56,8 @@ async def test_all_tasks_are_walked_one_after_the_other(over_seed: tuple[Client,
     assert len(set(names)) == 8
 
 
-async def test_its_words_are_read_and_shown_beside_ours(over_seed: tuple[Client, SeedAge], sample: Store) -> None:
-    client, _ = over_seed
+async def test_its_words_are_read_and_shown_beside_ours(legacy: tuple[Client, LegacyDaemon], sample: Store) -> None:
+    client, _ = legacy
     found = {
         status: [
             run["id"] for page in await follow(client, "list_runs", task=TASK, status=status) for run in page["items"]
@@ -71,9 +71,9 @@ async def test_its_words_are_read_and_shown_beside_ours(over_seed: tuple[Client,
 
 
 async def test_an_unknown_task_is_said_to_be_none_and_a_single_run_not_to_be_served(
-    over_seed: tuple[Client, SeedAge], sample: Store
+    legacy: tuple[Client, LegacyDaemon], sample: Store
 ) -> None:
-    client, _ = over_seed
+    client, _ = legacy
     unknown = await client.call_tool("list_runs", {"task": "report-usages"})
     single = await client.call_tool("get_run", {"run": ids(sample)[0]})
     assert "closest: report-usage" in text_of(unknown)

@@ -1,18 +1,16 @@
-"""Groups failed tasks by signature, finds the slowest tasks, and counts a job's newest attempts by status."""
+"""Makes signatures of failure reasons, and groups failed tasks by them."""
 
 from __future__ import annotations
 
 import re
-from collections import Counter
 from typing import TYPE_CHECKING
 
-from jobtrail.models import AttemptRecord, FailureGroup, Task
-from jobtrail.vocabulary import FAILURES
+from jobtrail.models import FailureGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from jobtrail.models import Attempt
+    from jobtrail.models import Task
 
 _NO_REASON = "(no reason given)"
 _MOST_GROUPS = 5
@@ -59,29 +57,4 @@ def _make_group(name: str, members: Sequence[Task], *, rarer: bool = False) -> F
         tasks=tuple(one.name for one in members[:_MOST_NAMES]),
         first_at=times[0] if times else None,
         last_at=times[-1] if times else None,
-    )
-
-
-def find_slowest(tasks: Iterable[Task]) -> tuple[Task, ...]:
-    """Return the three tasks that took longest, by name, status and duration; those that still run do not count."""
-    timed = sorted((one for one in tasks if one.duration_s), key=lambda one: (-(one.duration_s or 0), one.name))
-    return tuple(Task(name=one.name, status=one.status, duration_s=one.duration_s) for one in timed[:_MOST_NAMES])
-
-
-def summarize_attempts(newest_first: Sequence[Attempt]) -> AttemptRecord:
-    """Return counts by status, and the last success and failure, of a job's newest attempts.
-
-    Args:
-        newest_first: executions or runs.
-    """
-    newest = newest_first[0] if newest_first else None
-    success = next((one for one in newest_first if one.status == "succeeded"), None)
-    failure = next((one for one in newest_first if one.status in FAILURES), None)
-    return AttemptRecord(
-        of=len(newest_first),
-        counts=dict(Counter(one.status for one in newest_first).most_common()),
-        newest_status=newest.status if newest else None,
-        newest_at=newest.created_at if newest else None,
-        last_success_at=success.created_at if success else None,
-        last_failure=failure.id if failure else None,
     )
