@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import json
+import tracemalloc
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -16,6 +18,7 @@ from jobtrail.errors import StrayCursor, UnknownName, UnreadableAnswer, Unsuppor
 from jobtrail.settings import Settings, SourceSettings
 from jobtrail.sources import open_sources
 from jobtrail.sources.blaxel.registration import BlaxelSettings
+from jobtrail.sources.runwisp.event_stream import read_event_data
 from jobtrail.sources.runwisp.registration import RunWispSettings
 from tests.upstreams import run_id, run_of
 
@@ -390,13 +393,52 @@ async def test_events_tell_which_runs_have_changed() -> None:
     assert await follow(answer) == [run_id(1), run_id(2)]
 
 
-@pytest.mark.parametrize("ill", ["page", "refused", "broken"])
+@pytest.mark.parametrize("size", [1, 2, 3, 7, 64, 70_000])
+@pytest.mark.parametrize("line_end", ["\n", "\r\n"])
+async def test_events_are_read_in_pieces_of_any_size(size: int, line_end: str) -> None:
+    stream = (event("ping", {}) + "event: two\ndata: {\ndata: }\n\n" + event("run", {"run": 1})).replace(
+        "\n", line_end
+    )
+
+    async def send_pieces() -> AsyncGenerator[bytes]:
+        for start in range(0, len(stream), size):
+            yield stream[start : start + size].encode()
+
+    assert [data.strip() async for data in read_event_data(send_pieces())] == [b"{}", b"{\n }", b'{"run": 1}']
+
+
+@pytest.mark.parametrize("line", [b'data: {"run": ' + b"1" * 65_536, b"data: 1\n" * 8_192], ids=["line", "lines"])
+async def test_an_event_without_end_is_not_kept_and_those_after_it_are_heard(line: bytes) -> None:
+    async def send_pieces() -> AsyncGenerator[bytes]:
+        yield event("run.started", {"run": run_of(1)}).encode()
+        for _ in range(500):
+            yield line.removesuffix(b"\n")
+        yield b"\n\n" + event("run.completed", {"run": run_of(2)}).encode()
+
+    def answer(request: httpx2.Request) -> Any:
+        if request.url.path == "/api/events/stream":
+            return httpx2.Response(200, content=send_pieces(), headers={"content-type": "text/event-stream"})
+        return {"items": [], "total": 0}
+
+    tracemalloc.start()
+    try:
+        assert await follow(answer) == [run_id(1), run_id(2)]
+        most = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert most < 8 * 1024 * 1024
+
+
+@pytest.mark.parametrize("ill", ["page", "refused", "broken", "compressed"])
 async def test_a_daemon_without_events_is_followed_in_silence(ill: str) -> None:
     def answer(request: httpx2.Request) -> Any:
         if request.url.path != "/api/events/stream":
             return {"items": [], "total": 0}
         if ill == "broken":
             raise httpx2.ReadError("gone")
+        if ill == "compressed":
+            headers = {"content-type": "text/event-stream", "content-encoding": "gzip"}
+            return httpx2.Response(200, content=gzip.compress(STREAM.encode()), headers=headers)
         return httpx2.Response(200 if ill == "page" else 401, html="<!doctype html>")
 
     assert await follow(answer) == []
