@@ -53,7 +53,10 @@ class HttpLimits:
         read: between two pieces of an answer.
         total: for the request with all its retries.
         attempts: tries at most, the first included.
-        body: size of an answer at most; an execution with 10,000 inline tasks takes about 5 MB.
+        body: size of an answer at most; an execution with 10,000 inline tasks takes 5 to 10 MB.
+        values: objects, lists and what is in them at most; that execution has up to 500,000.
+        rows: in a list at most, where no limit was asked for.
+        surplus: rows that a page may have beyond its limit.
         backoff: the first wait before a retry; it doubles.
     """
 
@@ -61,7 +64,10 @@ class HttpLimits:
     read: float = 20.0
     total: float = 25.0
     attempts: int = 4
-    body: int = 64 * 1024 * 1024
+    body: int = 32 * 1024 * 1024
+    values: int = 750_000
+    rows: int = 50_000
+    surplus: int = 1_000
     backoff: float = 0.2
 
 
@@ -106,13 +112,13 @@ class Http:
             UpstreamError: in one of its forms; the message names the upstream.
         """
         if self.cache is None or final is None:
-            return self._parse(await self._fetch_with_retries(path, params))
+            return self._parse(await self._fetch_with_retries(path, params), params)
         key = self.cache.key(path, params)
         held = self.cache.get(key)
         if held is not None:
-            return self._parse(held)
+            return self._parse(held, params)
         body = await self._fetch_with_retries(path, params)
-        answer = self._parse(body)
+        answer = self._parse(body, params)
         if final(answer):
             self.cache.keep(key, body)
         return answer
@@ -151,22 +157,31 @@ class Http:
         except httpx2.HTTPError as error:
             raise self._explain_failure(error) from None
         if len(body) > self.limits.body:
-            raise UnreadableAnswer(
-                f"sent more than {self.limits.body // 1024 // 1024} MiB in one answer",
-                subject=self.subject,
-                advice="; ask for less with a smaller limit or a narrower window",
-            )
+            raise self._make_excess_error(f"sent more than {self.limits.body // 1024 // 1024} MiB in one answer")
         return body
 
-    def _parse(self, body: bytes) -> Any:
+    def _parse(self, body: bytes, params: Mapping[str, str | int] | None) -> Any:
+        """Return the JSON of a body, unless it would hold up everybody else: nothing else runs while it is parsed."""
+        if len(body) - len(body.translate(None, b",[{")) > self.limits.values:
+            raise self._make_excess_error(f"sent more than {self.limits.values:,} values in one answer")
         try:
-            return json.loads(body, parse_int=_parse_integer)
+            answer = json.loads(body, parse_int=_parse_integer)
         except (ValueError, RecursionError):
             raise UnreadableAnswer(
                 "answered with JSON that does not parse",
                 subject=self.subject,
                 advice="; that is a fault of the upstream or of a proxy before it, a retry may help",
             ) from None
+        rows, asked = _count_rows(answer), (params or {}).get("limit")
+        if rows > (self.limits.rows if asked is None else int(asked) + self.limits.surplus):
+            where = "in one answer" if asked is None else f"where {asked:,} were asked for"
+            raise self._make_excess_error(f"sent {rows:,} rows {where}")
+        return answer
+
+    def _make_excess_error(self, what: str) -> UnreadableAnswer:
+        return UnreadableAnswer(
+            what, subject=self.subject, advice="; ask for less with a smaller limit or a narrower window"
+        )
 
     def _check_json(self, response: httpx2.Response) -> None:
         """Refuse what is not JSON before reading it: RunWisp 1.x answers unknown paths with a web page."""
@@ -237,6 +252,13 @@ def _parse_integer(text: str) -> int:
     if len(text) > _MOST_DIGITS:
         raise ValueError(text[:_MOST_DIGITS])
     return int(text)
+
+
+def _count_rows(answer: Any, depth: int = 2) -> int:
+    """Return the length of the longest list of an answer, two objects deep at most: `{"job": {"logs": […]}}`."""
+    if isinstance(answer, dict) and depth:
+        return max((_count_rows(part, depth - 1) for part in cast("dict[str, Any]", answer).values()), default=0)
+    return len(cast("list[Any]", answer)) if isinstance(answer, list) else 0
 
 
 async def _read_body(response: httpx2.Response, most: int) -> bytes:
