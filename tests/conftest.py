@@ -9,8 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 import stamina
 
-from jobtrail.sample.fill import fill_sample
-from jobtrail.store import Store
+from jobtrail.sample.store import SampleStore
 from tests.sample_client import NOW
 
 if TYPE_CHECKING:
@@ -38,10 +37,9 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session")
-def sample() -> Iterator[Store]:
+def sample() -> Iterator[SampleStore]:
     """The sample workspace in a store that is made once; tests only read it."""
-    store = Store(None)
-    fill_sample(store, NOW)
+    store = SampleStore(NOW)
     yield store
     store.close()
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -12,16 +12,29 @@ from mcp import Client
 from mcp.types import TextContent
 
 from jobtrail.protocol.app import build_server
+from jobtrail.sample.batch_job_definitions import SAMPLE_JOBS
+from jobtrail.sample.store import SampleStore
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.window import Clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from pathlib import Path
 
     from mcp.types import CallToolResult
 
-__all__ = ["NOW", "SAMPLE", "FixedClock", "answer", "count_tokens", "follow", "sample_client", "text_of"]
+__all__ = [
+    "NOW",
+    "SAMPLE",
+    "FixedClock",
+    "answer",
+    "count_tokens",
+    "follow",
+    "sample_client",
+    "save_sample",
+    "text_of",
+]
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 SAMPLE = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded")
@@ -41,6 +54,17 @@ class FixedClock(Clock):
 async def sample_client(now: datetime = NOW) -> AsyncGenerator[Client]:
     async with Client(build_server(SAMPLE, clock=FixedClock(moment=now))) as client:
         yield client
+
+
+def save_sample(path: Path) -> None:
+    """Write all of the sample into a file, for a test that reads it with SQL."""
+    with closing(SampleStore(NOW)) as store:
+        store.prepare_runs()
+        for job in SAMPLE_JOBS:
+            store.prepare_output(job.name, "")
+        for run in store.select("SELECT id FROM runs"):
+            store.prepare_log(run["id"])
+        store.select("VACUUM INTO ?", (str(path),))
 
 
 def count_tokens(text: str) -> int:

@@ -16,7 +16,6 @@ from mcp import Client
 
 from jobtrail.plane import build_plane
 from jobtrail.protocol.app import build_server
-from jobtrail.sample.fill import fill_sample
 from jobtrail.settings import Settings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
@@ -28,7 +27,7 @@ from tests.agents.edge import Edge, counted
 from tests.agents.truth import Rows
 from tests.plane.records import ManualClock
 from tests.recorder.recording import Stand
-from tests.sample_client import NOW
+from tests.sample_client import NOW, save_sample
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Generator, Sequence
@@ -103,9 +102,7 @@ class Scene:
 def make_world(folder: Path) -> Generator[World]:
     """Make everything but the daemon in an empty folder."""
     sample = folder / "sample.db"
-    store = Store(sample)
-    fill_sample(store, NOW)
-    store.close()
+    save_sample(sample)
     stand = Stand(folder / "own" / "store.db")
     _record(stand, folder)
     yield World(sample, stand)

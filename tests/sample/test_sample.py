@@ -14,9 +14,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from jobtrail.plane import InProcessPlane
-from jobtrail.sample.fill import fill_sample
-from jobtrail.store import Store
+from jobtrail.plane import InProcessPlane, build_plane
+from jobtrail.sample.store import SampleStore
+from jobtrail.store.output import OutputQuery, select_output
 from jobtrail.store.runs import RunQuery, select_runs
 from jobtrail.store.store import PageQuery
 from jobtrail.times import to_nanoseconds
@@ -66,8 +66,7 @@ class Workspace:
 
 @lru_cache(maxsize=4)
 def workspace(now: datetime) -> Workspace:
-    store = Store(None)
-    fill_sample(store, now)
+    store = SampleStore(now)
     jobs = [dict(row) for row in store.list_jobs("default", ALL)]
     executions: dict[tuple[str, str], Fields] = {}
     tasks: dict[tuple[str, str], list[Fields]] = {}
@@ -227,6 +226,54 @@ async def test_concurrent_first_requests_make_the_sample_once() -> None:
     assert asked == [NOWS[0]]
     assert answers == [answers[0]] * 10
     await plane.aclose()
+
+
+def count_rows(store: SampleStore) -> dict[str, int]:
+    tables = ("jobs", "executions", "tasks", "runs", "lines")
+    return {table: store.select(f"SELECT count(*) FROM {table}")[0][0] for table in tables}  # noqa: S608 # our own names
+
+
+@pytest.mark.anyio
+async def test_no_more_is_written_than_is_read() -> None:
+    store = SampleStore(NOWS[0])
+    written = {"jobs": 12, "executions": 0, "tasks": 0, "runs": 0, "lines": 0}
+    transport = httpx2.ASGITransport(build_plane(store))
+    async with httpx2.AsyncClient(transport=transport, base_url="http://plane.invalid", headers=PAGED) as client:
+
+        async def get(path: str, **more: int) -> Any:
+            answer = (await client.get(path)).json()
+            assert count_rows(store) == written | more, path
+            written.update(more)
+            return answer
+
+        await get("/v0/jobs")
+        await get("/api/tasks")
+        await get("/v0/jobs/weekly-report")
+        page = await get("/v0/jobs/nightly-etl/executions?limit=4", executions=90)
+        failed = next(one["metadata"]["id"] for one in page["data"] if one["status"] == "failed")
+        await get(f"/v0/jobs/nightly-etl/executions/{failed}/tasks", tasks=14, lines=28)
+        await get(f"/v0/jobs/nightly-etl/executions/{failed}")
+        runs = len(workspace(NOWS[0]).runs)
+        found = await get("/api/runs?limit=1&taskName=rotate-logs", runs=runs)
+        await get(f"/api/runs/{found['items'][0]['id']}/log", lines=30)
+        await get("/api/runs?limit=1000")
+    store.close()
+
+
+def test_what_is_read_first_changes_nothing() -> None:
+    one, other = SampleStore(NOWS[8]), SampleStore(NOWS[8])
+    query = OutputQuery("default", "crm-sync", "", "", None, None, ("stdout", "stderr"), "", 1000, 0)
+    for job in reversed(one.list_jobs("default", ALL)):
+        one.list_executions("default", job["name"], ALL)
+    printed = [tuple(row)[1:] for row in select_output(other, query)[0]]
+    assert printed == [tuple(row)[1:] for row in select_output(one, query)[0]]
+    assert printed
+    for row in one.list_executions("default", "crm-sync", ALL):
+        again = other.find_execution("default", "crm-sync", row["id"])
+        assert again is not None
+        assert tuple(again)[1:] == tuple(row)[1:]
+    one.close()
+    other.close()
 
 
 @pytest.mark.anyio

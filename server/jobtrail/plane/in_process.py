@@ -10,7 +10,7 @@ import anyio.to_thread
 from starlette.responses import JSONResponse
 
 from jobtrail.plane.app import build_plane, utc_now
-from jobtrail.sample.fill import fill_sample
+from jobtrail.sample.store import SampleStore
 from jobtrail.store.database import StoreError
 from jobtrail.store.recording import fail_vanished
 from jobtrail.store.store import Store
@@ -67,7 +67,7 @@ class InProcessPlane:
         async with self._lock:
             own = await self._reopen_store()
             if own is None or own.store.is_empty:
-                return await self._find_sample_app()
+                return self._find_sample_app()
             self._close_sample()
             await self._fail_vanished(own.store)
             return own.app
@@ -94,17 +94,11 @@ class InProcessPlane:
         except StoreError:
             return
 
-    async def _find_sample_app(self) -> ASGIApp:
+    def _find_sample_app(self) -> ASGIApp:
         if self._sample is None:
-            # In a thread, once: it takes some tenths of a second.
-            store = await anyio.to_thread.run_sync(self._make_sample)
+            store = SampleStore(self._clock())
             self._sample = (store, build_plane(store, clock=self._clock))
         return self._sample[1]
-
-    def _make_sample(self) -> Store:
-        store = Store(None)
-        fill_sample(store, self._clock())
-        return store
 
     def _close_sample(self) -> None:
         if self._sample is not None:

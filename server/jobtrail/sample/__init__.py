@@ -1,1 +1,1 @@
-"""Generates the sample workspace as rows of the store; the same time always gives the same rows."""
+"""The sample workspace as a store in memory; the same time always gives the same rows."""

@@ -1,15 +1,14 @@
-"""Generates the rows of the sample's scheduled tasks: definitions, runs and their output."""
+"""Plans the runs of the sample's scheduled tasks, and makes the rows of definitions, runs and their output."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from jobtrail.sample.batch_job_definitions import DAY, HOUR
 from jobtrail.sample.schedule import EPOCH, SECOND, list_times, seed_random
-from jobtrail.sample.scheduled_task_definitions import SAMPLE_TASKS
-from jobtrail.store.rows import DefinitionRow, LineRow, RunRow
+from jobtrail.store.bulk import LineValues
+from jobtrail.store.rows import DefinitionRow, RunRow
 from jobtrail.times import format_date, format_time, to_nanoseconds
 
 if TYPE_CHECKING:
@@ -21,8 +20,7 @@ _KEEP_RUNS = 14 * DAY
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
-@dataclass(frozen=True)
-class _PlannedRun:
+class PlannedRun(NamedTuple):
     """One run, from its beginning to its end, even where that is yet to come."""
 
     id: str
@@ -37,15 +35,20 @@ class _PlannedRun:
     def build_row(self, now: datetime) -> RunRow:
         """Return it as it is by now."""
         ended, begun = self.ended <= now, self.begun <= now and self.reason != "skipped"
-        run = RunRow(self.id, self.task.name, "pending", to_nanoseconds(self.created), body=self.body)
-        if begun:
-            run = replace(run, status="running", started_at=to_nanoseconds(self.begun))
-        if ended:
-            end = to_nanoseconds(self.ended)
-            run = replace(run, status="ended", ended_at=end, end_reason=self.reason, exit_code=self.code)
-        return run
+        return RunRow(
+            self.id,
+            self.task.name,
+            "ended" if ended else "running" if begun else "pending",
+            to_nanoseconds(self.created),
+            started_at=to_nanoseconds(self.begun) if begun else None,
+            ended_at=to_nanoseconds(self.ended) if ended else None,
+            end_reason=self.reason if ended else None,
+            exit_code=self.code if ended else 0,
+            body=self.body,
+        )
 
-    def list_output(self) -> Iterator[LineRow]:
+    def list_output(self, workspace: str, now: datetime) -> Iterator[LineValues]:
+        """Yield what it has printed by now."""
         if self.reason == "skipped":
             return
         printed: tuple[PrintedLine, ...] = (("stdout", self.task.begins), *self.task.ends.get(self.reason, ()))
@@ -59,20 +62,18 @@ class _PlannedRun:
                 hex=f"{mine.randrange(16**10):010x}",
                 date=format_date(self.created),
             )
-            yield LineRow(to_nanoseconds(at), self.id, "", stream, words)
+            if at <= now:
+                yield LineValues(None, workspace, self.id, "", to_nanoseconds(at), stream, words)
 
 
-def list_task_rows(now: datetime) -> Iterator[DefinitionRow | RunRow | LineRow]:
-    """Yield definitions, the runs that were created up to now, and what they printed."""
-    until = to_nanoseconds(now)
-    for task in SAMPLE_TASKS:
-        yield DefinitionRow(task.name, _build_definition(task, now))
-        runs = [run for at in list_times(task.every, task.at, _KEEP_RUNS, now) for run in _plan_runs(task, at)]
-        yield from (run.build_row(now) for run in runs if run.created <= now)
-        yield from (line for run in runs for line in run.list_output() if line.at <= until)
+def plan_runs(task: SampleTask, now: datetime) -> list[PlannedRun]:
+    """Return the runs of a task that are kept and were created up to now."""
+    times = list_times(task.every, task.at, _KEEP_RUNS, now)
+    return [run for at in times for run in _plan_runs(task, at) if run.created <= now]
 
 
-def _build_definition(task: SampleTask, now: datetime) -> dict[str, Any]:
+def build_definition(task: SampleTask, now: datetime) -> DefinitionRow:
+    """Return a task's definition as it is now."""
     number = (now - EPOCH - task.at) // task.every + 1
     following = EPOCH + task.at + number * task.every
     fields: dict[str, Any] = {
@@ -89,10 +90,10 @@ def _build_definition(task: SampleTask, now: datetime) -> dict[str, Any]:
     }
     if task.cron:
         fields |= {"cron": task.cron, "nextRunAt": format_time(following)}
-    return fields
+    return DefinitionRow(task.name, fields)
 
 
-def _plan_runs(task: SampleTask, at: datetime) -> Iterator[_PlannedRun]:
+def _plan_runs(task: SampleTask, at: datetime) -> Iterator[PlannedRun]:
     """Yield a scheduled run, and its retries."""
     mine = seed_random(task.name, at)
     ends_badly = task.failures > 0 and mine.randrange(task.failures) == 0 and not task.in_turn
@@ -106,7 +107,7 @@ def _plan_runs(task: SampleTask, at: datetime) -> Iterator[_PlannedRun]:
             reason, code = mine.choice(task.endings)
         begin = at + mine.uniform(0.05, 2) * SECOND
         end = begin + (timedelta() if reason == "skipped" else task.length * mine.uniform(0.7, 1.3))
-        yield _PlannedRun(identity, task, at, begin, end, reason, code, body)
+        yield PlannedRun(identity, task, at, begin, end, reason, code, body)
         if reason in {"succeeded", "skipped", "stopped"}:
             return
         at, before = end + 10 * SECOND, identity

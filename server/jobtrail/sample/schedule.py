@@ -13,6 +13,23 @@ if TYPE_CHECKING:
 # A Monday, so that weekly schedules fall on the day they name.
 EPOCH = datetime(2024, 1, 1, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
+MICROSECOND = timedelta(microseconds=1)
+_UNIX_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+def to_microseconds(at: datetime) -> int:
+    """Return a time as microseconds since 1970, in which all is planned: there is much, and integers add up fast."""
+    return (at - _UNIX_EPOCH) // MICROSECOND
+
+
+def from_microseconds(at: int) -> datetime:
+    """Return the time that is so many microseconds after 1970."""
+    return _UNIX_EPOCH + at * MICROSECOND
+
+
+def for_row(at: int) -> int:
+    """Return microseconds as the nanoseconds of a row."""
+    return at * 1000
 
 
 def list_times(every: timedelta | None, offset: timedelta, keep: timedelta, now: datetime) -> Iterator[datetime]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from sqlite3 import Row
 
-    from jobtrail.store.database import Database
+    from jobtrail.store.store import Store
 
 _OF_JOB = "owner IN (SELECT id FROM executions WHERE workspace = ? AND job = ?)"
 
@@ -38,8 +38,9 @@ class OutputQuery:
     offset: int
 
 
-def select_output(store: Database, query: OutputQuery) -> tuple[list[Row], int]:
+def select_output(store: Store, query: OutputQuery) -> tuple[list[Row], int]:
     """Return a page of lines, the newest first, and how many match."""
+    store.prepare_output(query.job, query.execution)
     where: list[str] = ["workspace = ?", "owner = ?" if query.execution else _OF_JOB]
     values: list[str | int] = [query.workspace]
     values += [query.execution] if query.execution else [query.workspace, query.job]

@@ -151,7 +151,8 @@ def write_rows(db: sqlite3.Connection, workspace: str, records: Iterable[AnyRow]
         db.executemany(sql, (values(workspace, one) for one in alike))
 
 
-def _dump(value: object) -> str:
+def to_json(value: object) -> str:
+    """Return JSON as the tables keep it."""
     return json.dumps(value, separators=(",", ":"))
 
 
@@ -161,21 +162,21 @@ def _encode_job(workspace: str, one: JobRow) -> tuple[Any, ...]:
     searched = (one.name, one.metadata.get("displayName") or "", *labels, *labels.values())
     # A column of its own, which has no room for half a surrogate pair.
     search = "\n".join(map(str, searched)).lower().encode(errors="replace").decode()
-    body = _dump({"metadata": one.metadata, "spec": one.spec})
+    body = to_json({"metadata": one.metadata, "spec": one.spec})
     return (workspace, one.name, one.created_at, one.updated_at, one.status, search, body)
 
 
 def _encode_execution(workspace: str, one: ExecutionRow) -> tuple[Any, ...]:
     return (
         workspace, one.job, one.id, one.created_at, one.updated_at, one.started_at, one.ended_at, one.status,
-        _dump(one.spec),
+        to_json(one.spec),
     )  # fmt: skip
 
 
 def _encode_task(workspace: str, one: TaskRow) -> tuple[Any, ...]:
     return (
         one.name, one.created_at, one.updated_at, one.started_at, one.ended_at, one.attempts, one.status,
-        _dump(one.spec), _dump(one.conditions), one.recorder, workspace, one.execution,
+        to_json(one.spec), to_json(one.conditions), one.recorder, workspace, one.execution,
     )  # fmt: skip
 
 
@@ -187,12 +188,12 @@ def _encode_stats(workspace: str, one: StatsRow) -> tuple[Any, ...]:
 def _encode_run(_workspace: str, one: RunRow) -> tuple[Any, ...]:
     return (
         one.id, one.task, one.created_at, one.started_at, one.ended_at, one.status, one.end_reason, one.exit_code,
-        _dump(one.body),
+        to_json(one.body),
     )  # fmt: skip
 
 
 def _encode_definition(_workspace: str, one: DefinitionRow) -> tuple[Any, ...]:
-    return (one.name, _dump(one.body))
+    return (one.name, to_json(one.body))
 
 
 def _encode_line(workspace: str, one: LineRow) -> tuple[Any, ...]:

@@ -56,6 +56,7 @@ class RunQuery:
 
 def select_runs(store: Store, query: RunQuery) -> tuple[list[Row], int]:
     """Return a page of runs, and how many match in all; runs that tie come in the order of insertion."""
+    store.prepare_runs()
     clauses, values = _filter_states(query)
     more_clauses, more_values = _filter_runs(query)
     where, bound = " AND ".join([*clauses, *more_clauses]) or "TRUE", [*values, *more_values]
@@ -107,6 +108,7 @@ def select_log(store: Store, run: str, start: int, limit: int) -> tuple[list[Row
         start: the first line, from 0; below 0 it counts back from the end.
         limit: how many lines at the most.
     """
+    store.prepare_log(run)
     of_run = "FROM lines WHERE workspace = ? AND owner = ? AND task = ''"
     with store.snapshot():
         total: int = store.select(f"SELECT count(*) {of_run}", (store.workspace, run))[0][0]

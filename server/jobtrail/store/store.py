@@ -56,6 +56,15 @@ class Store(Database):
         with self.transaction() as db:
             write_rows(db, workspace or self.workspace, records)
 
+    def prepare_output(self, job: str, execution: str) -> None:
+        """Be told that output is read next: of an execution, or of all of a job; the sample writes it then."""
+
+    def prepare_runs(self) -> None:
+        """Be told that runs are read next; the sample writes them then."""
+
+    def prepare_log(self, run: str) -> None:
+        """Be told that the output of a run is read next; the sample writes it then."""
+
     def list_jobs(self, workspace: str, query: PageQuery, statuses: Sequence[str] = ()) -> list[Row]:
         """Return a page of jobs."""
         where, values = ["workspace = ?"], [workspace]
