@@ -1,4 +1,7 @@
-"""Fixtures for every test: no settings of this machine, retries without waiting. In CI no test may be skipped."""
+"""Fixtures for every test: no settings of this machine, retries without waiting. In CI no test may be skipped.
+
+A test that asks for other people's software by a fixture gets the marker of it here, so that none is forgotten.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import stamina
+from hypothesis import settings
 
 from jobtrail.sample.store import SampleStore
 from tests.sample_client import NOW
@@ -19,6 +23,29 @@ if TYPE_CHECKING:
 pytest_plugins = ["tests.peers.fixtures"]
 
 TRIES = 4
+MARKERS = {"npm": "peers", "runwisp_binary": "peers", "browser": "browser"}
+"""Fixtures that start other people's software, and the marker of the tests that ask for them."""
+
+# As many examples as suit every change, and as many as a release deserves: `--hypothesis-profile=ci`.
+settings.register_profile("ci", settings.get_profile("ci"), max_examples=100, deadline=None)
+settings.register_profile("dev", settings.get_profile("default"), max_examples=10, deadline=None)
+settings.load_profile("dev")
+
+
+def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
+    """Accept the options of pytest-xdist in pyproject.toml where it is switched off or missing, and ignore them."""
+    if not pluginmanager.hasplugin("xdist"):
+        for name in ("--numprocesses", "--dist"):
+            parser.addoption(name, help="ignored without pytest-xdist")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what asks for other people's software, before pytest chooses by marker."""
+    for item in items:
+        if isinstance(item, pytest.Function):
+            for fixture in MARKERS.keys() & {*item.fixturenames}:
+                item.add_marker(MARKERS[fixture])
 
 
 @pytest.hookimpl(wrapper=True)

@@ -17,6 +17,8 @@ from tests.agents.world import make_world
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from _pytest.mark import ParameterSet
+
     from tests.agents.asking import Question
     from tests.agents.world import World
 
@@ -34,19 +36,22 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[World]:
 
 @pytest.fixture
 def world(made: World, question: Question, request: pytest.FixtureRequest) -> World:
-    """What the question is about; a question about a daemon is skipped where there is none."""
+    """What the question is about; its daemon is started only where it is about one."""
     if question.data == "RunWisp 1.0.1":
         return replace(made, daemon=request.getfixturevalue("runwisp_shared"))
     return made
 
 
-def of_each(*names: str) -> pytest.MarkDecorator:
-    """Parametrise by question: those of these class names, or all of them."""
-    chosen = [question for question in QUESTIONS if not names or type(question).__name__ in names]
-    return pytest.mark.parametrize("question", chosen, ids=lambda question: type(question).__name__)
+def as_parameter(question: Question) -> ParameterSet:
+    """Return a question as a parameter, marked if it is about a real daemon."""
+    marks = [pytest.mark.peers] if question.data == "RunWisp 1.0.1" else []
+    return pytest.param(question, id=type(question).__name__, marks=marks)
 
 
-@of_each()
+of_each = pytest.mark.parametrize("question", [as_parameter(question) for question in QUESTIONS])
+
+
+@of_each
 async def test_an_agent_that_sees_only_text_gets_the_right_answer_within_its_budget(
     question: Question, world: World
 ) -> None:
@@ -56,7 +61,7 @@ async def test_an_agent_that_sees_only_text_gets_the_right_answer_within_its_bud
     assert not entry.spared
 
 
-@of_each()
+@of_each
 async def test_a_program_that_sees_only_structured_content_gets_the_same_answer(
     question: Question, world: World
 ) -> None:

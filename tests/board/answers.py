@@ -6,7 +6,7 @@ import json
 import sys
 from typing import TYPE_CHECKING, Any
 
-from playwright.sync_api import expect
+from tests.board.browser import expect
 
 if TYPE_CHECKING:
     import pytest

@@ -1,4 +1,7 @@
-"""What the board is looked at with: Chromium, and a host made of the official packages; or why there is none."""
+"""What the board is looked at with: Chromium, and a host made of the official packages; or why there is none.
+
+Playwright is loaded only where a browser starts, so that the tests can be collected without it.
+"""
 
 from __future__ import annotations
 
@@ -6,15 +9,17 @@ import hashlib
 import os
 import shutil
 import subprocess
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import Error
-
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser, Playwright
+    from collections.abc import Generator
 
-__all__ = ["ARTIFACTS", "HOST", "BrowserMissing", "axe", "bundle", "launch"]
+    from playwright.sync_api import Browser, Locator
+    from playwright.sync_api._generated import LocatorAssertions
+
+__all__ = ["ARTIFACTS", "HOST", "axe", "bundle", "expect", "start_chromium"]
 
 HOST = Path(__file__).parent / "host"
 ARTIFACTS = Path(os.environ.get("JOBTRAIL_TEST_ARTIFACTS") or Path(__file__).parent / "artifacts")
@@ -36,21 +41,33 @@ FLAGS = (
     "--disable-sync",
 )
 SECONDS = 180
+PATIENCE_MS = 30_000
 
 
 class BrowserMissing(Exception):
     """No Chromium, or no host to show the board in."""
 
 
-def launch(playwright: Playwright) -> Browser:
-    """Start Chromium headless."""
+@contextmanager
+def start_chromium() -> Generator[Browser]:
+    """Start Chromium headless, and stop it at the end."""
+    from playwright.sync_api import expect, sync_playwright  # noqa: PLC0415 # only where a browser starts
+
     path = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if path is None:
         raise BrowserMissing("no chromium on PATH")
-    try:
-        return playwright.chromium.launch(executable_path=path, args=[*FLAGS])
-    except Error as error:
-        raise BrowserMissing(f"{path} does not start: {error.message[:200]}") from None
+    expect.set_options(timeout=PATIENCE_MS)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=[*FLAGS])
+        yield browser
+        browser.close()
+
+
+def expect(locator: Locator) -> LocatorAssertions:
+    """Return Playwright's assertions about what a locator finds, which wait until they hold."""
+    from playwright.sync_api import expect  # noqa: PLC0415 # only where a browser has started
+
+    return expect(locator)
 
 
 def bundle() -> bytes:

@@ -1,4 +1,4 @@
-"""Fixtures for the board: a browser, and a page with the board in a host; without a browser tests are skipped."""
+"""Fixtures for the board: a browser, which marks the tests that ask for it, and a page with the board in a host."""
 
 from __future__ import annotations
 
@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import expect, sync_playwright
 
-from tests.board.browser import ARTIFACTS, BrowserMissing, axe, bundle, launch
+from tests.board.browser import ARTIFACTS, axe, bundle, start_chromium
 from tests.board.serving import host_pages
 
 if TYPE_CHECKING:
@@ -17,21 +16,14 @@ if TYPE_CHECKING:
     from playwright.sync_api import Browser, FrameLocator, Page
 
 WIDTH, HEIGHT = 1120, 900
-PATIENCE_MS = 30_000
 AXE_RULES = 15
 
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     """A headless Chromium of this module's own: no event loop of another test may run beside it."""
-    with sync_playwright() as playwright:
-        try:
-            chromium = launch(playwright)
-        except BrowserMissing as missing:
-            pytest.skip(f"no browser to look at the board with: {missing}")
-        expect.set_options(timeout=PATIENCE_MS)
+    with start_chromium() as chromium:
         yield chromium
-        chromium.close()
 
 
 @dataclass
@@ -75,21 +67,14 @@ def watched(browser: Browser) -> Iterator[Watched]:
 @pytest.fixture(scope="module")
 def host_address(browser: Browser) -> Iterator[str]:
     """The address of the host's page, with a real server behind it."""
-    try:
-        script = bundle()
-    except BrowserMissing as missing:
-        pytest.skip(f"no browser to look at the board with: {missing}")
-    with host_pages(script) as address:
+    with host_pages(bundle()) as address:
         yield address
 
 
 @pytest.fixture(scope="module")
 def axe_script(browser: Browser) -> str:
     """The script of axe-core."""
-    try:
-        return axe()
-    except BrowserMissing as missing:
-        pytest.skip(f"no browser to look at the board with: {missing}")
+    return axe()
 
 
 @dataclass

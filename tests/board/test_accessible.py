@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
-from playwright.sync_api import expect
 
 from tests.board.answers import detail, rows, stub, tasks, whole
+from tests.board.browser import expect
 from tests.board.command import board_command
 
 if TYPE_CHECKING:

@@ -6,8 +6,8 @@ import re
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect
 
+from tests.board.browser import expect
 from tests.board.command import board_command, opened_board
 
 if TYPE_CHECKING:

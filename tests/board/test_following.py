@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect
 
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store import Store
 from tests.board.answers import rows, whole
-from tests.board.browser import bundle
+from tests.board.browser import bundle, expect
 from tests.board.conftest import Hosted
 from tests.board.serving import host_pages
 from tests.plane.records import make_execution, make_job, make_task, set_status

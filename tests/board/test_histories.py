@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect
 
 from tests.board.answers import result_of, whole
+from tests.board.browser import expect
 
 if TYPE_CHECKING:
     from tests.board.conftest import Hosted

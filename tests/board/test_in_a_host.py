@@ -5,9 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from playwright.sync_api import expect
-
 from tests.board.answers import detail, opened, stub, tasks, tell, whole
+from tests.board.browser import expect
 
 if TYPE_CHECKING:
     import pytest

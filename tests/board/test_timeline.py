@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
-from playwright.sync_api import expect
 
 from jobtrail import board as board_package
 from jobtrail.analysis.failure_groups import make_signature
 from tests.board.answers import detail, opened, rows, stub, tasks, tell, whole
-from tests.board.browser import HOST
+from tests.board.browser import HOST, expect
 
 if TYPE_CHECKING:
     from tests.board.conftest import Hosted

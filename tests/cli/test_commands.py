@@ -13,7 +13,10 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobtrail import __version__
+from jobtrail.cli.shell_completion import ARGUMENTS
+from jobtrail.protocol.app import build_server
 from tests.cli.terminal import Terminal
+from tests.sample_client import SAMPLE
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -133,6 +136,18 @@ def test_a_missing_argument_is_named_with_an_example(arguments: tuple[str, ...],
 def test_a_command_that_runs_no_other_takes_nothing_after_two_dashes() -> None:
     ended = jobtrail("serve", "--", "true")
     assert (ended.code, ended.err.splitlines()[-1]) == (2, "jobtrail serve: error: it takes no command after --")
+
+
+def test_the_help_of_completion_says_where_to_put_what_is_printed() -> None:
+    ended = jobtrail("completion", "--help")
+    for shell in ("bash", "zsh", "fish"):
+        assert f"jobtrail completion {shell}" in ended.out
+
+
+@pytest.mark.anyio
+async def test_the_tools_and_arguments_that_a_shell_offers_are_those_of_the_code() -> None:
+    tools = await build_server(SAMPLE).list_tools()
+    assert {tool.name: tuple(tool.input_schema["properties"]) for tool in tools} == ARGUMENTS
 
 
 def test_the_help_tells_what_the_exit_codes_mean() -> None:

@@ -15,18 +15,16 @@ import anyio
 import anyio.to_thread
 import pytest
 
-from jobtrail.cli.shell_completion import ARGUMENTS
-from jobtrail.protocol.app import build_server
 from jobtrail.store import Store
 from jobtrail.vocabulary import STATUSES
 from tests.cli.terminal import Terminal
-from tests.cli.test_commands import jobtrail
 from tests.plane.records import make_execution, make_job
-from tests.sample_client import SAMPLE
 from tests.upstreams import accept_and_hang, listening
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+pytestmark = pytest.mark.peers
 
 BIN = Path(sys.executable).parent
 CASES = [
@@ -67,18 +65,17 @@ printf '%s\\n' "${COMPREPLY[@]}"
 FISH = 'jobtrail completion fish | source; complete --do-complete "$argv"'
 
 
-def shell(name: str) -> str:
-    """Return where a shell is; without it a test is skipped."""
+def find_shell(name: str) -> str:
+    """Return where a shell is."""
     path = shutil.which(name)
-    if path is None:
-        pytest.skip(f"{name} is not installed")
+    assert path is not None, f"{name} is not installed"
     return path
 
 
 def bash(line: str, **more: str) -> set[str]:
     """Return what bash would offer."""
     said = subprocess.run(
-        [shell("bash"), "-c", BASH, "bash", line],
+        [find_shell("bash"), "-c", BASH, "bash", line],
         env=environ(**more),
         capture_output=True,
         text=True,
@@ -90,7 +87,7 @@ def bash(line: str, **more: str) -> set[str]:
 
 def fish(line: str) -> set[str]:
     """Return what fish would offer."""
-    return offered_by([shell("fish"), "--no-config", "-c", FISH, line])
+    return offered_by([find_shell("fish"), "--no-config", "-c", FISH, line])
 
 
 def offered_by(command: list[str], **more: str) -> set[str]:
@@ -127,7 +124,7 @@ def zsh(tmp_path: Path) -> Iterator[Terminal]:
     """An interactive zsh that completes."""
     setup = 'autoload -Uz compinit; compinit -u -D\neval "$(jobtrail completion zsh)"\nPS1="ready> "\n'
     (tmp_path / ".zshrc").write_text(setup, encoding="utf-8")
-    with Terminal([shell("zsh"), "-i"], environ(ZDOTDIR=str(tmp_path))) as terminal:
+    with Terminal([find_shell("zsh"), "-i"], environ(ZDOTDIR=str(tmp_path))) as terminal:
         terminal.until("ready> ")
         yield terminal
 
@@ -146,7 +143,7 @@ def test_an_interactive_zsh_completes_what_is_typed(zsh: Terminal, typed: str, b
 
 
 def test_an_interactive_bash_completes_what_is_typed() -> None:
-    with Terminal([shell("bash"), "--norc", "-i"], environ(PS1="ready> ")) as terminal:
+    with Terminal([find_shell("bash"), "--norc", "-i"], environ(PS1="ready> ")) as terminal:
         terminal.until("ready> ")
         terminal.type('eval "$(jobtrail completion bash)"; echo set-$((1))\n')
         terminal.until("set-1")
@@ -203,17 +200,5 @@ def test_settings_that_cannot_be_read_offer_nothing_and_say_nothing(tmp_path: Pa
     assert bash("jobtrail ask get_job job=n", JOBTRAIL_CONFIG=str(tmp_path / "none.toml")) == set()
 
 
-@pytest.mark.anyio
-async def test_the_tools_and_arguments_that_are_offered_are_those_of_the_code() -> None:
-    tools = await build_server(SAMPLE).list_tools()
-    assert {tool.name: tuple(tool.input_schema["properties"]) for tool in tools} == ARGUMENTS
-
-
 def test_the_statuses_that_are_offered_are_those_there_are() -> None:
     assert bash("jobtrail ask list_runs status=") == set(STATUSES)
-
-
-def test_the_help_says_where_to_put_what_is_printed() -> None:
-    ended = jobtrail("completion", "--help")
-    for shell_name in ("bash", "zsh", "fish"):
-        assert f"jobtrail completion {shell_name}" in ended.out

@@ -8,8 +8,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import uv
-
 from tests.distribution.listing import ROOT
 
 if TYPE_CHECKING:
@@ -95,6 +93,8 @@ class Installed:
         return self.npm.evaluate(TALK, server, calls, START_SECONDS * 1000, seconds=START_SECONDS)
 
     def _environ(self) -> dict[str, str]:
+        import uv  # noqa: PLC0415 # tests are collected without it
+
         programs = (str(Path(uv.find_uv_bin()).parent), str(Path(sys.base_prefix) / "bin"), os.environ["PATH"])
         network = {name: os.environ[name] for name in NETWORK if name in os.environ}
         return {

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.peers.npm import Npm
     from tests.peers.runwisp_daemon import Daemon
 
+pytestmark = pytest.mark.distribution
+
 LARGEST = 1_000_000
 """Bytes of a bundle: uv brings the dependencies, so it is our own text and little else."""
 LIST_JOBS: dict[str, Any] = {"name": "list_jobs", "arguments": {"limit": 2}}

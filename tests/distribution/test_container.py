@@ -1,4 +1,4 @@
-"""The Dockerfile: linted, and what it says. `test_image.py` builds it where a Docker engine answers."""
+"""The Dockerfile: linted, and what it says. `test_image.py` builds it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The image, built and run by a Docker engine; `conftest.py` leaves this file out where none answers."""
+"""The image, built and run by a Docker engine."""
 
 from __future__ import annotations
 
@@ -19,6 +19,8 @@ from tests.distribution.listing import ROOT
 
 if TYPE_CHECKING:
     from collections.abc import Generator
+
+pytestmark = pytest.mark.image
 
 TOKEN = "a-token-of-this-test"
 LARGEST = 100_000_000

@@ -1,4 +1,4 @@
-"""Fixtures for a real RunWisp daemon and other people's clients; without these the tests are skipped."""
+"""Fixtures for a real RunWisp daemon and other people's clients; a test that asks for one gets the marker `peers`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.peers.npm import Npm, NpmMissing, find_npm
-from tests.peers.runwisp_daemon import Daemon, RunwispMissing, copy_home, find_binary, seed_home
+from tests.peers.npm import Npm, find_npm
+from tests.peers.runwisp_daemon import Daemon, copy_home, find_binary, seed_home
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -17,19 +17,13 @@ if TYPE_CHECKING:
 @pytest.fixture(scope="session")
 def runwisp_binary() -> Path:
     """The RunWisp binary."""
-    try:
-        return find_binary()
-    except RunwispMissing as missing:
-        pytest.skip(f"no RunWisp daemon: {missing}")
+    return find_binary()
 
 
 @pytest.fixture(scope="session")
 def npm() -> Npm:
     """The MCP software of npm: conformance suite, TypeScript clients, bundler."""
-    try:
-        return find_npm()
-    except NpmMissing as missing:
-        pytest.skip(f"no MCP software from npm: {missing}")
+    return find_npm()
 
 
 @pytest.fixture(scope="session")

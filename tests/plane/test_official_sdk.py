@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
     from jobtrail.store import Store
 
-pytestmark = pytest.mark.anyio
+pytestmark = [pytest.mark.anyio, pytest.mark.peers]
 
 KEY, BIG, ETL = "sdk-key", "backfill-embeddings", "nightly-etl"
 # It reads its key and workspace when it is imported; the tests' own settings are left as they were.

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 
 import jsonschema
 import pytest
-import schemathesis
 from starlette.applications import Starlette
 from starlette.routing import BaseRoute, Mount, Route
 
@@ -65,10 +64,9 @@ def served(routes: Iterable[BaseRoute], before: str = "") -> Iterator[tuple[str,
                 yield re.sub(r"{\w+}", "{}", before + route.path), method.lower()
 
 
-async def test_the_document_is_openapi_and_names_every_route_and_no_other() -> None:
+async def test_the_document_names_every_route_and_no_other() -> None:
     plane = build_plane(Store(None))
     assert isinstance(plane, Starlette)
-    schemathesis.openapi.from_asgi("/openapi.json", plane).validate()
     async with open_client(Store(None), "") as client:
         whole = await document(client)
     assert whole["openapi"] == "3.1.0"

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 
     from jobtrail.store.store import PageKey
 
+pytestmark = pytest.mark.slow
+
 SORTS = ("createdAt:desc", "createdAt:asc", "name:asc", "name:desc")
 ROOT = Path(__file__).parents[2]
 JOB_COUNT, EXECUTION_COUNT, TASK_COUNT, RUN_COUNT = 1_000, 20_000, 100_000, 5_000
