@@ -17,7 +17,7 @@ import anyio
 from mcp import Client
 
 from jobtrail.protocol.app import build_server
-from jobtrail.protocol.resources import Address
+from jobtrail.protocol.resources.addresses import Address
 from tests.sample_client import SAMPLE, answer
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from mcp.types import PromptReference, ResourceTemplateReference
 
 from jobtrail.protocol.completion import NameCompleter
 from jobtrail.protocol.prompts import load_prompts
-from jobtrail.protocol.resources import TEMPLATES
+from jobtrail.protocol.resources.addresses import TEMPLATES
 from jobtrail.sources import open_sources
 from jobtrail.window import Clock
 from tests.plane.records import make_job

@@ -6,8 +6,13 @@ import json
 import os
 import subprocess
 import sys
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 SECONDS = 60
 HEAVY = {"mcp", "httpx2", "pydantic", "yaml", "sqlite3", "anyio", "starlette", "uvicorn", "stamina", "re2"}
@@ -15,7 +20,7 @@ TELL = """
 import atexit, json, sys
 atexit.register(lambda: print(json.dumps(sorted(sys.modules)), file=sys.stderr))
 """
-MESSAGES = [
+MESSAGES: list[dict[str, Any]] = [
     {
         "jsonrpc": "2.0",
         "id": 1,
@@ -64,11 +69,20 @@ def test_reading_the_settings_does_not_load_the_sdk() -> None:
     assert modules & {"mcp", "httpx2", "yaml", "sqlite3", "anyio"} == set()
 
 
-def test_a_server_that_was_only_introduced_has_loaded_no_upstream() -> None:
-    code = TELL + "from jobtrail.cli import main; sys.exit(main(['serve']))"
+SERVE = "from jobtrail.cli import main; sys.exit(main(['serve']))"
+BARE = """
+from mcp.server import MCPServer
+server = MCPServer("bare")
+server.add_tool(lambda text: text, name="echo")
+server.run()
+"""
+
+
+def serve(code: str, messages: Sequence[dict[str, Any]]) -> tuple[dict[int, Any], set[str]]:
+    """Return what a server over stdio answers to messages, by id, and the modules that it has loaded then."""
     pipe = subprocess.PIPE
     with subprocess.Popen(
-        [sys.executable, "-c", code],
+        [sys.executable, "-c", TELL + code],
         env={"PATH": os.environ["PATH"], "HOME": os.devnull},
         stdin=pipe,
         stdout=pipe,
@@ -77,12 +91,29 @@ def test_a_server_that_was_only_introduced_has_loaded_no_upstream() -> None:
     ) as process:
         assert process.stdin
         assert process.stdout
-        for message in MESSAGES:
+        for message in messages:
             print(json.dumps(message), file=process.stdin, flush=True)
-        answers = {answer["id"]: answer for answer in map(json.loads, (process.stdout.readline() for _ in range(3)))}
-        assert answers[2]["result"]["tools"]
+        asked = sum("id" in message for message in messages)
+        answers = {one["id"]: one["result"] for one in map(json.loads, islice(process.stdout, asked))}
         _, told = process.communicate(timeout=SECONDS)
-    modules = set(json.loads(told))
+    return answers, set(json.loads(told))
+
+
+def test_before_initialize_a_server_loads_nothing_heavy_that_a_bare_server_of_the_sdk_does_not() -> None:
+    (_, ours), (_, bare) = serve(SERVE, MESSAGES[:1]), serve(BARE, MESSAGES[:1])
+    added = {name for name in ours - bare if not name.startswith("jobtrail")}
+    assert packages(added) <= {"argparse", "difflib", "gc", "pkgutil", "platformdirs", "mcp", "anyio", "pydantic"}
+    assert {name for name in added if name.startswith("mcp.")} == {"mcp.server.apps"}
+    # What tools are made of and what they read is loaded when tools are listed or called.
+    floors = {".".join(name.split(".")[:2]) for name in ours if name.startswith("jobtrail.")}
+    assert floors & {f"jobtrail.{name}" for name in ("tools", "paging", "rendering", "analysis", "logs")} == set()
+    assert ours & {f"jobtrail.protocol.{name}" for name in ("tools", "prompts", "completion")} == set()
+
+
+def test_a_server_that_was_only_introduced_has_loaded_no_upstream() -> None:
+    answers, modules = serve(SERVE, MESSAGES)
+    assert answers[2]["tools"]
+    assert answers[3]["prompts"]
     ours = {name for name in modules if name.startswith("jobtrail.")}
     upstreams = {"blaxel.source", "runwisp.source", "embedded.source", "factory", "auth"}
     assert ours & {f"jobtrail.sources.{name}" for name in upstreams} == set()

@@ -16,7 +16,8 @@ Timestamp = Annotated[datetime, PlainSerializer(format_milliseconds, return_type
 class FrozenModel(BaseModel):
     """Base of all models: frozen, and nothing but its own fields."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    # A model is built when it is first used: most processes use few of them.
+    model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object an agent gets: absent fields left out."""

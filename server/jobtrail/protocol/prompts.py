@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import yaml
 from mcp.server.mcpserver.prompts import Prompt
@@ -21,8 +21,6 @@ from jobtrail.text import sanitize_text
 if TYPE_CHECKING:
     from collections.abc import Callable
     from importlib.resources.abc import Traversable
-
-    from mcp.server.mcpserver import MCPServer
 
 _FRONT_MATTER = re.compile(r"---\n(.*?)\n---\n(.*)", re.DOTALL)
 _LONGEST_ARGUMENT = 200
@@ -86,22 +84,22 @@ def _read_prompt(path: Traversable) -> PromptFile:
     return PromptFile.model_validate({**yaml.safe_load(match[1]), "text": match[2].strip()})
 
 
-def add_prompts(server: MCPServer[Any]) -> None:
-    """Register every prompt with a server."""
-    for one in load_prompts():
-        server.add_prompt(
-            Prompt(
-                name=one.name,
-                title=one.title,
-                description=one.description,
-                arguments=[
-                    PromptArgument(name=arg.name, description=arg.description, required=arg.required)
-                    for arg in one.arguments
-                ],
-                fn=_make_filler(one),
-                context_kwarg=None,
-            )
-        )
+def make_prompts() -> list[Prompt]:
+    """Return every prompt for the SDK's server."""
+    return [_make_prompt(one) for one in load_prompts()]
+
+
+def _make_prompt(one: PromptFile) -> Prompt:
+    return Prompt(
+        name=one.name,
+        title=one.title,
+        description=one.description,
+        arguments=[
+            PromptArgument(name=arg.name, description=arg.description, required=arg.required) for arg in one.arguments
+        ],
+        fn=_make_filler(one),
+        context_kwarg=None,
+    )
 
 
 def _make_filler(one: PromptFile) -> Callable[..., str]:

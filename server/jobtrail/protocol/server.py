@@ -6,6 +6,7 @@ import logging
 import traceback
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
 import anyio
@@ -13,7 +14,7 @@ from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp.server.subscriptions import InMemorySubscriptionBus, ListenHandler
+from mcp.server.subscriptions import ListenHandler, ResourceUpdated
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
     INTERNAL_ERROR,
@@ -34,25 +35,28 @@ from mcp.types import (
 from pydantic import ValidationError
 
 from jobtrail.errors import AgentError, BadArgument, JobtrailError
+from jobtrail.protocol.deferred import DeferredPrompts, DeferredTools
 from jobtrail.protocol.icons import make_icon
-from jobtrail.protocol.resources import FORMATS, SCHEME, TEMPLATES, Address, read_resource
-from jobtrail.rendering.answers import render
+from jobtrail.protocol.resources.addresses import FORMATS, SCHEME, TEMPLATES, Address
 from jobtrail.text import find_closest, quote_value, sanitize_text
-from jobtrail.tools import ServerState
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
     from contextlib import AbstractAsyncContextManager
 
+    from anyio.abc import TaskGroup
     from mcp.server.connection import Connection
-    from mcp.server.mcpserver.tools import Tool
     from mcp.server.session import ServerSession
+    from mcp.server.subscriptions import SubscriptionBus
     from mcp.types import GetPromptResult, InputRequiredResult, SubscriptionsListenResult
     from pydantic.networks import AnyUrl
 
     from jobtrail.models import FrozenModel
     from jobtrail.protocol.completion import NameCompleter
-    from jobtrail.protocol.resources import ResourceWatcher
+    from jobtrail.protocol.resources.watching import ResourceWatcher
+    from jobtrail.sources import Sources
+    from jobtrail.tools import ServerState
+    from jobtrail.window import Clock
 
     Lifespan = Callable[[MCPServer["ProtocolState"]], AbstractAsyncContextManager["ProtocolState"]]
     Ask = Callable[[str, Mapping[str, Any]], Awaitable[FrozenModel]]
@@ -64,34 +68,56 @@ CALL_SECONDS = 50.0
 
 
 @dataclass(frozen=True)
-class ProtocolState(ServerState):
-    """What lives as long as the server: what tools use, and what the rest of the protocol needs."""
+class ProtocolState:
+    """What lives as long as the server: what tools use (see `tools.ServerState`), and what the rest of MCP needs.
 
-    watcher: ResourceWatcher
-    completer: NameCompleter
+    What is imported in here is what a server need not load before it answers `initialize`.
+    """
+
+    sources: Sources
+    clock: Clock
+    group: TaskGroup
+    bus: SubscriptionBus
+
+    @cached_property
+    def watcher(self) -> ResourceWatcher:
+        """What watches resources."""
+        from jobtrail.protocol.resources.watching import ResourceWatcher  # noqa: PLC0415 # see the class
+
+        return ResourceWatcher(self.sources, self.group, lambda uri: self.bus.publish(ResourceUpdated(uri)))
+
+    @cached_property
+    def completer(self) -> NameCompleter:
+        """What completes names."""
+        from jobtrail.protocol.completion import NameCompleter  # noqa: PLC0415 # see the class
+
+        return NameCompleter(self.sources, self.clock, self.group)
 
 
 class JobtrailServer(MCPServer[ProtocolState]):
-    """The SDK's server with our sentences, our resources, completion, and subscriptions in both eras.
+    """The SDK's server with our tools, prompts, resources and sentences, completion, and subscriptions in both eras.
 
-    Attributes:
+    Args:
+        sources: the names of the sources.
+        lifespan: makes its state.
         bus: carries changes to `subscriptions/listen` streams.
+        options: of the SDK's server.
     """
 
-    def __init__(self, *, tools: list[Tool], sources: Sequence[str], lifespan: Lifespan, **options: Any) -> None:
+    def __init__(self, *, sources: Sequence[str], lifespan: Lifespan, bus: SubscriptionBus, **options: Any) -> None:
         self._jobs = [_make_jobs_resource(name) for name in sources]
-        self.bus = InMemorySubscriptionBus()
         self._open_state = lifespan
         self._shared: ProtocolState | None = None
-        super().__init__(tools=tools, subscriptions=self.bus, lifespan=self._lend_state, **options)
-        self._listen_handler = ListenHandler(self.bus)
+        super().__init__(subscriptions=bus, lifespan=self._lend_state, **options)
+        self._tool_manager = DeferredTools("jobtrail.protocol.tools:make_tools")
+        self._prompt_manager = DeferredPrompts("jobtrail.protocol.prompts:make_prompts")
+        self._listen_handler = ListenHandler(bus)
         # MCPServer has no decorator for these, or one that passes no context.
         add = self._lowlevel_server.add_request_handler
         add("completion/complete", CompleteRequestParams, self._complete)
         add("resources/subscribe", SubscribeRequestParams, self._subscribe)
         add("resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
         add("subscriptions/listen", SubscriptionsListenRequestParams, self._listen)
-        self._accepted = {tool.name: tuple(tool.parameters.get("properties", {})) for tool in tools}
 
     @asynccontextmanager
     async def share_state(self) -> AsyncGenerator[None]:
@@ -116,6 +142,8 @@ class JobtrailServer(MCPServer[ProtocolState]):
         self, name: str, arguments: dict[str, Any], context: Context[ProtocolState] | None = None
     ) -> CallToolResult:
         """Call a tool: its answer becomes text and structured content, its error a sentence."""
+        from jobtrail.rendering.answers import render  # noqa: PLC0415 # as in ProtocolState
+
         try:
             answer = await self._call(name, arguments, context or Context(mcp_server=self))
         except JobtrailError as error:
@@ -160,11 +188,12 @@ class JobtrailServer(MCPServer[ProtocolState]):
 
     def _check_arguments(self, name: str, arguments: Mapping[str, Any]) -> None:
         """Refuse an unknown tool or argument; the SDK would drop a misspelt argument silently."""
-        accepted = self._accepted.get(name)
-        if accepted is None:
-            near = find_closest(name, self._accepted)
-            known = ", ".join(self._accepted)
-            raise BadArgument(f"there is no tool {quote_value(name)}; {_write_hint(near)}there are {known}")
+        tool = self._tool_manager.get_tool(name)
+        if tool is None:
+            known = [one.name for one in self._tool_manager.list_tools()]
+            hint = _write_hint(find_closest(name, known))
+            raise BadArgument(f"there is no tool {quote_value(name)}; {hint}there are {', '.join(known)}")
+        accepted: Mapping[str, object] = tool.parameters["properties"]
         for given, value in arguments.items():
             if given not in accepted:
                 near = find_closest(given, accepted)
@@ -220,6 +249,8 @@ class JobtrailServer(MCPServer[ProtocolState]):
         """Read a resource; an address of ours is a tool's answer in another form."""
         if context is None or not str(uri).startswith(f"{SCHEME}://"):
             return await super().read_resource(uri, context)
+        from jobtrail.protocol.resources.reading import read_resource  # noqa: PLC0415 # as in ProtocolState
+
         with _raise_protocol_errors(str(uri)):
             text, mime = await read_resource(Address.parse(str(uri)), cast("Context[ServerState]", context))
         return [ReadResourceContents(text, mime)]

@@ -12,7 +12,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.types import TextResourceContents
 
 from jobtrail.protocol.app import build_server
-from jobtrail.protocol.resources import TEMPLATES, Address
+from jobtrail.protocol.resources.addresses import TEMPLATES, Address
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store import Store

@@ -17,7 +17,7 @@ from mcp.shared.subscriptions import ResourceUpdated
 from mcp.types import ResourceUpdatedNotification
 
 from jobtrail.protocol.app import build_server
-from jobtrail.protocol.resources import ResourceWatcher
+from jobtrail.protocol.resources.watching import ResourceWatcher
 from jobtrail.settings import Settings
 from jobtrail.sources import open_sources
 from jobtrail.sources.embedded.registration import EmbeddedSettings
