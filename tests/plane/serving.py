@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx2
 import uvicorn
@@ -20,15 +20,17 @@ if TYPE_CHECKING:
 
 
 @contextmanager
-def serve_app(app: ASGIApp, *, on: Path | None = None) -> Generator[str]:
+def serve_app(app: ASGIApp, *, on: Path | None = None, **options: Any) -> Generator[str]:
     """Serve an app by uvicorn in a thread, and return its URL.
 
     Args:
         app: what is served.
         on: a Unix socket that does not exist yet; a free port otherwise.
+        options: further ones of uvicorn's.
     """
     uds = str(on) if on else None
-    config = uvicorn.Config(app, port=0, uds=uds, log_level="critical", lifespan="off", ws="none")
+    settings: dict[str, Any] = {"ws": "none", **options}
+    config = uvicorn.Config(app, port=0, uds=uds, log_level="critical", lifespan="off", **settings)
     listener, server = config.bind_socket(), uvicorn.Server(config)
     # Whoever connects before the server runs waits in the queue of the socket.
     listener.listen()

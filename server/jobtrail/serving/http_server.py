@@ -37,8 +37,17 @@ def run_app(app: ASGIApp, bind: HttpBind, ready: Callable[[str], None]) -> int:
     """
     import uvicorn  # noqa: PLC0415 # stdio does not need it
 
+    from jobtrail.serving import connections  # noqa: PLC0415 # likewise
+
     listener = _listen(bind)
-    config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_GRACE_SECONDS)
+    connections.limit_log()
+    config = uvicorn.Config(
+        app,
+        **connections.bound_connections(connections.raise_file_limit()),
+        log_config=None,
+        access_log=False,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
     url = f"http://{bracket_ipv6(bind.host)}:{listener.getsockname()[1]}"
 
     class Server(uvicorn.Server):

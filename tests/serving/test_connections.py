@@ -1,0 +1,188 @@
+"""Crowds of connections that send nothing, or almost nothing: others are served, and the log stays short."""
+
+from __future__ import annotations
+
+import logging
+import re
+import socket
+import subprocess
+import time
+from contextlib import ExitStack, contextmanager, suppress
+from typing import TYPE_CHECKING
+
+import httpx2
+import pytest
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+
+from jobtrail.serving import connections
+from tests.plane.serving import serve_app
+from tests.protocol.test_transports import ENV, JOBTRAIL, SECONDS, TOKEN, killed_after
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from starlette.types import Receive, Scope, Send
+
+FILES = 256
+"""Files that the server may open: half of them are for connections."""
+COMMANDS = {
+    "http": ["serve", "--transport", "http"],
+    "sse": ["serve", "--transport", "sse"],
+    "plane": ["plane", "--sample"],
+    "board": ["board", "--no-open"],
+}
+HEAD = b"POST /messages/ HTTP/1.1\r\nHost: 127.0.0.1\r\n"
+LITTLE = {
+    "nothing": b"",
+    "half-a-head": HEAD,
+    "no-body": HEAD + b"Content-Length: 10\r\n\r\n",
+    "half-a-body": HEAD + b"Content-Length: 10\r\n\r\nhalf",
+    "a-body-without-token": HEAD + b"Authorization: Bearer wrong\r\nContent-Length: 10\r\n\r\nhalf",
+}
+
+
+@contextmanager
+def served(command: list[str]) -> Generator[tuple[subprocess.Popen[str], str]]:
+    """A server in a process that may open few files, and its address."""
+    shell = f'ulimit -n {FILES} && exec "$@"'
+    line = ["/bin/sh", "-c", shell, "sh", *JOBTRAIL, *command, "--port", "0"]
+    environ = {**ENV, "JOBTRAIL_AUTH_TOKEN": TOKEN}
+    with subprocess.Popen(line, env=environ, stderr=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stderr
+            with killed_after(process, SECONDS * 2):
+                found = re.search(r"http://[^/\s]+", process.stderr.readline())
+                assert found
+                yield process, found[0]
+        finally:
+            process.kill()
+
+
+def connect(stack: ExitStack, url: str, sends: bytes) -> socket.socket:
+    host, port = url.removeprefix("http://").split(":")
+    connection = stack.enter_context(socket.create_connection((host, int(port)), SECONDS))
+    connection.sendall(sends)
+    return connection
+
+
+def is_closed(connection: socket.socket) -> bool:
+    """Return whether a server closes a connection, whatever it says before."""
+    connection.settimeout(SECONDS)
+    try:
+        while connection.recv(65_536):
+            pass
+    except ConnectionError:
+        return True
+    return True
+
+
+def is_well(url: str) -> bool:
+    return httpx2.get(f"{url}/healthz", timeout=SECONDS).text == "ok\n"
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_a_silent_crowd_is_closed_and_keeps_nobody_out(command: str) -> None:
+    with served(COMMANDS[command]) as (process, url), ExitStack() as stack:
+        crowd = [connect(stack, url, [*LITTLE.values()][number % 2]) for number in range(2 * FILES)]
+        assert is_well(url)
+        assert all(is_closed(one) for one in crowd)
+        assert is_well(url)
+        process.terminate()
+        assert process.stderr
+        said = process.stderr.read().splitlines()
+    assert len(said) == 2
+    assert said[0].endswith("closed a connection to make room: 128 are open")
+    assert said[1].endswith("closed a connection that sent no whole request within 5 s")
+
+
+@pytest.mark.parametrize("sends", LITTLE.values(), ids=LITTLE)
+def test_a_crowd_that_sends_little_keeps_nobody_out(sends: bytes) -> None:
+    with served(COMMANDS["sse"]) as (_, url), ExitStack() as stack:
+        for _ in range(FILES):
+            connect(stack, url, sends)
+        assert is_well(url)
+
+
+async def read_all(scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with the length of a request's body, and with a mebibyte of zeros to a GET."""
+    request = Request(scope, receive)
+    with suppress(ClientDisconnect):
+        body = await request.body()
+        answer = Response(b"0" * (32 * 1024 * 1024)) if request.method == "GET" else PlainTextResponse(str(len(body)))
+        await answer(scope, receive, send)
+
+
+@contextmanager
+def in_a_hurry(monkeypatch: pytest.MonkeyPatch) -> Generator[str]:
+    """Serve with short time limits, and return the address."""
+    monkeypatch.setattr(connections, "STALLED_SECONDS", 0.3)
+    for awaited, (_, why) in connections.TO_COME.items():
+        monkeypatch.setitem(connections.TO_COME, awaited, (0.3, why))
+    with serve_app(read_all, **connections.bound_connections(200)) as url:
+        yield url
+
+
+@pytest.mark.parametrize("sends", LITTLE.values(), ids=LITTLE)
+def test_a_request_that_does_not_come_whole_is_given_up(sends: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    with in_a_hurry(monkeypatch) as url, ExitStack() as stack:
+        assert is_closed(connect(stack, url, sends))
+
+
+@pytest.mark.parametrize("head", [HEAD, HEAD + b"Content-Length: 100000\r\n\r\n"], ids=["head", "body"])
+def test_a_request_that_comes_byte_by_byte_is_given_up(head: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    with in_a_hurry(monkeypatch) as url, ExitStack() as stack:
+        connection = connect(stack, url, head)
+        connection.settimeout(0.01)
+        deadline = time.monotonic() + SECONDS
+        with suppress(ConnectionError):
+            while time.monotonic() < deadline:
+                connection.sendall(b"x")
+                with suppress(TimeoutError):
+                    if not connection.recv(1):
+                        break
+        assert time.monotonic() < deadline
+
+
+def test_a_client_that_does_not_read_its_response_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    with in_a_hurry(monkeypatch) as url, ExitStack() as stack:
+        connection = connect(stack, url, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+        # What the server could not write within its time is never sent.
+        time.sleep(1)
+        connection.settimeout(SECONDS)
+        received = 0
+        with suppress(ConnectionError):
+            while piece := connection.recv(65_536):
+                received += len(piece)
+    assert received < 32 * 1024 * 1024
+
+
+def test_a_connection_that_is_used_again_and_again_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    with in_a_hurry(monkeypatch) as url, httpx2.Client(timeout=SECONDS) as client:
+        for size in range(20):
+            assert client.post(url, content=b"x" * size).text == str(size)
+            time.sleep(0.05)
+
+
+def test_what_is_logged_again_and_again_is_logged_once_a_minute_with_its_count(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    now = 0.0
+    monkeypatch.setattr(connections.time, "monotonic", lambda: now)
+    repeats, shown = connections.RepeatsFilter(), list[str]()
+    for second in range(130):
+        now = float(second)
+        record = logging.LogRecord("uvicorn.error", logging.WARNING, "a.py", 1, "closed %d", (second,), None)
+        if repeats.filter(record):
+            shown.append(record.getMessage())
+    assert shown == [
+        "closed 0",
+        "closed 60 (59 more since the last time)",
+        "closed 120 (59 more since the last time)",
+    ]
+
+
+def test_what_jobtrail_says_itself_is_always_logged() -> None:
+    repeats = connections.RepeatsFilter()
+    record = logging.LogRecord("jobtrail.protocol.server", logging.ERROR, "a.py", 1, "unforeseen", (), None)
+    assert all(repeats.filter(record) for _ in range(3))
