@@ -123,6 +123,15 @@ def test_a_server_that_was_only_introduced_has_loaded_no_upstream() -> None:
     assert added & (HEAVY | {"tenacity", "tomllib"}) <= {"yaml"}
 
 
+def test_a_first_call_loads_its_source_the_store_and_little_else() -> None:
+    ask = "from jobtrail.cli import main; main(['ask'{}])"
+    added = loaded(ask.format(", 'list_jobs'")) - loaded(ask.format(""))
+    foreign = packages(added) - sys.stdlib_module_names - {"jobtrail"}
+    assert foreign == {"stamina", "tenacity"}
+    ours = {name.split(".")[1] for name in added if name.startswith("jobtrail.")}
+    assert ours == {"logs", "plane", "sample", "sources", "store"}
+
+
 def test_every_module_can_be_imported_though_many_are_loaded_only_when_they_are_needed() -> None:
     names = "[one.name for one in pkgutil.walk_packages(jobtrail.__path__, 'jobtrail.')]"
     code = f"import pkgutil, jobtrail; [__import__(name) for name in {names} if name != 'jobtrail.__main__']"

@@ -13,14 +13,19 @@ import httpx2
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from mcp import Client
 
 from jobtrail.plane import InProcessPlane, build_plane
+from jobtrail.protocol.app import build_server
 from jobtrail.sample.store import SampleStore
+from jobtrail.settings import Settings
+from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.store.output import OutputQuery, select_output
 from jobtrail.store.runs import RunQuery, select_runs
 from jobtrail.store.store import PageQuery
 from jobtrail.times import to_nanoseconds
 from tests.plane.records import PAGED
+from tests.sample_client import FixedClock, answer
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -44,6 +49,7 @@ NOWS = [
     datetime(2026, 11, 23, 12, 15, 0, 1, tzinfo=UTC),
     datetime(2026, 11, 23, 12, 33, 5, tzinfo=UTC),
 ]
+BLAXEL = Settings(sources=(BlaxelSettings(name="blaxel", url="http://plane.invalid/v0"),), default="blaxel")
 STATUSES = {"queued", "pending", "running", "cancelling", "cancelled", "failed", "succeeded", "timeout"}
 ENDED = {"cancelled", "failed", "succeeded", "timeout"}
 END_REASONS = {"succeeded", "failed", "stopped", "timeout", "crashed", "skipped", "log_overflow"}
@@ -215,9 +221,9 @@ async def test_concurrent_first_requests_make_the_sample_once() -> None:
         assert asked == []
 
         async def ask() -> None:
-            answer = await client.get("/v0/jobs/nightly-etl", headers=PAGED)
-            assert answer.headers["jobtrail-data"] == "sample"
-            answers.append(answer.json())
+            response = await client.get("/v0/jobs/nightly-etl", headers=PAGED)
+            assert response.headers["jobtrail-data"] == "sample"
+            answers.append(response.json())
 
         async with anyio.create_task_group() as group:
             for _ in range(10):
@@ -241,10 +247,10 @@ async def test_no_more_is_written_than_is_read() -> None:
     async with httpx2.AsyncClient(transport=transport, base_url="http://plane.invalid", headers=PAGED) as client:
 
         async def get(path: str, **more: int) -> Any:
-            answer = (await client.get(path)).json()
+            found = (await client.get(path)).json()
             assert count_rows(store) == written | more, path
             written.update(more)
-            return answer
+            return found
 
         await get("/v0/jobs")
         await get("/api/tasks")
@@ -254,10 +260,35 @@ async def test_no_more_is_written_than_is_read() -> None:
         await get(f"/v0/jobs/nightly-etl/executions/{failed}/tasks", tasks=14, lines=28)
         await get(f"/v0/jobs/nightly-etl/executions/{failed}")
         runs = len(workspace(NOWS[0]).runs)
-        found = await get("/api/runs?limit=1&taskName=rotate-logs", runs=runs)
-        await get(f"/api/runs/{found['items'][0]['id']}/log", lines=30)
+        page = await get("/api/runs?limit=1&taskName=rotate-logs", runs=runs)
+        await get(f"/api/runs/{page['items'][0]['id']}/log", lines=30)
         await get("/api/runs?limit=1000")
     store.close()
+
+
+@pytest.mark.anyio
+async def test_a_first_call_of_a_tool_writes_what_it_answers_from() -> None:
+    calls: dict[str, dict[str, Any]] = {
+        "list_jobs": {},
+        "list_executions": {"job": "nightly-etl"},
+        "find_failures": {},
+    }
+    executions, tasks = (
+        len(workspace(NOWS[0]).executions),
+        {"list_jobs": 0, "list_executions": 0, "find_failures": 300},
+    )
+    expected = {"list_jobs": 0, "list_executions": 90, "find_failures": executions}
+    for tool, arguments in calls.items():
+        store = SampleStore(NOWS[0])
+        transport = httpx2.ASGITransport(build_plane(store))
+        async with Client(build_server(BLAXEL, transport, FixedClock(moment=NOWS[0]))) as client:
+            await answer(client, tool, **arguments)
+        written = count_rows(store)
+        assert written["executions"] == expected[tool]
+        # Of 14,000.
+        assert written["tasks"] <= tasks[tool]
+        assert written["runs"] == 0
+        store.close()
 
 
 def test_what_is_read_first_changes_nothing() -> None:

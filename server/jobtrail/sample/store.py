@@ -43,6 +43,7 @@ class SampleStore(Store):
     def __init__(self, now: datetime) -> None:
         super().__init__(None)
         self._now = now
+        self._until = to_microseconds(now)
         self._keys = count(1)
         # What is not written yet: executions of jobs, tasks and output of executions, runs, output of runs.
         self._jobs = {job.name: job for job in SAMPLE_JOBS}
@@ -93,7 +94,7 @@ class SampleStore(Store):
         with self._lock:
             if self._without_runs:
                 runs = [run for task in SAMPLE_TASKS for run in plan_runs(task, self._now)]
-                self.write(run.build_row(self._now) for run in runs)
+                self.write(run.build_row(self._until) for run in runs)
                 self._runs = {run.id: run for run in runs}
                 self._without_runs = False
 
@@ -103,7 +104,7 @@ class SampleStore(Store):
             self.prepare_runs()
             planned = self._runs.pop(run, None)
             if planned is not None:
-                insert_values(self, LineValues, planned.list_output(self.workspace, self._now))
+                insert_values(self, LineValues, planned.list_output(self.workspace, self._until))
 
     def _write_executions(self, name: str) -> None:
         with self._lock:
@@ -115,12 +116,12 @@ class SampleStore(Store):
         for at in list_times(job.every, job.at, job.keep, self._now):
             key = next(self._keys)
             self._executions[key] = job, at
-            yield build_execution(key, self.workspace, job.name, plan_execution(job, at, to_microseconds(self._now)))
+            yield build_execution(key, self.workspace, job.name, plan_execution(job, at, self._until))
 
     def _write_tasks(self, key: int) -> None:
         with self._lock:
             execution = self._executions.pop(key, None)
             if execution is not None:
-                plan = plan_execution(*execution, to_microseconds(self._now))
+                plan = plan_execution(*execution, self._until)
                 insert_values(self, TaskValues, list_tasks(key, plan))
                 insert_values(self, LineValues, list_output(self.workspace, plan))
