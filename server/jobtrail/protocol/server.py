@@ -46,6 +46,7 @@ if TYPE_CHECKING:
 
     from anyio.abc import TaskGroup
     from mcp.server.connection import Connection
+    from mcp.server.context import CallNext, HandlerResult
     from mcp.server.session import ServerSession
     from mcp.server.subscriptions import SubscriptionBus
     from mcp.types import GetPromptResult, InputRequiredResult, SubscriptionsListenResult
@@ -62,6 +63,9 @@ if TYPE_CHECKING:
     Ask = Callable[[str, Mapping[str, Any]], Awaitable[FrozenModel]]
 
 logger = logging.getLogger(__name__)
+
+_WATCHES = "jobtrail.watches"
+"""In a connection's state: whether what it watches is given up when it ends."""
 
 CALL_SECONDS = 50.0
 """What one call may take: desktop clients give up at about 60 s."""
@@ -108,7 +112,7 @@ class JobtrailServer(MCPServer[ProtocolState]):
         self._jobs = [_make_jobs_resource(name) for name in sources]
         self._open_state = lifespan
         self._shared: ProtocolState | None = None
-        super().__init__(subscriptions=bus, lifespan=self._lend_state, **options)
+        super().__init__(subscriptions=bus, lifespan=self._lend_state, middleware=[_advertise_what_works], **options)
         self._tool_manager = DeferredTools("jobtrail.protocol.tools:make_tools")
         self._prompt_manager = DeferredPrompts("jobtrail.protocol.prompts:make_prompts")
         self._listen_handler = ListenHandler(bus)
@@ -282,7 +286,9 @@ class JobtrailServer(MCPServer[ProtocolState]):
             )
         with _raise_protocol_errors(params.uri):
             await watcher.watch(params.uri, connection, connection.send_resource_updated)
-        connection.exit_stack.callback(watcher.unwatch, params.uri, connection)
+        if not connection.state.setdefault(_WATCHES, False):
+            connection.state[_WATCHES] = True
+            connection.exit_stack.callback(watcher.unwatch_all, connection)
         return EmptyResult()
 
     async def _unsubscribe(
@@ -306,6 +312,14 @@ class JobtrailServer(MCPServer[ProtocolState]):
         finally:
             for uri in ours:
                 watcher.unwatch(uri, holder)
+
+
+async def _advertise_what_works(ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
+    """Take subscribing out of what `initialize` offers where no update could reach the client."""
+    result = await call_next(ctx)
+    if ctx.method == "initialize" and isinstance(result, dict) and not _get_connection(ctx).has_standalone_channel:
+        result["capabilities"]["resources"]["subscribe"] = False
+    return result
 
 
 def _make_jobs_resource(source: str) -> Resource:

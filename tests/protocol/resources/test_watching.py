@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import gc
+import json
 import time
+import tracemalloc
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +19,7 @@ from mcp.shared.exceptions import MCPError
 from mcp.shared.subscriptions import ResourceUpdated
 from mcp.types import ResourceUpdatedNotification
 
+from jobtrail.errors import BadArgument
 from jobtrail.protocol.app import build_server
 from jobtrail.protocol.resources.watching import ResourceWatcher
 from jobtrail.settings import Settings
@@ -24,7 +28,7 @@ from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store import Store
 from jobtrail.store.rows import ExecutionRow, JobRow
 from tests.protocol.test_transports import ENV, JOBTRAIL, serving
-from tests.upstreams import Upstream, settings_of
+from tests.upstreams import Upstream, accept_and_hang, listening, page, reply, run_of, settings_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -142,12 +146,13 @@ async def test_what_is_not_there_cannot_be_watched(store: Store) -> None:
 class Watched:
     """The upstream's side of a server that watches things."""
 
-    def __init__(self, group: Any, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def __init__(self, group: Any, folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: str) -> None:
         monkeypatch.setattr("jobtrail.protocol.resources.watching._SOONEST_S", 0.01)
         monkeypatch.setattr("jobtrail.protocol.resources.watching._LATEST_S", 0.02)
         self.upstream = Upstream()
         self.told: list[str] = []
-        self.watching = ResourceWatcher(open_sources(settings_of(folder), self.upstream), group, self.tell)
+        edge = None if changes else self.upstream
+        self.watching = ResourceWatcher(open_sources(settings_of(folder, **changes), edge), group, self.tell)
 
     async def tell(self, uri: str) -> None:
         self.told.append(uri)
@@ -164,9 +169,9 @@ class Watched:
 
 
 @asynccontextmanager
-async def watched(folder: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncGenerator[Watched]:
+async def watched(folder: Path, monkeypatch: pytest.MonkeyPatch, **changes: str) -> AsyncGenerator[Watched]:
     async with anyio.create_task_group() as group:
-        yield Watched(group, folder, monkeypatch)
+        yield Watched(group, folder, monkeypatch, **changes)
         group.cancel_scope.cancel()
 
 
@@ -229,3 +234,78 @@ async def test_only_so_many_resources_are_watched(tmp_path: Path, monkeypatch: p
             await one.watching.watch(f"jobtrail://blaxel/jobs?cursor={number}", "a")
         with pytest.raises(Exception, match="50 resources are watched already; unsubscribe"):
             await one.watching.watch("jobtrail://blaxel/jobs", "a")
+
+
+async def test_a_place_is_free_again_once_what_was_watched_has_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watched(tmp_path, monkeypatch) as one:
+        one.upstream.runs = [run_of(number) for number in range(60)]
+        for run in one.upstream.runs:
+            await one.watching.watch(RUN.format(run["id"]), "a")
+            await anyio.wait_all_tasks_blocked()
+
+
+async def test_one_client_does_not_take_every_place_and_all_together_take_only_so_many(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watched(tmp_path, monkeypatch) as one:
+        for client in "abcd":
+            for number in range(50):
+                await one.watching.watch(f"jobtrail://blaxel/jobs?cursor={client}{number}", client)
+        with pytest.raises(BadArgument, match="watches 200 resources already, for all clients"):
+            await one.watching.watch("jobtrail://blaxel/jobs", "e")
+        one.watching.unwatch_all("a")
+        await one.watching.watch("jobtrail://blaxel/jobs", "e")
+
+
+def jobs_page(name: str) -> bytes:
+    return json.dumps(page([{"metadata": {"name": name}, "spec": {}}])).encode()
+
+
+async def test_a_subscription_that_is_cancelled_before_its_answer_leaves_no_watch(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cancelled = 60
+    async with (
+        listening(*[accept_and_hang] * cancelled, reply(jobs_page("etl")), reply(jobs_page("other"))) as server,
+        watched(tmp_path, monkeypatch, BL_API_URL=f"{server.url}/v0") as one,
+    ):
+        for number in range(cancelled):
+            async with anyio.create_task_group() as group:
+                group.start_soon(one.watching.watch, f"jobtrail://blaxel/jobs?cursor={number}", "a")
+                await one.until(lambda number=number: server.connections > number)
+                group.cancel_scope.cancel()
+        await one.watching.watch("jobtrail://blaxel/jobs?cursor=0", "a")
+        await one.until(lambda: one.told == ["jobtrail://blaxel/jobs?cursor=0"])
+
+
+async def test_subscribing_again_and_again_on_one_connection_costs_no_memory(store: Store) -> None:
+    async with client_over("memory", store, "legacy", Heard()) as client:
+
+        async def subscribe(times: int) -> int:
+            for _ in range(times):
+                await client.subscribe_resource(URI)  # pyright: ignore[reportDeprecated]
+                await client.unsubscribe_resource(URI)  # pyright: ignore[reportDeprecated]
+            await anyio.wait_all_tasks_blocked()
+            gc.collect()
+            return tracemalloc.get_traced_memory()[0]
+
+        tracemalloc.start()
+        try:
+            before = await subscribe(20)
+            after = await subscribe(200)
+        finally:
+            tracemalloc.stop()
+    # What stays at first are caches, of a few hundred texts.
+    assert (after - before) / 200 < 500
+
+
+async def test_subscribing_is_offered_where_updates_can_be_sent_and_nowhere_else(store: Store) -> None:
+    offered: dict[tuple[str, str], bool | None] = {}
+    for transport, mode in (("http", "legacy"), ("http", "auto"), ("sse", "legacy"), ("stdio", "legacy")):
+        async with client_over(transport, store, mode, Heard()) as client:
+            assert client.server_capabilities
+            assert client.server_capabilities.resources
+            offered[transport, mode] = client.server_capabilities.resources.subscribe
+    assert [way for way, there in offered.items() if not there] == [("http", "legacy")]

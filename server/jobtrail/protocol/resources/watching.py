@@ -33,7 +33,8 @@ if TYPE_CHECKING:
 
 logger = logging.getLogger(__name__)
 
-_MOST = 50
+_MOST, _MOST_OF_ONE = 200, 50
+_TELL_S = 5.0
 _SOONEST_S, _LATEST_S, _SLOWER = 2.0, 30.0, 1.5
 _LONGEST_S = 24 * 3600.0
 _JOBS_SEEN = 200
@@ -75,22 +76,23 @@ class ResourceWatcher:
         Raises:
             AgentError: there is no such resource, or too many are watched.
         """
-        watched = self._watched.get(uri)
-        if watched is None:
+        if uri not in self._watched:
             address = Address.parse(uri)
-            if len(self._watched) >= _MOST:
-                raise BadArgument(f"{_MOST} resources are watched already; unsubscribe from one first")
-            watched = self._watched[uri] = _WatchedResource(address, None)
-            watched.holders[holder] = tell
-            try:
-                # Before the answer, so that no change after it is missed.
-                watched.last = await self._look(watched.address)
-            except AgentError:
-                self.unwatch(uri, holder)
-                raise
-            if uri in self._watched:
-                self._group.start_soon(self._follow, uri, watched)
-        watched.holders[holder] = tell
+            self._check_room(holder)
+            # Before the answer, so that no change after it is missed; who is cancelled meanwhile leaves nothing.
+            last = await self._look(address)
+            if uri not in self._watched:
+                self._check_room(holder)
+                self._watched[uri] = _WatchedResource(address, last)
+                self._group.start_soon(self._follow, uri, self._watched[uri])
+        self._watched[uri].holders[holder] = tell
+
+    def _check_room(self, holder: Hashable) -> None:
+        """Raise unless one more resource can be watched for somebody."""
+        if sum(holder in watched.holders for watched in self._watched.values()) >= _MOST_OF_ONE:
+            raise BadArgument(f"{_MOST_OF_ONE} resources are watched already; unsubscribe from one first")
+        if len(self._watched) >= _MOST:
+            raise BadArgument(f"this server watches {_MOST} resources already, for all clients; ask again later")
 
     def unwatch(self, uri: str, holder: Hashable) -> None:
         """Stop watching an address for somebody; it is looked at no more once nobody holds it."""
@@ -100,6 +102,11 @@ class ResourceWatcher:
             if not watched.holders:
                 watched.scope.cancel()
                 del self._watched[uri]
+
+    def unwatch_all(self, holder: Hashable) -> None:
+        """Stop watching every address for somebody."""
+        for uri in [*self._watched]:
+            self.unwatch(uri, holder)
 
     async def _follow(self, uri: str, watched: _WatchedResource) -> None:
         with watched.scope, anyio.move_on_after(_LONGEST_S):
@@ -116,9 +123,13 @@ class ResourceWatcher:
                     continue
                 watched.last, pause = look, _SOONEST_S
                 await self._publish(uri)
-                for tell in [*watched.holders.values()]:
-                    if tell is not None:
+                for tell in filter(None, [*watched.holders.values()]):
+                    # A client that reads nothing keeps the others waiting no longer than that.
+                    with anyio.move_on_after(_TELL_S):
                         await tell(uri)
+        if self._watched.get(uri) is watched:
+            # It has ended, and is no change of later: its place is free.
+            del self._watched[uri]
 
     async def _look(self, address: Address) -> _ResourceState | None:
         """Return the state of a resource; None if its upstream does not answer."""
