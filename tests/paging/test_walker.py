@@ -241,6 +241,19 @@ def test_a_page_ends_before_the_row_that_would_pass_its_tokens(count: int, page:
         assert cut == any(f"stopped at {len(one.items)} of {limit} rows" in str(note) for note in one.notes)
 
 
+@given(count=st.integers(0, 60), page=st.integers(1, 20), limit=st.integers(1, 30), room=st.integers(1, 50))
+def test_no_match_is_measured_twice_in_a_call(count: int, page: int, limit: int, room: int) -> None:
+    measured: list[int] = []
+
+    def cost(number: int) -> int:
+        measured.append(number)
+        return costs(number)
+
+    how = Walk[int](limit=limit, keep=threes, cost=cost, budget=Budget(tokens=room))
+    walked = anyio.run(walk, Numbers(list(range(count)), page), how)
+    assert len(measured) == len(set(measured)) <= len(walked.items) + 1
+
+
 def costs(number: int) -> int:
     return number % 7
 

@@ -87,6 +87,23 @@ def ids(pages: list[dict[str, Any]]) -> list[str]:
     return [run["id"] for page in pages for run in page["items"]]
 
 
+@pytest.mark.anyio
+@pytest.mark.parametrize("arguments", [{}, {"task": "t"}, {"limit": 5, "sort": "duration:desc"}])
+async def test_a_page_of_runs_costs_one_request_once_the_dialect_is_known(arguments: dict[str, Any]) -> None:
+    daemon, asked = Daemon(modern=True), list[str]()
+    daemon.add(40)
+
+    def network(request: httpx2.Request) -> httpx2.Response:
+        asked.append(request.url.path)
+        return daemon(request)
+
+    async with Client(build_server(RUNWISP, httpx2.MockTransport(network))) as client:
+        await answer(client, "list_runs")
+        asked.clear()
+        await answer(client, "list_runs", **arguments)
+    assert asked == ["/api/runs"]
+
+
 @settings(max_examples=60, deadline=None)
 @given(
     modern=st.booleans(),
