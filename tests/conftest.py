@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 import stamina
-from hypothesis import settings
 
 from jobtrail.sample.store import SampleStore
+from tests.hypothesis_profiles import register_profiles
 from tests.sample_client import NOW
 
 if TYPE_CHECKING:
@@ -26,10 +26,7 @@ TRIES = 4
 MARKERS = {"npm": "peers", "runwisp_binary": "peers", "browser": "browser"}
 """Fixtures that start other people's software, and the marker of the tests that ask for them."""
 
-# As many examples as suit every change, and as many as a release deserves: `--hypothesis-profile=ci`.
-settings.register_profile("ci", settings.get_profile("ci"), max_examples=100, deadline=None)
-settings.register_profile("dev", settings.get_profile("default"), max_examples=10, deadline=None)
-settings.load_profile("dev")
+register_profiles()
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:

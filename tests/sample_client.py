@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from mcp.types import CallToolResult
 
 __all__ = [
+    "BIG",
+    "DEFAULT_PAGES",
     "NOW",
     "SAMPLE",
     "FixedClock",
@@ -38,6 +40,17 @@ __all__ = [
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 SAMPLE = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded")
+BIG = {"job": "backfill-embeddings", "execution": "exec-688fbc5309ca"}
+"""The execution of 10,000 tasks."""
+DEFAULT_PAGES: list[tuple[str, dict[str, Any]]] = [
+    ("list_jobs", {}),
+    ("list_executions", {"job": "invoice-export"}),
+    ("list_executions", {"job": "fraud-scoring"}),
+    ("list_tasks", {**BIG, "status": "failed"}),
+    ("list_runs", {}),
+    ("list_runs", {"task": "healthcheck-api"}),
+]
+"""Calls whose first page has 20 rows."""
 
 
 @dataclass(frozen=True)

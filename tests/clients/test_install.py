@@ -32,6 +32,7 @@ from jobtrail.clients.server_entry import put_entry, remove_entry
 from jobtrail.errors import SettingsError
 from jobtrail.sources.registry import ENVIRONMENT
 from tests.cli.test_commands import SECRET, jobtrail, refused
+from tests.hypothesis_profiles import scale_examples
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -150,7 +151,7 @@ ORDERS = st.builds(
     st.sampled_from(PLACES),
     st.dictionaries(st.sampled_from(["BL_API_KEY", "BL_WORKSPACE", "MY_OWN"]), st.text(min_size=1, max_size=5)),
 )
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+MANY = settings(max_examples=scale_examples(150), suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 @MANY
@@ -551,7 +552,7 @@ def test_odd_json_is_read_as_python_reads_it(text: str) -> None:
 
 
 @given(st.text(alphabet='{}[]":,/*\\ \nab1', max_size=30))
-@settings(max_examples=500, deadline=None)
+@settings(max_examples=scale_examples(500))
 def test_what_is_strict_json_is_read_the_same_and_what_is_not_is_refused_or_loose(text: str) -> None:
     try:
         strict = json.loads(text)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import anyio
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtrail.importing import import_files
@@ -145,7 +145,6 @@ def answer_of(store: Store, document: dict[str, Any]) -> dict[str, Any]:
     return read_answers(store, f"/v0/jobs/{job}/executions/{identity}")[0]
 
 
-@settings(deadline=None)
 @given(executions())
 def test_an_execution_is_shown_as_it_was_told(document: dict[str, Any]) -> None:
     store = Store(None)
@@ -156,7 +155,6 @@ def test_an_execution_is_shown_as_it_was_told(document: dict[str, Any]) -> None:
     store.close()
 
 
-@settings(deadline=None)
 @given(executions(), executions())
 def test_an_execution_that_is_told_again_is_brought_forward_or_kept_and_the_same_file_changes_nothing(
     first: dict[str, Any], second: dict[str, Any]
@@ -222,7 +220,6 @@ LEGACY_NAMES = {
 }
 
 
-@settings(deadline=None)
 @given(runs(), st.booleans())
 def test_a_run_is_shown_as_it_was_told_in_either_spelling(fields: dict[str, Any], legacy: bool) -> None:
     store = Store(None)
@@ -239,7 +236,6 @@ def test_a_run_is_shown_as_it_was_told_in_either_spelling(fields: dict[str, Any]
     store.close()
 
 
-@settings(deadline=None)
 @given(
     runs(),
     st.sampled_from(["cron", "api", "ui", "cli", "station", "service", "startup"]),

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import anyio
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from jobtrail.errors import CursorError, ExpiredCursor, JobtrailError, UnknownName, Unreachable, UpstreamFault
@@ -247,7 +247,6 @@ def test_parts_that_have_ended_are_not_asked_again() -> None:
 PIECES = st.one_of(st.integers(-(10**19), 10**19), st.integers(0, 3), st.sampled_from(["", "a", "b", "0-10", "a0"]))
 
 
-@settings(deadline=None)
 @given(st.lists(PIECES, max_size=14).map(tuple))
 @example((1, "", 1, "a"))
 @example((1, "", 10**9))

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from jobtrail.paging import Budget, Sort
 from jobtrail.sources.list_options import ListOptions
+from tests.hypothesis_profiles import scale_examples
 from tests.paging.changing_lists import KINDS, Agent, Change, Rows, rows_of, window
 
 if TYPE_CHECKING:
@@ -68,7 +69,7 @@ def are_in_order(rows: list[Row], agent: Agent) -> bool:
     return places == sorted(places)
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=scale_examples(300))
 @given(agents())
 def test_following_cursors_lists_each_match_exactly_once_and_every_page_tells_the_truth(agent: Agent) -> None:
     changing, rows = bool(agent.changes), sum(len(upstream.rows) for upstream in agent.upstreams)

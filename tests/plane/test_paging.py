@@ -21,6 +21,7 @@ from jobtrail.sources.runwisp.registration import RunWispSettings
 from jobtrail.store import Store
 from jobtrail.store.maintenance import prune
 from jobtrail.store.rows import DefinitionRow, RunRow
+from tests.hypothesis_profiles import scale_examples
 from tests.plane.records import (
     EXECUTIONS,
     TASKS,
@@ -178,7 +179,7 @@ class Scene:
         assert [key(name) for name in ours] == sorted(map(key, ours), reverse=sort.endswith("desc"))
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=scale_examples(150))
 @given(
     kind=st.sampled_from(KINDS), before=BEFORE, meanwhile=MEANWHILE, limit=st.integers(1, 6),
     sort=st.sampled_from(SORTS),
@@ -214,7 +215,7 @@ async def walk_while(scene: Scene, between: Callable[[], None], **params: Any) -
 Walk = Callable[..., Awaitable[list[str]]]
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=scale_examples(100))
 @given(
     walk=st.deferred(lambda: st.sampled_from([by_list_runs, by_list_runs_of_all, by_list_runs_by_offset, by_time])),
     before=BEFORE, meanwhile=MEANWHILE, limit=st.integers(1, 6), descending=st.booleans(),

@@ -24,6 +24,7 @@ from jobtrail.store.output import OutputQuery, select_output
 from jobtrail.store.runs import RunQuery, select_runs
 from jobtrail.store.store import PageQuery
 from jobtrail.times import to_nanoseconds
+from tests.hypothesis_profiles import scale_examples
 from tests.plane.records import PAGED
 from tests.sample_client import FixedClock, answer
 
@@ -160,7 +161,7 @@ def test_the_workspace_holds_what_is_promised_at(now: datetime) -> None:
     check(now)
 
 
-@settings(max_examples=5, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=scale_examples(5), suppress_health_check=[HealthCheck.too_slow])
 @given(st.datetimes(datetime(2026, 9, 1), datetime(2036, 1, 1), timezones=st.just(UTC)))  # noqa: DTZ001 # hypothesis adds it
 def test_the_workspace_holds_what_is_promised_at_any_time(now: datetime) -> None:
     check(now)

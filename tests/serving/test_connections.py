@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from jobtrail.serving import connections
 from tests.plane.serving import serve_app
-from tests.protocol.test_transports import ENV, JOBTRAIL, SECONDS, TOKEN, killed_after
+from tests.serving.processes import ENV, JOBTRAIL, SECONDS, TOKEN, kill_after
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -51,7 +51,7 @@ def served(command: list[str]) -> Generator[tuple[subprocess.Popen[str], str]]:
     with subprocess.Popen(line, env=environ, stderr=subprocess.PIPE, text=True) as process:
         try:
             assert process.stderr
-            with killed_after(process, SECONDS * 2):
+            with kill_after(process, SECONDS * 2):
                 found = re.search(r"http://[^/\s]+", process.stderr.readline())
                 assert found
                 yield process, found[0]

@@ -21,6 +21,7 @@ from jobtrail.sources.blaxel.response_models import WireTask
 from jobtrail.store import Store
 from jobtrail.store.rows import ExecutionRow, JobRow
 from jobtrail.times import NANOSECONDS, to_nanoseconds
+from tests.hypothesis_profiles import scale_examples
 from tests.sample_client import FixedClock, answer, text_of
 
 JSON = {"content-type": "application/json"}
@@ -62,7 +63,7 @@ def client_of(transport: httpx2.AsyncBaseTransport) -> Client:
     return Client(build_server(BLAXEL, transport, FixedClock(moment=START + timedelta(days=14))))
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=scale_examples(25))
 @given(
     count=st.integers(0, 260),
     arrivals=st.lists(st.integers(0, 130), max_size=6),

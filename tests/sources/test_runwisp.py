@@ -16,6 +16,7 @@ from mcp import Client
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.runwisp.registration import RunWispSettings
+from tests.hypothesis_profiles import scale_examples
 from tests.sample_client import FixedClock, answer, text_of
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
@@ -104,7 +105,7 @@ async def test_a_page_of_runs_costs_one_request_once_the_dialect_is_known(argume
     assert asked == ["/api/runs"]
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=scale_examples(60))
 @given(
     modern=st.booleans(),
     count=st.integers(1, 80),

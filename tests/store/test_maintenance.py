@@ -19,6 +19,7 @@ from hypothesis import strategies as st
 from jobtrail.store import Store, StoreError
 from jobtrail.store.maintenance import PruneCounts, StoreInfo, prune, prune_by_steps, read_info
 from jobtrail.store.rows import AnyRow, LineRow, RunRow, TaskRow
+from tests.hypothesis_profiles import scale_examples
 from tests.plane.records import StepCountingStore, make_execution, make_job, make_task, nanoseconds_at
 
 if TYPE_CHECKING:
@@ -86,7 +87,7 @@ def assert_whole(store: Store) -> None:
     assert {tuple(row) for row in store.select("SELECT key, tasks FROM executions WHERE tasks > 0")} == listed
 
 
-@settings(deadline=None, max_examples=150)
+@settings(max_examples=scale_examples(150))
 @given(before=_MINUTE, there=RECORDS, between=RECORDS, batch=st.integers(1, 5), stop=st.integers(0, 12))
 def test_a_store_is_whole_at_any_moment_of_a_prune_which_can_go_on_after_a_stop(
     before: int, there: list[tuple[str, AnyRow]], between: list[tuple[str, AnyRow]], batch: int, stop: int
@@ -102,7 +103,6 @@ def test_a_store_is_whole_at_any_moment_of_a_prune_which_can_go_on_after_a_stop(
         assert prune(store, nanoseconds_at(before)) == PruneCounts()
 
 
-@settings(deadline=None)
 @given(there=RECORDS, before=st.integers(-1, 70), batch=st.integers(1, 5))
 def test_a_prune_takes_away_what_ended_before_and_nothing_else(
     there: list[tuple[str, AnyRow]], before: int, batch: int

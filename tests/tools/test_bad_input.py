@@ -21,6 +21,7 @@ from jobtrail.paging.cursor import Cursor, seal, unseal
 from jobtrail.protocol.app import build_server
 from jobtrail.sources import fingerprint
 from jobtrail.tools import TOOLS
+from tests.hypothesis_profiles import scale_examples
 from tests.sample_client import answer, text_of
 from tests.upstreams import (
     GOOD,
@@ -521,7 +522,7 @@ CALLS = st.sampled_from([spec.fn.__name__ for spec in TOOLS]).flatmap(
 def test_no_arguments_whatever_crash_a_tool(tmp_path: Path) -> None:
     server = build_server(settings_of(tmp_path), Stocked())
 
-    @settings(max_examples=150, deadline=None)
+    @settings(max_examples=scale_examples(150))
     @given(calls=st.lists(CALLS, min_size=1, max_size=8))
     def holds(calls: list[tuple[str, dict[str, Any]]]) -> None:
         async def make() -> None:
@@ -559,7 +560,7 @@ def test_no_well_sealed_cursor_whatever_crashes_a_tool(tmp_path: Path) -> None:
     server = build_server(configured, Stocked())
     marks = {one.name: fingerprint(one) for one in configured.sources}
 
-    @settings(max_examples=300, deadline=None)
+    @settings(max_examples=scale_examples(300))
     @given(cursor=CURSORS)
     def holds(cursor: Cursor) -> None:
         async def make() -> None:

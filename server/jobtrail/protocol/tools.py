@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
 
 from mcp.server.mcpserver.tools import Tool
@@ -21,6 +22,7 @@ def make_tools() -> list[Tool]:
     return [_make_tool(spec) for spec in TOOLS]
 
 
+@cache  # Servers of one process share them: they say the same.
 def _make_tool(spec: ToolSpec) -> Tool:
     tool = Tool.from_function(
         spec.fn,

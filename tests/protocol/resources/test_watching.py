@@ -27,7 +27,7 @@ from jobtrail.sources import open_sources
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store import Store
 from jobtrail.store.rows import ExecutionRow, JobRow
-from tests.protocol.test_transports import ENV, JOBTRAIL, serving
+from tests.serving.processes import ENV, JOBTRAIL, start_server
 from tests.upstreams import Upstream, accept_and_hang, listening, page, reply, run_of, settings_of
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ async def client_over(transport: str, store: Store, mode: str, heard: Heard) -> 
         async with Client(command, **options) as client:
             yield client
     else:
-        with serving("sse" if transport == "sse" else "http", **place) as served:
+        with start_server("sse" if transport == "sse" else "http", **place) as served:
             over = sse_client(served.url) if transport == "sse" else streamable_http_client(served.url)
             async with Client(over, **options) as client:
                 yield client
