@@ -22,7 +22,8 @@ from jobtrail.board.page import build_page_app
 from jobtrail.cli.settings import load_command_settings
 from jobtrail.errors import SettingsError
 from jobtrail.protocol.app import build_server
-from jobtrail.serving import AccessMiddleware, HttpBind, is_loopback, run_app
+from jobtrail.serving import AccessMiddleware, HttpBind, run_app
+from jobtrail.settings import is_loopback
 
 if TYPE_CHECKING:
     import argparse

@@ -6,7 +6,6 @@ Host and Origin are always checked (DNS rebinding); off loopback a token is requ
 from __future__ import annotations
 
 import hmac
-import ipaddress
 import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -16,6 +15,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 
 from jobtrail.errors import SettingsError
+from jobtrail.settings import is_loopback
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -69,14 +69,6 @@ class HttpBind:
             allowed_hosts=names,
             allowed_origins=[f"{scheme}://{name}" for name in names for scheme in ("http", "https")],
         )
-
-
-def is_loopback(host: str) -> bool:
-    """Return whether an address can be reached from this machine only."""
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _allow_any_port(host: str) -> tuple[str, ...]:

@@ -23,6 +23,7 @@ from jobtrail.settings.shapes import (
     check_header_value,
     check_time_zone,
     format_address,
+    is_loopback,
     validate_settings,
 )
 from jobtrail.settings.upstream import Upstream
@@ -43,6 +44,7 @@ __all__ = [
     "check_header_value",
     "format_address",
     "is_file",
+    "is_loopback",
     "load",
     "store_path",
     "validate_settings",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ipaddress
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, ClassVar, Literal, TypeVar
@@ -45,6 +46,15 @@ def check_header_value(value: str | SecretStr | None) -> Any:
     if not (text.isascii() and text.isprintable()):
         raise ValueError("there are characters in it that no HTTP header may carry; was it copied in full?")
     return value
+
+
+def is_loopback(host: str) -> bool:
+    """Return whether an address can be reached from this machine only."""
+    try:
+        address = ipaddress.ip_address(host.strip("[]"))
+    except ValueError:
+        return host.lower() in {"localhost", "localhost."}
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
 
 
 M = TypeVar("M", bound=BaseModel)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
+from jobtrail.settings import is_loopback
 from jobtrail.sources.cache import ResponseCache
 from jobtrail.sources.http import Http, HttpLimits
 
@@ -39,12 +40,15 @@ def open_http(
 
     Args:
         one: the source that it is asked for.
-        base: URL of the API.
+        base: URL of the API; a loopback one is reached by no proxy, whatever the environment says.
         transport: the network; None for the real one.
         signer: proves who asks.
         headers: sent with each request.
     """
     limits = HttpLimits()
+    if transport is None and is_loopback(httpx2.URL(base).host):
+        # A client with a transport of its own does not look for a proxy, which would be sent the credentials.
+        transport = httpx2.AsyncHTTPTransport()
     client = httpx2.AsyncClient(
         base_url=f"{base}/",
         transport=transport,
