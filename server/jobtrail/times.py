@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
+from functools import lru_cache
 
 NANOSECONDS = 1_000_000_000
 """In a second."""
@@ -108,6 +109,8 @@ def from_nanoseconds(nanoseconds: int) -> datetime:
         raise ValueError(nanoseconds) from error
 
 
+# An answer writes the same time several times: to measure a row, as text and as structured content.
+@lru_cache(maxsize=1_024)
 def format_time(time: datetime | None) -> str:
     """Return a time in UTC to the second, as agents and people read it; nothing where it is not known."""
     return time.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z") if time else ""
