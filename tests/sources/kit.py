@@ -5,20 +5,29 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import partial
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import pytest
+from mcp.server.context import ServerRequestContext
+from mcp.server.mcpserver import Context
 
 from jobtrail.errors import AgentError, UnknownName, Unsupported
 from jobtrail.models import Window
 from jobtrail.paging import NEWEST_FIRST, START, Sort, Walk, walk
+from jobtrail.settings import Settings
+from jobtrail.sources import Sources
 from jobtrail.sources.list_options import ListOptions, StatusFilter
+from jobtrail.tools.jobs import list_jobs
+from jobtrail.tools.resumable import ServerState
 from jobtrail.vocabulary import ENDED
+from jobtrail.window import Clock
 from tests.paging.changing_lists import copied
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
     from datetime import datetime
+
+    from mcp.server.session import ServerSession
 
     from jobtrail.logs.log import Log
     from jobtrail.paging import Listing, Position
@@ -47,6 +56,7 @@ async def check_source(source: Source) -> None:
     """Check all of it."""
     await check_capabilities(source)
     await check_unknown_names(source)
+    await check_search(source)
     async for listed in lists_of(source):
         for key in listed.sorts:
             for descending in (False, True):
@@ -110,6 +120,33 @@ async def check_unknown_names(source: Source) -> None:
             await source.runs.check_task(UNKNOWN)
         with pytest.raises(AgentError):
             await source.runs.get(UNKNOWN)
+
+
+async def check_search(source: Source) -> None:
+    """A query lists the jobs that hold it and no others, whether the upstream searches them or the walk does."""
+    every = [job.name for job in await rows(source.jobs(ListOptions(source.job_sort)))]
+    for query in (*every[:1], *every[-1:], every[0][:1], UNKNOWN):
+        found = [job.name for job in (await list_jobs(make_context(source), query=query, limit=100)).items]
+        assert {name for name in every if query in name} <= set(found)
+    assert not (await list_jobs(make_context(source), query=UNKNOWN)).items
+
+
+def make_context(source: Source) -> Context[ServerState]:
+    """Return the context of a call to a tool, over a server that has this source alone."""
+    state = ServerState(Sources(Settings(sources=(), default=source.name), {source.name: lambda: source}), Clock())
+    session = cast("ServerSession", _Caller())
+    return Context(
+        request_context=ServerRequestContext(
+            session=session, lifespan_context=state, protocol_version="", method="tools/call"
+        )
+    )
+
+
+class _Caller:
+    """Takes the place of a client's session."""
+
+    async def report_progress(self, progress: float, total: float | None, message: str | None) -> None:
+        """Take no notice."""
 
 
 async def check_order(listed: Listed, sort: Sort) -> None:

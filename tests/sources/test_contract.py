@@ -6,6 +6,7 @@ import re
 import runpy
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import parse_qsl, urlencode
 
 import httpx2
 import pytest
@@ -14,7 +15,9 @@ from jobtrail.plane import InProcessPlane
 from jobtrail.settings import Settings, SourceSettings
 from jobtrail.sources import open_sources
 from jobtrail.sources.blaxel.registration import BlaxelSettings
+from jobtrail.sources.blaxel.source import VERSION_HEADER, Blaxel
 from jobtrail.sources.embedded.registration import EmbeddedSettings
+from jobtrail.sources.http_client import open_http
 from jobtrail.sources.registry import UPSTREAMS
 from jobtrail.sources.runwisp.registration import RunWispSettings
 from tests.legacy_daemon import LegacyDaemon
@@ -22,7 +25,7 @@ from tests.sample_client import NOW, FixedClock
 from tests.sources.kit import check_source
 
 if TYPE_CHECKING:
-    from starlette.types import ASGIApp
+    from starlette.types import ASGIApp, Receive, Scope, Send
 
 pytestmark = pytest.mark.anyio
 
@@ -68,6 +71,24 @@ async def test_runwisp_1_keeps_the_contract(plane: InProcessPlane) -> None:
 
 async def test_runwisp_of_the_legacy_dialect_keeps_the_contract(plane: InProcessPlane) -> None:
     await check_configured(RunWispSettings(name="cron", url="http://plane.invalid"), LegacyDaemon(plane))
+
+
+class Unsearched(Blaxel):
+    """Batch jobs of an upstream that cannot search."""
+
+    shortest_query = None
+
+
+async def test_a_source_that_cannot_search_keeps_the_contract(plane: InProcessPlane) -> None:
+    async def ignore_query(scope: Scope, receive: Receive, send: Send) -> None:
+        given = [pair for pair in parse_qsl(scope["query_string"].decode()) if pair[0] != "q"]
+        await plane({**scope, "query_string": urlencode(given).encode()}, receive, send)
+
+    one = BlaxelSettings(name="prod")
+    http = open_http(one, "http://plane.invalid/v0", httpx2.ASGITransport(ignore_query), headers=VERSION_HEADER)
+    source = Unsearched("prod", http, "f")
+    await check_source(source)
+    await source.aclose()
 
 
 async def test_the_source_of_the_howto_keeps_the_contract(tmp_path: Path) -> None:
