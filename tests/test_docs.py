@@ -172,7 +172,7 @@ async def test_prompts_are_served_with_their_arguments_filled_in() -> None:
     [
         ("explain-execution", {}, "prompt explain-execution needs job"),
         ("triage", {"sicne": "3d"}, "triage has no argument 'sicne'; it takes since"),
-        ("triag", {}, "there is no prompt 'triag'; did you mean triage?"),
+        ("triag", {}, "there is no prompt 'triag'; closest: triage"),
     ],
 )
 async def test_a_prompt_that_cannot_be_filled_says_why(name: str, arguments: dict[str, str], sentence: str) -> None:

@@ -24,20 +24,64 @@
         └── UnreadableAnswer      not JSON, too large, or not the documented shape
 
 Every message is one or two sentences for an agent: what was wrong, what is valid, what to
-call next. It consists of parts in `args`, some of which are a `Call`: `str()` joins them as agents
+call next. `JobtrailError` makes it, and nothing else does: what it is made of are fields, so nothing is
+read back from a text. It consists of parts in `args`, some of which are a `Call`: `str()` joins them as agents
 read them, and a terminal writes each call as its own command. No message carries a
 secret, and upstream text in one went through `text.sanitize_text` first.
 """
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    Advice = str | Sequence[object]
+
 
 class JobtrailError(Exception):
-    """Base of every failure that Jobtrail foresees."""
+    """Base of every failure that Jobtrail foresees.
+
+    Attributes:
+        problem: what is wrong, in parts of text and calls.
+        subject: what has this problem, such as `source 'prod'`; empty where `problem` says it.
+        closest: the names that are like a wrong one, closest first.
+    """
+
+    def __init__(
+        self, *problem: object, subject: str = "", closest: Sequence[str] = (), advice: Advice = (), where: str = ""
+    ) -> None:
+        """Make an error and its message.
+
+        Args:
+            problem: what is wrong.
+            subject: what has this problem.
+            closest: the names that are like a wrong one.
+            advice: what to do about it: a text, or parts of text and calls.
+            where: what the message has after the problem and `describe_problem` has not, such as an address.
+        """
+        self.problem = problem
+        self.subject = subject
+        self.closest = tuple(closest)
+        parts: list[object] = [f"{subject} "] if subject else []
+        parts += [*self._list_problem_parts(), where]
+        if closest:
+            parts.append(f"; closest: {', '.join(closest)}")
+        if advice:
+            parts += ["; ", *([advice] if isinstance(advice, str) else advice)]
+        super().__init__(*(part for part in parts if part != ""))
 
     def __str__(self) -> str:
         """Return the message as agents read it."""
         return "".join(map(str, self.args))
+
+    def describe_problem(self) -> str:
+        """Return what is wrong without the subject and the advice, for who names the subject and has other advice."""
+        return "".join(map(str, self._list_problem_parts()))
+
+    def _list_problem_parts(self) -> Sequence[object]:
+        return self.problem
 
 
 class SettingsError(JobtrailError):
@@ -59,8 +103,8 @@ class MissingArgument(BadArgument):
         argument: which; None where one of several will do.
     """
 
-    def __init__(self, *parts: object, argument: str | None = None) -> None:
-        super().__init__(*parts)
+    def __init__(self, *problem: object, advice: Advice = (), argument: str | None = None) -> None:
+        super().__init__(*problem, advice=advice)
         self.argument = argument
 
 
@@ -96,24 +140,37 @@ class UpstreamError(JobtrailError):
     """The job system or the way to it.
 
     Attributes:
-        what: what went wrong, without the subject and the advice.
+        status: the HTTP status that it answered with; None where it did not answer, or answered well.
+        request_id: how the upstream calls the request, to find it in its logs.
+        said: the upstream's own words, made safe; empty if there are none.
         retryable: whether the same request may succeed shortly.
         retry_after: seconds the upstream asked to wait, where it said so.
     """
 
     def __init__(
         self,
-        *what: object,
+        *problem: object,
         subject: str = "",
-        advice: str = "",
+        advice: Advice = (),
+        where: str = "",
+        status: int | None = None,
+        request_id: str = "",
+        said: str = "",
         retryable: bool = False,
         retry_after: float | None = None,
     ) -> None:
-        """Make an error whose message is `subject`, what went wrong and `advice`, as one sentence."""
-        super().__init__(f"{subject} " if subject else "", *what, advice)
-        self.what = "".join(map(str, what))
+        self.status = status
+        self.request_id = request_id
+        self.said = said
         self.retryable = retryable
         self.retry_after = retry_after
+        super().__init__(*problem, subject=subject, advice=advice, where=where)
+
+    def _list_problem_parts(self) -> Sequence[object]:
+        answer = [f"HTTP {self.status}"] if self.status else []
+        answer += [f"request id {self.request_id}"] if self.request_id else []
+        parts = [*self.problem, f" ({', '.join(answer)})" if answer else ""]
+        return [*parts, f": {self.said!r}" if self.said else ""]
 
 
 class Unreachable(UpstreamError):

@@ -340,7 +340,7 @@ def test_claude_desktop_looks_nothing_up_so_that_a_bare_variable_is_refused_with
 
 
 def test_a_misspelt_variable_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(SettingsError, match="reads no such variable; did you mean BL_API_KEY"):
+    with pytest.raises(SettingsError, match="reads no such variable; closest: BL_API_KEY"):
         install(installation("cursor", BL_APIKEY=None), machine(tmp_path), COMMAND)
 
 

@@ -9,7 +9,7 @@ import sys
 import time
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import anyio.abc
@@ -35,6 +35,7 @@ from tests.upstreams import (
     SECRETS,
     Upstream,
     accept_and_hang,
+    execution_of,
     html,
     json_of,
     listening,
@@ -115,6 +116,33 @@ async def test_two_sources_that_are_well_are_read_in_every_kind_they_offer(tmp_p
     assert the(found, "source", "run log").found == "1 line"
     assert all(one.seconds is not None for one in found if one.check in {"jobs", "executions", "tasks", "runs"})
     assert all(request.method == "GET" for request in upstream.requests)
+
+
+ILL: dict[str, tuple[str, Any, str]] = {
+    "page-of-other-jobs": ("/jobs", [], "bare list"),
+    "no-cursor": ("/executions", {"data": [execution_of(1)], "meta": {"hasMore": True}}, "sends no cursor"),
+    "tasks-of-no-shape": ("/tasks", "hello", "does not describe|do not describe"),
+    "too-many-lines": ("/observability/logs", {"etl": {"logs": [{}, {}], "totalCount": 1}}, "sent 2 lines of a log"),
+    "no-logs": ("/observability/logs", None, "serves no logs"),
+    "runs-that-do-not-come": ("/api/runs", {"items": [], "total": 3}, "3 more rows but sends none"),
+}
+
+
+@pytest.mark.parametrize(("path", "body", "says"), ILL.values(), ids=ILL)
+async def test_what_is_wrong_with_a_source_is_told_without_its_name_which_stands_beside_it(
+    path: str, body: Any, says: str, tmp_path: Path
+) -> None:
+    upstream = Upstream()
+
+    def answer(request: httpx2.Request) -> httpx2.Response | None:
+        if not request.url.path.endswith(path):
+            return None
+        return httpx2.Response(404) if body is None else httpx2.Response(200, json=body)
+
+    upstream.sick = answer
+    found = await checks(machine(tmp_path, **ENVIRON), upstream)
+    assert [one.found for one in found if one.verdict in {"failed", "warning"} and re.search(says, one.found)]
+    assert not [one.found for one in found if "source '" in one.found]
 
 
 async def test_a_source_that_nobody_answers_for_is_said_to_be_unreachable_and_the_other_is_looked_at(
@@ -525,7 +553,7 @@ def test_json_has_a_stable_shape() -> None:
 
 def test_a_source_that_is_not_configured_cannot_be_looked_at() -> None:
     line = refused(jobtrail("doctor", "--source", "embeded"))
-    assert line == "source 'embeded' is not configured; did you mean embedded? configured: embedded"
+    assert line == "source 'embeded' is not configured; closest: embedded; configured: embedded"
 
 
 def test_the_command_that_install_writes_is_this_one_to_the_doctor(no_settings: Path) -> None:

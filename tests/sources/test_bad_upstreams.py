@@ -645,4 +645,4 @@ async def test_a_socket_that_is_not_there_is_named_by_its_path(tmp_path: Path) -
     async with client_of(tmp_path, None, RUNWISP_SOCKET=str(tmp_path / "none.sock"), RUNWISP_URL=None) as client:
         result = await client.call_tool("list_runs", {"source": "runwisp"})
     assert result.is_error
-    assert f"no connection to the socket {tmp_path / 'none.sock'}. Check that it runs" in text_of(result)
+    assert f"no connection to the socket {tmp_path / 'none.sock'}; check that it runs" in text_of(result)

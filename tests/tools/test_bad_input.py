@@ -117,10 +117,10 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "unknown-source": ("list_jobs", {"source": "blaxl"}, "source='blaxl' is not configured; closest: blaxel"),
     "source-without-runs": ("list_runs", {"source": "blaxel"}, "source 'blaxel' (blaxel) has no runs; call list"),
     "source-without-executions": ("list_executions", {**ETL, "source": "runwisp"}, "has no executions; call list"),
-    "unknown-status": ("list_executions", {**ETL, "status": "faild"}, "status='faild' is not a status; did you mean"),
+    "unknown-status": ("list_executions", {**ETL, "status": "faild"}, "status='faild' is not a status; closest: failed"),
     "unknown-status-among-known": ("list_runs", {"status": "failed,brokn"}, "status='brokn' is not a status; "),
     "no-status-at-all": ("list_runs", {"status": " , "}, "names no status; give one or more of queued, running"),
-    "unknown-deployment-status": ("list_jobs", {"status": "deploid"}, "did you mean deployed? valid: building"),
+    "unknown-deployment-status": ("list_jobs", {"status": "deploid"}, "closest: deployed; valid: building"),
     "deployment-status-of-tasks": ("list_jobs", {"status": "failed", "source": "runwisp"}, "call list_runs(status="),
     "unknown-sort": ("list_executions", {**ETL, "sort": "size:desc"}, "give one of created_at, name with :asc"),
     "unknown-direction": ("list_runs", {"sort": "created_at:up"}, "sort='created_at:up' is not an order; give"),
@@ -142,9 +142,9 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "limit-of-a-fraction": ("list_jobs", {"limit": 1.5}, "list_jobs: limit=1.5 does not fit"),
     "job-that-is-a-number": ("list_executions", {"job": 5}, "list_executions: job=5 does not fit"),
     "job-that-is-a-list": ("list_executions", {"job": ["etl"]}, "list_executions: job=['etl'] does not fit"),
-    "misspelt-argument": ("list_runs", {"stauts": "failed"}, "has no argument 'stauts'; did you mean status?"),
+    "misspelt-argument": ("list_runs", {"stauts": "failed"}, "has no argument 'stauts'; closest: status"),
     "argument-of-another-tool": ("list_runs", {"job": "backup"}, "list_runs has no argument 'job'; "),
-    "unknown-tool": ("list_job", {}, "there is no tool 'list_job'; did you mean list_jobs? there are list_jobs"),
+    "unknown-tool": ("list_job", {}, "there is no tool 'list_job'; closest: list_jobs; there are list_jobs"),
     "missing-job": ("list_executions", {}, "list_executions needs job; call list_jobs() for its values"),
     "missing-job-of-get": ("get_job", {}, "get_job needs job; call list_jobs() for its values"),
     "missing-run": ("get_run", {}, "get_run needs run; call list_runs() for its values"),
@@ -325,7 +325,7 @@ async def test_a_cursor_of_another_tool_names_its_own(tool: str, client: Client)
 async def test_a_cursor_of_another_version_says_to_start_again(client: Client) -> None:
     token = await cursor_of(client, "list_runs")
     text = await refusal(client, "list_runs", {"cursor": f"2{token[1:]}"})
-    assert "another version of Jobtrail; call list_runs again with the arguments of the first page" in text
+    assert "another version of Jobtrail; call list_runs() again with the arguments of the first page" in text
 
 
 async def test_a_cursor_of_a_source_that_is_gone_says_how_to_start_again(client: Client, tmp_path: Path) -> None:

@@ -211,7 +211,7 @@ async def test_more_causes_than_are_shown_are_counted_and_their_jobs_named() -> 
     ("arguments", "sentence"),
     [
         ({"job": "elt"}, "job='elt' does not exist; closest: etl"),
-        ({"status": "faild"}, "status='faild' is not a status; did you mean failed"),
+        ({"status": "faild"}, "status='faild' is not a status; closest: failed"),
         ({"since": "soon"}, "since='soon' is not a time"),
         ({"source": "dev"}, "source='dev' is not configured"),
         ({"cursor": "1abc", "job": "etl"}, "a cursor carries its own arguments, but job came with it"),

@@ -83,9 +83,11 @@ class _ToolCall:
 
 def _find_tool(name: str, tools: Mapping[str, Tool]) -> Tool:
     if name not in tools:
-        near = find_closest(name, tools)
-        hint = f"; closest: {', '.join(near)}" if near else ""
-        raise SettingsError(f"there is no tool {quote_value(name)}{hint}; there are {', '.join(tools)}")
+        raise SettingsError(
+            f"there is no tool {quote_value(name)}",
+            closest=find_closest(name, tools),
+            advice=f"there are {', '.join(tools)}",
+        )
     return tools[name]
 
 

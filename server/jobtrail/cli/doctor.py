@@ -64,9 +64,12 @@ def _check_source(name: str | None, settings: Settings | None, trouble: str) -> 
         raise SettingsError(trouble)
     names = [one.name for one in settings.sources]
     if name not in names:
-        near = find_closest(name, names, 1)
-        hint = f"did you mean {near[0]}? " if near else ""
-        raise SettingsError(f"source {quote_value(name)} is not configured; {hint}configured: {', '.join(names)}")
+        raise SettingsError(
+            "is not configured",
+            subject=f"source {quote_value(name)}",
+            closest=find_closest(name, names, 1),
+            advice=f"configured: {', '.join(names)}",
+        )
 
 
 def _find_machine() -> Machine:

@@ -94,9 +94,9 @@ def build_entry(installation: Installation, command: StartCommand) -> ServerEntr
 def _check_variable(name: str, known: Mapping[str, str]) -> None:
     prefixes = tuple({f"{one.partition('_')[0]}_" for one in known})
     if name.startswith(prefixes) and name not in known:
-        near = find_closest(name, known)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise SettingsError(f"--env {quote_value(name)}: Jobtrail reads no such variable{hint}")
+        raise SettingsError(
+            f"--env {quote_value(name)}: Jobtrail reads no such variable", closest=find_closest(name, known, 1)
+        )
 
 
 def _format_variable(installation: Installation, name: str, value: str | None) -> str:

@@ -270,7 +270,7 @@ def _format_line_count(count: int) -> str:
 
 def _format_error(error: JobtrailError) -> str:
     """Return what went wrong, without the advice that an error has for agents."""
-    return sanitize_text(error.what if isinstance(error, UpstreamError) else str(error), 300)
+    return sanitize_text(error.describe_problem(), 300)
 
 
 def _describe_credentials(one: SourceSettings) -> str:

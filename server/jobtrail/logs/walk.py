@@ -133,7 +133,9 @@ async def _read_piece(log: Log, found: Stretch, want: int, *, back: bool, tail: 
         return replace(piece, lines=())
     if not piece.lines or piece.lines[-1 if back else 0].n != beside:
         raise UnreadableAnswer(
-            f"the upstream says that its log has line {beside:,}, but did not send it when asked; a retry may help"
+            f"says that its log has line {beside:,}, but did not send it when asked",
+            subject="the upstream",
+            advice="a retry may help",
         )
     return piece
 

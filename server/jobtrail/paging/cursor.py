@@ -102,8 +102,8 @@ def unseal(token: str, tool: str) -> Cursor:
         raise _make_malformed_error(tool)
     if head[0] != _VERSION:
         raise WrongCursor(
-            f"this cursor was made by another version of Jobtrail; call {tool} again with the arguments "
-            "of the first page and no cursor"
+            "this cursor was made by another version of Jobtrail",
+            advice=("call ", Call(tool), " again with the arguments of the first page and no cursor"),
         )
     try:
         cursor = _read_cursor(_read_payload(head[1:], dot + tail), *tail.split("."))
@@ -111,7 +111,8 @@ def unseal(token: str, tool: str) -> Cursor:
         raise _make_malformed_error(tool) from error
     if cursor.tool != tool:
         raise WrongCursor(
-            f"this cursor continues {cursor.tool}, not {tool}; call ", Call(cursor.tool, {"cursor": ...}), " with it"
+            f"this cursor continues {cursor.tool}, not {tool}",
+            advice=("call ", Call(cursor.tool, {"cursor": ...}), " with it"),
         )
     return cursor
 
@@ -147,8 +148,12 @@ def _read_cursor(fields: Any, upstream: str, *parts: str) -> Cursor:
 
 def _make_malformed_error(tool: str) -> MalformedCursor:
     return MalformedCursor(
-        "this is not a cursor that Jobtrail returned, or it was cut short or altered in copying; copy the "
-        f"whole cursor from the last answer, or call {tool} again with the arguments of the first page"
+        "this is not a cursor that Jobtrail returned, or it was cut short or altered in copying",
+        advice=(
+            "copy the whole cursor from the last answer, or call ",
+            Call(tool),
+            " again with the arguments of the first page",
+        ),
     )
 
 

@@ -115,8 +115,9 @@ class KeysetListing(Generic[T]):
         first = self.order_key(items[0]) if items else last.key
         if first > last.key if self.traits.descending else first < last.key:
             raise UnreadableAnswer(
-                f"{self.subject} does not keep to the bound of a page, so paging would never end; that is a fault "
-                "of the upstream, ask for less with a narrower window"
+                "does not keep to the bound of a page, so paging would never end",
+                subject=self.subject,
+                advice="that is a fault of the upstream, ask for less with a narrower window",
             )
 
     def _learn_spacing(self, items: Sequence[T], total: int) -> bool:
@@ -164,8 +165,9 @@ class KeysetListing(Generic[T]):
         keys = [self.order_key(item) for item in items]
         if not items and left > 0:
             raise UnreadableAnswer(
-                f"{self.subject} counts {left:,} more rows but sends none; that is a fault of the upstream, a "
-                "retry may help"
+                f"counts {left:,} more rows but sends none",
+                subject=self.subject,
+                advice="that is a fault of the upstream, a retry may help",
             )
 
         def after(index: int) -> Position:

@@ -155,7 +155,10 @@ class Merged(Generic[D]):
         read: dict[str, FetchedPage[D]] = {}
         for key in lacking:
             answer = answers.get(key) or Unreachable(
-                f"{key} did not answer in time; it is slow or hung, a retry may help", retryable=True
+                "did not answer in time",
+                subject=key,
+                advice="it is slow or hung, a retry may help",
+                retryable=True,
             )
             if isinstance(answer, JobtrailError):
                 position = self._record_failure(position, key, answer)
@@ -190,8 +193,9 @@ class Merged(Generic[D]):
         pages.add((key, page.position))
         if fetched.next and (key, fetched.next) in pages:
             raise UnreadableAnswer(
-                f"{key} handed back a cursor that it had given before, so paging would never end; that is a fault of "
-                "the upstream, ask for less with a narrower window"
+                "handed back a cursor that it had given before, so paging would never end",
+                subject=key,
+                advice="that is a fault of the upstream, ask for less with a narrower window",
             )
         return fetched
 

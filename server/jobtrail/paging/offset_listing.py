@@ -79,7 +79,7 @@ class OffsetListing(Generic[T]):
                 return self._make_page(page, offset, 0)
             else:
                 offset, behind = offset + len(page.items), True
-        raise UnreadableAnswer(f"{self.subject} changes faster than it can be paged; ask for a window")
+        raise UnreadableAnswer("changes faster than it can be paged", subject=self.subject, advice="ask for a window")
 
     async def _page(self, offset: int, size: int) -> CountedPage[T]:
         return await self.fetch_page(offset, self.traits.limit_size(size))

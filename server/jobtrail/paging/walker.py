@@ -162,10 +162,11 @@ async def _fetch(listing: Listing[T], how: Walk[T], walked: Walked[T], deadline:
     except CursorError as error:
         if how.restart is None:
             raise
-        raise type(error)(*error.args, "; start again with ", how.restart) from None
+        raise type(error)(*error.problem, subject=error.subject, advice=("start again with ", how.restart)) from None
     raise Unreachable(
-        f"{how.subject} had not answered when the {how.budget.seconds:g} s of this call were over; it is slow or "
-        "hung, ask again later or for less",
+        f"had not answered when the {how.budget.seconds:g} s of this call were over",
+        subject=how.subject,
+        advice="it is slow or hung, ask again later or for less",
         retryable=True,
     )
 
@@ -185,8 +186,9 @@ def _check_new_page(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T], se
         # Let the next call notice this cursor at once.
         walked.trail = Trail(max(trail.steps, 1), mark)
         raise UnreadableAnswer(
-            f"{how.subject} handed back a cursor that it had given before, so paging would never end; that is a "
-            "fault of the upstream, ask for less with a narrower window or query"
+            "handed back a cursor that it had given before, so paging would never end",
+            subject=how.subject,
+            advice="that is a fault of the upstream, ask for less with a narrower window or query",
         )
     seen.add(position)
 

@@ -195,14 +195,19 @@ class JobtrailServer(MCPServer[ProtocolState]):
         tool = self._tool_manager.get_tool(name)
         if tool is None:
             known = [one.name for one in self._tool_manager.list_tools()]
-            hint = _write_hint(find_closest(name, known))
-            raise BadArgument(f"there is no tool {quote_value(name)}; {hint}there are {', '.join(known)}")
+            raise BadArgument(
+                f"there is no tool {quote_value(name)}",
+                closest=find_closest(name, known, 1),
+                advice=f"there are {', '.join(known)}",
+            )
         accepted: Mapping[str, object] = tool.parameters["properties"]
         for given, value in arguments.items():
             if given not in accepted:
-                near = find_closest(given, accepted)
-                hint = f"{_write_hint(near)}it takes {', '.join(accepted)}"
-                raise BadArgument(f"{name} has no argument {quote_value(given)}; {hint}")
+                raise BadArgument(
+                    f"{name} has no argument {quote_value(given)}",
+                    closest=find_closest(given, accepted, 1),
+                    advice=f"it takes {', '.join(accepted)}",
+                )
             if not _is_unicode(value):
                 raise BadArgument(
                     f"{name}: {given} holds a lone surrogate, which is no text; give it as a list shows it"
@@ -214,10 +219,12 @@ class JobtrailServer(MCPServer[ProtocolState]):
         """Fill a prompt; a wrong request gets a sentence, where the SDK would answer with an internal error."""
         prompts = {prompt.name: prompt for prompt in await self.list_prompts()}
         if name not in prompts:
-            hint = _write_hint(find_closest(name, prompts))
-            raise MCPError(
-                INVALID_PARAMS, f"there is no prompt {quote_value(name)}; {hint}there are {', '.join(prompts)}"
+            error = BadArgument(
+                f"there is no prompt {quote_value(name)}",
+                closest=find_closest(name, prompts, 1),
+                advice=f"there are {', '.join(prompts)}",
             )
+            raise MCPError(INVALID_PARAMS, str(error))
         accepted = {one.name: bool(one.required) for one in prompts[name].arguments or []}
         for given in arguments or {}:
             if given not in accepted:
@@ -354,10 +361,6 @@ def _is_unicode(value: Any) -> bool:
     except UnicodeEncodeError:
         return False
     return True
-
-
-def _write_hint(near: Any) -> str:
-    return f"did you mean {near[0]}? " if near else ""
 
 
 @dataclass(frozen=True)

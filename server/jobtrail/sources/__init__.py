@@ -56,7 +56,9 @@ class Sources:
                 return source
         kinds = ", ".join(f"{one.name} ({one.kind})" for one in candidates[1:])
         instead = Call("list_runs", {"task": ...}) if needs == "executions" else Call("list_executions", {"job": ...})
-        raise Unsupported(f"no configured source has {needs}; configured: {kinds}. Call ", instead, " instead")
+        raise Unsupported(
+            f"no configured source has {needs}", advice=(f"configured: {kinds}. Call ", instead, " instead")
+        )
 
     def all(self) -> list[Source]:
         """Return every configured source, in order."""
@@ -64,10 +66,10 @@ class Sources:
 
     def _open_named(self, name: str) -> Source:
         if name not in self._openers:
-            near = find_closest(name, self._openers)
-            hint = f"; closest: {near[0]}" if near else ""
             raise UnknownName(
-                f"source={quote_value(name)} is not configured{hint}; configured: {', '.join(self._openers)}"
+                f"source={quote_value(name)} is not configured",
+                closest=find_closest(name, self._openers, 1),
+                advice=f"configured: {', '.join(self._openers)}",
             )
         if name not in self._open:
             self._open[name] = self._openers[name]()

@@ -84,8 +84,14 @@ class Login(httpx2.Auth):
                 return
             if fresh:
                 # A log-in that helps nothing; more of them would only use up what the upstream allows.
-                what = "refused a token it had just given (HTTP 401)"
-                self._keep_login_error(Unauthorized(what, subject=self._subject, advice=f"; {self._settings_advice}"))
+                self._keep_login_error(
+                    Unauthorized(
+                        "refused a token it had just given",
+                        subject=self._subject,
+                        status=_REFUSED,
+                        advice=self._settings_advice,
+                    )
+                )
                 return
             # The upstream forgot the token: a restart, or it ended early.
             if self._token == used:
@@ -102,7 +108,7 @@ class Login(httpx2.Auth):
 
     def make_unreadable_error(self, what: str) -> UnreadableAnswer:
         """Return the error of a log-in that was answered with something else than documented."""
-        return UnreadableAnswer(what, subject=self._subject, advice=f"; {self._settings_advice}")
+        return UnreadableAnswer(what, subject=self._subject, advice=self._settings_advice)
 
     def log_in(self, request: httpx2.Request) -> Flow:
         """Yield the requests of a log-in and end it with `keep_token`."""

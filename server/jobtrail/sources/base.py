@@ -257,7 +257,11 @@ class Source:
             Unsupported: it has none; `instead` is the call that fits it.
         """
         if self.batch is None:
-            raise Unsupported(f"source {self.name!r} ({self.kind}) has no executions; call ", instead, " on it")
+            raise Unsupported(
+                "has no executions",
+                subject=f"source {self.name!r} ({self.kind})",
+                advice=("call ", instead, " on it"),
+            )
         return self.batch
 
     def need_runs(self, instead: Call = _EXECUTIONS_OF_A_JOB) -> Runs:
@@ -267,14 +271,15 @@ class Source:
             Unsupported: it has none; `instead` is the call that fits it.
         """
         if self.runs is None:
-            raise Unsupported(f"source {self.name!r} ({self.kind}) has no runs; call ", instead, " on it")
+            raise Unsupported(
+                "has no runs", subject=f"source {self.name!r} ({self.kind})", advice=("call ", instead, " on it")
+            )
         return self.runs
 
 
 def unknown_name(what: str, name: str, known: Iterable[str]) -> UnknownName:
     """Return the error for a name that does not exist: it offers the closest ones, or says where to look."""
-    near = find_closest(name, known)
-    said = f"{what}={quote_value(name)} does not exist"
-    if near:
-        return UnknownName(f"{said}; closest: {', '.join(near)}")
-    return UnknownName(f"{said}; nothing is named like it; call ", Call("list_jobs"), " for what exists")
+    what = f"{what}={quote_value(name)} does not exist"
+    if near := find_closest(name, known):
+        return UnknownName(what, closest=near)
+    return UnknownName(f"{what}; nothing is named like it", advice=("call ", Call("list_jobs"), " for what exists"))

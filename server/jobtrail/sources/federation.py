@@ -111,7 +111,9 @@ async def discover_parts(
                 found.parts |= parts
                 found.jobs += jobs
             case None:
-                found.errors[name] = Unreachable(f"source {name!r} did not list its jobs within {seconds:g} s")
+                found.errors[name] = Unreachable(
+                    f"did not list its jobs within {seconds:g} s", subject=f"source {name!r}"
+                )
             case error:
                 found.errors[name] = error
     if job and found.parts:

@@ -138,7 +138,7 @@ class Http:
                 with attempt:
                     return await self._fetch(path, params)
         what = f"did not answer within {self.limits.total:g} s"
-        raise Unreachable(what, subject=self.subject, advice="; a retry may help", retryable=True)
+        raise Unreachable(what, subject=self.subject, advice="a retry may help", retryable=True)
 
     async def _fetch(self, path: str, params: Mapping[str, str | int] | None) -> bytes:
         import httpx2  # noqa: PLC0415 # see stamina
@@ -170,7 +170,7 @@ class Http:
             raise UnreadableAnswer(
                 "answered with JSON that does not parse",
                 subject=self.subject,
-                advice="; that is a fault of the upstream or of a proxy before it, a retry may help",
+                advice="that is a fault of the upstream or of a proxy before it, a retry may help",
             ) from None
         rows, asked = _count_rows(answer), (params or {}).get("limit")
         if rows > (self.limits.rows if asked is None else int(asked) + self.limits.surplus):
@@ -180,16 +180,17 @@ class Http:
 
     def _make_excess_error(self, what: str) -> UnreadableAnswer:
         return UnreadableAnswer(
-            what, subject=self.subject, advice="; ask for less with a smaller limit or a narrower window"
+            what, subject=self.subject, advice="ask for less with a smaller limit or a narrower window"
         )
 
     def _check_json(self, response: httpx2.Response) -> None:
         """Refuse what is not JSON before reading it: RunWisp 1.x answers unknown paths with a web page."""
         if response.is_redirect:
             raise Rejected(
-                f"redirects elsewhere (HTTP {response.status_code})",
+                "redirects elsewhere",
                 subject=self.subject,
-                advice=f"; {self.settings_advice}",
+                status=response.status_code,
+                advice=self.settings_advice,
             )
         kind = response.headers.get("content-type", "").partition(";")[0].strip().lower()
         if kind != "application/json" and not kind.endswith("+json"):
@@ -197,7 +198,7 @@ class Http:
                 f"answered {sanitize_text(kind, 40) or 'no content type'!r} where JSON was due; its address may "
                 "point at a web page or a proxy instead of the API",
                 subject=self.subject,
-                advice=f"; {self.settings_advice}",
+                advice=self.settings_advice,
             )
         self.sample = response.headers.get(SAMPLE_HEADER) == "sample"
 
@@ -224,8 +225,8 @@ class Http:
             return Unreachable(
                 "cannot be reached: no connection",
                 subject=self.subject,
-                advice=f" to {self.place or _format_address(self.client)}. "
-                f"Check that it runs; {self.settings_advice}",
+                where=f" to {self.place or _format_address(self.client)}",
+                advice=f"check that it runs, and {self.settings_advice}",
                 retryable=True,
             )
         if isinstance(error, httpx2.TimeoutException):
@@ -233,13 +234,13 @@ class Http:
             return Unreachable(
                 f"was reached but sent nothing for {self.limits.read:g} s",
                 subject=self.subject,
-                advice="; it is slow or hung, ask again later or for a smaller window",
+                advice="it is slow or hung, ask again later or for a smaller window",
             )
         if isinstance(error, httpx2.TransportError):
             return Unreachable(
                 "dropped the connection before its answer was complete",
                 subject=self.subject,
-                advice="; a retry may help",
+                advice="a retry may help",
                 retryable=True,
             )
         return UnreadableAnswer(
@@ -286,37 +287,41 @@ def make_error(response: httpx2.Response, body: bytes, *, subject: str, settings
         subject: how the message names the upstream.
         settings_advice: which setting to check when credentials are refused.
     """
-    status = response.status_code
-    said = _quote_message(response, body)
-    reference = _format_request_id(response)
     wait = _read_retry_after(response)
-    if status in {401, 403}:
-        return Unauthorized(
-            f"refused the credentials (HTTP {status}{reference})", subject=subject, advice=f"; {settings_advice}"
-        )
-    if status == 404:  # noqa: PLR2004 # HTTP's own number
-        return NotFound(
-            f"has nothing at this address (HTTP 404{reference}){said}", subject=subject, advice=f"; {settings_advice}"
-        )
-    if status == 429:  # noqa: PLR2004 # HTTP's own number
-        pause = f"wait {wait:.0f} s" if wait is not None else "wait a little"
-        what, advice = f"limits its callers (HTTP 429{reference})", f"; {pause} and make the same call again"
-        return RateLimited(what, subject=subject, advice=advice, retryable=True, retry_after=wait)
-    if status >= _SERVER_ERROR:
-        what, advice = f"failed (HTTP {status}{reference}){said}", "; that is the upstream's fault, a retry may help"
-        return UpstreamFault(what, subject=subject, advice=advice, retryable=True, retry_after=wait)
-    return Rejected(
-        f"refused the request (HTTP {status}{reference}){said}",
+    kind, problem, advice = _explain_status(response.status_code, settings_advice, wait)
+    retryable = kind in {RateLimited, UpstreamFault}
+    return kind(
+        problem,
         subject=subject,
-        advice="; the same call will be refused again, change its arguments",
+        advice=advice,
+        status=response.status_code,
+        request_id=_read_request_id(response),
+        said="" if kind in {Unauthorized, RateLimited} else _read_message(response, body),
+        retryable=retryable,
+        retry_after=wait if retryable else None,
     )
 
 
-def _format_request_id(response: httpx2.Response) -> str:
-    for name in _REQUEST_IDS:
-        if found := response.headers.get(name):
-            return f", request id {sanitize_text(_mask_credentials(response, found), 64)}"
-    return ""
+def _explain_status(status: int, settings_advice: str, wait: float | None) -> tuple[type[UpstreamError], str, str]:
+    """Return the error that a status code means, what is wrong, and what to do about it."""
+    match status:
+        case 401 | 403:
+            return Unauthorized, "refused the credentials", settings_advice
+        case 404:
+            return NotFound, "has nothing at this address", settings_advice
+        case 429:
+            pause = f"wait {wait:.0f} s" if wait is not None else "wait a little"
+            return RateLimited, "limits its callers", f"{pause} and make the same call again"
+        case _ if status >= _SERVER_ERROR:
+            return UpstreamFault, "failed", "that is the upstream's fault, a retry may help"
+        case _:
+            advice = "the same call will be refused again, change its arguments"
+            return Rejected, "refused the request", advice
+
+
+def _read_request_id(response: httpx2.Response) -> str:
+    found = next((value for name in _REQUEST_IDS if (value := response.headers.get(name))), "")
+    return sanitize_text(_mask_credentials(response, found), 64)
 
 
 def _read_retry_after(response: httpx2.Response) -> float | None:
@@ -334,15 +339,15 @@ def _read_retry_after(response: httpx2.Response) -> float | None:
     return None if date is None else max(0.0, (date - datetime.now(UTC)).total_seconds())
 
 
-def _quote_message(response: httpx2.Response, body: bytes) -> str:
-    """Return the upstream's own words, quoted and clipped; nothing where the body is not JSON."""
+def _read_message(response: httpx2.Response, body: bytes) -> str:
+    """Return the upstream's own words, safe and clipped; nothing where the body is not JSON."""
     if "json" not in response.headers.get("content-type", ""):
         return ""
     try:
         found = _find_message(json.loads(body))
     except (ValueError, RecursionError):
         return ""
-    return f": {sanitize_text(_mask_credentials(response, found), 200)!r}" if found else ""
+    return sanitize_text(_mask_credentials(response, found), 200) if found else ""
 
 
 def _mask_credentials(response: httpx2.Response, text: str) -> str:

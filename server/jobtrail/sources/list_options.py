@@ -96,9 +96,11 @@ def read_statuses(text: str | None, known: Mapping[str, Status]) -> StatusFilter
         return None
     for one in words:
         if one not in STATUSES and one not in known:
-            near = find_closest(one, (*STATUSES, *known))
-            hint = f"did you mean {' or '.join(near)}? " if near else ""
-            raise BadArgument(f"status={quote_value(one)} is not a status; {hint}valid: {', '.join(STATUSES)}")
+            raise BadArgument(
+                f"status={quote_value(one)} is not a status",
+                closest=find_closest(one, (*STATUSES, *known)),
+                advice=f"valid: {', '.join(STATUSES)}",
+            )
     # Success has no shades, but RunWisp spells it by version, and one version's word finds nothing in another.
     words = ["succeeded" if known.get(one) == "succeeded" else one for one in words]
     return StatusFilter(

@@ -50,7 +50,7 @@ def parse_response(shape: type[W], body: Any, subject: str) -> W:
             "answered in a shape its documents do not describe: "
             f"{sanitize_text(where, 80)} ({sanitize_text(what, 80)})",
             subject=subject,
-            advice="; that is a fault of the upstream, or it is something else: check its address",
+            advice="that is a fault of the upstream, or it is something else: check its address",
         ) from None
 
 

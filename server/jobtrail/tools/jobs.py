@@ -68,10 +68,10 @@ def _read_deployments(call: ListCall) -> StatusFilter | None:
     known = call.source.deployment_words
     for one in words if known else ():
         if one not in known:
-            near = find_closest(one, known)
-            hint = f"did you mean {near[0]}? " if near else ""
             raise BadArgument(
-                f"status={quote_value(one)} is not a deployment status; {hint}valid: {', '.join(sorted(known))}"
+                f"status={quote_value(one)} is not a deployment status",
+                closest=find_closest(one, known, 1),
+                advice=f"valid: {', '.join(sorted(known))}",
             )
     return StatusFilter(words, words) if words else None
 

@@ -86,7 +86,7 @@ async def _open_log(call: ResumableCall) -> Log:
     if run:
         raise BadArgument("read_log takes run, or job and execution, not both; leave one out")
     raise MissingArgument(
-        "read_log needs run or job; call ", Call("list_runs"), " or ", Call("list_jobs"), " for them"
+        "read_log needs run or job", advice=("call ", Call("list_runs"), " or ", Call("list_jobs"), " for them")
     )
 
 

@@ -96,9 +96,8 @@ class ResumableCall:
             return cls(ctx=ctx, sources=sources, now=now, cursor=cursor, resumed=False)
         if named := [*args, *(["source"] if source else [])]:
             raise BadArgument(
-                f"a cursor carries its own arguments, but {', '.join(named)} came with it; call ",
-                Call(tool, {"cursor": ...}),
-                " alone",
+                f"a cursor carries its own arguments, but {', '.join(named)} came with it",
+                advice=("call ", Call(tool, {"cursor": ...}), " alone"),
             )
         cursor = unseal(token, tool)
         sources = _find_sources(cursor, state.sources, now, everywhere=everywhere)
@@ -184,26 +183,26 @@ def _find_sources(cursor: Cursor, sources: Sources, now: datetime, *, everywhere
         ExpiredCursor: the source no longer keeps the cursor.
     """
     every = everywhere and cursor.source == _ALL
-    again = ("; start again with ", Call(cursor.tool, cursor.args))
+    again = ("start again with ", Call(cursor.tool, cursor.args))
     try:
         found = sources.all() if every else [sources.get(cursor.source)]
     except UnknownName:
         raise StrayCursor(
             f"this cursor walks source {quote_value(cursor.source)}, which is no longer configured "
             f"(configured: {', '.join(sources.names)})",
-            *again,
+            advice=again,
         ) from None
     if cursor.fingerprint != _compute_fingerprint(found):
         raise StrayCursor(
             "the configured sources are not those this cursor was made with"
             if every
             else f"source {cursor.source!r} points at another upstream than when this cursor was made",
-            *again,
+            advice=again,
         )
     life, age = found[0].cursor_life, int(now.timestamp()) - cursor.minted
     if cursor.position.upstream and life and age > life:
         raise ExpiredCursor(
-            f"this cursor is {age // 3600} h old and its upstream keeps cursors for {life // 3600} h", *again
+            f"this cursor is {age // 3600} h old and its upstream keeps cursors for {life // 3600} h", advice=again
         )
     return found
 
@@ -223,5 +222,5 @@ def require_argument(tool: str, name: str, value: str | None, then: Call) -> str
         MissingArgument: it is absent; `then` is the call that shows its values.
     """
     if value is None or not value.strip():
-        raise MissingArgument(f"{tool} needs {name}; call ", then, " for its values", argument=name)
+        raise MissingArgument(f"{tool} needs {name}", advice=("call ", then, " for its values"), argument=name)
     return value.strip()

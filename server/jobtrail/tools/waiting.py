@@ -84,7 +84,7 @@ def _choose_watched(source: Source, run: str | None, job: str | None, execution:
         need = "execution" if job else "run, or job and execution"
         then = Call("list_executions", {"job": sanitize_text(job, 80)}) if job else Call("list_runs")
         raise MissingArgument(
-            f"wait_for needs {need}; call ", then, " for its values", argument="execution" if job else None
+            f"wait_for needs {need}", advice=("call ", then, " for its values"), argument="execution" if job else None
         )
     ids = list(dict.fromkeys(one.strip() for one in (run or execution or "").split(",") if one.strip()))
     if not 0 < len(ids) <= _MOST:
@@ -193,7 +193,7 @@ class WaitTarget:
 
 
 def _make_no_answer() -> Unreachable:
-    return Unreachable("the upstream did not answer in this time; a retry may help")
+    return Unreachable("did not answer in this time", subject="the upstream", advice="a retry may help")
 
 
 def _get_counts(one: Execution | Run | None) -> TaskCounts | None:

@@ -34,7 +34,6 @@ class BlaxelBatch(BatchJobs):
 
     Args:
         http: the workspace's API.
-        source: the name that errors call it by.
         jobs: lists its jobs.
         explain: returns the error for a job that does not exist.
         wrap_log: adds to a log what is known of it elsewhere.
@@ -47,7 +46,6 @@ class BlaxelBatch(BatchJobs):
     def __init__(
         self,
         http: Http,
-        source: str,
         jobs: Callable[[ListOptions], Listing[Job]],
         explain: Callable[[str], Awaitable[UnknownName]],
         wrap_log: Callable[[Log], Log],
@@ -57,7 +55,7 @@ class BlaxelBatch(BatchJobs):
         self._explain = explain
         self._wrap_log = wrap_log
         self._logs = LogEndpoint(http)
-        self._owners = ExecutionOwners(http, source)
+        self._owners = ExecutionOwners(http)
         # Executions that were seen to have ended, whose task pages read from then on are final.
         self._ended: dict[tuple[str, str], None] = {}
 
@@ -83,9 +81,8 @@ class BlaxelBatch(BatchJobs):
         except NotFound:
             await self.check_job(job)
             raise UnknownName(
-                f"execution={quote_value(execution)} does not exist in job {quote_value(job)}; call ",
-                Call("list_executions", {"job": sanitize_text(job, 80)}),
-                " for those that do",
+                f"execution={quote_value(execution)} does not exist in job {quote_value(job)}",
+                advice=("call ", Call("list_executions", {"job": sanitize_text(job, 80)}), " for those that do"),
             ) from None
         full = parse_response(WireExecution, body, self._http.subject).to_full_execution(job)
         if full.execution.status in ENDED:
@@ -132,7 +129,7 @@ class BlaxelBatch(BatchJobs):
         except UnknownName as error:
             return error
         call = Call("get_execution", {"job": job, "execution": execution})
-        return UnknownName(f"execution={quote_value(execution)} has no task list; call ", call, " for it")
+        return UnknownName(f"execution={quote_value(execution)} has no task list", advice=("call ", call, " for it"))
 
 
 def _build_path(job: str, execution: str | None = None) -> str:

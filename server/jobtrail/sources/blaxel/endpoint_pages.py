@@ -101,7 +101,7 @@ class PagedEndpoint(Generic[T]):
         except Rejected:
             if not cursor:
                 raise
-            raise ExpiredCursor(f"{self.http.subject} no longer takes the cursor of this walk") from None
+            raise ExpiredCursor("no longer takes the cursor of this walk", subject=self.http.subject) from None
         except NotFound:
             if self.explain is None:
                 raise
@@ -109,8 +109,9 @@ class PagedEndpoint(Generic[T]):
         page = self._read_page(body, size)
         if cursor and page.cursor == cursor:
             raise UnreadableAnswer(
-                f"{self.http.subject} handed back the cursor it was given, so paging would never end; that is a "
-                "fault of the upstream, ask for less with a narrower window or query"
+                "handed back the cursor it was given, so paging would never end",
+                subject=self.http.subject,
+                advice="that is a fault of the upstream, ask for less with a narrower window or query",
             )
         items = [self.parse_row(row) for row in page.data or []]
         return CursorPage(items, page.cursor, page.to_total(filtered=filtered))
@@ -123,23 +124,24 @@ class PagedEndpoint(Generic[T]):
                 "answered a bare list where a page with data and meta was due, so a part cannot be told "
                 f"from the whole; what answers there does not know Blaxel-Version {VERSION}",
                 subject=subject,
-                advice=f"; {self.http.settings_advice}",
+                advice=self.http.settings_advice,
             )
         page = parse_response(WirePage, body, subject)
         if "data" not in page.model_fields_set or (page.data is None and page.meta is None):
             raise UnreadableAnswer(
-                "answered a page without data and meta", subject=subject, advice=f"; {self.http.settings_advice}"
+                "answered a page without data and meta", subject=subject, advice=self.http.settings_advice
             )
         if page.silent and len(page.data or []) >= asked:
             raise UnreadableAnswer(
                 "answered a full page without meta.hasMore or meta.nextCursor, so whether there is more is unknown",
                 subject=subject,
-                advice=f"; {self.http.settings_advice}",
+                advice=self.http.settings_advice,
             )
         if page.more and not page.cursor:
             raise UnreadableAnswer(
-                f"{subject} says that there is more but sends no cursor to reach it; that is a fault of the "
-                "upstream, a retry may help"
+                "says that there is more but sends no cursor to reach it",
+                subject=subject,
+                advice="that is a fault of the upstream, a retry may help",
             )
         return page
 

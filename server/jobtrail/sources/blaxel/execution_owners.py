@@ -26,9 +26,8 @@ _REMEMBERED = 2_000
 class ExecutionOwners:
     """Finds the job of an execution by asking for it in one job after another."""
 
-    def __init__(self, http: Http, source: str) -> None:
+    def __init__(self, http: Http) -> None:
         self._http = http
-        self._source = source
         self._known: dict[str, str] = {}
 
     async def find_job(self, execution: str, jobs: Listing[Job]) -> str:
@@ -56,15 +55,15 @@ class ExecutionOwners:
                 whole = whole and None not in asked.values()
         if bound.cancelled_caught or not whole:
             raise Unreachable(
-                f"not every job of source {self._source!r} could be asked for execution {quote_value(execution)}; "
-                "say whose it is: ",
-                Call("get_execution", {"job": ..., "execution": ...}),
+                f"could not ask every job for execution {quote_value(execution)}",
+                subject=self._http.subject,
+                advice=("say whose it is: ", Call("get_execution", {"job": ..., "execution": ...})),
                 retryable=True,
             )
         raise UnknownName(
-            f"no batch job of source {self._source!r} has an execution {quote_value(execution)}, of {len(names):,}; ",
-            Call("list_executions", {"job": ...}),
-            " shows those of a job",
+            f"has no batch job with an execution {quote_value(execution)}, of {len(names):,}",
+            subject=self._http.subject,
+            advice=(Call("list_executions", {"job": ...}), " shows those of a job"),
         )
 
     async def _ask_jobs(self, execution: str, names: list[str]) -> dict[str, bool | None]:

@@ -159,7 +159,9 @@ class TaskLog:
                 return replace(found, lines=[one for one in found.lines if first <= one.n <= last])
             # More has been written between the two requests, so that everything has moved away from the newest.
             total = page.total
-        raise UnreadableAnswer(f"{self._http.subject} writes this log faster than it can be read; ask again later")
+        raise UnreadableAnswer(
+            "writes this log faster than it can be read", subject=self._http.subject, advice="ask again later"
+        )
 
     async def _fetch_page(self, offset: int, want: int) -> _WireLogs:
         params = {
@@ -178,16 +180,22 @@ class TaskLog:
             body = await self._http.get(_PATH, params)
         except NotFound:
             raise Unsupported(
-                f"{self._http.subject} serves no logs where its vendor's command line reads them; call ",
-                Call("get_execution", {"job": self._job, "execution": self._execution}),
-                " for why tasks failed",
+                "serves no logs where its vendor's command line reads them",
+                subject=self._http.subject,
+                advice=(
+                    "call ",
+                    Call("get_execution", {"job": self._job, "execution": self._execution}),
+                    " for why tasks failed",
+                ),
             ) from None
         page = parse_response(_WireAnswer, {"jobs": body}, self._http.subject).jobs.get(self._job, _WireLogs())
         if len(page.logs) > max(0, page.total - offset):
             raise UnreadableAnswer(
-                f"{self._http.subject} sent {len(page.logs):,} lines of a log where {max(0, page.total - offset):,} "
-                f"of {page.total:,} were left; its log endpoint, which has no document, does not page as expected, "
-                "so only the newest lines can be read: leave out cursor and around"
+                f"sent {len(page.logs):,} lines of a log where {max(0, page.total - offset):,} of {page.total:,} "
+                "were left",
+                subject=self._http.subject,
+                advice="its log endpoint, which has no document, does not page as expected, "
+                "so only the newest lines can be read: leave out cursor and around",
             )
         self._total = page.total
         return page

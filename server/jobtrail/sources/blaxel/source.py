@@ -65,7 +65,7 @@ class Blaxel(Source):
         explain: Callable[[str], Awaitable[UnknownName]] | None = None,
         wrap_log: Callable[[Log], Log] = lambda log: log,
     ) -> None:
-        batch = BlaxelBatch(http, name, self.jobs, explain or self.explain_unknown, wrap_log)
+        batch = BlaxelBatch(http, self.jobs, explain or self.explain_unknown, wrap_log)
         super().__init__(name, fingerprint, batch=batch)
         self._http = http
 

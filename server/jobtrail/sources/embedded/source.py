@@ -111,7 +111,7 @@ class Embedded(Source):
             if job.name == name:
                 batch = job.kind == "job"
                 call = Call("list_executions", {"job": name}) if batch else Call("list_runs", {"task": name})
-                return UnknownName(f"{quote_value(name)} is a {_KINDS[job.kind]}; call ", call)
+                return UnknownName(f"{quote_value(name)} is a {_KINDS[job.kind]}", advice=("call ", call))
         return unknown_name(what, name, [job.name for job in jobs])
 
 

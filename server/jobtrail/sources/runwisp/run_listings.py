@@ -63,17 +63,15 @@ class RunWispRuns(Runs):
 
     Args:
         daemon: whose runs they are.
-        source: the name that errors call it by.
         explain: returns the error for a task that is not defined.
     """
 
     words = RUN_WORDS
     sorts = tuple(_SORTS_1)
 
-    def __init__(self, daemon: Daemon, source: str, explain: Callable[[str], Awaitable[UnknownName]]) -> None:
+    def __init__(self, daemon: Daemon, explain: Callable[[str], Awaitable[UnknownName]]) -> None:
         self._daemon = daemon
         self._http = daemon.http
-        self._source = source
         self._explain = explain
 
     async def list(self, task: str | None, options: ListOptions) -> Listing[Run]:
@@ -129,16 +127,15 @@ class RunWispRuns(Runs):
             ).to_run()
         except NotFound:
             raise UnknownName(
-                f"run={quote_value(run)} does not exist, or was pruned; call ",
-                Call("list_runs"),
-                " for those that are kept",
+                f"run={quote_value(run)} does not exist, or was pruned",
+                advice=("call ", Call("list_runs"), " for those that are kept"),
             ) from None
         except UnreadableAnswer as error:
             self._daemon.forget_dialect()
             raise Unsupported(
-                f"source {self._source!r} does not serve single runs ({error}); ",
-                Call("list_runs"),
-                " shows the same fields",
+                f"does not serve single runs: {error.describe_problem()}",
+                subject=self._http.subject,
+                advice=("call ", Call("list_runs"), ", which shows the same fields"),
             ) from None
 
     async def log_tail(self, run: str, lines: int) -> LogTail | None:
@@ -157,12 +154,13 @@ class RunWispRuns(Runs):
 
         async def explain(error: UpstreamError) -> Exception:
             ended = (await self.get(run)).status
-            then = ("; call ", Call("get_run", {"run": run}), f" for how it ended ({ended})")
+            advice = ("call ", Call("get_run", {"run": run}), f" for how it ended ({ended})")
             if isinstance(error, NotFound):
-                return Unsupported(f"source {self._source!r} keeps no log of run {run}", *then)
+                return Unsupported(f"keeps no log of run {run}", subject=self._http.subject, advice=advice)
             self._daemon.forget_dialect()
             if not await self._daemon.is_modern():
-                return Unsupported(f"source {self._source!r} serves no logs: its RunWisp is older than 1.0", *then)
+                what = "serves no logs: its RunWisp is older than 1.0"
+                return Unsupported(what, subject=self._http.subject, advice=advice)
             return error
 
         return RunLog(self._http, f"api/runs/{run}/log", explain)

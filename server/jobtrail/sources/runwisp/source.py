@@ -58,7 +58,7 @@ class RunWisp(Source):
     ) -> None:
         self._http = http
         self._daemon = Daemon(http)
-        super().__init__(name, fingerprint, runs=RunWispRuns(self._daemon, name, explain or self.explain_unknown))
+        super().__init__(name, fingerprint, runs=RunWispRuns(self._daemon, explain or self.explain_unknown))
 
     @property
     def sample(self) -> bool:
@@ -83,9 +83,13 @@ class RunWisp(Source):
         """List task definitions; the daemon sends all of them, so a page is cut here."""
         if options.statuses:
             raise BadArgument(
-                f"source {self.name!r}: RunWisp tasks have no deployment status; leave status out, or call ",
-                Call("list_runs", {"status": ...}),
-                " for how their runs ended",
+                "has RunWisp tasks, which have no deployment status",
+                subject=self._http.subject,
+                advice=(
+                    "leave status out, or call ",
+                    Call("list_runs", {"status": ...}),
+                    " for how their runs ended",
+                ),
             )
 
         async def fetch_page(offset: int, size: int) -> CountedPage[Job]:
