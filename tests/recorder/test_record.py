@@ -342,3 +342,12 @@ def test_what_cannot_be_run_is_refused_before_anything_is_written(
     assert (code, out) == (2, b"")
     assert sentence in err.decode()
     assert not stand.path.exists()
+
+
+@pytest.mark.parametrize("variable", ["JOBTRAIL_JOB", "JOBTRAIL_EXECUTION"])
+@pytest.mark.parametrize("name", ["a/b", "..", "a b", "é"])
+def test_a_name_from_the_environment_is_checked_like_an_option(stand: Stand, variable: str, name: str) -> None:
+    code, out, err = stand.record("--", "true", **{"JOBTRAIL_JOB": "nightly", variable: name})
+    assert (code, out) == (2, b"")
+    assert f"{variable}: {name!r} cannot be a name; give 1 to 100 letters" in err.decode()
+    assert not stand.path.exists()

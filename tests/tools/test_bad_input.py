@@ -419,6 +419,8 @@ ODD_FIELDS: dict[str, dict[str, Any]] = {
     "scanned-large": {"scanned": 10**22, "matched": 10**22},
     "matched-negative": {"matched": -2},
     "trail-huge": {"trail": Trail(HUGE, HUGE)},
+    "trail-of-4300-digits": {"trail": Trail(10**4_299, 10**4_299)},
+    "trail-large": {"trail": Trail(36**16 - 1, 36**16 - 1)},
     "args-list": {"args": [["job", "etl"]]},
     "args-text": {"args": "job"},
     "args-none": {"args": None},

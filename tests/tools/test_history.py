@@ -125,6 +125,18 @@ async def test_a_history_of_all_time_reaches_ten_years_back_and_fits_on_a_page(c
     assert "note: a history reaches ten years back at most: since 2016-11-" in text
 
 
+@pytest.mark.parametrize("until", ["9999-12-31", "9999-12-31T23:59:59.999999Z", "2027-11-23"])
+async def test_what_lies_ahead_has_no_history(client: Client, until: str) -> None:
+    text, content = await answer(client, "history", job="invoice-export", since="7d", until=until)
+    assert "note: until was taken as now: what lies ahead has no history" in text
+    assert content["window"]["until"] == content["window"]["now"]
+
+
+async def test_a_bucket_wider_than_the_calendar_is_one_bucket(client: Client) -> None:
+    _, content = await answer(client, "history", job="invoice-export", since="7d", bucket="999999w")
+    assert len(content["sparkline"]) == 1
+
+
 def every_minute(count: int) -> Iterator[AnyRow]:
     yield make_job("etl")
     for number in range(count):

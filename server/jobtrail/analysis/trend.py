@@ -46,7 +46,8 @@ def find_bucket_starts(since: datetime, until: datetime, width: timedelta, zone:
         day -= timedelta(days=day.weekday())
     first = day if width >= _DAY else day + (local - day) // width * width
     found = [first.astimezone(UTC)]
-    while found[-1] + width <= until:
+    # Not `found[-1] + width <= until`: a calendar ends with the year 9999.
+    while until - found[-1] >= width:
         # Counted in the zone's own time, where a day may have 23 hours.
         following = first + width * len(found) if width >= _DAY else (found[-1] + width).astimezone(zone)
         found.append(following.astimezone(UTC))

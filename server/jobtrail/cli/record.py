@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from argparse import ArgumentTypeError
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,6 +12,7 @@ from typing import TYPE_CHECKING
 import anyio
 
 from jobtrail.cli.command_output import LineForwarder, OutputForwarder
+from jobtrail.cli.option_types import parse_name
 from jobtrail.errors import SettingsError
 from jobtrail.recorder import Plan, run_and_record
 from jobtrail.settings import store_path
@@ -45,8 +47,8 @@ def _build_plan(arguments: argparse.Namespace) -> Plan:
     job, execution = arguments.job, arguments.execution
     if job is None:
         # Inside a recorded command: add a task to the same execution.
-        job = os.environ.get("JOBTRAIL_JOB")
-        execution = execution or os.environ.get("JOBTRAIL_EXECUTION")
+        job = _read_name("JOBTRAIL_JOB")
+        execution = execution or _read_name("JOBTRAIL_EXECUTION")
     if not job:
         raise SettingsError(f"record needs --job NAME; {arguments.parser.usage}")
     if not arguments.command:
@@ -67,6 +69,18 @@ def _build_plan(arguments: argparse.Namespace) -> Plan:
         retry_delay=arguments.retry_delay,
         parallel=arguments.parallel,
     )
+
+
+def _read_name(variable: str) -> str | None:
+    """Return the name that an environment variable holds; None where it is not set.
+
+    Raises:
+        SettingsError: it cannot be a name.
+    """
+    try:
+        return parse_name(text) if (text := os.environ.get(variable)) else None
+    except ArgumentTypeError as error:
+        raise SettingsError(f"{variable}: {error}") from None
 
 
 def _read_input_lines(name: str) -> list[str]:

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
 _BUDGET = Budget(items=20_000, seconds=20.0)
 _MOST_BUCKETS = 36
 _LONGEST = timedelta(days=3_660)
+# The end of today in any zone lies within it.
+_AHEAD = timedelta(days=2)
 _EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -66,7 +68,7 @@ async def history(
     whole = past.back_to <= start
     before = [one for one in past.attempts if one.created_at and one.created_at < start] if past.complete else None
     starts = [
-        one for one in find_bucket_starts(start, end, width, state.clock.zone) if whole or one + width > past.back_to
+        one for one in find_bucket_starts(start, end, width, state.clock.zone) if whole or past.back_to - one < width
     ]
     buckets = fill_buckets(current, starts)
     ours, then = summarize_period(current), summarize_period(before) if before is not None else None
@@ -75,7 +77,7 @@ async def history(
         sample=chosen.sample or None,
         job=subject.name,
         kind=subject.kind,
-        window=Window(since=start, until=asked.until, now=now),
+        window=Window(since=start, until=min(end, asked.until) if asked.until else None, now=now),
         bucket=_write_width(width),
         current=ours,
         before=then,
@@ -93,17 +95,21 @@ async def history(
 
 
 def _clip_window(window: Window) -> tuple[datetime, datetime, list[str]]:
-    """Return where a history begins and ends, and a note where it does not begin where it was asked to.
+    """Return where a history begins and ends, and notes where that is not as it was asked for.
 
     Raises:
         BadArgument: it would end before there were jobs.
     """
-    end = window.until or window.now
+    end, notes = window.until or window.now, list[str]()
+    if end > window.now + _AHEAD:
+        end = window.now
+        notes.append("until was taken as now: what lies ahead has no history")
     if end <= _EARLIEST:
         raise BadArgument("until lies before 1970, when there was nothing to run; give a later time")
     start = max(window.since or window.now, _EARLIEST, end - _LONGEST)
-    clipped = start != window.since
-    return start, end, [f"a history reaches ten years back at most: since {format_date(start)}"] if clipped else []
+    if start != window.since:
+        notes.append(f"a history reaches ten years back at most: since {format_date(start)}")
+    return start, end, notes
 
 
 def _read_width(text: str | None, span: timedelta) -> timedelta:

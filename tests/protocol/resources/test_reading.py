@@ -112,6 +112,11 @@ LEADS_NOWHERE = [
     ("jobtrail://embedded/executions/exec-nope?job=nightly-etl", "does not exist in job 'nightly-etl'"),
     ("jobtrail://embedded/runs/nope", "nope"),
     (f"jobtrail://embedded/jobs/{'x' * 5000}", "is no resource of this server"),
+    ("jobtrail://[::1/jobs", "is no resource of this server"),
+    ("jobtrail://\u2100/jobs", "is no resource of this server"),
+    ("jobtrail://embedded/executions/..", "execution='..' cannot be a name"),
+    ("jobtrail://embedded/executions/%2e", "execution='.' cannot be a name"),
+    (f"jobtrail://embedded/executions/{'x' * 300}", "cannot be a name"),
 ]
 
 

@@ -90,7 +90,11 @@ class Address:
         Raises:
             BadArgument: it is none; the sentence shows those there are.
         """
-        parts = urlsplit(uri) if len(uri) <= _LONGEST else urlsplit("")
+        try:
+            parts = urlsplit(uri if len(uri) <= _LONGEST else "")
+        except ValueError:
+            # What stands for a host looks like a broken one, such as `[::1`.
+            parts = urlsplit("")
         kind, name = _parse_path(parts.path)
         if parts.scheme != SCHEME or not parts.netloc or kind is None or parts.fragment:
             forms = ", ".join(template.uri for template in TEMPLATES)

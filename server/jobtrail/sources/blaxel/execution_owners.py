@@ -38,11 +38,13 @@ class ExecutionOwners:
             jobs: the jobs to look in.
 
         Raises:
+            BadArgument: it cannot be an id.
             UnknownName: no job has it.
             Unreachable: not all jobs could be asked.
         """
         if known := self._known.get(execution):
             return known
+        quote_name("execution", execution)
         walked = await walk(jobs, Walk[Job](limit=EVERYTHING, subject=self._http.subject))
         names = [job.name for job in walked.items]
         whole = walked.position is None
