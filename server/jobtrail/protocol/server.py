@@ -49,6 +49,8 @@ if TYPE_CHECKING:
     from mcp.server.context import CallNext, HandlerResult
     from mcp.server.session import ServerSession
     from mcp.server.subscriptions import SubscriptionBus
+    from mcp.shared._stream_protocols import ReadStream, WriteStream
+    from mcp.shared.message import SessionMessage
     from mcp.types import GetPromptResult, InputRequiredResult, SubscriptionsListenResult
     from pydantic.networks import AnyUrl
 
@@ -122,6 +124,13 @@ class JobtrailServer(MCPServer[ProtocolState]):
         add("resources/subscribe", SubscribeRequestParams, self._subscribe)
         add("resources/unsubscribe", UnsubscribeRequestParams, self._unsubscribe)
         add("subscriptions/listen", SubscriptionsListenRequestParams, self._listen)
+
+    async def run_streams(
+        self, received: ReadStream[SessionMessage | Exception], sent: WriteStream[SessionMessage]
+    ) -> None:
+        """Serve one client over two streams until the first one ends."""
+        options = self._lowlevel_server.create_initialization_options()
+        await self._lowlevel_server.run(received, sent, options)
 
     @asynccontextmanager
     async def share_state(self) -> AsyncGenerator[None]:
