@@ -47,7 +47,7 @@ def find_names(what: str, begun: str, known: Mapping[str, str], found: list[str]
 
 
 def _list_sample_names(what: str) -> list[str]:
-    """Return the names in the sample without making it, which takes longer than a shell waits."""
+    """Return the names in the sample, without loading SQLite and the plane."""
     scheduled = [one.name for one in SAMPLE_TASKS]
     return {"job": [*(one.name for one in SAMPLE_JOBS), *scheduled], "task": scheduled}.get(what, [])
 

@@ -39,12 +39,8 @@ class Failure(NamedTuple):
         return self.cause.message.format(a=self.a, b=self.b, n=self.n, hex=f"{self.code:010x}", date=date)
 
 
-class Step(NamedTuple):
-    """When an execution or task takes a status; the failures are those of a task so far."""
-
-    at: int
-    status: str
-    failures: Sequence[Failure] = ()
+Step = tuple[int, str, "Sequence[Failure]"]
+"""When an execution or task takes a status, which, and the failures of a task so far: plain, there are 40,000."""
 
 
 class PlannedExecution(NamedTuple):
@@ -65,20 +61,24 @@ def plan_execution(job: SampleJob, at: datetime, until: int) -> PlannedExecution
         spec["envOverride"] = {"BATCH_SIZE": "500"}
     created = to_microseconds(at)
     start = created + (_DELAY if job.habit == "slow_start" else round(chance.uniform(2, 25) * _SECOND))
-    steps = [Step(created, "queued"), Step(round((created + start) / 2), "pending"), Step(start, "running")]
+    steps: list[Step] = [
+        (created, "queued", ()),
+        (round((created + start) / 2), "pending", ()),
+        (start, "running", ()),
+    ]
     tasks, end, status = _plan_tasks(job, created, start, _choose_failures(job, at, chance), chance)
     if job.habit == "superseded" and job.every is not None:
         # The next preview supersedes this one, and the cancellation takes its time.
         period = job.every // MICROSECOND
-        steps.append(Step(created + period, "cancelling"))
+        steps.append((created + period, "cancelling", ()))
         end, status = created + 2 * period + _CANCELLATION, "cancelled"
-    steps.append(Step(end, status))
+    steps.append((end, status, ()))
     return PlannedExecution(identity, spec, _until(steps, until), [_until(task, until) for task in tasks])
 
 
 def _until(steps: list[Step], until: int) -> list[Step]:
     """Return the steps up to a time; an execution or task whose last step is left out is still running or waiting."""
-    return steps if steps[-1].at <= until else [step for step in steps if step.at <= until]
+    return steps if steps[-1][0] <= until else [step for step in steps if step[0] <= until]
 
 
 def _plan_tasks(
@@ -86,32 +86,33 @@ def _plan_tasks(
 ) -> tuple[list[list[Step]], int, str]:
     """Return the steps of each task of an execution, when the last one ends, and what that makes of the execution."""
     lanes = [start] * min(job.parallelism, job.tasks)
-    queued, usual = Step(created, "pending"), job.length // MICROSECOND
+    queued: Step = (created, "pending", ())
+    usual = job.length // MICROSECOND
     superseded = created + job.every // MICROSECOND if job.habit == "superseded" and job.every is not None else None
     tasks: list[list[Step]] = []
     for number in range(job.tasks):
         lane = number % len(lanes)
         begin = lanes[lane]
-        length = round(usual * chance.uniform(0.5, 1.5))
-        steps = [queued, Step(begin, "running")]
+        length = round(usual * (0.5 + chance.random()))
+        steps: list[Step] = [queued, (begin, "running", ())]
         cause = bad.get(number)
         if cause or chance.random() < 0.01:  # noqa: PLR2004 # a rare retry that helps
             # Each attempt gets about as far as the last one.
             failure = _fail(cause or job.causes[0], begin, chance)
-            begin += length
-            steps += (Step(begin, "pending", (failure,)), Step(begin + 5 * _SECOND, "running"))
-            begin += 5 * _SECOND
-        last = Step(begin + length, "succeeded")
+            begin += length + 5 * _SECOND
+            steps += ((begin - 5 * _SECOND, "pending", (failure,)), (begin, "running", ()))
+        end = begin + length
+        last: Step = (end, "succeeded", ())
         if cause:
-            last = Step(last.at, "failed", [_fail(cause, last.at, chance, attempt) for attempt in (1, 2)])
-        if superseded is not None and last.at > superseded:
-            last = Step(superseded + round(chance.uniform(1, 60) * _SECOND), "cancelled")
+            last = (end, "failed", [_fail(cause, end, chance, attempt) for attempt in (1, 2)])
+        if superseded is not None and end > superseded:
+            end = superseded + round(chance.uniform(1, 60) * _SECOND)
             # A task that is cancelled does not get as far as its retry.
-            steps = [step for step in steps if step.at < last.at]
+            last, steps = (end, "cancelled", ()), [step for step in steps if step[0] < end]
         steps.append(last)
         tasks.append(steps)
-        lanes[lane] = last.at
-    failed = any(steps[-1].status == "failed" for steps in tasks)
+        lanes[lane] = end
+    failed = any(steps[-1][1] == "failed" for steps in tasks)
     status = "timeout" if failed and job.habit == "capped" else "failed" if failed else "succeeded"
     return tasks, max(lanes, default=start) + _SECOND, status
 
