@@ -123,7 +123,7 @@ def test_what_was_nearly_written_is_named(arguments: tuple[str, ...], near: str)
     ("arguments", "line"),
     [
         (("install",), "required: CLIENT; such as: jobtrail install claude-desktop"),
-        (("import",), "required: FILE; such as: jobtrail import saved.jsonl runwisp.db"),
+        (("import",), "required: FILE; such as: jobtrail import saved.jsonl daemon.db"),
         (("store", "prune"), "required: --keep; such as: jobtrail store prune --keep 90d --dry-run"),
     ],
 )

@@ -36,9 +36,6 @@ NAMING_ALLOWED = {
     "sources": "each upstream is here",
     "plane": "it serves the documents of both",
     "importing": "it reads the shapes of both",
-    "paging/cursor.py": "its dictionary shortens the names that sources have by default",
-    "cli/plane.py": "`jobtrail plane` says how to point a client of either API at it",
-    "cli/arguments.py": "`jobtrail import` reads RunWisp's database",
 }
 """Where a kind of upstream may be named outside `sources/`, and why."""
 

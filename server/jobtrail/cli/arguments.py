@@ -229,13 +229,13 @@ def _add_import(commands: Commands) -> None:
     parser = commands.add_parser(
         "import",
         help="read executions and runs from files into the embedded store",
-        epilog="  jobtrail import saved.jsonl runwisp.db",
+        epilog="  jobtrail import saved.jsonl daemon.db",
     )
     parser.add_argument(
         "files",
         nargs="+",
         metavar="FILE",
-        help="JSON Lines of what the APIs answer (- for standard input, .gz is unpacked), or RunWisp's runwisp.db",
+        help="JSON Lines of what the APIs answer (- for standard input, .gz is unpacked), or a daemon's database",
     )
     parser.add_argument(
         "--skip-refused", action="store_true", help="import the rest of a file in which lines are refused"

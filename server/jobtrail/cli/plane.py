@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from jobtrail.cli.settings import load_command_settings
 from jobtrail.plane import InProcessPlane
 from jobtrail.serving import AccessMiddleware, HttpBind, run_app
+from jobtrail.sources.registry import UPSTREAMS
 from jobtrail.store import Store
 
 if TYPE_CHECKING:
@@ -24,6 +25,7 @@ def run(arguments: argparse.Namespace) -> int:
 
     def show_address(url: str) -> None:
         what = "sample workspace" if store is None else f"store {store} (the sample workspace while it is empty)"
-        print(f"jobtrail: {what} at {url} (BL_API_URL={url}/v0 or RUNWISP_URL={url})", file=sys.stderr, flush=True)
+        named = " or ".join(one.plane_variable.format(url=url) for one in UPSTREAMS.values() if one.plane_variable)
+        print(f"jobtrail: {what} at {url} ({named})", file=sys.stderr, flush=True)
 
     return run_app(AccessMiddleware(InProcessPlane(store), bind), bind, show_address)

@@ -35,7 +35,7 @@ _DICTIONARY = (
     b'"from_end":true}]"name:asc""name:desc"unknown,skipped,queued,running,cancelled,succeeded"query":"'
     b'"search":"["find_failures","*","["read_log","["list_jobs","["list_runs","["list_tasks","'
     b'"sort":"created_at:asc"}]"sort":"created_at:desc"}]","until":"2026-","lines":"execution":"exec-'
-    b'"limit":100}]"limit":20}]"runwisp","embedded","["list_executions","blaxel",",{"task":","job":"'
+    b'"limit":100}]"limit":20}]["list_executions","",{"task":","job":"'
     b',{"job":","status":"failed,timeout","since":"2026-11-01T00:00:00Z"}]'
 )
 

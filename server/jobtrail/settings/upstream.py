@@ -22,6 +22,8 @@ class Upstream:
         label: written in the instructions in parentheses after the name of such a source.
         offers: `executions`, `runs` or both.
         variables: environment variables, and what each is for.
+        plane_variable: one of them with its value for a plane at `{url}`, such as `NAME={url}`; empty if the plane
+            does not speak its API.
         from_environment: returns the source that variables or a file in the home directory configure, if any.
     """
 
@@ -30,6 +32,7 @@ class Upstream:
     label: str
     offers: frozenset[str]
     variables: Mapping[str, str] = field(default_factory=dict[str, str])
+    plane_variable: str = ""
     from_environment: Callable[[Mapping[str, str], Path], SourceSettings | None] = lambda _given, _home: None
 
     @property

@@ -107,7 +107,7 @@ LEADS_NOWHERE = [
     ("jobtrail://embedded/jobs?cursor=1Abc", "cursor"),
     (
         "jobtrail://embedded/executions/exec-nope",
-        "no batch job of source 'embedded' has an execution 'exec-nope'",
+        "source 'embedded' has no execution 'exec-nope' in any of its",
     ),
     ("jobtrail://embedded/executions/exec-nope?job=nightly-etl", "does not exist in job 'nightly-etl'"),
     ("jobtrail://embedded/runs/nope", "nope"),
@@ -179,12 +179,12 @@ async def test_an_execution_that_a_failing_job_may_have_is_not_said_to_be_missin
         with pytest.raises(MCPError) as error:
             await client.read_resource("jobtrail://blaxel/executions/exec-x")
     assert error.value.code == -32603
-    assert "not every job of source 'blaxel' could be asked for execution 'exec-x'" in error.value.message
+    assert "source 'blaxel' has jobs that could not be asked for execution 'exec-x'" in error.value.message
 
 
 async def test_an_execution_that_no_job_has_is_said_to_be_missing(tmp_path: Path) -> None:
     async with client_of(tmp_path, workspace(None)) as client:
-        with pytest.raises(MCPError, match="no batch job of source 'blaxel' has an execution 'exec-x', of 60"):
+        with pytest.raises(MCPError, match="source 'blaxel' has no execution 'exec-x' in any of its 60 batch jobs"):
             await client.read_resource("jobtrail://blaxel/executions/exec-x")
 
 

@@ -57,13 +57,13 @@ class ExecutionOwners:
                 whole = whole and None not in asked.values()
         if bound.cancelled_caught or not whole:
             raise Unreachable(
-                f"could not ask every job for execution {quote_value(execution)}",
+                f"has jobs that could not be asked for execution {quote_value(execution)}",
                 subject=self._http.subject,
                 advice=("say whose it is: ", Call("get_execution", {"job": ..., "execution": ...})),
                 retryable=True,
             )
         raise UnknownName(
-            f"has no batch job with an execution {quote_value(execution)}, of {len(names):,}",
+            f"has no execution {quote_value(execution)} in any of its {len(names):,} batch jobs",
             subject=self._http.subject,
             advice=(Call("list_executions", {"job": ...}), " shows those of a job"),
         )

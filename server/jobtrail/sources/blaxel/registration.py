@@ -133,5 +133,6 @@ UPSTREAM = Upstream(
         "BL_WORKSPACE": "Blaxel workspace; overrides the one in ~/.blaxel/config.yaml",
         "BL_API_URL": f"Blaxel API address (default {DEFAULT_URL})",
     },
+    plane_variable="BL_API_URL={url}/v0",
     from_environment=_from_environment,
 )

@@ -73,5 +73,6 @@ UPSTREAM = Upstream(
         "RUNWISP_PASSWORD": "RunWisp password, for log-in by challenge and response",
         "RUNWISP_TOKEN": "RunWisp bearer token",
     },
+    plane_variable="RUNWISP_URL={url}",
     from_environment=_from_environment,
 )
