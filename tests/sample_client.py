@@ -33,6 +33,7 @@ __all__ = [
     "answer",
     "count_tokens",
     "follow",
+    "rows_of",
     "sample_client",
     "save_sample",
     "text_of",
@@ -94,6 +95,11 @@ async def answer(client: Client, tool: str, **arguments: Any) -> tuple[str, dict
     assert not result.is_error, text_of(result)
     assert result.structured_content is not None
     return text_of(result), result.structured_content
+
+
+def rows_of(page: dict[str, Any], name: str = "items") -> list[dict[str, Any]]:
+    """Return the rows of structured content, each with what it has in common with the others."""
+    return [{**page.get("common", {}), **row} for row in page[name]]
 
 
 async def follow(client: Client, tool: str, **arguments: Any) -> list[dict[str, Any]]:

@@ -126,12 +126,6 @@ def format_date(time: datetime) -> str:
     return f"{time:%Y-%m-%d}"
 
 
-def format_milliseconds(time: datetime) -> str:
-    """Return a time as RFC 3339 in UTC, with milliseconds only where there are any."""
-    text = time.astimezone(UTC).isoformat(timespec="milliseconds")
-    return text.replace("+00:00", "Z").replace(".000Z", "Z")
-
-
 def format_microseconds(time: datetime) -> str:
     """Return a time as RFC 3339 in UTC, with microseconds only where there are any."""
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -109,7 +109,7 @@ async def _show_batch_jobs(guide: _Guide, names: list[str]) -> None:
         page = await guide.ask("What did it run at all?", ExecutionPage, "list_executions", job=name, limit=5)
     if not page or not page.items:
         return
-    one = max(page.items, key=lambda one: (one.stats and one.stats.failed) or 0).id
+    one = max(page.items, key=lambda one: one.failed or 0).id
     await guide.ask("Why?", ExecutionDetail, "get_execution", job=name, execution=one)
     tasks = await guide.ask(
         "Which tasks failed?", TaskPage, "list_tasks", job=name, execution=one, status="failed", limit=3
@@ -123,7 +123,7 @@ async def _find_worst_job(guide: _Guide, names: list[str]) -> str:
     best, chosen = -1, names[0]
     for name in names[:_MOST_JOBS_TO_LOOK_AT]:
         page = await guide.peek(ExecutionPage, "list_executions", job=name, status=_FAILURES, since=_LATELY, limit=5)
-        failed = [(one.stats and one.stats.failed) or 0 for one in page.items] if page else []
+        failed = [one.failed or 0 for one in page.items] if page else []
         if failed and max(failed) > best:
             best, chosen = max(failed), name
     return chosen

@@ -142,8 +142,9 @@ class Program(_Asking):
             answer = await self.ask(tool, cursor=answer["cursor"])
 
     async def items(self, tool: str, **arguments: Any) -> list[dict[str, Any]]:
-        """Return the items of every answer of a walk."""
-        return [item async for answer in self.walk(tool, **arguments) for item in answer["items"]]
+        """Return the items of every answer of a walk, each with what it has in common with the others of its page."""
+        pages = [answer async for answer in self.walk(tool, **arguments)]
+        return [{**page.get("common", {}), **item} for page in pages for item in page["items"]]
 
 
 def _says_again(sentence: str) -> bool:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["STRUCTURE_COSTS", "Entry", "Question", "Way", "ask"]
 
 Way = Literal["text", "structure"]
-STRUCTURE_COSTS = 3
+STRUCTURE_COSTS = 2
 """How many times its budget a question may cost in structured content, where a name stands at every value."""
 
 

@@ -66,7 +66,7 @@ class WhyTheNewestFailed(_OfTheSample):
 
     async def compute(self, program: Program) -> object:
         answer = await program.ask("get_execution", job="nightly-etl")
-        return answer["failures"][0]["example"].partition(":")[0], answer["execution"]["stats"]["failed"]
+        return answer["failures"][0]["example"].partition(":")[0], answer["execution"]["failed"]
 
     def truth(self, world: World) -> object:
         tasks = world.rows.tasks(world.rows.executions("nightly-etl")[0]["key"])
@@ -124,8 +124,8 @@ class IsItDone(_OfTheSample):
 
     async def compute(self, program: Program) -> object:
         one = (await program.ask("get_execution", job="preview-build"))["execution"]
-        ended = sum(one["stats"].get(word, 0) for word in ("succeeded", "failed", "cancelled"))
-        return "ended_at" in one, ended, one["stats"]["total"]
+        ended = sum(one.get(word, 0) for word in ("succeeded", "failed", "cancelled"))
+        return "ended_at" in one, ended, one["tasks"]
 
     def truth(self, world: World) -> object:
         one = world.rows.executions("preview-build")[0]

@@ -79,7 +79,7 @@ def test_an_answer_that_is_not_complete_never_looks_complete(hosted: Hosted) -> 
 
 def test_a_list_that_ends_before_the_execution_s_count_is_incomplete(hosted: Hosted) -> None:
     stubs = {"list_tasks": stub(tasks({"name": "a", "status": "succeeded"}))}
-    board = hosted.open("get_execution", stubs, result=detail(stats={"total": 3}))
+    board = hosted.open("get_execution", stubs, result=detail(tasks=3))
     expect(board.get_by_text("INCOMPLETE: 1 of 3, and the source gives no more")).to_be_visible()
     expect(board.get_by_text("the execution counts 3 tasks, but the list holds 1")).to_be_visible()
     expect(board.get_by_text("1 task shown, more to load", exact=True)).to_be_visible()
@@ -93,7 +93,7 @@ def test_a_source_that_hands_out_one_page_for_ever_is_not_followed(hosted: Hoste
 
 def test_an_execution_without_tasks_says_so(hosted: Hosted) -> None:
     for theme in ("light", "dark"):
-        result = detail(created_at="2026-11-17T06:00:00Z", stats={"total": 0, "succeeded": 0, "failed": 0})
+        result = detail(created_at="2026-11-17T06:00:00Z", tasks=0, succeeded=0, failed=0)
         board = hosted.open("get_execution", result=result, context={"theme": theme})
         expect(board.get_by_text("This execution has no tasks")).to_be_visible()
         assert hosted.calls("list_tasks") == []

@@ -25,8 +25,8 @@ from jobtrail.models import (
     Coverage,
     FailureCause,
     Failures,
-    Job,
     JobPage,
+    ListedJob,
     Note,
     Sentence,
     Total,
@@ -59,9 +59,12 @@ def test_an_answer_is_the_text_an_agent_reads() -> None:
     assert "\x1b" not in ended.out
 
 
-def test_json_is_the_structured_answer() -> None:
-    found = json.loads(jobtrail("ask", "list_executions", "job=nightly-etl", "limit=1", "--json").out)
-    assert (found["job"], len(found["items"]), found["coverage"]["complete"]) == ("nightly-etl", 1, False)
+def test_json_is_the_structured_answer_with_whole_rows() -> None:
+    found = json.loads(
+        jobtrail("ask", "list_executions", "job=nightly-etl", "status=failed", "limit=2", "--json").out
+    )
+    assert (found["job"], found["coverage"]["complete"], "common" in found) == ("nightly-etl", False, False)
+    assert [row["status"] for row in found["items"]] == ["failed", "failed"]
 
 
 def test_an_error_is_one_line_on_standard_error() -> None:
@@ -372,7 +375,7 @@ def page(*names: str, notes: tuple[str, ...], cursor: str | None = None) -> JobP
         coverage=COVERAGE.model_copy(update={"complete": cursor is None}),
         total=Total(kind="unknown"),
         sort="name:asc",
-        items=tuple(Job(name=name, kind="job") for name in names),
+        items=tuple(ListedJob(name=name, kind="job") for name in names),
         notes=notes,
         cursor=cursor,
     )

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.sample_client import BIG, DEFAULT_PAGES, answer, follow, sample_client
+from tests.sample_client import BIG, DEFAULT_PAGES, answer, follow, rows_of, sample_client
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -52,7 +52,7 @@ async def test_a_page_never_says_that_it_is_complete_when_it_is_not(client: Clie
 
 async def test_the_failed_tasks_of_10000_are_listed_exactly_once_by_cursors_alone(client: Client) -> None:
     every = await follow(client, "list_tasks", **BIG, sort="name:asc", limit=100)
-    tasks = [task for page in every for task in page["items"]]
+    tasks = [task for page in every for task in rows_of(page)]
     failed = [task["name"] for task in tasks if task["status"] == "failed"]
     assert len(tasks) == len({task["name"] for task in tasks}) == 10_000
     pages = await follow(client, "list_tasks", **BIG, status="failed")

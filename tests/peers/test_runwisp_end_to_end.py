@@ -16,6 +16,7 @@ from mcp.types import TextContent
 from jobtrail.protocol.app import build_server
 from jobtrail.sources.registry import load_settings
 from tests.peers.runwisp_daemon import DaemonRunRow, insert_runs, read_runs, stored_time, ulid
+from tests.sample_client import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
@@ -158,7 +159,7 @@ async def test_status_words_are_translated_both_ways(client: Client, runwisp_sha
     assert crashed
     by_raw_word = await follow(client, "list_runs", status="crashed", limit=100)
     assert sorted(ids(by_raw_word)) == sorted(row["id"] for row in crashed)
-    assert {(run["status"], run["raw_status"]) for page in by_raw_word for run in page["items"]} == {
+    assert {(run["status"], run["raw_status"]) for page in by_raw_word for run in rows_of(page)} == {
         ("failed", "crashed")
     }
 
@@ -166,7 +167,7 @@ async def test_status_words_are_translated_both_ways(client: Client, runwisp_sha
 async def test_a_running_run_has_no_exit_code(client: Client) -> None:
     page = await ask(client, "list_runs", status="running")
     assert page["items"]
-    assert all("exit_code" not in run and "ended_at" not in run for run in page["items"])
+    assert all("exit_code" not in run and "duration_s" not in run for run in rows_of(page))
 
 
 async def test_a_search_finds_underscores_that_the_daemon_drops(runwisp_daemon: Daemon, no_settings: Path) -> None:

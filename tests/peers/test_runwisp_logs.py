@@ -16,7 +16,7 @@ from jobtrail.sources.registry import load_settings
 from jobtrail.tools.waiting import PollingPace, Waiter, WaitTarget
 from tests.peers.runwisp_daemon import Daemon, DaemonRunRow, insert_runs, ulid
 from tests.plane.records import START
-from tests.sample_client import answer, text_of
+from tests.sample_client import answer, rows_of, text_of
 from tests.upstreams import is_plain
 
 if TYPE_CHECKING:
@@ -215,7 +215,7 @@ async def test_the_daemon_s_events_end_a_wait_that_would_not_look_again_for_a_mi
 async def test_several_are_waited_for_and_what_is_left_is_named(daemon: Daemon, client: Client) -> None:
     slow, bad = start(daemon, "slow", wait=False), start(daemon, "noisy", wait=False)
     text, found = await answer(client, "wait_for", run=[slow, bad], timeout=0.4)
-    assert [item["ended"] for item in found["items"]] == [False, True]
+    assert [item["ended"] for item in rows_of(found)] == [False, True]
     assert text.splitlines()[-2:] == [
         f"next: get_run(run='{bad}', source='runwisp')",
         f"next: wait_for(run='{slow}', timeout=0.4, source='runwisp')",

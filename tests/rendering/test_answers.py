@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 from inline_snapshot import snapshot
 
-from tests.sample_client import BIG, DEFAULT_PAGES, answer, count_tokens, follow, sample_client, text_of
+from tests.sample_client import BIG, answer, count_tokens, follow, sample_client, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.anyio
 
-PAGE_TOKENS = 1_200
 EXECUTION_TOKENS = 800
 
 
@@ -183,12 +182,3 @@ async def test_a_name_of_the_other_kind_names_the_right_call(client: Client) -> 
             "'nightly-etl' is a batch job; call list_executions(job='nightly-etl')",
         ]
     )
-
-
-@pytest.mark.parametrize(("tool", "arguments"), DEFAULT_PAGES)
-async def test_a_default_page_of_20_rows_stays_within_its_tokens(
-    client: Client, tool: str, arguments: dict[str, Any]
-) -> None:
-    text, page = await answer(client, tool, **arguments)
-    assert len(page["items"]) == 20
-    assert count_tokens(text) <= PAGE_TOKENS

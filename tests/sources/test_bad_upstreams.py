@@ -15,7 +15,7 @@ import pytest
 from jobtrail.paging.cursor import unseal
 from jobtrail.sources import http_client
 from jobtrail.sources.http import HttpLimits
-from tests.sample_client import answer, text_of
+from tests.sample_client import answer, rows_of, text_of
 from tests.upstreams import (
     BLAXEL_HOST,
     GOOD,
@@ -361,7 +361,7 @@ async def test_nulls_for_lists_and_missing_fields_are_absent_not_guessed(source:
     upstream.sick = json_of(body)
     async with client_of(tmp_path, upstream) as client:
         _, found = await answer(client, GOOD[source][0], **GOOD[source][1])
-    assert found["items"] == [{"id": "(no id)", "status": "unknown"}] * 2
+    assert rows_of(found) == [{"id": "(no id)", "status": "unknown"}] * 2
 
 
 async def test_a_null_list_is_an_empty_one_and_the_job_is_looked_up(tmp_path: Path) -> None:
@@ -387,7 +387,7 @@ async def test_an_unknown_status_reads_unknown_beside_the_upstreams_word(source:
     upstream.runs = [run_of(1, "hibernating"), run_of(0)]
     async with client_of(tmp_path, upstream) as client:
         text, found = await answer(client, GOOD[source][0], **GOOD[source][1])
-    first = found["items"][0]
+    first = rows_of(found)[0]
     assert (first["status"], first["raw_status"].lower()) == ("unknown", "hibernating")
     assert f"unknown ({first['raw_status']})" in text
 
@@ -400,8 +400,8 @@ async def test_an_unknown_deployment_kind_and_run_phase_still_list(tmp_path: Pat
     async with client_of(tmp_path, upstream) as client:
         _, jobs = await answer(client, "list_jobs")
         _, runs = await answer(client, "list_runs")
-    assert jobs["items"][0]["status"] == "melted"
-    assert (runs["items"][0]["status"], runs["items"][0]["raw_status"]) == ("unknown", "levitating")
+    assert rows_of(jobs)[0]["status"] == "melted"
+    assert (rows_of(runs)[0]["status"], rows_of(runs)[0]["raw_status"]) == ("unknown", "levitating")
 
 
 async def test_a_running_run_has_no_exit_code_whatever_the_daemon_says(tmp_path: Path) -> None:
@@ -410,7 +410,7 @@ async def test_a_running_run_has_no_exit_code_whatever_the_daemon_says(tmp_path:
     async with client_of(tmp_path, upstream) as client:
         _, found = await answer(client, "list_runs", task="backup")
         text, one = await answer(client, "get_run", run=run_id(1))
-    assert [item.get("exit_code") for item in found["items"]] == [None, 3]
+    assert [item.get("exit_code") for item in rows_of(found)] == [None, 3]
     assert one["verdict"] == "running"
     assert "exit" not in text
 

@@ -17,7 +17,7 @@ from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.runwisp.registration import RunWispSettings
 from tests.hypothesis_profiles import scale_examples
-from tests.sample_client import FixedClock, answer, text_of
+from tests.sample_client import FixedClock, answer, rows_of, text_of
 
 START = datetime(2026, 11, 1, tzinfo=UTC)
 RUNWISP = Settings(sources=(RunWispSettings(name="runwisp"),), default="runwisp")
@@ -195,7 +195,7 @@ async def test_a_pending_run_is_found_by_either_word(modern: bool) -> None:
     async with client_of(daemon) as client:
         for word in ("pending", "queued"):
             _, page = await answer(client, "list_runs", task="t", status=word)
-            assert [(run["status"], run["raw_status"]) for run in page["items"]] == [("queued", "pending")]
+            assert [(run["status"], run["raw_status"]) for run in rows_of(page)] == [("queued", "pending")]
 
 
 @pytest.mark.anyio
@@ -208,7 +208,7 @@ async def test_a_failure_under_an_unknown_word_is_pointed_at(modern: bool) -> No
         assert page["items"] == []
         assert ("1 more count as failures" if modern else "status not known here (oom_killed)") in text
         _, unknown = await answer(client, "list_runs", task="t", status="unknown")
-    assert unknown["items"][0]["exit_code"] == 137
+    assert rows_of(unknown)[0]["exit_code"] == 137
 
 
 @pytest.mark.anyio

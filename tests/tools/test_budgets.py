@@ -2,29 +2,41 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import re
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 import anyio
 import pytest
 
 from jobtrail.tokens import estimate_tokens
-from tests.sample_client import answer, count_tokens, sample_client
-from tests.upstreams import Upstream, client_of, execution_of, run_of, task_of
+from tests.sample_client import BIG, DEFAULT_PAGES, answer, count_tokens, sample_client
+from tests.upstreams import START, Upstream, client_of, execution_of, run_of, task_of
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from mcp import Client
 
+LISTED_TOKENS = 5_000
 PAGE_TOKENS, MOST_TOKENS = 1_200, 7_000
+STRUCTURED = 5 / 4
+"""As much as a page's text may have, its structured content may have a quarter more."""
 REASONS = {
     "short": "boom",
     "long": "RateLimited: HTTP 429 from api.embeddings.example after 102 attempts, request id req_c2742ba15c " * 2,
     "of-ids": "8f14e45f-ceea-467f-a9d2-0b5d7c1e2f3a " * 5,
     "in-another-script": "数据库连接失败请稍后重试" * 20,
+    "quoted": r'{"path": "C:\jobs\etl", "said": "no \"id\""} ' * 8,
     "of-signs": "-->{[(!?)]}<--" * 20,
 }
+
+
+def count_json(sent: object) -> int:
+    """Return the tokens of what is sent as JSON."""
+    return count_tokens(json.dumps(sent, ensure_ascii=False, separators=(",", ":")))
 
 
 def failing(count: int, reason: str) -> list[dict[str, Any]]:
@@ -56,7 +68,9 @@ async def test_a_page_stays_within_its_tokens_however_long_its_rows_and_loses_no
     listed = [task["name"] for _, page in pages for task in page["items"]]
     assert listed == [task["metadata"]["name"] for task in upstream.tasks]
     for text, page in pages[:-1]:
-        assert count_tokens(text) <= (PAGE_TOKENS if limit is None else MOST_TOKENS)
+        most = PAGE_TOKENS if limit is None else MOST_TOKENS
+        assert count_tokens(text) <= most
+        assert count_json(page) <= most * STRUCTURED
         rows = len(page["items"])
         assert rows == (limit or 20) or f"stopped at {rows} of {limit or 20} rows, since they are long" in text
 
@@ -85,6 +99,89 @@ async def test_what_rows_are_thought_to_take_is_what_they_take() -> None:
             rows = "\n".join(text.splitlines()[1:-1])
             assert count_tokens(rows) <= estimate_tokens(rows) * 1.02
             assert estimate_tokens(rows) <= count_tokens(rows) * 1.15
+
+
+PAGES: list[tuple[str, dict[str, Any]]] = [
+    *DEFAULT_PAGES,
+    ("list_executions", {"job": "nightly-etl", "status": "failed", "since": "90d"}),
+    ("list_tasks", BIG),
+    ("list_runs", {"status": "failed"}),
+]
+
+
+@pytest.mark.anyio
+async def test_a_default_page_has_20_rows_within_its_tokens_as_text_and_as_structured_content() -> None:
+    async with sample_client() as client:
+        for tool, given in PAGES:
+            text, page = await answer(client, tool, **given)
+            assert len(page["items"]) == 20
+            assert count_tokens(text) <= PAGE_TOKENS
+            assert count_json(page) <= PAGE_TOKENS * STRUCTURED
+
+
+NAMES = (
+    "customer-data-warehouse-incremental-sync", "payments-ledger-reconciliation", "search-index-nightly-rebuild",
+    "email-digest-delivery", "thumbnail-cache-warmup",
+)  # fmt: skip
+_ULID = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+
+
+def busy_upstream() -> Upstream:
+    """Return an upstream with long names, in which no two neighbours ended alike."""
+    upstream = Upstream()
+    upstream.executions = [_busy_execution(number) for number in reversed(range(60))]
+    upstream.runs = [
+        run_of(
+            number,
+            "failed" if number % 3 == 0 else "succeeded",
+            taskName=NAMES[number % len(NAMES)],
+            exitCode=137 if number % 3 == 0 else 0,
+            endedAt=(START + timedelta(minutes=number, milliseconds=83_457 + 7_919 * number)).isoformat(),
+            id="01K9" + "".join(_ULID[byte % 32] for byte in hashlib.sha256(bytes([number])).digest()[:22]),
+        )
+        for number in reversed(range(60))
+    ]
+    return upstream
+
+
+def _busy_execution(number: int) -> dict[str, Any]:
+    begins = START + timedelta(minutes=7 * number, milliseconds=13 * number)
+    bad = number % 4
+    times = {
+        "createdAt": begins,
+        "startedAt": begins,
+        "completedAt": begins + timedelta(seconds=83.457 * (number + 9)),
+    }
+    metadata = {"id": f"exec-{number * 7_919 + 0x3E21440C5BEE:012x}", "job": "etl"}
+    return execution_of(
+        number,
+        "failed" if bad else "succeeded",
+        metadata=metadata | {name: time.isoformat() for name, time in times.items()},
+        stats={
+            "total": 1_000 + number, "success": 1_000 + number - bad, "failure": bad, "running": 0, "cancelled": 0,
+            "retried": bad * 2,
+        },
+    )  # fmt: skip
+
+
+@pytest.mark.anyio
+@pytest.mark.parametrize(("tool", "given"), [("list_executions", {"job": "etl"}), ("list_runs", {})])
+async def test_so_has_one_of_an_upstream_whose_names_are_long_and_whose_rows_differ(
+    tool: str, given: dict[str, Any], tmp_path: Path
+) -> None:
+    async with client_of(tmp_path, busy_upstream()) as client:
+        text, page = await answer(client, tool, **given)
+    assert len(page["items"]) == 20
+    assert count_tokens(text) <= PAGE_TOKENS
+    assert count_json(page) <= PAGE_TOKENS * STRUCTURED
+
+
+@pytest.mark.anyio
+async def test_the_list_of_tools_stays_within_its_tokens_as_it_is_sent() -> None:
+    async with sample_client() as client:
+        listed = await client.list_tools()
+    result = listed.model_dump(mode="json", by_alias=True, exclude_none=True)
+    assert count_json({"jsonrpc": "2.0", "id": 1, "result": result}) <= LISTED_TOKENS
 
 
 @pytest.mark.anyio

@@ -19,7 +19,7 @@ from jobtrail.store import Store
 from jobtrail.store.rows import DefinitionRow, RunRow
 from jobtrail.tools import failures
 from tests.plane.records import make_execution, make_job, make_task, nanoseconds_at, set_status, time_at
-from tests.sample_client import FixedClock, answer, count_tokens, follow, sample_client, text_of
+from tests.sample_client import FixedClock, answer, count_tokens, follow, rows_of, sample_client, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
@@ -106,7 +106,7 @@ note: 5 older causes (7 failures) are not shown, of embed-documents, image-moder
 
 async def test_counts_are_those_of_the_lists_of_every_job(client: Client) -> None:
     _, content = await answer(client, "find_failures", since="24h", limit=50)
-    jobs = (await follow(client, "list_jobs", limit=100))[0]["items"]
+    jobs = rows_of((await follow(client, "list_jobs", limit=100))[0])
     counted: dict[str, int] = {}
     for one in jobs:
         tool, name = ("list_executions", "job") if one["kind"] == "job" else ("list_runs", "task")
@@ -114,7 +114,7 @@ async def test_counts_are_those_of_the_lists_of_every_job(client: Client) -> Non
         if count := sum(len(page["items"]) for page in pages):
             counted[one["name"]] = count
     found: dict[str, int] = {}
-    for cause in content["causes"]:
+    for cause in rows_of(content, "causes"):
         found[cause["job"]] = found.get(cause["job"], 0) + cause["count"]
     assert found == counted
     assert content["coverage"]["complete"]
@@ -127,7 +127,10 @@ async def test_failures_of_two_sources_are_grouped_by_job_and_cause_the_newest_f
     ]  # fmt: skip
     async with two_sources(*records) as (client, _):
         text, content = await answer(client, "find_failures")
-    causes = [(one["source"], one["job"], one["cause"], one["count"], one["recovered"]) for one in content["causes"]]
+    causes = [
+        (one["source"], one["job"], one["cause"], one["count"], one["recovered"])
+        for one in rows_of(content, "causes")
+    ]
     assert causes == [
         ("cron", "backup", "failed with exit code 1", 2, False),
         ("prod", "etl", "OutOfMemory: attempt at 90", 1, True),
@@ -144,7 +147,7 @@ async def test_a_source_that_is_down_is_an_error_beside_the_results_of_the_other
     async with two_sources(*failed("e1", 10, "Refused"), defined(), run(1, 95)) as (client, network):
         network.down = {down}
         text, content = await answer(client, "find_failures")
-    assert [one["source"] for one in content["causes"]] == ["prod" if down == "cron" else "cron"]
+    assert [one["source"] for one in rows_of(content, "causes")] == ["prod" if down == "cron" else "cron"]
     assert [*content["errors"]] == [down]
     assert not content["coverage"]["complete"]
     assert f"NOT COMPLETE: all but {down} read whole" in text
@@ -171,7 +174,7 @@ async def test_a_walk_by_cursors_meets_every_failure_once(monkeypatch: pytest.Mo
     runs = [run(number, number * 10 + 5) for number in range(20)]
     async with two_sources(*records, defined(), *runs) as (client, _):
         pages = await follow(client, "find_failures")
-    counts = [sum(one["count"] for one in page["causes"]) for page in pages]
+    counts = [sum(one["count"] for one in rows_of(page, "causes")) for page in pages]
     assert counts == [7, 7, 7, 7, 7, 5]
     assert [page["failures"] for page in pages] == counts
     assert [page["coverage"]["complete"] for page in pages] == [False] * 5 + [True]
@@ -229,8 +232,8 @@ async def test_one_job_alone_is_looked_for_in_every_source() -> None:
     async with two_sources(*failed("e1", 10, "Refused"), defined(), run(1, 95)) as (client, _):
         _, content = await answer(client, "find_failures", job="backup")
         _, other = await answer(client, "find_failures", job="etl")
-    assert ([one["job"] for one in content["causes"]], content["jobs"]) == (["backup"], 1)
-    assert ([one["job"] for one in other["causes"]], other.get("errors")) == (["etl"], None)
+    assert ([one["job"] for one in rows_of(content, "causes")], content["jobs"]) == (["backup"], 1)
+    assert ([one["job"] for one in rows_of(other, "causes")], other.get("errors")) == (["etl"], None)
 
 
 @pytest.mark.parametrize(("limit", "taken"), [(0, 1), (1000, 100)])

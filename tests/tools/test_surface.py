@@ -9,18 +9,21 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jobtrail.models import FrozenModel, Rows
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.registry import UPSTREAMS
-from jobtrail.tools import TOOLS
+from jobtrail.tools import TOOLS, ToolSpec
 from tests.sample_client import SAMPLE, count_tokens, sample_client
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from mcp.types import Tool
 
 pytestmark = pytest.mark.anyio
 
-MOST_TOKENS = 2_500
+MOST_TOKENS = 2_450
 MOST_TOOLS = 12
 MOST_BYTES = 2_048
 
@@ -112,13 +115,46 @@ def test_the_instructions_teach_paging_in_under_1500_characters_for_what_is_conf
     assert len(text) < 1_500
 
 
-async def test_every_tool_has_a_title_and_a_picture_that_needs_no_network(tools: list[Tool]) -> None:
+async def test_every_tool_has_a_title_and_none_a_picture_that_all_clients_would_pay_for(tools: list[Tool]) -> None:
     for tool in tools:
         assert tool.title
-        (icon,) = tool.icons or []
+        assert tool.icons is None
+
+
+async def test_every_resource_has_a_picture_that_needs_no_network() -> None:
+    async with sample_client() as client:
+        listed = [*(await client.list_resource_templates()).resource_templates]
+        listed += (await client.list_resources()).resources
+    for one in listed:
+        (icon,) = one.icons or []
         assert icon.src.startswith("data:image/svg+xml;base64,")
         assert base64.b64decode(icon.src.partition(",")[2]).startswith(b"<svg ")
-    assert len({tool.icons[0].src for tool in tools if tool.icons}) == len(tools)
+
+
+def schemas_in(schema: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """Yield a schema and all that it is made of."""
+    yield schema
+    for part in [*schema.get("properties", {}).values(), *([schema["items"]] if "items" in schema else [])]:
+        yield from schemas_in(part)
+
+
+async def test_schemas_of_answers_have_names_and_types_and_nothing_else(tools: list[Tool]) -> None:
+    for tool in tools:
+        for schema in schemas_in(tool.output_schema or {}):
+            assert schema.keys() <= {"type", "properties", "items", "additionalProperties", "$ref"}
+            assert schema.get("type") or schema.get("$ref")
+
+
+@pytest.mark.parametrize("spec", TOOLS, ids=lambda spec: spec.fn.__name__)
+async def test_a_schema_names_every_field_of_its_answer_and_what_rows_may_have_in_common(
+    spec: ToolSpec, tools: list[Tool]
+) -> None:
+    schema = next(tool.output_schema or {} for tool in tools if tool.name == spec.fn.__name__)
+    assert issubclass(spec.answer, FrozenModel)
+    rows = spec.answer.rows if issubclass(spec.answer, Rows) else ""
+    assert schema["properties"].keys() == {*spec.answer.model_fields, *(["common"] if rows else [])}
+    if rows:
+        assert schema["properties"]["common"] == {"$ref": f"#/properties/{rows}/items"}
 
 
 async def test_lists_say_how_long_they_hold_and_answers_do_not() -> None:

@@ -14,14 +14,14 @@ from inline_snapshot import snapshot
 from mcp import Client
 
 from jobtrail.errors import RateLimited, Unauthorized, UnknownName, Unreachable, UpstreamFault
-from jobtrail.models import Execution, Run, TaskCounts
+from jobtrail.models import Execution, Run
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store import Store
 from jobtrail.tools.waiting import PollingPace, Waiter, WaitTarget
 from tests.plane.records import make_execution, make_job, make_task, set_status, time_at
-from tests.sample_client import FixedClock, answer, count_tokens, text_of
+from tests.sample_client import FixedClock, answer, count_tokens, rows_of, text_of
 from tests.upstreams import Upstream, client_of, execution_of
 
 if TYPE_CHECKING:
@@ -42,7 +42,7 @@ def run_now(status: Status = "running") -> Run:
 
 
 def execution_now(status: Status, total: int, succeeded: int = 0, failed: int = 0) -> Execution:
-    return Execution(id="e", status=status, stats=TaskCounts(total=total, succeeded=succeeded, failed=failed))
+    return Execution(id="e", status=status, tasks=total, succeeded=succeeded, failed=failed)
 
 
 @dataclass
@@ -306,7 +306,7 @@ c	queued	0 of 0	0
 next: get_execution(job='etl', execution='b', source='embedded')
 next: wait_for(job='etl', execution='a,c', timeout=0.3, source='embedded')\
 """)
-    assert [item["ended"] for item in found["items"]] == [False, True, False]
+    assert [item["ended"] for item in rows_of(found)] == [False, True, False]
     assert not found["all_ended"]
     assert count_tokens(text) < 250
 
@@ -343,7 +343,7 @@ async def test_an_unknown_id_among_others_is_said_and_one_alone_is_an_error(tmp_
         text, found = await answer(client, "wait_for", job="etl", execution="b, x", timeout=0)
         alone = await client.call_tool("wait_for", {"job": "etl", "execution": "x"})
     sentence = "execution='x' does not exist in job 'etl'; call list_executions(job='etl') for those that do"
-    assert found["items"][1] == {"id": "x", "ended": False, "error": sentence}
+    assert rows_of(found)[1] == {"id": "x", "ended": False, "error": sentence}
     assert sentence in text
     assert "wait_for" not in text
     assert (alone.is_error, text_of(alone)) == (True, sentence)

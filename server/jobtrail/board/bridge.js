@@ -16,7 +16,14 @@ function answerOf(result) {
   if (result?.isError) throw new ToolError(text || "the tool failed and did not say why");
   if (!result?.structuredContent)
     throw new ToolError("the host passed this answer on without its structured part, so it can only be read as text");
-  return result.structuredContent;
+  return joined(result.structuredContent);
+}
+
+/* An answer with whole rows: it says once, under `common`, what all of them have in common. */
+function joined({ common, ...answer }) {
+  for (const name of ["items", "causes", "buckets", "lines"])
+    if (common && answer[name]) answer[name] = answer[name].map((row) => ({ ...common, ...row }));
+  return answer;
 }
 
 /* JSON-RPC with the window that holds this frame (MCP Apps, io.modelcontextprotocol/ui). */

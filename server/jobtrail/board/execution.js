@@ -50,7 +50,7 @@ class ExecutionView {
   }
 
   get #empty() {
-    return this.one.stats?.total === 0;
+    return this.one.tasks === 0;
   }
 
   get #going() {
@@ -98,12 +98,12 @@ class ExecutionView {
   }
 
   #sayHowFar() {
-    const { stats, status } = this.one,
+    const { status, tasks, succeeded, failed, cancelled = 0 } = this.one,
       ended = !this.#going;
     if (!ended && Date.now() - this.#saidAt < this.following.most) return;
     this.#saidAt = Date.now();
-    const done = stats && stats.succeeded + stats.failed + (stats.cancelled ?? 0);
-    const far = Number.isFinite(done) && stats.total !== undefined ? `${count(done)} of ${count(stats.total)} done` : "";
+    const done = succeeded + failed + cancelled;
+    const far = Number.isFinite(done) && tasks !== undefined ? `${count(done)} of ${count(tasks)} done` : "";
     say(ended ? [`now ${status}`, far].filter(Boolean).join(", ") : far && `now ${far}`);
   }
 
@@ -244,7 +244,7 @@ class ExecutionView {
   /* How many tasks there are, as far as anybody said. */
   get #total() {
     const { total } = this.walk;
-    return this.one.stats?.total ?? (total?.kind === "exact" ? total.value : undefined);
+    return this.one.tasks ?? (total?.kind === "exact" ? total.value : undefined);
   }
 
   /* Every page was read, and they hold no fewer tasks than the execution counts. */
@@ -318,7 +318,7 @@ class ExecutionView {
     this.board.log.open(task.name, { ...this.of, task: task.name }, [
       ["status", task.raw_status ? `${task.status} (${task.raw_status})` : task.status],
       ["started", moment(task.started_at)],
-      ["ended", moment(task.ended_at)],
+      ["ended", moment(task.to)],
       ["took", lasting(task.duration_s)],
       ["reason", task.reason ? foreign(task.reason) : ""],
     ]);
@@ -342,7 +342,7 @@ class ExecutionView {
 
 /* Whether an answer tells more than another; without counts nobody can say, so it does. */
 function newer(detail, than) {
-  const told = ({ execution: { status, started_at: began, stats }, failures }) =>
-    JSON.stringify([status, began, stats, failures]);
-  return detail.execution.stats?.total === undefined || told(detail) !== told(than);
+  const told = ({ execution: { status, started_at, tasks, succeeded, failed, running, cancelled, retried }, failures }) =>
+    JSON.stringify([status, started_at, tasks, succeeded, failed, running, cancelled, retried, failures]);
+  return detail.execution.tasks === undefined || told(detail) !== told(than);
 }

@@ -43,7 +43,7 @@ function numbersOf(detail) {
     ["ran", lasting(one.duration_s)],
     ["parallelism", count(detail.parallelism)],
     ["timeout", lasting(detail.timeout_s)],
-    ["retried", count(one.stats?.retried)],
+    ["retried", count(one.retried)],
     ["source", detail.source],
   ]);
 }

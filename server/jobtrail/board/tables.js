@@ -78,7 +78,7 @@ function attemptRow(board, of, one) {
     );
   const last =
     of.kind === "job"
-      ? [count(one.stats?.total), count(one.stats?.failed)]
+      ? [count(one.tasks), count(one.failed)]
       : [one.exit_code === undefined ? "" : String(one.exit_code), foreign(one.trigger)];
   return el(
     "tr",

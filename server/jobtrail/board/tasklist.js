@@ -22,21 +22,21 @@ class TaskList {
     const ended = ENDED.has(one.status);
     const ran = this.#with((task) => task.status !== "queued" && this.#mayChange(task, one));
     const wait = this.#with((task) => task.status === "queued").reverse(); // what was created first runs first
-    const newest = this.#pages.length && !(one.stats?.total <= this.all.length) ? [this.#pages[0]] : [];
+    const newest = this.#pages.length && !(one.tasks <= this.all.length) ? [this.#pages[0]] : [];
     const first = new Set([...newest, ...ran]);
     for (const page of first) await this.#again(page);
     for (const page of wait)
-      if (!first.has(page) && (ended || !this.#reaches(one.stats))) await this.#again(page);
+      if (!first.has(page) && (ended || !this.#reaches(one))) await this.#again(page);
     // Something changed that was thought to have ended, a retry for example: then everything is looked at once more.
-    if (ended && whole && this.#differs(one.stats)) for (const page of [...this.#pages]) await this.#again(page);
+    if (ended && whole && this.#differs(one)) for (const page of [...this.#pages]) await this.#again(page);
   }
 
   #with(test) {
     return this.#pages.filter(({ names }) => names.some((name) => test(this.#known.get(name))));
   }
 
-  #mayChange(task, { stats }) {
-    return !ENDED.has(task.status) || (BAD.has(task.status) && this.#count(...BAD) > stats?.failed);
+  #mayChange(task, { failed }) {
+    return !ENDED.has(task.status) || (BAD.has(task.status) && this.#count(...BAD) > failed);
   }
 
   #count(...statuses) {
@@ -44,18 +44,18 @@ class TaskList {
   }
 
   /* Whether as much is known to have begun and to have ended as the execution counts. */
-  #reaches(stats) {
-    if (!(stats?.total <= this.all.length)) return false;
-    const begun = stats.succeeded + stats.failed + stats.running + (stats.cancelled ?? 0);
+  #reaches({ tasks, succeeded, failed, running, cancelled = 0 }) {
+    if (!(tasks <= this.all.length)) return false;
+    const begun = succeeded + failed + running + cancelled;
     return (
-      this.#count("succeeded") >= stats.succeeded &&
-      this.#count(...BAD) >= stats.failed &&
+      this.#count("succeeded") >= succeeded &&
+      this.#count(...BAD) >= failed &&
       this.all.length - this.#count("queued") >= begun
     );
   }
 
-  #differs(stats) {
-    return this.#count("succeeded") !== (stats?.succeeded ?? NaN) || this.#count(...BAD) !== (stats?.failed ?? NaN);
+  #differs({ succeeded, failed }) {
+    return this.#count("succeeded") !== succeeded || this.#count(...BAD) !== failed;
   }
 
   /* Reads one page again. New tasks push old ones from their page, which are then on the next. */

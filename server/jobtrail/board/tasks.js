@@ -2,10 +2,11 @@
 
 /* A task as the views use it: its times as numbers, `to` null while it runs on. */
 function taskOf(task) {
-  const to = instant(task.ended_at);
+  const from = instant(task.started_at),
+    to = task.ended_at ? instant(task.ended_at) : from + task.duration_s * 1000; // a list tells the end by the duration
   return {
     ...task,
-    from: instant(task.started_at),
+    from,
     to: Number.isNaN(to) && task.status === "running" ? null : to,
     signature: BAD.has(task.status) ? signature(task.reason) : "",
   };

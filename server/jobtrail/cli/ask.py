@@ -174,7 +174,7 @@ def _print_answer(pages: PagesRead, arguments: argparse.Namespace) -> None:
     whole = merge_pages(pages.read)
     colour: Colour = arguments.color
     if arguments.json:
-        print(json.dumps(whole.to_wire()), flush=True)
+        print(json.dumps(whole.to_json()), flush=True)
     elif is_for_people(colour):
         print_blocks(open_console(colour), to_blocks(whole))
     else:

@@ -16,10 +16,22 @@ from jobtrail.models.details import (
     LogPage,
     LogTail,
     RunDetail,
+    SlowTask,
     Waited,
 )
-from jobtrail.models.entities import Attempt, Execution, FrozenModel, Job, Run, Task, TaskCounts, Timestamp
-from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, RunPage, TaskPage, Total, Window
+from jobtrail.models.entities import (
+    Attempt,
+    Execution,
+    FrozenModel,
+    Job,
+    ListedExecution,
+    ListedJob,
+    ListedRun,
+    Run,
+    Task,
+    Timestamp,
+)
+from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, Rows, RunPage, TaskPage, Total, Window
 from jobtrail.models.summaries import Bucket, FailureCause, Failures, History, Period, Streak
 
 __all__ = [
@@ -40,6 +52,9 @@ __all__ = [
     "Job",
     "JobDetail",
     "JobPage",
+    "ListedExecution",
+    "ListedJob",
+    "ListedRun",
     "LogLine",
     "LogPage",
     "LogTail",
@@ -47,13 +62,14 @@ __all__ = [
     "Note",
     "Page",
     "Period",
+    "Rows",
     "Run",
     "RunDetail",
     "RunPage",
     "Sentence",
+    "SlowTask",
     "Streak",
     "Task",
-    "TaskCounts",
     "TaskPage",
     "Timestamp",
     "Total",

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from jobtrail.models.calls import NextCall, Note
-from jobtrail.models.entities import Execution, FrozenModel, Job, Run, Task, Timestamp
+from jobtrail.models.entities import Execution, FrozenModel, Job, Run, Timestamp
 from jobtrail.models.pages import Answer, Coverage
 from jobtrail.vocabulary import Status
 
@@ -42,6 +42,14 @@ class FailureGroup(FrozenModel):
     last_at: Timestamp | None = None
 
 
+class SlowTask(FrozenModel):
+    """A task that took long."""
+
+    name: str
+    status: Status
+    duration_s: float
+
+
 class ExecutionDetail(Answer):
     """One execution: verdict, counts, timing and its failures by signature."""
 
@@ -51,7 +59,7 @@ class ExecutionDetail(Answer):
     parallelism: int | None = None
     timeout_s: int | None = None
     failures: tuple[FailureGroup, ...] = ()
-    slowest: tuple[Task, ...] = Field(default=(), description="of the tasks read")
+    slowest: tuple[SlowTask, ...] = Field(default=(), description="of the tasks read")
     coverage: Coverage
     next_calls: tuple[NextCall, ...] = ()
 
@@ -86,6 +94,8 @@ class LogLine(FrozenModel):
 
 class LogPage(Answer):
     """A stretch of a log; `older` and `newer` are there exactly when there is more on that side, or may be."""
+
+    rows = "lines"
 
     run: str | None = None
     job: str | None = None
@@ -125,6 +135,8 @@ class Awaited(FrozenModel):
 
 class Waited(Answer):
     """What became of executions or runs while waiting for them."""
+
+    rows = "items"
 
     job: str | None = None
     all_ended: bool

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, PlainSerializer
 
-from jobtrail.times import format_milliseconds
+from jobtrail.times import format_time
 from jobtrail.vocabulary import Status
 
-Timestamp = Annotated[datetime, PlainSerializer(format_milliseconds, return_type=str, when_used="json")]
+if TYPE_CHECKING:
+    from typing import Self
+
+Timestamp = Annotated[datetime, PlainSerializer(format_time, return_type=str, when_used="json")]
 
 
 class FrozenModel(BaseModel):
@@ -19,24 +22,22 @@ class FrozenModel(BaseModel):
     # A model is built when it is first used: most processes use few of them.
     model_config = ConfigDict(frozen=True, extra="forbid", defer_build=True)
 
-    def to_wire(self) -> dict[str, Any]:
-        """Return the JSON object an agent gets: absent fields left out."""
+    @classmethod
+    def take_from(cls, one: FrozenModel, **changes: Any) -> Self:
+        """Return the fields of another model that this one has, some of them changed."""
+        return cls.model_construct(**{name: getattr(one, name) for name in cls.model_fields} | changes)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as a JSON object, absent fields left out."""
         return self.model_dump(mode="json", exclude_none=True)
 
-
-class TaskCounts(FrozenModel):
-    """Task counts of an execution; no upstream counts what is queued."""
-
-    total: int | None = None
-    succeeded: int | None = None
-    failed: int | None = None
-    running: int | None = None
-    cancelled: int | None = None
-    retried: int | None = None
+    def to_wire(self) -> dict[str, Any]:
+        """Return the JSON object an agent gets."""
+        return self.to_json()
 
 
-class Job(FrozenModel):
-    """A definition that can run: a batch job, or a scheduled task or service.
+class ListedJob(FrozenModel):
+    """A job as a list shows it.
 
     `status` is the deployment status of a batch job, in lower case; the others have none.
     """
@@ -51,25 +52,43 @@ class Job(FrozenModel):
     created_at: Timestamp | None = None
     updated_at: Timestamp | None = None
     group: str | None = None
+
+
+class Job(ListedJob):
+    """A definition that can run: a batch job, or a scheduled task or service."""
+
     labels: dict[str, str] | None = None
 
 
-class Execution(FrozenModel):
-    """One triggered execution of a batch job; on a page of one job's executions, `job` is the page's."""
+class ListedExecution(FrozenModel):
+    """An execution as a list shows it: the list says of which job, and `get_execution` when it began and ended.
+
+    The counts are of its tasks; no upstream counts what is queued.
+    """
 
     id: str
-    job: str | None = None
     status: Status
     raw_status: str | None = None
     created_at: Timestamp | None = None
+    duration_s: float | None = None
+    tasks: int | None = None
+    succeeded: int | None = None
+    failed: int | None = None
+    running: int | None = None
+    cancelled: int | None = None
+    retried: int | None = None
+
+
+class Execution(ListedExecution):
+    """One triggered execution of a batch job."""
+
+    job: str | None = None
     started_at: Timestamp | None = None
     ended_at: Timestamp | None = None
-    duration_s: float | None = None
-    stats: TaskCounts | None = None
 
 
 class Task(FrozenModel):
-    """One unit of work inside an execution."""
+    """One unit of work inside an execution; a list has `ended_at` only where start and duration do not tell it."""
 
     name: str
     status: Status
@@ -82,10 +101,10 @@ class Task(FrozenModel):
     reason: str | None = None
 
 
-class Run(FrozenModel):
-    """One run of a scheduled task; on a page of one task's runs, `task` is the page's.
+class ListedRun(FrozenModel):
+    """A run as a list shows it; in a list of one task's runs, `task` is the list's.
 
-    `exit_code` is there only once the run has ended.
+    `exit_code` is there only once the run has ended. `get_run` says when it began and ended.
     """
 
     id: str
@@ -93,14 +112,19 @@ class Run(FrozenModel):
     status: Status
     raw_status: str | None = None
     created_at: Timestamp | None = None
-    started_at: Timestamp | None = None
-    ended_at: Timestamp | None = None
     duration_s: float | None = None
     exit_code: int | None = None
     trigger: str | None = None
     attempt: int | None = None
-    retry_of: str | None = None
     instance: int | None = None
+
+
+class Run(ListedRun):
+    """One run of a scheduled task."""
+
+    started_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
+    retry_of: str | None = None
 
 
 Attempt = Execution | Run

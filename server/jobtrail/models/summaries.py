@@ -8,7 +8,7 @@ from pydantic import Field
 
 from jobtrail.models.calls import NextCall, Note
 from jobtrail.models.entities import FrozenModel, Timestamp
-from jobtrail.models.pages import Answer, Coverage, Window
+from jobtrail.models.pages import Answer, Coverage, Rows, Window
 from jobtrail.vocabulary import Status
 
 
@@ -44,6 +44,8 @@ class Streak(FrozenModel):
 class History(Answer):
     """How a job has been doing, and whether that is better or worse than in the window before."""
 
+    rows = "buckets"
+
     job: str
     kind: Literal["job", "task", "service"]
     window: Window
@@ -75,8 +77,10 @@ class FailureCause(FrozenModel):
     open: NextCall = Field(description="the call that explains it")
 
 
-class Failures(FrozenModel):
+class Failures(Rows):
     """What ended badly, across jobs and sources; `errors` names sources, or parts of one, that could not be read."""
+
+    rows = "causes"
 
     sources: tuple[str, ...]
     sample: tuple[str, ...] | None = Field(default=None, description="sources that show sample data")

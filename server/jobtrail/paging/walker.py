@@ -72,7 +72,7 @@ class Walk(Generic[T]):
     Attributes:
         limit: matches to return at most.
         keep: returns whether an item matches.
-        cost: returns the tokens that an item takes in the answer.
+        cost: returns the tokens that a match adds to the answer; called once for each, in order.
         budget: what the call may spend.
         progress: called with the state of the walk after each upstream page that had items.
         trail: that the walk's earlier call ended with.

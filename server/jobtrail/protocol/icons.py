@@ -1,4 +1,4 @@
-"""Icons of tools and resources as SVG, in a grey that is visible on light and dark backgrounds."""
+"""Icons of resources as SVG, in a grey that is visible on light and dark backgrounds."""
 
 from __future__ import annotations
 
@@ -9,15 +9,9 @@ from mcp.types import Icon
 _SHAPES = {
     "jobs": "M8 6h12M8 12h12M8 18h12M4 6h.01M4 12h.01M4 18h.01",
     "job": "M6 3h9l4 4v14H6zM10 12h6M10 16h6",
-    "executions": "M3 8l9-5 9 5-9 5zM3 13l9 5 9-5",
     "execution": "M12 3a9 9 0 1 0 9 9M12 7v5l3 2M16 4l5 0 0 5",
-    "tasks": "M4 4h6v6H4zM14 4h6v6h-6zM4 14h6v6H4zM14 14h6v6h-6z",
-    "runs": "M12 3a9 9 0 1 0 .01 0M12 7v5l4 2",
     "run": "M6 4l13 8-13 8z",
-    "failures": "M12 3l10 18H2zM12 10v5M12 18h.01",
     "history": "M4 20V10M10 20V4M16 20v-7M21 20H3",
-    "log": "M4 5h16M4 10h10M4 15h16M4 20h7",
-    "wait": "M7 3h10M7 21h10M8 3c0 6 8 6 8 9s-8 3-8 9M16 3c0 6-8 6-8 9",
 }
 _GREY = "#7a869a"
 

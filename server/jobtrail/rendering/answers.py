@@ -9,21 +9,20 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.models import (
-    Execution,
     ExecutionDetail,
     ExecutionPage,
     Failures,
     History,
-    Job,
     JobDetail,
     JobPage,
+    ListedExecution,
+    ListedJob,
+    ListedRun,
     LogPage,
     Page,
-    Run,
     RunDetail,
     RunPage,
     Task,
-    TaskCounts,
     TaskPage,
     Waited,
 )
@@ -64,7 +63,7 @@ def to_blocks(answer: BaseModel) -> list[Block]:
     return _RENDERERS[type(answer)](answer)
 
 
-def _make_job_row(job: Job) -> dict[str, str]:
+def _make_job_row(job: ListedJob) -> dict[str, str]:
     return {
         "name": job.name,
         "kind": job.kind,
@@ -77,19 +76,18 @@ def _make_job_row(job: Job) -> dict[str, str]:
     }
 
 
-def _make_execution_row(one: Execution) -> dict[str, str]:
-    stats = one.stats or TaskCounts()
+def _make_execution_row(one: ListedExecution) -> dict[str, str]:
     return {
         "id": one.id,
         "status": write_status(one),
         "created": format_time(one.created_at),
         "duration": format_duration(one.duration_s),
-        "tasks": write_count(stats.total),
-        "ok": write_count(stats.succeeded),
-        "failed": write_count(stats.failed),
-        "running": write_count(stats.running or None),
-        "cancelled": write_count(stats.cancelled or None),
-        "retried": write_count(stats.retried or None),
+        "tasks": write_count(one.tasks),
+        "ok": write_count(one.succeeded),
+        "failed": write_count(one.failed),
+        "running": write_count(one.running or None),
+        "cancelled": write_count(one.cancelled or None),
+        "retried": write_count(one.retried or None),
     }
 
 
@@ -103,7 +101,7 @@ def _make_task_row(one: Task) -> dict[str, str]:
     }
 
 
-def _make_run_row(one: Run) -> dict[str, str]:
+def _make_run_row(one: ListedRun) -> dict[str, str]:
     return {
         "id": one.id,
         "task": one.task or "",
@@ -122,16 +120,11 @@ def make_row(item: object) -> dict[str, str]:
     return _ROWS[type(item)](item)
 
 
-def write_row(item: object) -> str:
-    """Return an item's row on a page, before columns that are the same in every row move to the header."""
-    return "\t".join(make_row(item).values())
-
-
 _ROWS: dict[type, Callable[[Any], dict[str, str]]] = {
-    Job: _make_job_row,
-    Execution: _make_execution_row,
+    ListedJob: _make_job_row,
+    ListedExecution: _make_execution_row,
     Task: _make_task_row,
-    Run: _make_run_row,
+    ListedRun: _make_run_row,
 }
 
 
@@ -220,7 +213,7 @@ def _render_execution(detail: ExecutionDetail) -> list[Block]:
         "ran": format_duration(one.duration_s),
         "parallelism": write_count(detail.parallelism),
         "timeout": format_duration(detail.timeout_s),
-        "retried": write_count(one.stats.retried if one.stats else None),
+        "retried": write_count(one.retried),
     }
     blocks: list[Block] = [
         Header(f"execution {one.id} of {one.job}", [write_source(detail.source, detail.sample)]),

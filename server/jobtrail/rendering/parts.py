@@ -12,7 +12,7 @@ from jobtrail.times import format_time
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from jobtrail.models import Awaited, Execution, Note, Run, Task, Window
+    from jobtrail.models import Awaited, ListedExecution, ListedRun, Note, Task, Window
     from jobtrail.rendering.blocks import Cell
 
 _OURS = re.compile(r"(more|older|newer|next|note|log|verdict|record|labels|environment|last)\b.*?:", re.IGNORECASE)
@@ -23,7 +23,7 @@ def write_count(value: int | None) -> str:
     return "" if value is None else str(value)
 
 
-def write_status(one: Execution | Task | Run | Awaited) -> StatusText:
+def write_status(one: ListedExecution | Task | ListedRun | Awaited) -> StatusText:
     """Return a status, and the upstream's own word for it where that is another."""
     status = one.status or ""
     return StatusText(f"{status} ({one.raw_status})" if one.raw_status else status, status)

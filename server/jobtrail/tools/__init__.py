@@ -43,27 +43,25 @@ class ToolSpec:
         fn: the function, whose docstring is the description.
         title: what people see.
         answer: what it answers.
-        icon: a picture of `icons`.
         board: whether hosts that can show the board show it beside the answer.
     """
 
     fn: Callable[..., Awaitable[BaseModel]]
     title: str
     answer: type[BaseModel]
-    icon: str
     board: bool = False
 
 
 TOOLS = (
-    ToolSpec(list_jobs, "List jobs", JobPage, "jobs"),
-    ToolSpec(get_job, "Get job", JobDetail, "job"),
-    ToolSpec(list_executions, "List executions", ExecutionPage, "executions"),
-    ToolSpec(get_execution, "Explain execution", ExecutionDetail, "execution", board=True),
-    ToolSpec(list_tasks, "List tasks of an execution", TaskPage, "tasks"),
-    ToolSpec(list_runs, "List runs", RunPage, "runs"),
-    ToolSpec(get_run, "Get run", RunDetail, "run"),
-    ToolSpec(find_failures, "Find failures", Failures, "failures"),
-    ToolSpec(history, "History of a job", History, "history", board=True),
-    ToolSpec(read_log, "Read log", LogPage, "log"),
-    ToolSpec(wait_for, "Wait until ended", Waited, "wait"),
+    ToolSpec(list_jobs, "List jobs", JobPage),
+    ToolSpec(get_job, "Get job", JobDetail),
+    ToolSpec(list_executions, "List executions", ExecutionPage),
+    ToolSpec(get_execution, "Explain execution", ExecutionDetail, board=True),
+    ToolSpec(list_tasks, "List tasks of an execution", TaskPage),
+    ToolSpec(list_runs, "List runs", RunPage),
+    ToolSpec(get_run, "Get run", RunDetail),
+    ToolSpec(find_failures, "Find failures", Failures),
+    ToolSpec(history, "History of a job", History, board=True),
+    ToolSpec(read_log, "Read log", LogPage),
+    ToolSpec(wait_for, "Wait until ended", Waited),
 )

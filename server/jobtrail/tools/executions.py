@@ -16,9 +16,10 @@ from jobtrail.models import (
     Execution,
     ExecutionDetail,
     ExecutionPage,
+    ListedExecution,
     Note,
+    SlowTask,
     Task,
-    TaskCounts,
     TaskPage,
 )
 from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Budget, Walk, walk
@@ -55,7 +56,7 @@ async def list_executions(
 ) -> ExecutionPage:
     """What a batch job ran: one line an execution with status, times and task counts, newest first.
 
-    Use it for "what failed lately in this job". The answer says how much it covers; go on with its cursor.
+    Use it for "what failed lately in this job".
     Examples: {"job": "nightly-etl", "status": "failed,timeout", "since": "24h"} · {"cursor": "1Ab…"}
     """
     call = ListCall.open(
@@ -70,8 +71,8 @@ async def list_executions(
         batch.executions(name, options),
         options,
         lambda one: [one.id],
+        ListedExecution.take_from,
         parent=partial(batch.check_job, name),
-        hidden="job",
     )
 
 
@@ -105,8 +106,15 @@ async def list_tasks(
         batch.tasks(name, identity, options),
         options,
         lambda one: [one.name],
+        _make_task_row,
         parent=partial(batch.execution, name, identity),
     )
+
+
+def _make_task_row(one: Task) -> Task:
+    """Return a task as its list shows it: without its end where start and duration tell that."""
+    known = one.started_at is not None and one.duration_s is not None
+    return one.model_copy(update={"ended_at": None}) if known else one
 
 
 async def get_execution(
@@ -181,12 +189,11 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
     If nothing failed, only one page is read, to find the slowest tasks.
     """
     one, inline = full.execution, full.tasks or ()
-    stats = one.stats or TaskCounts()
-    if inline and stats.total is not None and len(inline) >= stats.total:
-        return _judge_tasks(stats, inline, complete=True, notes=[])
-    if stats.total == 0:
+    if inline and one.tasks is not None and len(inline) >= one.tasks:
+        return _judge_tasks(one, inline, complete=True, notes=[])
+    if one.tasks == 0:
         return TasksRead((), complete=True, notes=[])
-    fine = stats.total is not None and stats.failed == 0 and one.status not in FAILURES
+    fine = one.tasks is not None and one.failed == 0 and one.status not in FAILURES
     how = Walk[Task](limit=EVERYTHING, subject=f"source {source.name!r}", budget=_A_PAGE if fine else Budget())
     walked = await walk(source.need_batch().tasks(job, execution, ListOptions(sort=NEWEST_FIRST)), how)
     notes = list(walked.notes)
@@ -195,44 +202,45 @@ async def read_tasks(source: Source, full: FullExecution, job: str, execution: s
         return TasksRead(walked.items, complete=True, notes=notes)
     if walked.position is not None and not notes:
         notes.append(f"only the first {walked.scanned:,} tasks were read; list_tasks goes through all of them")
-    return _judge_tasks(stats, walked.items, complete=walked.position is None, notes=notes)
+    return _judge_tasks(one, walked.items, complete=walked.position is None, notes=notes)
 
 
-def _judge_tasks(stats: TaskCounts, tasks: Sequence[Task], *, complete: bool, notes: list[Note]) -> TasksRead:
+def _judge_tasks(one: Execution, tasks: Sequence[Task], *, complete: bool, notes: list[Note]) -> TasksRead:
     """Return the tasks read, with a note if fewer failed than the upstream counts."""
     failed = sum(task.status in FAILURES for task in tasks)
     strange = sorted({task.raw_status or "none" for task in tasks if task.status == "unknown"})
     if strange:
         notes.append(f"some tasks have a status not known here: {', '.join(strange[:3])}")
-    if complete and failed < (stats.failed or 0):
+    if complete and failed < (one.failed or 0):
         complete = False
-        notes.append(f"the upstream counts {stats.failed:,} failed tasks, but lists {failed:,}")
+        notes.append(f"the upstream counts {one.failed:,} failed tasks, but lists {failed:,}")
     return TasksRead(tasks, complete, notes)
 
 
-def _find_slowest(tasks: Sequence[Task]) -> tuple[Task, ...]:
-    """Return the three tasks that took longest, by name, status and duration; those that still run do not count."""
+def _find_slowest(tasks: Sequence[Task]) -> tuple[SlowTask, ...]:
+    """Return the three tasks that took longest; those that still run do not count."""
     timed = sorted((one for one in tasks if one.duration_s), key=lambda one: (-(one.duration_s or 0), one.name))
-    return tuple(Task(name=one.name, status=one.status, duration_s=one.duration_s) for one in timed[:_SLOWEST])
+    return tuple(
+        SlowTask(name=one.name, status=one.status, duration_s=one.duration_s or 0) for one in timed[:_SLOWEST]
+    )
 
 
 def _write_verdict(one: Execution) -> str:
-    stats = one.stats
     words = write_status(one)
-    if stats is None or stats.total is None:
+    if one.tasks is None:
         return words
     parts = [
         f"{count:,} {what}"
         for count, what in (
-            (stats.succeeded, "succeeded"),
-            (stats.failed, "failed"),
-            (stats.running, "running"),
-            (stats.cancelled, "cancelled"),
+            (one.succeeded, "succeeded"),
+            (one.failed, "failed"),
+            (one.running, "running"),
+            (one.cancelled, "cancelled"),
         )
         if count
     ]
-    noun = "task" if stats.total == 1 else "tasks"
-    return f"{words}: of {stats.total:,} {noun} {', '.join(parts) or 'none has started'}"
+    noun = "task" if one.tasks == 1 else "tasks"
+    return f"{words}: of {one.tasks:,} {noun} {', '.join(parts) or 'none has started'}"
 
 
 def _propose_calls(source: Source, one: Execution, failed: Sequence[Task]) -> tuple[Call, ...]:

@@ -6,7 +6,7 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.attempt_record import summarize_attempts
 from jobtrail.errors import BadArgument
-from jobtrail.models import Attempt, Call, Job, JobDetail, JobPage
+from jobtrail.models import Attempt, Call, Job, JobDetail, JobPage, ListedJob
 from jobtrail.paging import NEWEST_FIRST, Walk, walk
 from jobtrail.sources.list_options import ListOptions, StatusFilter, read_sort
 from jobtrail.text import find_closest, quote_value
@@ -47,7 +47,7 @@ async def list_jobs(
         call.notes.append(f"other sources: {', '.join(others)} (give source=…)")
     searched = _read_task_texts if call.source.searches(options.query or "") else _read_texts
     # Labels are searched, and shown by get_job: a page of them would cost more than all the rest.
-    return await call.read_page(JobPage, call.source.jobs(options), options, searched, hidden="labels")
+    return await call.read_page(JobPage, call.source.jobs(options), options, searched, ListedJob.take_from)
 
 
 def _read_texts(job: Job) -> list[str]:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from jobtrail.models import Coverage, Execution, Job, Note, Run, Sentence, Task, Total
+from jobtrail.models import Coverage, Execution, FrozenModel, Job, Note, Run, Sentence, Task, Total
 from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
-from jobtrail.rendering.answers import write_row
+from jobtrail.rendering.answers import make_row
 from jobtrail.sources.list_options import ListOptions, read_sort, read_statuses
 from jobtrail.text import sanitize_text
 from jobtrail.times import format_time
@@ -27,19 +28,23 @@ DEFAULT_LIMIT = 20
 SCANNED_AT_ONCE = 2_000
 """Items that one call reads at most, unless its upstream has large pages."""
 
-# Tokens of an answer: of a default page, and for each row that is asked for.
+# Tokens of an answer's text: of a default page, and for each row that is asked for. Its structured content may have
+# a quarter more.
 _PAGE_TOKENS, _ROW_TOKENS = 1_200, 60
 # Tokens of the header, and the fewest that rows get however long the cursor is.
 _HEADER_TOKENS, _FEWEST_TOKENS = 70, 400
+# Tokens of a field in JSON beside its name and its value.
+_FIELD_TOKENS = 2
 
 _FILTERS = ("query", "search", "status", "since", "until")
 
 T = TypeVar("T", bound=Job | Execution | Task | Run)
-T_contra = TypeVar("T_contra", contravariant=True)
+R = TypeVar("R", bound=FrozenModel)
+R_contra = TypeVar("R_contra", contravariant=True)
 P_co = TypeVar("P_co", bound="Page", covariant=True)
 
 
-class MakePage(Protocol[T_contra, P_co]):
+class MakePage(Protocol[R_contra, P_co]):
     """A page model that lacks only what every page has."""
 
     def __call__(
@@ -54,7 +59,7 @@ class MakePage(Protocol[T_contra, P_co]):
         window: Window | None,
         sort: str,
         filters: dict[str, str] | None,
-        items: tuple[T_contra, ...],
+        items: tuple[R_contra, ...],
     ) -> P_co:
         """Return the page."""
         ...
@@ -82,13 +87,13 @@ class ListCall(ResumableCall):
 
     async def read_page(
         self,
-        make: MakePage[T, P_co],
+        make: MakePage[R, P_co],
         listing: Listing[T],
         options: ListOptions,
         searched: Callable[[T], Sequence[str]],
+        show: Callable[[T], R],
         *,
         parent: Callable[[], Awaitable[object]] | None = None,
-        hidden: str | None = None,
         most: int = SCANNED_AT_ONCE,
     ) -> P_co:
         """Walk a listing from the cursor's position, and return the page.
@@ -99,19 +104,20 @@ class ListCall(ResumableCall):
             options: its filters; each is applied again here, whatever the upstream did.
             searched: the texts of an item in which `query` is looked for; none where only the
                 upstream can search.
+            show: returns what the page shows of an item.
             parent: raises `UnknownName` if the job, task or execution that the listing belongs to does not exist;
                 called if nothing was scanned, since many upstreams return an empty list for an unknown name.
-            hidden: a field that rows do not show.
             most: items to scan at most.
         """
         limit = self.clamp("limit", DEFAULT_LIMIT, LARGEST_LIMIT)
         matching = _Filter(options, searched)
         # Each part is in order of time, but parts are read one after another, so the whole is not.
         mixed = options.sort.key == "created_at" and listing.traits.order is None
+        size = _PageSize()
         how = Walk[T](
             limit=limit,
             keep=matching.keeps,
-            cost=lambda item: estimate_tokens(write_row(item)) + 1,
+            cost=lambda item: size.add(show(item)),
             budget=Budget(items=most, tokens=self._count_row_tokens(limit)),
             progress=partial(self._report_progress, None if mixed else options.sort),
             trail=self.cursor.trail,
@@ -138,7 +144,7 @@ class ListCall(ResumableCall):
             window=options.window,
             sort=f"task, then {options.sort}" if mixed else str(options.sort),
             filters=self._describe_filters(),
-            items=tuple(one.model_copy(update={hidden: None}) if hidden else one for one in walked.items),
+            items=tuple(map(show, walked.items)),
         )
 
     def _count_row_tokens(self, limit: int) -> int:
@@ -184,6 +190,70 @@ class ListCall(ResumableCall):
         if dropped is None:
             return "there is nothing to list: it exists and is empty"
         return Sentence("nothing matched; to widen: ", self.restart(**{dropped: None}))
+
+
+@dataclass
+class _Column:
+    """A field of the rows of a page.
+
+    Attributes:
+        beside: tokens that each value needs beside itself.
+        values: tokens of the values.
+        rows: in how many rows it is.
+        tokens: of it in all of them.
+    """
+
+    beside: int
+    values: dict[object, int] = field(default_factory=dict[object, int])
+    rows: int = 0
+    tokens: int = 0
+
+    def add(self, value: object) -> None:
+        """Add a row's value."""
+        if value not in self.values:
+            self.values[value] = self.beside + estimate_tokens(json.dumps(value, ensure_ascii=False).strip('"'))
+        self.rows += 1
+        self.tokens += self.values[value]
+
+
+class _Columns:
+    """The rows of a page in one of its forms, which says once what is the same in all of them."""
+
+    def __init__(self) -> None:
+        self._rows = 0
+        self._columns: dict[str, _Column] = {}
+
+    def add(self, row: Mapping[str, object], beside: Callable[[str], int]) -> None:
+        """Add a row, given the tokens that a value of a field needs beside itself."""
+        self._rows += 1
+        for name, value in row.items():
+            if name not in self._columns:
+                self._columns[name] = _Column(beside(name))
+            self._columns[name].add(value)
+
+    @property
+    def tokens(self) -> int:
+        """The tokens of all rows."""
+        columns = self._columns.values()
+        same = [one for one in columns if len(one.values) == 1 and one.rows == self._rows > 1]
+        return (
+            self._rows + sum(one.tokens for one in columns) - sum(one.tokens - one.tokens // one.rows for one in same)
+        )
+
+
+class _PageSize:
+    """How many tokens a page has, as rows are added to it."""
+
+    def __init__(self) -> None:
+        self._text, self._structured = _Columns(), _Columns()
+        self._size = 0
+
+    def add(self, row: FrozenModel) -> int:
+        """Add a row; return the tokens that the text grows by, or four fifths of the structured content if more."""
+        self._text.add(make_row(row), lambda _name: 1)
+        self._structured.add(row.to_json(), lambda name: estimate_tokens(name.replace("_", "")) + _FIELD_TOKENS)
+        before, self._size = self._size, max(self._size, self._text.tokens, self._structured.tokens * 4 // 5)
+        return self._size - before
 
 
 @dataclass

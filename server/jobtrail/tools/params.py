@@ -36,7 +36,7 @@ Since = Annotated[
     str | None,
     Field(description="Created at or after: 15m, 24h, 7d, today, yesterday, or ISO 8601."),
 ]
-Until = Annotated[str | None, Field(description="Created at or before; same forms as since.")]
+Until = Annotated[str | None, Field(description="Created at or before.")]
 Bucket = Annotated[str | None, Field(description="Width of a row: 15m, 1h, 1d, 1w; chosen to fit if absent.")]
 Query = Annotated[str | None, Field(description="Text the name or id contains, any case.")]
 Search = Annotated[
@@ -47,9 +47,9 @@ Around = Annotated[int | None, Field(description="Line number.")]
 Lines = int | None
 Timeout = Annotated[float | None, Field(description="Seconds: 30, at most 45.")]
 Sort = Annotated[str | None, Field(description="field:asc or field:desc.")]
-Limit = Annotated[int | None, Field(description="Rows to return, 1 to 100; 20 if absent.")]
+Limit = Annotated[int | None, Field(description="Rows, 1 to 100; 20 if absent.")]
 Cursor = Annotated[
     str | None,
     Field(description="Continues an earlier answer. Give it alone."),
 ]
-Source = Annotated[str | None, Field(description="Configured source; the default one if absent.")]
+Source = Annotated[str | None, Field(description="Source name; the default if absent.")]

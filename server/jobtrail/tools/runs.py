@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mcp.server.mcpserver import Context
 
 from jobtrail.errors import UpstreamError
-from jobtrail.models import Call, LogTail, Run, RunDetail, RunPage
+from jobtrail.models import Call, ListedRun, LogTail, Run, RunDetail, RunPage
 from jobtrail.rendering.parts import write_status
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
@@ -38,8 +38,7 @@ async def list_runs(
 ) -> RunPage:
     """What a scheduled task ran, or all of them: a line a run with status, exit code, duration, trigger.
 
-    Use it for "did the backup run, what failed since yesterday". The answer says how much it covers; go on
-    with its cursor.
+    Use it for "did the backup run, what failed since yesterday".
     Examples: {"status": "failed,timeout", "since": "yesterday"} · {"task": "backup-postgres", "limit": 5}
     """
     call = ListCall.open(
@@ -54,8 +53,8 @@ async def list_runs(
         await runs.list(name, options),
         options,
         lambda one: [one.task or "", one.id],
+        (lambda one: ListedRun.take_from(one, task=None)) if name else ListedRun.take_from,
         parent=partial(runs.check_task, name) if name else None,
-        hidden="task" if name else None,
         most=_SCANNED_AT_ONCE,
     )
 

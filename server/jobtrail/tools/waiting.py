@@ -28,7 +28,6 @@ from jobtrail.vocabulary import ENDED, FAILURES
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
-    from jobtrail.models import TaskCounts
     from jobtrail.sources.base import BatchJobs, Source
 
     Follow = Callable[[Callable[[str], None]], Awaitable[None]]
@@ -173,7 +172,7 @@ class WaitTarget:
 
     def to_awaited(self) -> Awaited:
         """Return the target as a part of the answer."""
-        then, now = _get_counts(self.before), _get_counts(self.now)
+        then, now = _get_counted(self.before), _get_counted(self.now)
         trouble = self.trouble or (_make_no_answer() if self.now is None else None)
         return Awaited(
             id=self.id if self.now is None else self.now.id,
@@ -183,7 +182,7 @@ class WaitTarget:
             raw_status=self.now.raw_status if self.now else None,
             duration_s=self.now.duration_s if self.now else None,
             exit_code=self.now.exit_code if isinstance(self.now, Run) else None,
-            tasks=now.total if now else None,
+            tasks=now.tasks if now else None,
             done_before=_count_ended(then),
             done=_count_ended(now),
             failed_before=then.failed if then else None,
@@ -196,14 +195,17 @@ def _make_no_answer() -> Unreachable:
     return Unreachable("did not answer in this time", subject="the upstream", advice="a retry may help")
 
 
-def _get_counts(one: Execution | Run | None) -> TaskCounts | None:
-    return one.stats if isinstance(one, Execution) else None
-
-
-def _count_ended(stats: TaskCounts | None) -> int | None:
-    if stats is None:
+def _get_counted(one: Attempt | None) -> Execution | None:
+    """Return an execution whose tasks are counted; None for anything else."""
+    if not isinstance(one, Execution) or {one.tasks, one.succeeded, one.failed, one.running} == {None}:
         return None
-    return sum(count or 0 for count in (stats.succeeded, stats.failed, stats.cancelled))
+    return one
+
+
+def _count_ended(one: Execution | None) -> int | None:
+    if one is None:
+        return None
+    return sum(count or 0 for count in (one.succeeded, one.failed, one.cancelled))
 
 
 @dataclass
@@ -276,18 +278,18 @@ class Waiter:
 
     async def _report_progress(self) -> None:
         """Report progress if there is more than last time: in tasks, or in targets that have no tasks."""
-        stats = [_get_counts(one.now) for one in self.watched]
+        counted = [_get_counted(one.now) for one in self.watched]
         units = [
-            (_count_ended(of) or 0, of.total) if of and of.total else (int(one.ended), 1)
-            for one, of in zip(self.watched, stats, strict=True)
+            (_count_ended(of) or 0, of.tasks) if of and of.tasks else (int(one.ended), 1)
+            for one, of in zip(self.watched, counted, strict=True)
         ]
         done, total = sum(unit[0] for unit in units), sum(unit[1] for unit in units)
         if done <= self._reported:
             return
         self._reported = done
-        failed = sum(of.failed or 0 for of in stats if of)
+        failed = sum(of.failed or 0 for of in counted if of)
         ended = f"{sum(one.ended for one in self.watched)} of {len(self.watched)} ended"
-        tasks = f"{done:,} of {total:,} tasks done, {failed:,} failed" if any(stats) else ""
+        tasks = f"{done:,} of {total:,} tasks done, {failed:,} failed" if any(counted) else ""
         await self.report(
             done, total, " · ".join(filter(None, (tasks, ended if len(self.watched) > 1 or not tasks else "")))
         )

@@ -146,25 +146,25 @@ class ResourceWatcher:
 async def _look_at_jobs(source: Source, address: Address) -> _ResourceState:
     del address
     walked = await walk(source.jobs(ListOptions(sort=source.job_sort)), Walk[Job](limit=_JOBS_SEEN))
-    return _ResourceState(_write_state(*(one.to_wire() for one in walked.items)))
+    return _ResourceState(_write_state(*(one.to_json() for one in walked.items)))
 
 
 async def _look_at_job(source: Source, address: Address) -> _ResourceState:
     job = (await source.job(address.name)).job
     walked = await walk(await source.attempts(job, ListOptions(sort=NEWEST_FIRST)), Walk[Attempt](limit=1))
-    newest = [one.to_wire() for one in walked.items]
-    return _ResourceState(_write_state(job.to_wire(), *newest))
+    newest = [one.to_json() for one in walked.items]
+    return _ResourceState(_write_state(job.to_json(), *newest))
 
 
 async def _look_at_execution(source: Source, address: Address) -> _ResourceState:
     batch = source.need_batch()
     one = (await batch.execution(address.job or await batch.owner(address.name), address.name)).execution
-    return _ResourceState(_write_state(one.to_wire()), over=one.status in ENDED)
+    return _ResourceState(_write_state(one.to_json()), over=one.status in ENDED)
 
 
 async def _look_at_run(source: Source, address: Address) -> _ResourceState:
     one = await source.need_runs().get(address.name)
-    return _ResourceState(_write_state(one.to_wire()), over=one.status in ENDED)
+    return _ResourceState(_write_state(one.to_json()), over=one.status in ENDED)
 
 
 def _write_state(*models: dict[str, Any]) -> str:

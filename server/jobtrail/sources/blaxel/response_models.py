@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from jobtrail.models import Execution, Job, JobDetail, Task, TaskCounts, Total
+from jobtrail.models import Execution, Job, JobDetail, Task, Total
 from jobtrail.sources.base import FullExecution
 from jobtrail.sources.responses import Items, OrEmpty, ResponseModel, clean_line, translate_status
 from jobtrail.times import parse_optional_time, seconds_between
@@ -233,17 +233,6 @@ class _Stats(ResponseModel):
     cancelled: int | None = None
     retried: int | None = None
 
-    def to_counts(self) -> TaskCounts | None:
-        found = TaskCounts(
-            total=self.total,
-            succeeded=self.success,
-            failed=self.failure,
-            running=self.running,
-            cancelled=self.cancelled,
-            retried=self.retried,
-        )
-        return found if found != TaskCounts() else None
-
 
 class _ExecutionMetadata(ResponseModel):
     id: str | None = None
@@ -281,7 +270,12 @@ class WireExecution(ResponseModel):
             started_at=started,
             ended_at=ended,
             duration_s=seconds_between(started, ended),
-            stats=self.stats.to_counts(),
+            tasks=self.stats.total,
+            succeeded=self.stats.success,
+            failed=self.stats.failure,
+            running=self.stats.running,
+            cancelled=self.stats.cancelled,
+            retried=self.stats.retried,
         )
 
     def to_full_execution(self, job: str) -> FullExecution:
