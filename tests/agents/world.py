@@ -123,6 +123,7 @@ def _record(stand: Stand, folder: Path) -> None:
         child = int(killed.stdout.readline())
         killed.kill()
     os.kill(child, signal.SIGKILL)
+    stand.let_signs_age()
 
 
 @asynccontextmanager

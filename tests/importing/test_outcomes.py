@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import sqlite3
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobtrail.store import Store
+from jobtrail.store import Store, StoreError
 from jobtrail.store.imports import ImportOutcome
 from jobtrail.store.liveness import LivenessLock
 from jobtrail.store.recording import Recording, RecordingRequest
@@ -205,6 +204,6 @@ def test_what_was_recorded_and_saved_is_there_already(store: Store) -> None:
 
 def test_a_failure_in_the_middle_leaves_nothing(store: Store) -> None:
     store.select("CREATE TRIGGER full BEFORE INSERT ON runs BEGIN SELECT RAISE(ABORT, 'full'); END")
-    with pytest.raises(sqlite3.IntegrityError, match="full"):
+    with pytest.raises(StoreError, match="full"):
         import_documents(store, execution(), job(), run())
     assert store.is_empty

@@ -32,6 +32,7 @@ async def test_a_killed_recorder_s_execution_is_shown_as_failed_with_the_reason(
         child = int(process.stdout.readline())
         process.kill()
     os.kill(child, signal.SIGKILL)
+    stand.let_signs_age()
     transport = httpx2.ASGITransport(InProcessPlane(stand.path))
     async with httpx2.AsyncClient(transport=transport, base_url="http://plane.invalid/v0", headers=PAGED) as client:
         body = (await client.get("/jobs/nightly/executions/e1")).json()
@@ -67,6 +68,7 @@ def test_tasks_of_a_killed_fan_out_are_all_failed_and_so_is_the_execution(stand:
         child = int(process.stdout.readline())
         process.kill()
     os.kill(child, signal.SIGKILL)
+    stand.let_signs_age()
     store = Store(stand.path)
     assert (fail_vanished(store), fail_vanished(store)) == (1, 0)
     store.close()
@@ -92,6 +94,7 @@ def test_of_50_recorders_at_once_some_of_them_killed_every_one_is_accounted_for(
         process.communicate(timeout=SECONDS)
         if number not in KILLED:
             assert process.returncode == (7 if number % 2 else 0)
+    stand.let_signs_age()
     store = Store(stand.path)
     assert fail_vanished(store) == len(KILLED)
     store.close()

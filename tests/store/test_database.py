@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Generator
     from importlib.resources.abc import Traversable
 
+RIGHTS = "see that you may read and write it and its folder, or give another JOBTRAIL_STORE"
+AWAY = "move it away to begin a new one, or give another JOBTRAIL_STORE"
 UNRELEASED = """
 CREATE TABLE meta (key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE events (seq INTEGER PRIMARY KEY, kind TEXT, at INTEGER, workspace TEXT, parent TEXT, name TEXT,
@@ -66,7 +68,7 @@ def test_an_older_store_is_migrated_with_what_it_holds(older: Path) -> None:
 def test_a_migration_that_fails_leaves_the_older_store_as_it_was(older: Path) -> None:
     older.with_name("more.sql").write_text("CREATE TABLE more (x);\nDROP TABLE missing;", encoding="utf-8")
     before = contents(older)
-    with pytest.raises(StoreError, match=r"the store .*plane\.db cannot be .*: no such table: missing"):
+    with pytest.raises(StoreError, match=r"the store .*plane\.db is damaged \(no such table: missing\)"):
         Later(older)
     assert contents(older) == before
 
@@ -126,7 +128,7 @@ def test_a_file_that_is_no_database_is_refused_and_left_alone(tmp_path: Path, te
     path.write_bytes(text)
     with pytest.raises(StoreError) as refused:
         Store(path)
-    assert str(refused.value) == f"the store {path} cannot be opened: file is not a database"
+    assert str(refused.value) == f"the store {path} cannot be opened: file is not a database; {AWAY}"
     assert path.read_bytes() == text
 
 
@@ -140,7 +142,7 @@ def test_an_empty_file_becomes_a_store(tmp_path: Path) -> None:
 def test_a_directory_is_no_store(tmp_path: Path) -> None:
     with pytest.raises(StoreError) as refused:
         Store(tmp_path)
-    assert str(refused.value) == f"the store {tmp_path} cannot be opened: Is a directory"
+    assert str(refused.value) == f"the store {tmp_path} cannot be opened: Is a directory; {RIGHTS}"
 
 
 def test_missing_directories_are_made_for_their_owner_alone(tmp_path: Path) -> None:
@@ -157,7 +159,7 @@ def test_a_store_below_a_file_is_refused(tmp_path: Path, below: str) -> None:
     path = tmp_path / "file" / below
     with pytest.raises(StoreError) as refused:
         Store(path)
-    assert str(refused.value) == f"the store {path} cannot be opened: Not a directory"
+    assert str(refused.value) == f"the store {path} cannot be opened: Not a directory; {RIGHTS}"
 
 
 @contextmanager
@@ -180,7 +182,7 @@ def test_a_file_that_may_not_be_read_is_refused() -> None:
         Path(folder).chmod(0o755)
         with as_somebody_else(), pytest.raises(StoreError) as refused:
             Store(path)
-    assert str(refused.value) == f"the store {path} cannot be opened: unable to open database file"
+    assert str(refused.value) == f"the store {path} cannot be opened: unable to open database file; {RIGHTS}"
 
 
 def test_a_file_that_may_only_be_read_is_shown_and_not_written() -> None:
@@ -197,7 +199,10 @@ def test_a_file_that_may_only_be_read_is_shown_and_not_written() -> None:
                 assert reader.find_execution("default", "etl", "e1") == store.find_execution("default", "etl", "e1")
                 with pytest.raises(StoreError) as refused:
                     reader.write([make_job("report")])
-    assert str(refused.value) == f"the store {path} cannot be written: attempt to write a readonly database"
+    assert str(refused.value) == (
+        f"the store {path} cannot be written: attempt to write a readonly database; "
+        "make it writable, or give another JOBTRAIL_STORE"
+    )
 
 
 def test_a_place_where_no_directory_may_be_made_is_refused() -> None:
@@ -206,4 +211,4 @@ def test_a_place_where_no_directory_may_be_made_is_refused() -> None:
         path = Path(folder) / "data" / "plane.db"
         with as_somebody_else(), pytest.raises(StoreError) as refused:
             Store(path)
-    assert str(refused.value) == f"the store {path} cannot be opened: Permission denied"
+    assert str(refused.value) == f"the store {path} cannot be opened: Permission denied; {RIGHTS}"

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import signal
-import sqlite3
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -65,7 +64,7 @@ RECORDS = st.lists(
 def happen(store: Store, records: Iterable[tuple[str, AnyRow]]) -> None:
     """Record what a store takes."""
     for workspace, record in records:
-        with suppress(sqlite3.IntegrityError):
+        with suppress(StoreError):
             store.write([record], workspace)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
@@ -14,7 +13,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobtrail.store import Store
+from jobtrail.store import Store, StoreError
 from jobtrail.store.recording import Recording, RecordingRequest, build_condition
 from jobtrail.store.rows import AnyRow, DefinitionRow, RunRow, StatsRow
 from jobtrail.store.runs import RunQuery, select_runs
@@ -170,7 +169,7 @@ def test_a_recorded_task_has_its_first_start_and_its_last_end() -> None:
 def test_a_row_that_is_refused_takes_back_all_that_came_with_it(store: Store) -> None:
     store.write([make_job("report")])
     taken = make_execution("e1", "report")
-    with pytest.raises(sqlite3.IntegrityError):
+    with pytest.raises(StoreError, match="UNIQUE constraint failed"):
         store.write([make_execution("e2", "etl", 0, "running"), make_task("t1", "e1", 0, "running"), taken])
     assert store.find_execution("default", "etl", "e2") is None
     assert (stats(store), store.count_executions("default", "etl")) == (counted(), 1)

@@ -244,7 +244,7 @@ def _add_import(commands: Commands) -> None:
 
 
 def _add_store(commands: Commands) -> None:
-    parser = commands.add_parser("store", help="look at the embedded store, or shorten it")
+    parser = commands.add_parser("store", help="look at the embedded store, shorten or mend it")
     parser.set_defaults(run="jobtrail.cli.store:print_info")
     parser.set_defaults(json=False)
     actions = parser.add_subparsers(title="actions", metavar="ACTION")
@@ -263,6 +263,20 @@ def _add_store(commands: Commands) -> None:
     )
     prune.add_argument("--dry-run", action="store_true", help="only say what would be removed")
     prune.set_defaults(run="jobtrail.cli.store:prune_old")
+    check = actions.add_parser(
+        "check",
+        help="read all of it, and tell what is damaged",
+        epilog="exit codes: 0 nothing is damaged; 1 something is; 2 there is no store",
+    )
+    check.set_defaults(run="jobtrail.cli.store:check")
+    rescue = actions.add_parser(
+        "salvage",
+        help="copy what can be read of a damaged store into a new one",
+        epilog="  jobtrail store salvage new.db\n\n"
+        "exit codes: 0 all was kept; 1 something was lost; 2 nothing was copied",
+    )
+    rescue.add_argument("file", metavar="FILE", help="the new store, which must not exist")
+    rescue.set_defaults(run="jobtrail.cli.store:salvage_rows")
 
 
 def _add_plane(commands: Commands) -> None:

@@ -10,6 +10,7 @@ from jobtrail.plane import InProcessPlane
 from jobtrail.serving import AccessMiddleware, HttpBind, run_app
 from jobtrail.sources.registry import UPSTREAMS
 from jobtrail.store import Store
+from jobtrail.store.faults import exists
 
 if TYPE_CHECKING:
     import argparse
@@ -20,7 +21,7 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load_command_settings()
     bind = HttpBind.for_loopback(arguments.host, arguments.port, settings)
     store = None if arguments.sample else settings.store
-    if store is not None and store.exists():
+    if store is not None and exists(store):
         Store(store).close()
 
     def show_address(url: str) -> None:

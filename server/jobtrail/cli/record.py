@@ -15,7 +15,8 @@ from jobtrail.cli.command_output import LineForwarder, OutputForwarder
 from jobtrail.cli.option_types import parse_name
 from jobtrail.errors import SettingsError
 from jobtrail.recorder import Plan, run_and_record
-from jobtrail.settings import store_path
+from jobtrail.settings import is_store_durable, store_path
+from jobtrail.store import Store
 from jobtrail.store.recording import CannotJoin
 
 if TYPE_CHECKING:
@@ -30,12 +31,16 @@ def run(arguments: argparse.Namespace) -> int:
     plan = _build_plan(arguments)
     with _open_output(plan) as output:
         try:
-            result = anyio.run(run_and_record, plan, store_path(), output)
+            result = anyio.run(run_and_record, plan, _open_store, output)
         except CannotJoin as error:
             raise SettingsError(str(error)) from None
     if plan.inputs is not None:
         print(f"jobtrail: {_format_summary(plan, result)}", file=sys.stderr)
     return result.code
+
+
+def _open_store() -> Store:
+    return Store(store_path(), durable=is_store_durable())
 
 
 def _build_plan(arguments: argparse.Namespace) -> Plan:

@@ -1,22 +1,30 @@
-"""`jobtrail store`: show what the embedded store holds, or remove old executions and runs from it."""
+"""`jobtrail store`: show what the embedded store holds, remove what is old, look for damage, rescue the rest."""
 
 from __future__ import annotations
 
 import json
 import time
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import SettingsError
-from jobtrail.settings import store_path
-from jobtrail.store import Store, maintenance
+from jobtrail.settings import is_store_durable, store_path
+from jobtrail.store import Store, StoreError, maintenance
+from jobtrail.store.faults import DamagedStore, exists
+from jobtrail.store.integrity import check_integrity
 from jobtrail.store.recording import fail_vanished
+from jobtrail.store.salvage import salvage
+from jobtrail.text import sanitize_text
 from jobtrail.times import NANOSECONDS, format_nanoseconds
 
 if TYPE_CHECKING:
     import argparse
     from collections.abc import Generator
+
+
+_LONGEST_FAULT = 300
 
 
 @contextmanager
@@ -26,18 +34,30 @@ def open_store(*, create: bool = False) -> Generator[Store]:
     Raises:
         SettingsError: there is no store and `create` is false, or it cannot be opened.
     """
+    path = store_path() if create else _find_store()
+    store = Store(path, durable=is_store_durable())
+    try:
+        with suppress(StoreError):
+            # One that cannot be written is shown as it is.
+            fail_vanished(store)
+        yield store
+    finally:
+        store.close()
+
+
+def _find_store() -> Path:
+    """Return the path of the store.
+
+    Raises:
+        SettingsError: there is none.
+    """
     path = store_path()
-    if not create and not path.exists():
+    if not exists(path):
         raise SettingsError(
             f"there is no store at {path} yet; `jobtrail record` or `jobtrail import` makes it, "
             "and until then the embedded source shows its sample"
         )
-    store = Store(path)
-    try:
-        fail_vanished(store)
-        yield store
-    finally:
-        store.close()
+    return path
 
 
 def print_info(arguments: argparse.Namespace) -> int:
@@ -84,3 +104,30 @@ def prune_old(arguments: argparse.Namespace) -> int:
     verb = "would be removed" if arguments.dry_run else "removed"
     print(f"{verb}, as ended before {_format_second(before)}: {what}")
     return 0
+
+
+def check(_arguments: argparse.Namespace) -> int:
+    """Read all of the store, and print what is damaged; return 1 if something is."""
+    path = _find_store()
+    try:
+        faults = check_integrity(path).faults or ()
+    except DamagedStore as error:
+        faults = (error.what,)
+    for one in faults:
+        print(sanitize_text(one, _LONGEST_FAULT))
+    if faults:
+        print(f"{path} is damaged; `jobtrail store salvage FILE` copies what can be read into a new store")
+        return 1
+    print(f"{path}: nothing is damaged")
+    return 0
+
+
+def salvage_rows(arguments: argparse.Namespace) -> int:
+    """Copy what can be read into a new store, and print how much that is; return 1 if something was lost."""
+    path, target = _find_store(), Path(arguments.file).expanduser().absolute()
+    found = salvage(path, target)
+    for table, rows in found.items():
+        lost = "it is not known how many were lost" if rows.lost is None else f"{rows.lost:,} lost"
+        print(f"{table:<12}{rows.kept:,} kept, {lost}")
+    print(f"to use it: JOBTRAIL_STORE={target}, or move it to {path} after you have moved that away")
+    return 1 if any(rows.lost != 0 for rows in found.values()) else 0

@@ -13,7 +13,7 @@ from jobtrail.doctor.report import Check
 from jobtrail.errors import SettingsError
 from jobtrail.settings import OWN_VARIABLES, store_path
 from jobtrail.sources.registry import UPSTREAMS
-from jobtrail.store.database import StoreError
+from jobtrail.store.faults import StoreError, exists
 from jobtrail.store.integrity import check_integrity
 from jobtrail.text import find_closest, sanitize_text
 
@@ -96,22 +96,19 @@ def examine_store(environ: Mapping[str, str]) -> Iterator[Check]:
     """Check the embedded store, without changing anything in it."""
     try:
         path = store_path(environ)
-        if not path.exists():
+        if not exists(path):
             yield _make_store_check(
                 "file", "ok", f"none yet at {path}; the sample is shown until `jobtrail record` makes one"
             )
             return
-    except (SettingsError, OSError) as error:
-        yield _make_store_check(
-            "file", "failed", sanitize_text(str(error)), "set JOBTRAIL_STORE to a file of your own"
-        )
-        return
-    try:
         found = check_integrity(path, CHECK_SECONDS)
     except StoreError as error:
-        yield _make_store_check(
-            "file", "failed", sanitize_text(str(error), 300), "restore it from a backup, or set JOBTRAIL_STORE"
-        )
+        fix = error.advice or "set JOBTRAIL_STORE to a file of your own"
+        yield _make_store_check("file", "failed", sanitize_text(error.what, 300), fix)
+        return
+    except SettingsError as error:
+        fix = "set JOBTRAIL_STORE to a file of your own"
+        yield _make_store_check("file", "failed", sanitize_text(str(error)), fix)
         return
     yield _make_store_check("file", "ok", f"{path}, {found.size / 1_000_000:,.1f} MB")
     yield from _examine_integrity(path, found)
@@ -144,7 +141,7 @@ def _examine_integrity(path: Path, found: IntegrityReport) -> Iterator[Check]:
     else:
         yield _make_store_check("schema", "ok", f"version {found.version}")
     if found.faults:
-        fix = f"keep a copy of {path}, then record or import into a new one"
+        fix = f"`jobtrail store salvage FILE` copies what can be read of {path} into a new store"
         yield _make_store_check("integrity", "failed", sanitize_text("; ".join(found.faults), 200), fix)
     elif found.faults is None:
         yield _make_store_check(

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
-from jobtrail.store.database import APPLICATION_ID
+from jobtrail.store.faults import SQLITE_FAULTS
+from jobtrail.store.schema import APPLICATION_ID
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -83,7 +84,7 @@ def read_database(path: Path) -> Iterator[DatabaseTask | DatabaseRun]:
             _check_tables(db)
             yield from _read_tasks(db)
             yield from _read_runs(db, path.parent / "logs")
-    except (sqlite3.Error, OSError) as error:
+    except (*SQLITE_FAULTS, OSError) as error:
         raise ForeignDatabase(f"the database cannot be read: {error}") from error
 
 

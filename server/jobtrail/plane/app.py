@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import sqlite3
+import logging
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING
@@ -19,9 +19,11 @@ from jobtrail.plane.blaxel.routes import BlaxelRoutes
 from jobtrail.plane.openapi import OpenAPIRoutes, build_schema_url
 from jobtrail.plane.responses import RequestError
 from jobtrail.plane.runwisp.routes import RunWispRoutes
+from jobtrail.store.faults import StoreError, explain_faults
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
 
     from starlette.responses import Response
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,18 +31,28 @@ if TYPE_CHECKING:
     from jobtrail.store.store import Store
 
 
+logger = logging.getLogger(__name__)
+
+
 def utc_now() -> datetime:
     """Return the current time."""
     return datetime.now(UTC)
 
 
-def build_plane(store: Store, *, api_key: str | None = None, clock: Callable[[], datetime] = utc_now) -> ASGIApp:
+def build_plane(
+    store: Store,
+    *,
+    api_key: str | None = None,
+    clock: Callable[[], datetime] = utc_now,
+    raises: bool = False,
+) -> ASGIApp:
     """Return the app over a store.
 
     Args:
         store: the store that it serves.
         api_key: the key that Blaxel requests must have; None to require none.
         clock: gives the current time for cursors and tokens.
+        raises: whether a store that cannot be read is raised as a `StoreError`, and not only answered with 500.
     """
     app = Starlette(
         routes=[
@@ -49,12 +61,14 @@ def build_plane(store: Store, *, api_key: str | None = None, clock: Callable[[],
             Route("/healthz", _get_health),
             *OpenAPIRoutes(locked=api_key is not None).routes(),
         ],
-        middleware=[Middleware(_EncodedSlashMiddleware)],
+        middleware=[
+            Middleware(_EncodedSlashMiddleware),
+            Middleware(_StoreFaultMiddleware, path=store.path, raises=raises),
+        ],
         exception_handlers={
             RequestError: _answer_refusal,
             404: _answer_not_found,
             405: _answer_not_allowed,
-            sqlite3.Error: _answer_database_error,
         },
     )
     return _SampleHeaderMiddleware(app) if store.read_meta("sample") else app
@@ -89,9 +103,33 @@ def _answer_not_allowed(request: Request, error: Exception) -> Response:
     return response
 
 
-def _answer_database_error(request: Request, _error: Exception) -> Response:
-    # What the database said may hold a path, and is no matter of the client's.
-    return _answer_refusal(request, RequestError(500, "the store could not be read"))
+class _StoreFaultMiddleware:
+    """Answers 500 where the store cannot be read, and ends an answer that has begun."""
+
+    def __init__(self, app: ASGIApp, path: Path | None, *, raises: bool) -> None:
+        self._app = app
+        self._path = path
+        self._raises = raises
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        begun = False
+
+        async def watched(message: Message) -> None:
+            nonlocal begun
+            begun = True
+            await send(message)
+
+        try:
+            with explain_faults(self._path, "read"):
+                await self._app(scope, receive, watched)
+        except StoreError as error:
+            if self._raises:
+                raise
+            logger.warning("%s", error)
+            if not begun:
+                # What is wrong may hold a path, and is no matter of the client's.
+                refusal = RequestError(500, "the store could not be read")
+                await _answer_refusal(Request(scope), refusal)(scope, receive, send)
 
 
 class _EncodedSlashMiddleware:

@@ -11,7 +11,8 @@ from starlette.responses import JSONResponse
 
 from jobtrail.plane.app import build_plane, utc_now
 from jobtrail.sample.store import SampleStore
-from jobtrail.store.database import StoreError
+from jobtrail.store.faults import StoreError, explain_fault
+from jobtrail.store.files import read_state
 from jobtrail.store.recording import fail_vanished
 from jobtrail.store.store import Store
 
@@ -31,10 +32,14 @@ class InProcessPlane:
     Args:
         path: the store's file, which need not exist and is not created; None for the sample alone.
         clock: gives the current time for the sample and for cursors.
+        raises: whether a store that cannot be read is raised as a `StoreError`, and not only answered with 500.
     """
 
-    def __init__(self, path: Path | None = None, clock: Callable[[], datetime] = utc_now) -> None:
+    def __init__(
+        self, path: Path | None = None, clock: Callable[[], datetime] = utc_now, *, raises: bool = False
+    ) -> None:
         self._path = path
+        self._raises = raises
         self._clock = clock
         self._lock = anyio.Lock()
         self._own: _OpenStore | None = None
@@ -44,9 +49,10 @@ class InProcessPlane:
     @property
     def shows_sample(self) -> bool:
         """Whether the sample is shown, as far as that is known without opening the store."""
-        if self._own is not None:
-            return self._own.store.is_empty
-        return _identify_file(self._path) is None
+        try:
+            return self._own.store.is_empty if self._own is not None else _identify_file(self._path) is None
+        except StoreError:
+            return False
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serve a request; a store that cannot be read is answered with 500 and the reason."""
@@ -55,6 +61,8 @@ class InProcessPlane:
         try:
             app = await self.find_app()
         except StoreError as error:
+            if self._raises:
+                raise
             app = JSONResponse({"error": "store_error", "code": 500, "message": str(error)}, 500)
         await app(scope, receive, send)
 
@@ -75,12 +83,17 @@ class InProcessPlane:
     async def _reopen_store(self) -> _OpenStore | None:
         """Return the open store, opened again if the file was replaced; None if there is no file."""
         identity = _identify_file(self._path)
-        if self._own is not None and self._own.identity != identity:
+        if self._own is not None and (self._own.identity != identity or self._own.is_outdated):
             self._own.store.close()
             self._own = None
         if self._own is None and self._path is not None and identity is not None:
             store = await anyio.to_thread.run_sync(Store, self._path)
-            self._own = _OpenStore(store, build_plane(store, clock=self._clock), identity)
+            try:
+                app = build_plane(store, clock=self._clock, raises=self._raises)
+            except StoreError:
+                store.close()
+                raise
+            self._own = _OpenStore(store, app, identity)
         return self._own
 
     async def _fail_vanished(self, store: Store) -> None:
@@ -120,11 +133,27 @@ class _OpenStore:
         self.store = store
         self.app = app
         self.identity = identity
+        self._state = self._read_state()
+
+    @property
+    def is_outdated(self) -> bool:
+        """Whether the file was written since a frozen store was opened; an ordinary one sees that by itself."""
+        return self._state != self._read_state()
+
+    def _read_state(self) -> tuple[int, ...]:
+        return read_state(self.store.path) if self.store.frozen and self.store.path else ()
 
 
 def _identify_file(path: Path | None) -> tuple[int, int] | None:
+    """Return the device and inode of a file that is not empty; None where there is none.
+
+    Raises:
+        StoreError: it may not be looked at; what is not seen is not empty.
+    """
     try:
         found = path.stat() if path is not None else None
-    except OSError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
+    except OSError as error:
+        raise explain_fault(path, "opened", error) from error
     return None if found is None or not found.st_size else (found.st_dev, found.st_ino)

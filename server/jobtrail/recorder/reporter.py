@@ -1,41 +1,44 @@
 """Report to the store how commands went, in order and in the background: a command never waits long for the store.
 
-If the store fails, the record is lost and the commands run on; if another process locks it, the record is only late.
+If the store fails, in whatever way, the record is lost and the commands run on; if another process locks it, the
+record is only late. Nothing here raises.
 """
 
 from __future__ import annotations
 
 import math
 import secrets
-import sqlite3
 import time
+from contextlib import ExitStack, suppress
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.to_thread
 
-from jobtrail.store.database import StoreError
-from jobtrail.store.liveness import LivenessLock
+from jobtrail.errors import JobtrailError
+from jobtrail.store.faults import StoreError, is_busy
+from jobtrail.store.files import is_open_to_others
+from jobtrail.store.liveness import PULSE_SECONDS, LivenessLock, make_token
 from jobtrail.store.recording import CannotJoin, Recording, RecordingRequest
 from jobtrail.store.rows import LineRow
-from jobtrail.store.store import Store
+from jobtrail.text import sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Sequence
-    from contextlib import ExitStack
-    from pathlib import Path
 
     from jobtrail.recorder.plan import Plan, TaskCommand
     from jobtrail.recorder.tail import Tail
     from jobtrail.store.recording import TaskEnding
+    from jobtrail.store.store import Store
 
 _PULSE = 1.0
+_LONGEST_REASON = 600
 _PATIENCE = 1.5
 """Seconds that a command waits for a report to be written; after that it is written while the command runs."""
 
 
 class Reporter:
-    """Writes the reports of one recorder; `keep_alive` and `write_reports` run in tasks of their own.
+    """Writes the reports of one recorder; `run` runs beside the commands.
 
     Attributes:
         execution: the execution's id; None if it could not be recorded.
@@ -50,6 +53,7 @@ class Reporter:
         self._store: Store | None = None
         self._lock: LivenessLock | None = None
         self._recording: Recording | None = None
+        self._until = ExitStack()
         self._gave_up = False
         self._behind = False
         self._closing = False
@@ -58,14 +62,15 @@ class Reporter:
             math.inf
         )
 
-    async def open_execution(self, path: Path, plan: Plan, commands: Sequence[TaskCommand], until: ExitStack) -> None:
+    async def open_execution(
+        self, open_store: Callable[[], Store], plan: Plan, commands: Sequence[TaskCommand]
+    ) -> None:
         """Open the store and the execution, in the background if that takes long.
 
         Args:
-            path: the store's file.
+            open_store: opens the store.
             plan: the plan.
             commands: the commands of its tasks.
-            until: closes the store at its end.
         """
         opening = RecordingRequest(
             plan.job,
@@ -79,37 +84,60 @@ class Reporter:
             at=time.time_ns(),
         )
         self.execution = opening.execution
-        await self._submit(lambda: self._open(path, opening, until))
+        await self._submit(lambda: self._open(open_store, opening))
 
-    def _open(self, path: Path, opening: RecordingRequest, until: ExitStack) -> None:
+    def _open(self, open_store: Callable[[], Store], opening: RecordingRequest) -> None:
         if self._store is None:
-            self._store = Store(path)
-            until.callback(self._store.close)
-        if self._lock is None:
-            self._lock = until.enter_context(LivenessLock(path))
-        self._recording = Recording(self._store, self._lock.token, opening)
+            self._store = open_store()
+            self._until.callback(self._store.close)
+            self._warn_of_others(self._store)
+        if self._lock is None and self._store.path is not None:
+            # Without a file beside it the store itself holds the only sign of this recorder.
+            with suppress(OSError):
+                self._lock = self._until.enter_context(LivenessLock(self._store.path))
+        token = make_token() if self._lock is None else self._lock.token
+        self._recording = Recording(self._store, token, opening)
+
+    def _warn_of_others(self, store: Store) -> None:
+        if store.path is not None and is_open_to_others(store.path):
+            self._warn(f"others on this machine can read the store {store.path}, which is not yours to close to them")
 
     @property
     def is_open(self) -> bool:
         """Whether the execution is in the store, so that others can join it."""
         return self._recording is not None
 
-    async def keep_alive(self) -> None:
-        """Renew every second the sign that this recorder lives."""
+    async def run(self) -> None:
+        """Write the reports in order, and renew the sign that this recorder lives, until `close`."""
+        try:
+            async with anyio.create_task_group() as group:
+                group.start_soon(self._keep_alive)
+                await self._write_reports()
+                group.cancel_scope.cancel()
+            await anyio.to_thread.run_sync(self._until.close)
+        finally:
+            self._finished.set()
+
+    async def _keep_alive(self) -> None:
+        """Renew the sign beside the store every second, and the one in it now and then."""
+        renewed = anyio.current_time()
         while True:
             if self._lock is not None:
                 self._lock.renew()
             await anyio.sleep(_PULSE)
+            if self._recording is None or self._behind or self._closing:
+                continue
+            if anyio.current_time() - renewed > PULSE_SECONDS:
+                renewed = anyio.current_time()
+                self._send.send_nowait((self._recording.renew, anyio.Event()))
 
-    async def write_reports(self) -> None:
-        """Write the reports in order, until `close`."""
+    async def _write_reports(self) -> None:
         with self._receive as reports:
             async for write, written in reports:
                 if not self._gave_up:
                     await self._write_or_give_up(write)
                 written.set()
                 self._behind = self._behind and reports.statistics().current_buffer_used > 0
-        self._finished.set()
 
     async def close(self) -> None:
         """Take no more reports, and wait until all are written or lost."""
@@ -190,20 +218,18 @@ class Reporter:
                     self._gave_up = True
                     return
                 self._give_up(error)
-            except (StoreError, OSError) as error:
-                if _is_busy(error) and not last:
+            except Exception as error:  # noqa: BLE001 # whatever the store does, it costs the record and not the command
+                if is_busy(error) and not last:
                     continue
                 self._give_up(error)
             return
 
     def _give_up(self, error: Exception) -> None:
-        self._warn(f"this is not recorded: {error}")
+        foreseen = isinstance(error, JobtrailError | CannotJoin)
+        why = str(error) if foreseen else f"{type(error).__name__}: {error}"
+        what = "this is not recorded" if self._recording is None else "how this goes on is not recorded"
+        advice = "" if isinstance(error, CannotJoin) else "; `jobtrail doctor` looks at the store"
+        self._warn(f"{what}: {sanitize_text(why, _LONGEST_REASON)}{advice}")
         self._gave_up = True
         if self._recording is None:
             self.execution = None
-
-
-def _is_busy(error: Exception) -> bool:
-    """Return whether another process locked the store for longer than SQLite waits."""
-    cause = error.__cause__
-    return isinstance(cause, sqlite3.OperationalError) and cause.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 from collections import Counter
-from contextlib import ExitStack
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
@@ -20,12 +19,12 @@ from jobtrail.store.recording import build_condition
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator, Sequence
-    from pathlib import Path
 
     from anyio.abc import TaskStatus
 
     from jobtrail.recorder.tail import Stream
     from jobtrail.store.recording import TaskEnding
+    from jobtrail.store.store import Store
 
 _ENDINGS: dict[str, TaskEnding] = {
     "success": "succeeded", "failure": "failed", "timeout": "failed", "cancelled": "cancelled",
@@ -46,11 +45,16 @@ class RecordingObserver(Protocol):
         ...
 
 
-async def run_and_record(plan: Plan, store: Path, observer: RecordingObserver) -> RecordingResult:
+async def run_and_record(plan: Plan, open_store: Callable[[], Store], observer: RecordingObserver) -> RecordingResult:
     """Run the commands of a plan and record them in the store.
 
     The commands run even if the store cannot be written, and the observer gets a warning. While another process locks
-    the store they run too, and are recorded afterwards.
+    the store they run too, and are recorded afterwards. What reports cannot cancel what runs.
+
+    Args:
+        plan: what to run.
+        open_store: opens the store; what it raises is such a warning.
+        observer: is shown how it goes.
 
     Raises:
         CannotJoin: the execution that the plan names cannot be joined; nothing was run.
@@ -58,21 +62,21 @@ async def run_and_record(plan: Plan, store: Path, observer: RecordingObserver) -
     mask = Mask(os.environ)
     commands = plan.list_commands(mask)
     reporter = Reporter(mask, observer.warn)
-    with ExitStack() as stack:
-        runner = _PlanRunner(plan, reporter, observer, mask, len(commands))
-        async with anyio.create_task_group() as group:
-            await group.start(runner.pass_on_signals)
-            group.start_soon(runner.shutdown.kill_stragglers)
-            group.start_soon(reporter.keep_alive)
-            group.start_soon(reporter.write_reports)
-            await reporter.open_execution(store, plan, commands, stack)
-            if reporter.refused is None:
-                await runner.run_all(commands)
-            await reporter.close()
-            group.cancel_scope.cancel()
-        if reporter.refused is not None:
-            raise reporter.refused
-        return RecordingResult(runner.choose_exit_code(), reporter.execution, dict(runner.counts))
+    runner = _PlanRunner(plan, reporter, observer, mask, len(commands))
+    async with anyio.create_task_group() as reporting:
+        reporting.start_soon(reporter.run)
+        with anyio.CancelScope(shield=True):
+            async with anyio.create_task_group() as running:
+                await running.start(runner.pass_on_signals)
+                running.start_soon(runner.shutdown.kill_stragglers)
+                await reporter.open_execution(open_store, plan, commands)
+                if reporter.refused is None:
+                    await runner.run_all(commands)
+                await reporter.close()
+                running.cancel_scope.cancel()
+    if reporter.refused is not None:
+        raise reporter.refused
+    return RecordingResult(runner.choose_exit_code(), reporter.execution, dict(runner.counts))
 
 
 @dataclass

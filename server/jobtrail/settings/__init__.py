@@ -45,6 +45,7 @@ __all__ = [
     "format_address",
     "is_file",
     "is_loopback",
+    "is_store_durable",
     "load",
     "store_path",
     "validate_settings",
@@ -122,6 +123,19 @@ def store_path(environ: Mapping[str, str] | None = None) -> Path:
         return Path(named or platformdirs.user_data_path("jobtrail") / "store.db").expanduser().absolute()
     except RuntimeError:
         raise SettingsError("there is no home directory for the store; set JOBTRAIL_STORE to a file") from None
+
+
+def is_store_durable(environ: Mapping[str, str] | None = None) -> bool:
+    """Return whether what is recorded and imported has to survive a power cut.
+
+    Raises:
+        SettingsError: the variable has another value.
+    """
+    given = read_variables(os.environ if environ is None else environ, ["JOBTRAIL_STORE_SYNC"])
+    word = given.get("JOBTRAIL_STORE_SYNC", "NORMAL").strip().upper()
+    if word not in {"NORMAL", "FULL"}:
+        raise SettingsError(f"JOBTRAIL_STORE_SYNC is {quote_value(word)}; it can be NORMAL or FULL")
+    return word == "FULL"
 
 
 def _get_home_or_null_path() -> Path:

@@ -15,6 +15,7 @@ OWN_VARIABLES = {
     "JOBTRAIL_CONFIG": "TOML file with several sources (default: jobtrail/config.toml where the platform keeps such)",
     "JOBTRAIL_SOURCE": "name of the default source (default: the first configured)",
     "JOBTRAIL_STORE": "the embedded store's file (default: jobtrail/store.db where the platform keeps data)",
+    "JOBTRAIL_STORE_SYNC": "FULL makes each record survive a power cut, NORMAL is faster (default NORMAL)",
     "JOBTRAIL_JOB": "job of `jobtrail record` where it gets no --job; set for what a recorder runs",
     "JOBTRAIL_EXECUTION": "execution that a `jobtrail record` without --job joins; set for what a recorder runs",
     "JOBTRAIL_TZ": "IANA zone in which times without a zone are taken (default UTC)",

@@ -1,6 +1,6 @@
 """The store: jobs, executions, tasks, runs and output in SQLite. All SQL of the project is here."""
 
-from jobtrail.store.database import StoreError
+from jobtrail.store.faults import StoreError
 from jobtrail.store.store import Store
 
 __all__ = ["Store", "StoreError"]

@@ -1,119 +1,140 @@
-"""Opens the SQLite database of the store, migrates its schema, and runs transactions and queries."""
+"""Opens the SQLite database of the store, migrates its schema, and runs transactions and queries.
+
+A store is untrusted input: it may be damaged, or made by somebody else. Its schema must be ours, its rows have the
+types of their columns, and whatever SQLite makes of the file is raised as a `StoreError`.
+"""
 
 from __future__ import annotations
 
-import errno
-import os
-import secrets
 import sqlite3
+import tempfile
 import threading
 import time
 from contextlib import contextmanager, suppress
-from functools import cache
-from importlib.resources import files
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.errors import SettingsError
+from jobtrail.store.faults import SQLITE_FAULTS, StoreError, explain_fault, explain_faults
+from jobtrail.store.files import copy_with_log, make_file, measure_log, resolve
+from jobtrail.store.row_types import make_row
+from jobtrail.store.schema import check_schema, list_migrations, migrate, read_version
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator, Sequence
+    from collections.abc import Callable, Generator, Sequence
     from importlib.resources.abc import Traversable
-    from pathlib import Path
 
 _BUSY_SECONDS = 120
 _LOOK_AGAIN_SECONDS = 0.01
 _CACHE_KIB = 16 * 1024
-APPLICATION_ID = 0x4A74726C
-"""SQLite's `application_id` of a store: "Jtrl"."""
-_FOUND = (
-    "SELECT (SELECT user_version FROM pragma_user_version), (SELECT application_id FROM pragma_application_id),"
-    " EXISTS (SELECT 1 FROM sqlite_schema), (SELECT count(*) FROM pragma_table_info('events') WHERE name IN"
-    " ('seq', 'kind', 'at', 'workspace', 'parent', 'name', 'status', 'body')) = 8"
-)
-
-
-class StoreError(SettingsError):
-    """A store that cannot be opened, read or written."""
+_LONGEST_VALUE = 1 << 28
+"""Bytes of a text; the longest line that can be imported."""
+_DEFENSIVE = 1010
+"""SQLITE_DBCONFIG_DEFENSIVE, which `sqlite3` names from Python 3.12 on."""
+_UNWRITABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 
 
 class Database:
     """A SQLite database, in memory or in a file; safe to use from several threads and processes.
 
     A file is in WAL mode, so that readers never wait for a writer; writers wait up to two minutes for each other.
+    A file beside which SQLite cannot write what it needs, as on a full disk, is only read.
 
     Args:
         path: the file, which is made where there is none, readable by its owner alone; None for memory.
+        durable: whether a transaction waits until it would survive a power cut.
+
+    Attributes:
+        frozen: whether what is shown is the file as it was when it was opened.
 
     Raises:
         StoreError: the file cannot be opened, is no store, or is of a version that this Jobtrail does not know.
     """
 
-    def __init__(self, path: Path | None) -> None:
+    def __init__(self, path: Path | None, *, durable: bool = False) -> None:
         self.path = path
+        self.frozen = False
+        self._durable = durable
         self._lock = threading.RLock()
+        self._copy: tempfile.TemporaryDirectory[str] | None = None
         try:
+            if path is not None:
+                make_file(path)
             self._db = self._connect(path)
-        except (sqlite3.Error, OSError) as error:
-            why = error.strerror if isinstance(error, OSError) else error
-            raise StoreError(f"the store {path} cannot be opened: {why}") from error
+        except (*SQLITE_FAULTS, OSError) as error:
+            raise explain_fault(path, "opened", error) from error
+        try:
+            self._set_up()
+        except (*SQLITE_FAULTS, OSError) as error:
+            self.close()
+            raise explain_fault(path, "opened", error) from error
+        except StoreError:
+            self.close()
+            raise
+
+    def _set_up(self) -> None:
         try:
             self._migrate()
         except sqlite3.Error as error:
+            if self.path is None or getattr(error, "sqlite_errorcode", 0) & 0xFF not in _UNWRITABLE:
+                raise
             self._db.close()
-            raise StoreError(f"the store {path} cannot be opened: {error}") from error
-        except StoreError:
-            self._db.close()
-            raise
+            self._open_frozen(self.path)
 
-    def _connect(self, path: Path | None) -> sqlite3.Connection:
-        if path is not None:
-            _create_file(path)
-        db = sqlite3.connect(
-            ":memory:" if path is None else path,
-            check_same_thread=False,
-            isolation_level=None,
-            timeout=_BUSY_SECONDS,
-        )
-        db.row_factory = sqlite3.Row
-        # SQLite's own lower() knows ASCII alone; `q` is lowercased by Python.
-        db.create_function("folded", 1, str.lower, deterministic=True)
-        return db
+    def _open_frozen(self, path: Path) -> None:
+        """Open a file beside which nothing can be written; with a write-ahead log that takes a copy of both."""
+        if measure_log(path):
+            self._copy = tempfile.TemporaryDirectory(prefix="jobtrail-")
+            self._db = self._connect(copy_with_log(path, Path(self._copy.name)))
+        else:
+            self._db = self._connect(path, "immutable=1")
+        self.frozen = True
+        self._check_schema()
+        self._db.execute("PRAGMA query_only = ON")
+
+    def _connect(self, path: Path | None, options: str = "") -> sqlite3.Connection:
+        return connect(path, options)
 
     def _list_migrations(self) -> Sequence[Traversable]:
         return list_migrations()
 
     def _check_version(self) -> int:
-        version, known = read_schema_version(self._db, self.path), len(self._list_migrations())
+        version, known = read_version(self._db, self.path), len(self._list_migrations())
         if version > known:
             raise StoreError(
-                f"the store {self.path} has version {version} and this Jobtrail knows up to {known}; "
-                "use a newer Jobtrail, or another JOBTRAIL_STORE"
+                f"the store {self.path} has version {version} and this Jobtrail knows up to {known}",
+                "use a newer Jobtrail, or another JOBTRAIL_STORE",
             )
         return version
 
+    def _check_schema(self) -> int:
+        """Check that the file is a store with our schema, and return its version."""
+        # Both are read at one moment: another process may make the same new file now.
+        self._db.execute("BEGIN")
+        try:
+            version = self._check_version()
+            check_schema(self._db, self.path, self._list_migrations()[:version])
+        finally:
+            if self._db.in_transaction:
+                self._db.execute("ROLLBACK")
+        return version
+
     def _migrate(self) -> None:
-        version = self._check_version()
+        version, scripts = self._check_schema(), self._list_migrations()
         if self.path is not None:
             if version == 0:
                 # Before there is a table, so that pruned pages can be given back to the file system.
                 self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")
             self._use_wal()
-            self._db.execute("PRAGMA synchronous = NORMAL")
+            self._db.execute(f"PRAGMA synchronous = {'FULL' if self._durable else 'NORMAL'}")
             # SQLite's own 2 MB hold no index of a large store: recording was a quarter slower.
             self._db.execute(f"PRAGMA cache_size = -{_CACHE_KIB}")
-        scripts = self._list_migrations()
         if version == len(scripts):
             return
         # In one transaction: another process may open the same new file at this moment.
         with self.transaction() as db:
             version = self._check_version()
-            for script in scripts[version:]:
-                for statement in _split_statements(script.read_text(encoding="utf-8")):
-                    db.execute(statement)
-            if version == 0:
-                db.execute("INSERT INTO meta VALUES ('cursor_key', ?)", (secrets.token_hex(32),))
-            db.execute(f"PRAGMA user_version = {len(scripts)}")
-            db.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+            migrate(db, version, scripts)
 
     def _use_wal(self) -> None:
         """Switch the file to WAL mode, which the file itself remembers.
@@ -132,47 +153,55 @@ class Database:
                 return
 
     def close(self) -> None:
-        """Close the database."""
-        with self._lock:
+        """Close the database; what cannot be tidied up at that is left."""
+        with self._lock, suppress(sqlite3.Error):
             self._db.close()
+        if self._copy is not None:
+            self._copy.cleanup()
 
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
         """Run a write transaction, which is rolled back if an error is raised.
 
         Raises:
-            StoreError: other writers did not end within two minutes, the disk is full, the file may not be written.
+            StoreError: other writers did not end within two minutes, the disk is full, the file may not be written or
+                is damaged, or the rows break a rule of the schema.
         """
-        with self._lock:
+        with self._lock, explain_faults(self.path, "written"):
             try:
                 self._db.execute("BEGIN IMMEDIATE")
                 yield self._db
                 self._db.execute("COMMIT")
-            except BaseException as error:
-                if self._db.in_transaction:
-                    self._db.execute("ROLLBACK")
-                if isinstance(error, sqlite3.OperationalError):
-                    raise StoreError(f"the store {self.path} cannot be written: {error}") from error
+            except BaseException:
+                # A fault may have ended it already; the one that is raised is the one to tell.
+                with suppress(sqlite3.Error):
+                    if self._db.in_transaction:
+                        self._db.execute("ROLLBACK")
                 raise
 
     @contextmanager
     def snapshot(self) -> Generator[None]:
         """Run queries that all see the database as it is at one moment."""
-        with self._lock:
+        with self._lock, explain_faults(self.path, "read"):
             self._db.execute("BEGIN")
             try:
                 yield
             finally:
-                self._db.execute("COMMIT")
+                with suppress(sqlite3.Error):
+                    self._db.execute("COMMIT")
 
     def select(self, sql: str, values: Sequence[Any] = ()) -> list[sqlite3.Row]:
-        """Return the rows of a query."""
-        with self._lock:
+        """Return the rows of a query.
+
+        Raises:
+            StoreError: the file is damaged, or cannot be read.
+        """
+        with self._lock, explain_faults(self.path, "read"):
             return self._db.execute(sql, values).fetchall()
 
     def read_meta(self, key: str) -> str | None:
         """Return a value of the table `meta`, None if it has no such key."""
-        found = self.select("SELECT value FROM meta WHERE key = ?", (key,))
+        found = self.select("SELECT CAST(value AS TEXT) AS value FROM meta WHERE key = ?", (key,))
         return found[0]["value"] if found else None
 
     def write_meta(self, key: str, value: str) -> None:
@@ -181,49 +210,35 @@ class Database:
             db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (key, value))
 
 
-def read_schema_version(db: sqlite3.Connection, path: Path | None) -> int:
-    """Return the version of a store's schema, 0 where there is nothing yet.
+def connect(path: Path | None, options: str = "", timeout: float = _BUSY_SECONDS) -> sqlite3.Connection:
+    """Connect to a file that nobody vouches for, as SQLite advises it (sqlite.org/security.html).
 
-    Raises:
-        StoreError: the file is a database of something else, or of a Jobtrail that was never released.
+    Args:
+        path: the file; None for memory.
+        options: of the file's URI, such as `mode=ro`.
+        timeout: seconds to wait for a lock.
     """
-    # In one statement, which sees one moment: another process may make the same new file now.
-    version, mark, used, of_events = db.execute(_FOUND).fetchone()
-    if of_events:
-        raise StoreError(
-            f"the store {path} was made before Jobtrail's first release and cannot be read any more; "
-            "move it away to begin a new one, or give another JOBTRAIL_STORE"
-        )
-    if used and mark != APPLICATION_ID:
-        raise StoreError(f"{path} is a database of something else; give another JOBTRAIL_STORE")
-    return version if used else 0
+    db = sqlite3.connect(
+        "file::memory:" if path is None else f"{resolve(path).as_uri()}?{options}",
+        uri=True,
+        check_same_thread=False,
+        isolation_level=None,
+        timeout=timeout,
+    )
+    db.execute("PRAGMA cell_size_check = ON")
+    configure: Callable[[int, bool], None] | None = getattr(db, "setconfig", None)
+    if configure is not None:
+        # Python 3.12 can do this: no statement may write into the schema, whatever calls it.
+        configure(_DEFENSIVE, True)  # noqa: FBT003 # its only form
+    db.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
+    db.row_factory = make_row
+    # What is not UTF-8 is shown as far as it is.
+    db.text_factory = partial(str, encoding="utf-8", errors="replace")
+    # SQLite's own lower() knows ASCII alone; `q` is lowercased by Python.
+    db.create_function("folded", 1, _fold, deterministic=True)
+    return db
 
 
-@cache
-def list_migrations() -> tuple[Traversable, ...]:
-    """Return the scripts that lead from each version to the next; the first makes version 1 of an empty file."""
-    scripts = (one for one in (files("jobtrail.store") / "sqlite").iterdir() if one.name.endswith(".sql"))
-    return tuple(sorted(scripts, key=lambda script: script.name))
-
-
-def _create_file(path: Path) -> None:
-    """Create the file if it does not exist, readable by its owner alone, since output may hold secrets.
-
-    An existing file is not opened, because closing it would release the locks that SQLite holds for this process.
-    """
-    if path.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
-    if not path.parent.exists():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-    with suppress(FileExistsError):
-        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def _split_statements(script: str) -> Iterator[str]:
-    """Split a script into statements; `executescript` would commit the transaction around it."""
-    statement = ""
-    for line in script.splitlines(keepends=True):
-        statement += line
-        if sqlite3.complete_statement(statement):
-            yield statement
-            statement = ""
+def _fold(value: object) -> str | None:
+    """Return a text in lower case; a function that raises would end the query."""
+    return value.lower() if isinstance(value, str) else None

@@ -7,13 +7,13 @@ an empty status mean "not known".
 
 from __future__ import annotations
 
-import json
 import time
 from contextlib import contextmanager
 from dataclasses import replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
+from jobtrail.store.row_types import parse_list, parse_object
 from jobtrail.store.rows import DefinitionRow, JobRow, StatsRow, write_rows
 from jobtrail.text import quote_value
 
@@ -92,7 +92,7 @@ class ImportTransaction:
             status=item.status or row["status"],
         )
         body = {"metadata": item.metadata, "spec": item.spec}
-        known = (row["status"], row["created_at"], row["updated_at"], json.loads(row["body"]))
+        known = (row["status"], row["created_at"], row["updated_at"], parse_object(row["body"]))
         if (item.status, item.created_at, item.updated_at, body) == known:
             return ImportOutcome.SAME
         if not bare and item.updated_at < row["updated_at"]:
@@ -126,7 +126,7 @@ class ImportTransaction:
         there = self._db.execute("SELECT * FROM tasks WHERE execution = ?", (row["key"],)) if tasks else ()
         known = {task["name"]: task for task in there}
         changed = [task for task in tasks if task.name not in known or _differs(task, known[task.name])]
-        spec = json.loads(row["body"])
+        spec = parse_object(row["body"])
         same = _state_of(item) == _state_in(row) and {**spec, **item.spec} == spec
         same = same and all(row[name] == count for name, count in stats.items())
         if same and not changed:
@@ -183,7 +183,7 @@ class ImportTransaction:
             raise ImportConflict(
                 f"id={quote_value(item.id)} is that of a run of task {quote_value(row['task'])} here; ids are unique"
             )
-        known = json.loads(row["body"])
+        known = parse_object(row["body"])
         item = replace(item, body={**known, **item.body})
         wanted = (_state_of(item), item.end_reason, item.exit_code, item.body)
         if wanted == (_state_in(row), row["end_reason"], row["exit_code"], known):
@@ -228,13 +228,13 @@ class ImportTransaction:
 
     def _definition(self, name: str) -> Any:
         row = self._db.execute("SELECT body FROM definitions WHERE name = ?", (name,)).fetchone()
-        return row and json.loads(row["body"])
+        return row and parse_object(row["body"])
 
 
 def _is_bare(job: Row) -> bool:
     """Return whether only the name of a job is known."""
-    body = json.loads(job["body"])
-    return not (body["metadata"] or body["spec"])
+    body = parse_object(job["body"])
+    return not (body.get("metadata") or body.get("spec"))
 
 
 def _state_of(item: ExecutionRow | TaskRow | RunRow) -> tuple[Any, ...]:
@@ -246,7 +246,7 @@ def _state_in(row: Row) -> tuple[Any, ...]:
 
 
 def _differs(item: TaskRow, row: Row) -> bool:
-    conditions = json.loads(row["conditions"] or "[]")
+    conditions = parse_list(row["conditions"])
     return _state_of(item) != _state_in(row) or [*item.conditions] != conditions
 
 

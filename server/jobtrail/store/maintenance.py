@@ -7,15 +7,16 @@ store is consistent. It deletes executions with their tasks and runs first, then
 from __future__ import annotations
 
 import json
-import sqlite3
 import time
 from contextlib import contextmanager
 from dataclasses import astuple, dataclass
 from typing import TYPE_CHECKING
 
-from jobtrail.store.database import StoreError
+from jobtrail.store.faults import DamagedStore, StoreError
+from jobtrail.store.files import measure_log
 
 if TYPE_CHECKING:
+    import sqlite3
     from collections.abc import Generator, Iterator
     from pathlib import Path
 
@@ -93,7 +94,7 @@ class PruneCounts:
 def read_info(store: Store) -> StoreInfo:
     """Count what a store holds, which reads all of it."""
     spaces = store.select("SELECT workspace FROM jobs UNION SELECT workspace FROM tallies ORDER BY 1")
-    history = "count(*), coalesce(sum(ended_at IS NULL), 0), min(created_at), max(created_at)"
+    history = "count(*), coalesce(sum(ended_at IS NULL), 0), min(created_at) AS oldest, max(created_at) AS newest"
     executions, open_executions, *times = store.select(f"SELECT {history} FROM executions")[0]  # noqa: S608 # our own columns
     runs, open_runs, *more = store.select(f"SELECT {history} FROM runs")[0]  # noqa: S608 # likewise
     known = [time for time in (*times, *more) if time is not None]
@@ -124,10 +125,7 @@ def _measure_store(store: Store) -> int:
 
 
 def _measure_log(store: Store) -> int:
-    if store.path is None:
-        return 0
-    log = store.path.with_name(f"{store.path.name}-wal")
-    return log.stat().st_size if log.exists() else 0
+    return 0 if store.path is None else measure_log(store.path)
 
 
 def prune(store: Store, before: int, *, dry_run: bool = False) -> PruneCounts:
@@ -201,7 +199,7 @@ def _list_ended(store: Store, table: str, before: int, batch: int) -> Iterator[l
                 keys, items = [], 1 + row["tasks"]
             keys.append(row["key"])
         yield keys
-        last = rows[-1]["key"]
+        last = _check_progress(store, last, rows[-1]["key"])
 
 
 def _list_spans(store: Store, batch: int) -> Iterator[tuple[int, int]]:
@@ -210,7 +208,14 @@ def _list_spans(store: Store, batch: int) -> Iterator[tuple[int, int]]:
     end = "SELECT max(seq) FROM (SELECT seq FROM lines WHERE seq > ? ORDER BY seq LIMIT ?)"
     while (last := store.select(end, (after, batch))[0][0]) is not None:
         yield after, last
-        after = last
+        after = _check_progress(store, after, last)
+
+
+def _check_progress(store: Store, last: int, key: int) -> int:
+    """Return a key that follows the last one; in a damaged index it may not, and a walk would have no end."""
+    if key <= last:
+        raise DamagedStore(store.path, "an index is out of order")
+    return key
 
 
 @contextmanager
@@ -233,5 +238,5 @@ def _shrink_file(store: Store, pages: int) -> None:
                     # One page a call: Python takes but one step of a statement that answers nothing.
                     db.execute("PRAGMA incremental_vacuum(1)")
         store.select("PRAGMA wal_checkpoint(TRUNCATE)")
-    except sqlite3.OperationalError as error:
-        raise StoreError(f"the store {store.path} was pruned, but does not get smaller: {error}") from error
+    except StoreError as error:
+        raise StoreError(f"the store was pruned, but does not get smaller: {error}") from error

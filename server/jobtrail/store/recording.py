@@ -1,23 +1,26 @@
 """Writes executions and tasks for recorders; an execution ends with its last task.
 
 Every step is one transaction, so that many recorders in many processes lose nothing. `fail_vanished` fails the tasks
-of recorders that vanished.
+of recorders that vanished; a recorder that reports later all the same puts them right.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobtrail.store.liveness import read_vanished_at, remove_lock
+from jobtrail.store.row_types import parse_list, parse_object, read_object
 from jobtrail.store.rows import ExecutionRow, JobRow, TaskRow, write_rows
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from pathlib import Path
 
     from jobtrail.store.rows import LineRow
     from jobtrail.store.store import Store
@@ -28,6 +31,19 @@ _VANISHED_WHY = "the recorder of this task ended without saying how; it was kill
 _NEVER_BEGAN = "the recorder of this task ended before the task began"
 
 TaskEnding = Literal["succeeded", "failed", "cancelled"]
+
+_PULSE_KEY = "recorder "
+"""With a recorder's token, the key in the table `meta` of when it was last alive."""
+_DROP_PULSE = (
+    "DELETE FROM meta WHERE key = ?"
+    " AND NOT EXISTS (SELECT 1 FROM tasks WHERE recorder = ? AND recorder IS NOT NULL AND ended_at IS NULL)"
+)
+_PULSE = re.compile("[0-9]{1,19}")
+_HELD = "SELECT DISTINCT recorder FROM tasks WHERE recorder IS NOT NULL AND ended_at IS NULL"
+_WAS_ENDED = (
+    "SELECT 1 FROM tasks WHERE execution = (SELECT key FROM executions WHERE workspace = ? AND id = ?)"
+    " AND name = ? AND ended_at IS NOT NULL"
+)
 
 _Owner = tuple[str, str]
 """A workspace, and the id of an execution in it."""
@@ -106,11 +122,24 @@ class Recording:
             TaskRow(self.execution, name, "pending", now, now, spec=spec, recorder=self._token) for name in taken
         )
         write_rows(db, space, tasks)
+        self._write_pulse(db)
         return taken
+
+    def renew(self) -> None:
+        """Record that the recorder lives."""
+        with self._store.transaction() as db:
+            self._write_pulse(db)
+            ended = "SELECT 1 FROM executions WHERE workspace = ? AND id = ? AND ended_at IS NOT NULL"
+            if db.execute(ended, self._owner).fetchone():
+                _put_right(db, self._owner, self._token)
+
+    def _write_pulse(self, db: sqlite3.Connection) -> None:
+        db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (_PULSE_KEY + self._token, str(time.time_ns())))
 
     def begin_task(self, task: str, at: int | None = None) -> None:
         """Record that an attempt at a task begins, or began at an earlier moment."""
         with self._store.transaction() as db:
+            self._check_vanished(db, task)
             _change_task(db, self._owner, task, "running", at or time.time_ns())
 
     def retry_task(
@@ -118,6 +147,7 @@ class Recording:
     ) -> None:
         """Record that an attempt at a task failed and another will follow; the conditions are those of all so far."""
         with self._store.transaction() as db:
+            self._check_vanished(db, task)
             _change_task(db, self._owner, task, "pending", at or time.time_ns(), conditions)
             write_rows(db, self._store.workspace, output)
 
@@ -133,9 +163,16 @@ class Recording:
         now = at or time.time_ns()
         with self._store.transaction() as db:
             for task in tasks:
+                self._check_vanished(db, task)
                 _change_task(db, self._owner, task, status, now, conditions)
             write_rows(db, self._store.workspace, output)
             _close_execution(db, self._owner)
+            db.execute(_DROP_PULSE, (_PULSE_KEY + self._token, self._token))
+
+    def _check_vanished(self, db: sqlite3.Connection, task: str) -> None:
+        """Put right what was failed because this recorder seemed to have vanished."""
+        if db.execute(_WAS_ENDED, (*self._owner, task)).fetchone():
+            _put_right(db, self._owner, self._token)
 
 
 def build_condition(reason: str, message: str, attempt: int | None = None) -> dict[str, str]:
@@ -192,12 +229,14 @@ def _define_job(db: sqlite3.Connection, space: str, opening: RecordingRequest, n
         metadata = {"displayName": opening.title, "labels": dict(opening.labels)}
         write_rows(db, space, [JobRow(opening.job, now, now, metadata=metadata, spec={"enabled": True})])
         return
-    body: dict[str, Any] = json.loads(row["body"])
-    there: dict[str, str] = body["metadata"].get("labels") or {}
+    body = parse_object(row["body"])
+    metadata = read_object(body, "metadata")
+    there: dict[str, str] = read_object(metadata, "labels")
     labels = {**there, **opening.labels}
     if labels != there:
-        metadata = {**body["metadata"], "labels": labels}
-        write_rows(db, space, [JobRow(opening.job, row["created_at"], now, row["status"], metadata, body["spec"])])
+        metadata = {**metadata, "labels": labels}
+        spec = read_object(body, "spec")
+        write_rows(db, space, [JobRow(opening.job, row["created_at"], now, row["status"], metadata, spec)])
 
 
 _CHANGE_TASK = """
@@ -235,16 +274,48 @@ def _close_execution(db: sqlite3.Connection, owner: _Owner) -> None:
 
 def _decide_status(db: sqlite3.Connection, key: int) -> str:
     counts = db.execute(
-        "SELECT sum(status = 'cancelled') AS cancelled, sum(status = 'failed') AS failed,"
-        " sum(status = 'failed' AND json_extract(conditions, '$[#-1].reason') = ?) AS late"
+        "SELECT total(status = 'cancelled') AS stopped, total(status = 'failed') AS bad,"
+        " total(status = 'failed' AND json_extract(conditions, '$[#-1].reason') = ?) AS late"
         " FROM tasks WHERE execution = ?",
         (TIMEOUT, key),
     ).fetchone()
-    if counts["cancelled"]:
+    if counts["stopped"]:
         return "cancelled"
-    if counts["failed"]:
-        return "timeout" if counts["failed"] == counts["late"] else "failed"
+    if counts["bad"]:
+        return "timeout" if counts["bad"] == counts["late"] else "failed"
     return "succeeded"
+
+
+def _put_right(db: sqlite3.Connection, owner: _Owner, token: str) -> None:
+    """Take back that tasks of a recorder were failed because it seemed to have vanished, and open their execution."""
+    reopened = db.execute(
+        "UPDATE tasks SET status = CASE WHEN started_at IS NULL THEN 'pending' ELSE 'running' END,"
+        " ended_at = NULL, conditions = json_remove(conditions, '$[#-1]')"
+        " WHERE execution = (SELECT key FROM executions WHERE workspace = ? AND id = ?) AND recorder = ?"
+        " AND status = 'failed' AND json_extract(conditions, '$[#-1].reason') = ?",
+        (*owner, token, VANISHED),
+    ).rowcount
+    if reopened:
+        opening = "UPDATE executions SET status = 'running', ended_at = NULL WHERE workspace = ? AND id = ?"
+        db.execute(opening, owner)
+
+
+def list_recorders(select: Callable[[str, Sequence[Any]], list[sqlite3.Row]], path: Path) -> dict[str, int | None]:
+    """Return the recorders that hold unfinished tasks, and when each vanished; None for one that may run.
+
+    Args:
+        select: runs a query.
+        path: the store's file.
+    """
+    return {row["recorder"]: _read_vanished_at(select, path, row["recorder"]) for row in select(_HELD, ())}
+
+
+def _read_vanished_at(
+    select: Callable[[str, Sequence[Any]], list[sqlite3.Row]], path: Path, token: str
+) -> int | None:
+    found = select("SELECT CAST(value AS TEXT) AS value FROM meta WHERE key = ?", (_PULSE_KEY + token,))
+    text = found[0]["value"] if found else ""
+    return read_vanished_at(path, token, int(text) if _PULSE.fullmatch(text) else None)
 
 
 def fail_vanished(store: Store) -> int:
@@ -253,24 +324,21 @@ def fail_vanished(store: Store) -> int:
     If no recorder has unfinished tasks, this reads one index.
 
     Raises:
-        StoreError: the store cannot be written.
+        StoreError: the store cannot be read or written.
     """
-    if store.path is None:
+    if store.path is None or store.frozen:
         return 0
-    held = "SELECT DISTINCT recorder FROM tasks WHERE recorder IS NOT NULL AND ended_at IS NULL"
-    gone = [
-        row["recorder"] for row in store.select(held) if read_vanished_at(store.path, row["recorder"]) is not None
-    ]
+    gone = [token for token, last in list_recorders(store.select, store.path).items() if last is not None]
     for token in gone:
         with store.transaction() as db:
-            _fail_tasks(db, store, token)
+            _fail_tasks(db, store, store.path, token)
         remove_lock(store.path, token)
     return len(gone)
 
 
-def _fail_tasks(db: sqlite3.Connection, store: Store, token: str) -> None:
+def _fail_tasks(db: sqlite3.Connection, store: Store, path: Path, token: str) -> None:
     # Read again under the write lock: the recorder may have ended its tasks since.
-    last = read_vanished_at(store.path, token) if store.path is not None else None
+    last = _read_vanished_at(store.select, path, token)
     if last is None:
         return
     rows = db.execute(
@@ -287,7 +355,8 @@ def _fail_tasks(db: sqlite3.Connection, store: Store, token: str) -> None:
         why = build_condition(
             VANISHED, _NEVER_BEGAN if waiting else _VANISHED_WHY, None if waiting else row["attempts"]
         )
-        conditions = [*json.loads(row["conditions"]), why]
+        conditions = [*parse_list(row["conditions"]), why]
         _change_task(db, (row["workspace"], row["id"]), row["name"], "failed", when, conditions)
     for owner in {(row["workspace"], row["id"]) for row in rows}:
         _close_execution(db, owner)
+    db.execute(_DROP_PULSE, (_PULSE_KEY + token, token))

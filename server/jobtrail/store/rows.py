@@ -144,7 +144,7 @@ def write_rows(db: sqlite3.Connection, workspace: str, records: Iterable[AnyRow]
     """Write rows inside a transaction: each is inserted, or replaces the row with its key.
 
     Raises:
-        sqlite3.IntegrityError: an execution's id is one of another job.
+        sqlite3.IntegrityError: an execution's id is one of another job; a transaction raises it as a `StoreError`.
     """
     for kind, alike in groupby(records, type):
         sql, values = _WRITES[kind]

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobtrail.store.database import Database
+from jobtrail.store.faults import DamagedStore, explain_faults
+from jobtrail.store.row_types import parse_object
 from jobtrail.store.rows import write_rows
 
 if TYPE_CHECKING:
@@ -41,9 +42,9 @@ class Store(Database):
         workspace: the workspace of requests that name none.
     """
 
-    def __init__(self, path: Path | None, workspace: str = "default") -> None:
+    def __init__(self, path: Path | None, workspace: str = "default", *, durable: bool = False) -> None:
         self.workspace = workspace
-        super().__init__(path)
+        super().__init__(path, durable=durable)
 
     @property
     def is_empty(self) -> bool:
@@ -111,7 +112,10 @@ class Store(Database):
         query = PageQuery("createdAt", descending=False, limit=_CHUNK)
         while rows := self.list_tasks(execution, query):
             yield from rows
-            query = replace(query, after=(rows[-1]["created_at"], rows[-1]["position"]))
+            key = (rows[-1]["created_at"], rows[-1]["position"])
+            if query.after is not None and key <= query.after:
+                raise DamagedStore(self.path, "an index is out of order")
+            query = replace(query, after=key)
 
     def count_jobs(self, workspace: str) -> int:
         """Return how many jobs a workspace has."""
@@ -144,7 +148,9 @@ class Store(Database):
 
     def list_definitions(self) -> list[dict[str, Any]]:
         """Return every scheduled task's definition, by name."""
-        return [json.loads(row["body"]) for row in self.select("SELECT body FROM definitions ORDER BY name")]
+        rows = self.select("SELECT body FROM definitions ORDER BY name")
+        with explain_faults(self.path, "read"):
+            return [parse_object(row["body"]) for row in rows]
 
     def has_definition(self, name: str) -> bool:
         """Return whether a scheduled task is defined."""

@@ -76,6 +76,6 @@ def _serialize_line(row: Row) -> dict[str, Any]:
     return {
         "timestamp": format_optional_nanoseconds(row["at"]),
         "message": row["text"],
-        "severity": _NUMBERS[row["stream"]],
+        "severity": _NUMBERS.get(row["stream"], 0),
         "trace_id": "",
     }

@@ -5,8 +5,9 @@ Contract: the seed documents blaxel-*.txt, and the vendor's spec for `GET /jobs/
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
-from itertools import islice
+from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
 from starlette.responses import StreamingResponse
@@ -18,6 +19,7 @@ from jobtrail.plane.blaxel.log_endpoint import read_log_query, select_logs
 from jobtrail.plane.blaxel.page_cursors import open_cursor, seal_cursor
 from jobtrail.plane.blaxel.serializers import serialize_execution, serialize_job, serialize_task
 from jobtrail.plane.responses import RequestError, UTF8JSONResponse, encode_json
+from jobtrail.store.faults import DamagedStore
 from jobtrail.store.store import PageQuery
 
 if TYPE_CHECKING:
@@ -33,6 +35,7 @@ if TYPE_CHECKING:
     from jobtrail.store.store import PageKey, Store
 
 _FURTHEST = 2**62
+_KEY = re.compile("[0-9a-f]{64}")
 _BATCH = 500
 """How many tasks of a whole execution are sent at a time."""
 
@@ -101,7 +104,10 @@ class BlaxelRoutes:
     def get_execution(self, request: Request) -> Response:
         """`GET /jobs/{jobId}/executions/{executionId}`: with the runtime state of every task, sent as it is read."""
         row = self._read_execution(self._access.identify(request), request)
-        return StreamingResponse(self._stream_execution(row), media_type="application/json")
+        parts = self._stream_execution(row)
+        # Read before the answer begins: a store that cannot be read is refused rather than cut short.
+        first = next(parts)
+        return StreamingResponse(chain([first], parts), media_type="application/json")
 
     def list_tasks(self, request: Request) -> Response:
         """`GET …/tasks`: cursor, limit 50 (200), sort, q; from 2026-04-28 on."""
@@ -129,7 +135,11 @@ class BlaxelRoutes:
 
     @property
     def _secret(self) -> str:
-        return self._store.read_meta("cursor_key") or ""
+        # A store may hold anything; a key of another form would sign with something that others know.
+        key = self._store.read_meta("cursor_key") or ""
+        if not _KEY.fullmatch(key):
+            raise DamagedStore(self._store.path, "its key for cursors is none")
+        return key
 
     def _now(self) -> float:
         return self._clock().timestamp()

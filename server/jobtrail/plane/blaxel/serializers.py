@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.plane.responses import drop_absent
+from jobtrail.store.row_types import parse_list, parse_object, read_object, read_objects
 from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
@@ -16,16 +16,17 @@ _MASK = "***"
 
 def serialize_job(row: Row) -> dict[str, Any]:
     """Return a `Job`, without a secret value."""
-    body = json.loads(row["body"])
-    spec = body["spec"]
-    for env in spec.get("runtime", {}).get("envs", []):
+    body = parse_object(row["body"])
+    spec = read_object(body, "spec")
+    for env in read_objects(read_object(spec, "runtime"), "envs"):
         if env.get("secret"):
             env["value"] = _MASK
-    for trigger in spec.get("triggers", []):
-        if "callbackSecret" in trigger.get("configuration", {}):
-            trigger["configuration"]["callbackSecret"] = _MASK
+    for trigger in read_objects(spec, "triggers"):
+        configuration = read_object(trigger, "configuration")
+        if "callbackSecret" in configuration:
+            configuration["callbackSecret"] = _MASK
     metadata = {
-        **body["metadata"],
+        **read_object(body, "metadata"),
         "name": row["name"],
         "workspace": row["workspace"],
         "createdAt": format_optional_nanoseconds(row["created_at"]),
@@ -36,9 +37,9 @@ def serialize_job(row: Row) -> dict[str, Any]:
 
 def serialize_execution(row: Row) -> dict[str, Any]:
     """Return a `JobExecution`, without its tasks; overridden variables by name only."""
-    spec = json.loads(row["body"])
+    spec = parse_object(row["body"])
     if "envOverride" in spec:
-        spec["envOverride"] = dict.fromkeys(spec["envOverride"], _MASK)
+        spec["envOverride"] = dict.fromkeys(read_object(spec, "envOverride"), _MASK)
     metadata = {
         "id": row["id"],
         "job": row["job"],
@@ -65,7 +66,7 @@ def serialize_task(row: Row) -> dict[str, Any]:
     }
     return {
         "metadata": drop_absent(metadata),
-        "spec": json.loads(row["spec"]),
+        "spec": parse_object(row["spec"]),
         "status": row["status"],
-        "conditions": json.loads(row["conditions"]),
+        "conditions": parse_list(row["conditions"]),
     }

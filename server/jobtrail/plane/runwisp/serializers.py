@@ -5,10 +5,10 @@ The store spells them as 1.0.1 does.
 
 from __future__ import annotations
 
-import json
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.plane.responses import drop_absent
+from jobtrail.store.row_types import parse_object
 from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def translate_legacy_status(word: str) -> tuple[str, ...]:
 
 def serialize_run(row: Row) -> dict[str, Any]:
     """Return a run as 1.0.1 does (schema Run), as far as our source reads it."""
-    body = json.loads(row["body"])
+    body = parse_object(row["body"])
     return drop_absent(
         {
             "id": row["id"],
@@ -82,7 +82,7 @@ def serialize_legacy_run(row: Row, schema: str) -> dict[str, Any]:
         row: the run.
         schema: the address of its JSON Schema.
     """
-    body = json.loads(row["body"])
+    body = parse_object(row["body"])
     return drop_absent(
         {
             "$schema": schema,
@@ -98,14 +98,14 @@ def serialize_legacy_run(row: Row, schema: str) -> dict[str, Any]:
             "start_at": format_optional_nanoseconds(row["started_at"]),
             "status": row["status"],
             "task_name": row["task"],
-            "triggered_by": _LEGACY_TRIGGERS.get(body.get("triggered_by"), "api"),
+            "triggered_by": _LEGACY_TRIGGERS.get(str(body.get("triggered_by")), "api"),
         }
     )
 
 
 def serialize_definition(row: Row) -> dict[str, Any]:
     """Return the definition of a task or service (schema Task), as it was recorded."""
-    return {**json.loads(row["body"]), "name": row["name"]}
+    return {**parse_object(row["body"]), "name": row["name"]}
 
 
 def serialize_log_line(row: Row, number: int) -> dict[str, Any]:

@@ -119,16 +119,9 @@ def open_source(one: EmbeddedSettings, fingerprint: str, context: SourceContext)
     """Open the plane in-process, over the store, or over the sample while that is empty."""
     from jobtrail.plane import InProcessPlane  # noqa: PLC0415 # only where this source is asked
 
-    plane = InProcessPlane(context.store, context.clock.now)
-
-    class Inside(httpx2.ASGITransport):
-        """The way in, which opens the store first."""
-
-        async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
-            await plane.find_app()
-            return await super().handle_async_request(request)
-
-    inside = Inside(plane, raise_app_exceptions=False)
+    # A store that cannot be read is an error of this source, in its own words.
+    plane = InProcessPlane(context.store, context.clock.now, raises=True)
+    inside = httpx2.ASGITransport(plane)
     batch = open_http(one, f"{_PLANE_URL}/v0", inside, headers=VERSION_HEADER)
     scheduled = open_http(one, _PLANE_URL, inside)
     return Embedded(one.name, fingerprint, batch, scheduled, lambda: plane.shows_sample, plane.aclose)

@@ -1,0 +1,97 @@
+"""Makes the store's file and folders for their owner alone, since output may hold secrets; copies one to read it."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+import stat
+import sys
+from contextlib import suppress
+from pathlib import Path
+
+_OTHERS = 0o077
+_BESIDE = ("", "-wal", "-shm", "-journal")
+"""What SQLite appends to the name of a database for the files that it keeps beside it."""
+
+
+def resolve(path: Path) -> Path:
+    """Return where a store really lies; SQLite, too, keeps its files beside what a symbolic link points at."""
+    return Path(os.path.realpath(path))
+
+
+def make_folder(path: Path) -> None:
+    """Make a folder and what is missing above it, for their owner alone whatever the umask is."""
+    if path.is_dir():
+        return
+    make_folder(path.parent)
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        # Another process has just made it, or it is a file.
+        if not path.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
+
+
+def make_file(path: Path) -> None:
+    """Make a store's file if it is not there, and take from others what they may do with one that is ours.
+
+    An existing file is not opened, because closing it would release the locks that SQLite holds for this process.
+
+    Raises:
+        OSError: it cannot be made.
+    """
+    real = resolve(path)
+    if real.is_dir():
+        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
+    make_folder(real.parent)
+    with suppress(FileExistsError):
+        os.close(os.open(real, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    for name in _BESIDE:
+        narrow(real.with_name(f"{real.name}{name}"))
+
+
+def narrow(path: Path) -> None:
+    """Take from others what they may do with a file or folder that is ours; where that fails it stays as it is."""
+    if sys.platform == "win32":
+        return
+    with suppress(OSError):
+        found = path.stat()
+        if found.st_uid == os.geteuid() and found.st_mode & _OTHERS:
+            path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
+
+
+def is_open_to_others(path: Path) -> bool:
+    """Return whether other users of the machine can read or write a file."""
+    try:
+        return bool(path.stat().st_mode & _OTHERS)
+    except OSError:
+        return False
+
+
+def measure_log(path: Path) -> int:
+    """Return how many bytes the write-ahead log of a store has."""
+    real = resolve(path)
+    try:
+        return real.with_name(f"{real.name}-wal").stat().st_size
+    except OSError:
+        return 0
+
+
+def copy_with_log(path: Path, folder: Path) -> Path:
+    """Copy a store and its write-ahead log into a folder, and return the copy."""
+    real, copy = resolve(path), folder / "copy.db"
+    shutil.copyfile(real, copy)
+    shutil.copyfile(real.with_name(f"{real.name}-wal"), folder / "copy.db-wal")
+    return copy
+
+
+def read_state(path: Path) -> tuple[int, ...]:
+    """Return a mark that changes when a store's file or its log are written."""
+    real = resolve(path)
+    marks: list[int] = []
+    for name in _BESIDE[:2]:
+        with suppress(OSError):
+            found = real.with_name(f"{real.name}{name}").stat()
+            marks += [found.st_ino, found.st_size, found.st_mtime_ns]
+    return tuple(marks)
