@@ -44,8 +44,11 @@ async def found(search: str | None, texts: Sequence[str] = TEXTS) -> list[int]:
         ("/αλφα/", [3]),
         ("/(?-i:refused)/", []),
         (f"/{'(' * 140}^a{')' * 140}/", [1, 2]),
-        ("//", []),
+        ("/error|refused/i", [0, 3]),
         ("/", []),
+        ("//x", []),
+        ("/usr/bin", []),
+        ("/error|refused/log", []),
         ("nothing like it", []),
     ],
 )
@@ -71,6 +74,12 @@ async def test_the_place_in_the_line_is_told_in_characters(search: str) -> None:
         ("/a{1001}/", "{1001}): no repeat may be over 1,000; write a smaller one, or * or +, or give plain text"),
         ("/a++/", "++): a repeat of a repeat, such as a++, is not supported; write one, or give plain text"),
         (r"/\pL{1000}/", "it takes too much memory; write fewer or smaller repeats, or give plain text"),
+        ("//", "search='//' is an empty expression; give plain text, or /\\/\\// for slashes"),
+        (
+            "/a/m",
+            "search='/a/m': an expression takes no flag but i; write (?m) or (?s) at its beginning, or leave out",
+        ),
+        ("/a/gi", "an expression takes no flag but i"),
         ("x" * 301, "search has 301 characters; give at most 300"),
     ],
 )

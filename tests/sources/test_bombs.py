@@ -217,3 +217,21 @@ async def test_an_endless_stream_of_events_leaves_room_for_other_calls(lines: by
         await http.client.aclose()
     assert heard == ({run_id(1)} if EVENT in lines else set())
     assert hold.longest < HELD_SECONDS
+
+
+HOSTILE = "/(.{0,25}){0,30}y$/"
+
+
+@pytest.mark.parametrize("search", [None, "zz", HOSTILE], ids=["none", "text", "expression"])
+async def test_a_large_log_is_searched_in_steps_between_which_other_calls_go_on(
+    search: str | None, tmp_path: Path
+) -> None:
+    lines = [{"n": number, "text": "é x" * 1_000} for number in range(2_000)]
+    upstream, log = Upstream(), raw(json.dumps({"lines": lines, "totalLines": 2_000}).encode())
+    upstream.sick = lambda request: log(request) if request.url.path.endswith("/log") else None
+    async with client_of(tmp_path, upstream) as client, held() as hold:
+        before = time.process_time()
+        await client.call_tool(LOG[0], {**LOG[1], "lines": 500, **({"search": search} if search else {})})
+        took = time.process_time() - before
+    # What takes longest at once is parsing the answer. Matching is not held against it: other threads run meanwhile.
+    assert hold.longest < took / 2

@@ -7,12 +7,14 @@ It runs in a thread, and others run meanwhile.
 from __future__ import annotations
 
 import importlib
+import re
 import time
 from functools import partial
 from typing import TYPE_CHECKING
 
 import anyio
 import anyio.from_thread
+import anyio.lowlevel
 import anyio.to_thread
 
 from jobtrail.errors import BadArgument
@@ -28,6 +30,10 @@ if TYPE_CHECKING:
 
 SECONDS = 5.0
 _LONGEST = 300
+_EXPRESSION = re.compile(r"/(.*)/([gimsuxy]{0,3})", re.DOTALL)
+"""With the flags that other languages know."""
+SLICE = 100
+"""Lines that are read between two turns of others: a hundred of the longest take some hundredths of a second."""
 _PROGRAM_BYTES = 256 * 1024
 """Memory for a compiled expression. The largest that fits takes about 0.3 s for the longest line."""
 
@@ -45,7 +51,7 @@ def compile_search(search: str | None, seconds: float = SECONDS) -> Find:
     """Return a function that tells where in each of some lines `search` is; everywhere, where there is none.
 
     Args:
-        search: plain text, or a regular expression as `/…/`; both in any case.
+        search: plain text, or a regular expression as `/…/` or `/…/i`; both in any case.
         seconds: what the expression may take for one batch of lines; the function raises `BadArgument` then.
 
     Raises:
@@ -53,19 +59,45 @@ def compile_search(search: str | None, seconds: float = SECONDS) -> Find:
     """
     if search is not None and len(search) > _LONGEST:
         raise BadArgument(f"search has {len(search):,} characters; give at most {_LONGEST}")
-    if search is not None and len(search) > 2 and search[0] == search[-1] == "/":  # noqa: PLR2004 # both slashes
-        return partial(_find_in_thread, search, _compile(search), seconds)
+    expression = _read_expression(search or "")
+    if search is not None and expression is not None:
+        return partial(_find_in_thread, search, _compile(search, expression), seconds)
     wanted = (search or "").lower()
 
     async def find(texts: Sequence[str]) -> Sequence[MatchSpan | None]:
-        places = [text.lower().find(wanted) for text in texts]
+        places: list[int] = []
+        for first in range(0, len(texts), SLICE):
+            places += [text.lower().find(wanted) for text in texts[first : first + SLICE]]
+            await anyio.lowlevel.checkpoint()
         return [None if place < 0 else (place, place + len(wanted)) for place in places]
 
     return find
 
 
-def _compile(search: str) -> Search:
-    """Compile the expression between the slashes.
+def _read_expression(search: str) -> str | None:
+    """Return the expression of a search; None for plain text, such as a path.
+
+    Raises:
+        BadArgument: the expression is empty, or has flags that are not taken.
+    """
+    written = _EXPRESSION.fullmatch(search)
+    if written is None or (not written[1] and written[2]):
+        return None
+    expression, flags = written.groups()
+    if not expression:
+        raise BadArgument(
+            f"search={quote_value(search)} is an empty expression; give plain text, or /\\/\\// for slashes"
+        )
+    if flags not in {"", "i"}:
+        raise BadArgument(
+            f"search={quote_value(search)}: an expression takes no flag but i; write (?m) or (?s) at its beginning, "
+            "or leave out the first slash to search for the text"
+        )
+    return expression
+
+
+def _compile(search: str, between: str) -> Search:
+    """Compile the expression between the slashes of a search.
 
     Raises:
         BadArgument: RE2 does not support it.
@@ -76,7 +108,7 @@ def _compile(search: str) -> Search:
     options.case_sensitive, options.never_capture, options.log_errors = False, True, False
     options.max_mem = _PROGRAM_BYTES
     try:
-        expression = re2.compile(search[1:-1].encode(errors="backslashreplace"), options)
+        expression = re2.compile(between.encode(errors="backslashreplace"), options)
     except re2.error as error:
         reason = sanitize_text(error.args[0].decode(errors="replace"), 100)
         advice = next((advice for begin, advice in _ADVICE.items() if reason.startswith(begin)), "correct it")

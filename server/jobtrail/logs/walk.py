@@ -6,9 +6,11 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import anyio
+import anyio.lowlevel
 
 from jobtrail.errors import UnreadableAnswer, UpstreamError
 from jobtrail.logs.lines import Row, Rows, clean_log_text
+from jobtrail.logs.search import SLICE
 from jobtrail.models import Note, Sentence
 
 if TYPE_CHECKING:
@@ -142,7 +144,10 @@ async def _read_piece(log: Log, found: Stretch, want: int, *, back: bool, tail: 
 
 async def _add_lines(found: Stretch, lines: Sequence[Line], find: Find, *, back: bool) -> bool:
     """Add lines to what is covered; return False where one had no room."""
-    texts = [clean_log_text(line.text) for line in lines]
+    texts: list[str] = []
+    for first in range(0, len(lines), SLICE):
+        texts += [clean_log_text(line.text) for line in lines[first : first + SLICE]]
+        await anyio.lowlevel.checkpoint()
     places = await find(texts)
     order = range(len(lines) - 1, -1, -1) if back else range(len(lines))
     for index in order:
