@@ -35,8 +35,8 @@ from jobtrail.models import (
 from jobtrail.rendering.blocks import Table
 from jobtrail.store import Store
 from jobtrail.tools import TOOLS
+from tests.cli.commands import read_refusal, run_command, run_process
 from tests.cli.terminal import ANSI, Terminal, plain
-from tests.cli.test_commands import jobtrail, refused
 from tests.plane.records import make_execution, make_job, time_at
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ def terminal(*arguments: str, columns: int = 120, **environ: str) -> Terminal:
 
 
 def test_an_answer_is_the_text_an_agent_reads() -> None:
-    ended = jobtrail("ask", "list_jobs", "limit=2")
+    ended = run_process("ask", "list_jobs", "limit=2")
     assert (ended.code, ended.err) == (0, "")
     assert ended.out.startswith("jobs · source embedded, SAMPLE DATA · 2 rows, more to read")
     assert "\nmore: list_jobs(cursor=" in ended.out
@@ -61,22 +61,22 @@ def test_an_answer_is_the_text_an_agent_reads() -> None:
 
 def test_json_is_the_structured_answer_with_whole_rows() -> None:
     found = json.loads(
-        jobtrail("ask", "list_executions", "job=nightly-etl", "status=failed", "limit=2", "--json").out
+        run_command("ask", "list_executions", "job=nightly-etl", "status=failed", "limit=2", "--json").out
     )
     assert (found["job"], found["coverage"]["complete"], "common" in found) == ("nightly-etl", False, False)
     assert [row["status"] for row in found["items"]] == ["failed", "failed"]
 
 
 def test_an_error_is_one_line_on_standard_error() -> None:
-    ended = jobtrail("ask", "list_executions", "job=nightly-et")
+    ended = run_process("ask", "list_executions", "job=nightly-et")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == "jobtrail: job='nightly-et' does not exist; closest: nightly-etl\n"
-    ended = jobtrail("ask", "list_jobs", "limt=2")
+    ended = run_process("ask", "list_jobs", "limt=2")
     assert (ended.code, "has no argument 'limt'; closest: limit" in ended.err) == (1, True)
 
 
 def test_a_missing_argument_is_named_with_an_example() -> None:
-    ended = jobtrail("ask", "list_executions")
+    ended = run_command("ask", "list_executions")
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == (
         "jobtrail: list_executions needs job; call jobtrail ask list_jobs for its values. Such as: "
@@ -85,30 +85,30 @@ def test_a_missing_argument_is_named_with_an_example() -> None:
 
 
 def test_the_example_for_a_missing_argument_keeps_what_was_given() -> None:
-    assert jobtrail("ask", "list_executions", "status=failed").err == (
+    assert run_command("ask", "list_executions", "status=failed").err == (
         "jobtrail: list_executions needs job; call jobtrail ask list_jobs for its values. Such as: "
         "jobtrail ask list_executions status=failed job=…\n"
     )
-    waits = jobtrail("ask", "wait_for", "job=nightly-etl").err
+    waits = run_command("ask", "wait_for", "job=nightly-etl").err
     assert "Such as: jobtrail ask wait_for job=nightly-etl execution=…" in waits
 
 
 def test_calls_in_any_error_are_written_as_they_are_typed() -> None:
-    err = jobtrail("ask", "get_run", "run=x", "source=embedded").err
+    err = run_command("ask", "get_run", "run=x", "source=embedded").err
     assert ("call jobtrail ask list_runs for them" in err, "(" in err) == (True, False)
 
 
 def test_an_argument_that_is_given_twice_is_refused() -> None:
-    line = refused(jobtrail("ask", "list_executions", "job=a", "job=b"))
+    line = read_refusal(run_command("ask", "list_executions", "job=a", "job=b"))
     assert line == "job is given twice, as 'a' and 'b'; give it once"
 
 
 def test_a_tool_that_is_not_there_is_refused_with_the_closest() -> None:
-    assert refused(jobtrail("ask", "list_job")).startswith("there is no tool 'list_job'; closest: list_jobs")
+    assert read_refusal(run_command("ask", "list_job")).startswith("there is no tool 'list_job'; closest: list_jobs")
 
 
 def test_without_a_tool_they_are_listed_a_line_each() -> None:
-    ended = jobtrail("ask")
+    ended = run_command("ask")
     assert (ended.code, ended.err) == (0, "")
     names = [line.split()[0] for line in ended.out.splitlines() if line and not line.startswith("`")]
     assert names == [spec.fn.__name__ for spec in TOOLS]
@@ -125,7 +125,7 @@ def test_a_tool_s_help_shows_each_argument_and_examples_that_can_be_typed(capsys
 
 
 def test_the_help_of_ask_tells_the_exit_codes() -> None:
-    ended = jobtrail("ask", "--help")
+    ended = run_command("ask", "--help")
     assert (ended.code, "exit codes: 0 an answer; 1 the tool said no; 2 cannot ask" in ended.out) == (0, True)
 
 
@@ -135,16 +135,16 @@ def test_the_help_of_ask_tells_the_exit_codes() -> None:
 def test_a_store_that_cannot_be_opened_is_2_as_everywhere(tmp_path: Path, arguments: tuple[str, ...]) -> None:
     path = tmp_path / "store.db"
     path.write_bytes(b"no database at all, whatever it is called" * 100)
-    line = refused(jobtrail("ask", *arguments, JOBTRAIL_STORE=str(path)))
+    line = read_refusal(run_command("ask", *arguments, JOBTRAIL_STORE=str(path)))
     assert line == f"the store {path} cannot be opened: file is not a database"
-    assert refused(jobtrail("store", "info", JOBTRAIL_STORE=str(path))) == line
+    assert read_refusal(run_command("store", "info", JOBTRAIL_STORE=str(path))) == line
 
 
 def test_what_the_tool_refuses_is_1_though_the_store_is_well(tmp_path: Path) -> None:
     store = Store(tmp_path / "store.db")
     store.write([make_job("etl")])
     store.close()
-    assert jobtrail("ask", "get_job", "job=x", JOBTRAIL_STORE=str(tmp_path / "store.db")).code == 1
+    assert run_command("ask", "get_job", "job=x", JOBTRAIL_STORE=str(tmp_path / "store.db")).code == 1
 
 
 # On a terminal.
@@ -205,7 +205,7 @@ def test_colours_are_for_terminals_that_want_them(
 
 
 def test_colours_into_a_pipe_are_there_when_asked_for() -> None:
-    assert "\x1b[1m" in jobtrail("ask", "list_jobs", "limit=1", "--color", "always").out
+    assert "\x1b[1m" in run_command("ask", "list_jobs", "limit=1", "--color", "always").out
 
 
 def test_a_reader_that_has_enough_of_a_table_ends_it_in_silence(own: Path) -> None:
@@ -314,19 +314,19 @@ def test_any_cell_is_printed_as_it_is(rows: list[list[str]]) -> None:
 
 
 def test_all_follows_the_cursors_to_the_end_and_says_that_it_is() -> None:
-    found = json.loads(jobtrail("ask", "list_executions", "job=fraud-scoring", "--all", "--json").out)
+    found = json.loads(run_command("ask", "list_executions", "job=fraud-scoring", "--all", "--json").out)
     ids = [one["id"] for one in found["items"]]
     assert len(ids) == len(set(ids)) > 100
     assert (found["coverage"]["complete"], found["total"], "cursor" in found) == (
         True, {"value": len(ids), "kind": "exact"}, False,
     )  # fmt: skip
-    text = jobtrail("ask", "list_executions", "job=fraud-scoring", "--all", "limit=50").out
+    text = run_command("ask", "list_executions", "job=fraud-scoring", "--all", "limit=50").out
     assert f"· {len(ids)} rows, complete ·" in text.splitlines()[0]
     assert text.count("\nexec-") == len(ids)
 
 
 def test_all_failures_are_a_row_for_each_cause_and_a_limit_leaves_none_out() -> None:
-    found = json.loads(jobtrail("ask", "find_failures", "since=7d", "limit=1", "--all", "--json").out)
+    found = json.loads(run_command("ask", "find_failures", "since=7d", "limit=1", "--all", "--json").out)
     rows = [(one["source"], one["job"], make_signature(one["cause"])) for one in found["causes"]]
     assert len(rows) == len(set(rows)) > 1
     assert sum(one["count"] for one in found["causes"]) == found["failures"]
@@ -334,16 +334,15 @@ def test_all_failures_are_a_row_for_each_cause_and_a_limit_leaves_none_out() -> 
 
 
 def test_all_of_what_is_no_list_is_refused() -> None:
-    assert refused(jobtrail("ask", "get_job", "job=nightly-etl", "--all")).startswith("get_job answers in one piece")
-    assert refused(jobtrail("ask", "read_log", "job=nightly-etl", "--all")).startswith(
-        "read_log answers in one piece"
-    )
+    for tool in ("get_job", "read_log"):
+        line = read_refusal(run_command("ask", tool, "job=nightly-etl", "--all"))
+        assert line.startswith(f"{tool} answers in one piece")
 
 
 def test_a_cursor_is_gone_on_from() -> None:
-    first = json.loads(jobtrail("ask", "list_jobs", "limit=3", "--json").out)
-    rest = json.loads(jobtrail("ask", "list_jobs", f"cursor={first['cursor']}", "--all", "--json").out)
-    every = json.loads(jobtrail("ask", "list_jobs", "--all", "--json").out)
+    first = json.loads(run_command("ask", "list_jobs", "limit=3", "--json").out)
+    rest = json.loads(run_command("ask", "list_jobs", f"cursor={first['cursor']}", "--all", "--json").out)
+    every = json.loads(run_command("ask", "list_jobs", "--all", "--json").out)
     assert [*first["items"], *rest["items"]] == every["items"]
 
 
@@ -363,7 +362,7 @@ def test_a_bar_shows_on_a_terminal_how_far_it_is_and_leaves_nothing_behind() -> 
 
 def newest() -> str:
     """Return the sample's big execution."""
-    return json.loads(jobtrail("ask", "get_execution", "job=backfill-embeddings", "--json").out)["execution"]["id"]
+    return json.loads(run_command("ask", "get_execution", "job=backfill-embeddings", "--json").out)["execution"]["id"]
 
 
 COVERAGE = Coverage(scanned=5, matched=3, complete=False)

@@ -1,4 +1,4 @@
-"""The command line in a process of its own: help, refusals in one line, no secret, no traceback."""
+"""The command line: help, refusals in one line, no secret, no traceback."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import subprocess
 import sys
 import threading
-from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import TYPE_CHECKING
 
@@ -15,6 +14,7 @@ import pytest
 from jobtrail import __version__
 from jobtrail.cli.shell_completion import ARGUMENTS
 from jobtrail.protocol.app import build_server
+from tests.cli.commands import SECONDS, SECRET, Ended, read_refusal, run_command, run_process
 from tests.cli.terminal import Terminal
 from tests.sample_client import SAMPLE
 
@@ -22,46 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-SECRET = "s3cr3t-of-this-test"
-SECONDS = 60
-
-
-@dataclass(frozen=True)
-class Ended:
-    """How a command ended."""
-
-    code: int
-    out: str
-    err: str
-
-
-def jobtrail(*arguments: str, **environ: str) -> Ended:
-    """Run a command to its end, with nothing on stdin."""
-    ended = subprocess.run(
-        [sys.executable, "-m", "jobtrail", *arguments],
-        env={"PATH": os.environ["PATH"], "HOME": os.environ["HOME"], "COLUMNS": "200", **environ},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        text=True,
-        timeout=SECONDS,
-        check=False,
-    )
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
-
-
-def refused(ended: Ended) -> str:
-    """Return the one line of a refusal."""
-    assert ended.code == 2, ended
-    assert ended.out == ""
-    lines = ended.err.splitlines()
-    assert len(lines) == 1, ended.err
-    assert lines[0].startswith("jobtrail: ")
-    assert SECRET not in ended.err
-    return lines[0].removeprefix("jobtrail: ")
-
 
 def test_help_names_the_commands() -> None:
-    ended = jobtrail("--help")
+    ended = run_process("--help")
     assert (ended.code, ended.err) == (0, "")
     for command in ("serve", "install", "doctor", "tour", "ask", "record", "import", "store", "plane"):
         assert f"\n    {command} " in ended.out
@@ -73,7 +36,7 @@ def test_help_names_the_commands() -> None:
     [("serve", ("--transport", "--host", "--port")), ("tour", ("--source",)), ("plane", ("--host", "--port"))],
 )
 def test_help_of_a_command_names_its_options_and_their_defaults(command: str, options: tuple[str, ...]) -> None:
-    ended = jobtrail(command, "--help")
+    ended = run_command(command, "--help")
     assert (ended.code, ended.err) == (0, "")
     for option in options:
         assert option in ended.out
@@ -82,7 +45,7 @@ def test_help_of_a_command_names_its_options_and_their_defaults(command: str, op
 
 
 def test_version_is_the_distribution_s() -> None:
-    assert jobtrail("--version") == Ended(0, f"jobtrail {__version__}\n", "")
+    assert run_process("--version") == Ended(0, f"jobtrail {__version__}\n", "")
 
 
 @pytest.mark.parametrize(
@@ -97,7 +60,7 @@ def test_version_is_the_distribution_s() -> None:
     ],
 )
 def test_a_command_line_that_does_not_fit_shows_the_usage(arguments: tuple[str, ...], says: str) -> None:
-    ended = jobtrail(*arguments)
+    ended = run_command(*arguments)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith("usage: jobtrail")
     assert says in ended.err.splitlines()[-1]
@@ -114,7 +77,7 @@ def test_a_command_line_that_does_not_fit_shows_the_usage(arguments: tuple[str, 
     ],
 )
 def test_what_was_nearly_written_is_named(arguments: tuple[str, ...], near: str) -> None:
-    ended = jobtrail(*arguments)
+    ended = run_command(*arguments)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.splitlines()[-1].endswith(f"; did you mean {near}?")
 
@@ -128,18 +91,18 @@ def test_what_was_nearly_written_is_named(arguments: tuple[str, ...], near: str)
     ],
 )
 def test_a_missing_argument_is_named_with_an_example(arguments: tuple[str, ...], line: str) -> None:
-    ended = jobtrail(*arguments)
+    ended = run_command(*arguments)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.rstrip("\n").endswith(line)
 
 
 def test_a_command_that_runs_no_other_takes_nothing_after_two_dashes() -> None:
-    ended = jobtrail("serve", "--", "true")
+    ended = run_command("serve", "--", "true")
     assert (ended.code, ended.err.splitlines()[-1]) == (2, "jobtrail serve: error: it takes no command after --")
 
 
 def test_the_help_of_completion_says_where_to_put_what_is_printed() -> None:
-    ended = jobtrail("completion", "--help")
+    ended = run_command("completion", "--help")
     for shell in ("bash", "zsh", "fish"):
         assert f"jobtrail completion {shell}" in ended.out
 
@@ -151,7 +114,7 @@ async def test_the_tools_and_arguments_that_a_shell_offers_are_those_of_the_code
 
 
 def test_the_help_tells_what_the_exit_codes_mean() -> None:
-    assert "exit codes: 0 fine; 1 the answer is no" in jobtrail("--help").out
+    assert "exit codes: 0 fine; 1 the answer is no" in run_command("--help").out
 
 
 @pytest.mark.parametrize("command", [(), ("serve",)], ids=["no command", "serve"])
@@ -167,20 +130,20 @@ def test_a_server_that_a_person_starts_at_a_terminal_says_what_it_waits_for(comm
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.0.2.1"])  # noqa: S104 # what must be refused
 def test_the_plane_listens_on_loopback_only_token_or_not(host: str) -> None:
-    line = refused(jobtrail("plane", "--host", host, "--port", "0", JOBTRAIL_AUTH_TOKEN=SECRET))
+    line = read_refusal(run_command("plane", "--host", host, "--port", "0", JOBTRAIL_AUTH_TOKEN=SECRET))
     assert line == f"--host {host}: the plane has no log-in, so it listens on loopback only"
 
 
 def test_an_address_that_is_not_this_machine_s_is_refused() -> None:
-    line = refused(
-        jobtrail("serve", "--transport", "http", "--host", "192.0.2.1", "--port", "0", JOBTRAIL_AUTH_TOKEN=SECRET)
+    line = read_refusal(
+        run_process("serve", "--transport", "http", "--host", "192.0.2.1", "--port", "0", JOBTRAIL_AUTH_TOKEN=SECRET)
     )
     assert line.startswith("cannot listen on 192.0.2.1:0 (")
 
 
 @pytest.mark.parametrize("command", ["serve", "tour", "plane"])
 def test_every_command_says_in_one_line_which_setting_is_wrong(command: str) -> None:
-    line = refused(jobtrail(command, JOBTRAIL_TZ="Mars/Olympus", BL_API_KEY=SECRET))
+    line = read_refusal(run_process(command, JOBTRAIL_TZ="Mars/Olympus", BL_API_KEY=SECRET))
     assert line == "JOBTRAIL_TZ: 'Mars/Olympus' is not an IANA zone; give one such as Europe/Berlin"
 
 
@@ -201,7 +164,7 @@ def test_every_command_says_in_one_line_which_setting_is_wrong(command: str) -> 
     ],
 )
 def test_a_wrong_variable_is_one_line_without_any_secret(environ: dict[str, str], says: str) -> None:
-    assert says in refused(jobtrail("serve", **{"RUNWISP_PASSWORD": SECRET, **environ}))
+    assert says in read_refusal(run_command("serve", **{"RUNWISP_PASSWORD": SECRET, **environ}))
 
 
 @pytest.mark.parametrize(
@@ -227,7 +190,7 @@ def test_a_wrong_variable_is_one_line_without_any_secret(environ: dict[str, str]
 def test_a_wrong_file_is_one_line_that_names_it(tmp_path: Path, text: str, says: str) -> None:
     path = tmp_path / "jobtrail.toml"
     path.write_text(text, encoding="utf-8")
-    line = refused(jobtrail("serve", JOBTRAIL_CONFIG=str(path)))
+    line = read_refusal(run_command("serve", JOBTRAIL_CONFIG=str(path)))
     assert says in line
     assert str(path) in line or "is not configured" in line
 
@@ -235,7 +198,7 @@ def test_a_wrong_file_is_one_line_that_names_it(tmp_path: Path, text: str, says:
 def test_a_file_that_is_not_text_is_one_line(tmp_path: Path) -> None:
     path = tmp_path / "jobtrail.toml"
     path.write_bytes(b"\xff\xfe\x00")
-    assert "is not TOML" in refused(jobtrail("serve", JOBTRAIL_CONFIG=str(path)))
+    assert "is not TOML" in read_refusal(run_command("serve", JOBTRAIL_CONFIG=str(path)))
 
 
 @pytest.mark.parametrize(
@@ -269,7 +232,7 @@ def test_a_broken_login_of_the_blaxel_cli_is_one_line_that_names_the_file(
     path = no_settings / ".blaxel" / "config.yaml"
     path.parent.mkdir()
     path.write_text(text, encoding="utf-8")
-    line = refused(jobtrail("serve"))
+    line = read_refusal(run_command("serve"))
     assert says in line
     assert str(path) in line
 
@@ -287,7 +250,7 @@ def test_a_reader_that_has_enough_of_the_tour_ends_it_in_silence() -> None:
 
 
 def test_the_tour_of_a_source_that_is_not_there_ends_with_1() -> None:
-    ended = jobtrail("tour", "--source", "prod")
+    ended = run_process("tour", "--source", "prod")
     assert ended.code == 1
     assert "source='prod' is not configured; configured: embedded" in ended.out
     assert "1 calls, 1 refused" in ended.out
@@ -326,7 +289,7 @@ def test_debug_logs_go_to_stderr_without_any_secret(upstream: str) -> None:
         "BL_API_URL": f"http://me:{SECRET}@{upstream}/v0",
     }
     for source in ("runwisp", "blaxel"):
-        ended = jobtrail("tour", "--source", source, **environ)
+        ended = run_process("tour", "--source", source, **environ)
         assert f"list_jobs(limit=30, source='{source}')" in ended.out
         assert " DEBUG " in ended.err
         assert SECRET not in ended.out + ended.err

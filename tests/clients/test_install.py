@@ -31,7 +31,7 @@ from jobtrail.clients.jsonc import JsoncError, parse_jsonc
 from jobtrail.clients.server_entry import put_entry, remove_entry
 from jobtrail.errors import SettingsError
 from jobtrail.sources.registry import ENVIRONMENT
-from tests.cli.test_commands import SECRET, jobtrail, refused
+from tests.cli.commands import SECRET, read_refusal, run_command, run_process
 from tests.hypothesis_profiles import scale_examples
 
 if TYPE_CHECKING:
@@ -508,7 +508,7 @@ def files(home: Path) -> Mapping[str, bytes]:
 
 
 def test_the_command_line_installs_says_what_is_next_and_undoes(no_settings: Path) -> None:
-    ended = jobtrail("install", "claude-desktop", XDG_CONFIG_HOME=str(no_settings / "config"))
+    ended = run_process("install", "claude-desktop", XDG_CONFIG_HOME=str(no_settings / "config"))
     path = no_settings / "config" / "Claude" / "claude_desktop_config.json"
     assert (ended.code, ended.err) == (0, "")
     first, *_, last = ended.out.splitlines()
@@ -517,15 +517,15 @@ def test_the_command_line_installs_says_what_is_next_and_undoes(no_settings: Pat
     entry = written(path)["mcpServers"]["jobtrail"]
     assert Path(entry["command"]).is_absolute()
     assert Path(entry["command"]).exists()
-    again = jobtrail("install", "claude-desktop", XDG_CONFIG_HOME=str(no_settings / "config"))
+    again = run_process("install", "claude-desktop", XDG_CONFIG_HOME=str(no_settings / "config"))
     assert "nothing was changed" in again.out
-    ended = jobtrail("install", "claude-desktop", "--undo", XDG_CONFIG_HOME=str(no_settings / "config"))
+    ended = run_process("install", "claude-desktop", "--undo", XDG_CONFIG_HOME=str(no_settings / "config"))
     assert (ended.code, ended.out.splitlines()[0]) == (0, f"Claude Desktop: taken out of {path}")
     assert written(path) == {"mcpServers": {}}
 
 
 def test_print_shows_what_can_be_pasted_and_writes_nothing(no_settings: Path) -> None:
-    ended = jobtrail("install", "vscode", "--print", "--env", "BL_API_KEY", BL_API_KEY=SECRET)
+    ended = run_command("install", "vscode", "--print", "--env", "BL_API_KEY", BL_API_KEY=SECRET)
     assert ended.code == 0
     found = json.loads(ended.out)
     assert found["servers"]["jobtrail"]["env"] == {"BL_API_KEY": "${input:jobtrail-BL_API_KEY}"}
@@ -534,11 +534,13 @@ def test_print_shows_what_can_be_pasted_and_writes_nothing(no_settings: Path) ->
 
 
 def test_what_does_not_go_together_is_refused(no_settings: Path) -> None:
-    assert "has no configuration of a folder" in refused(jobtrail("install", "claude-desktop", "--scope", "project"))
-    assert refused(jobtrail("install", "cursor", "--undo", "--print")).startswith("--undo goes with")
-    ended = jobtrail("install", "cursor", "--env", f"1{SECRET}")
+    assert "has no configuration of a folder" in read_refusal(
+        run_command("install", "claude-desktop", "--scope", "project")
+    )
+    assert read_refusal(run_command("install", "cursor", "--undo", "--print")).startswith("--undo goes with")
+    ended = run_command("install", "cursor", "--env", f"1{SECRET}")
     assert (ended.code, SECRET in ended.err) == (2, False)
-    ended = jobtrail("install", "curser")
+    ended = run_command("install", "curser")
     assert (ended.code, "did you mean cursor?" in ended.err) == (2, True)
     assert files(no_settings) == {}
 
@@ -569,5 +571,5 @@ def test_what_is_strict_json_is_read_the_same_and_what_is_not_is_refused_or_loos
 
 
 def test_every_client_can_be_named_on_the_command_line() -> None:
-    ended = jobtrail("install", "--help")
+    ended = run_command("install", "--help")
     assert ", ".join(CLIENTS) in ended.out

@@ -25,8 +25,8 @@ from jobtrail.sources.registry import load_settings
 from jobtrail.store import Store
 from jobtrail.store.liveness import LivenessLock
 from jobtrail.store.recording import Recording, RecordingRequest
+from tests.cli.commands import read_refusal, run_command, run_process
 from tests.cli.terminal import Terminal, plain
-from tests.cli.test_commands import jobtrail, refused
 from tests.plane.records import make_execution, make_job
 from tests.upstreams import (
     BLAXEL_HOST,
@@ -477,7 +477,7 @@ async def test_no_secret_is_in_the_output_nor_in_the_logs_whatever_the_upstreams
     async with listening(echoing("400 Bad Request")) as blaxel, listening(echoing("422 Not So")) as runwisp:
         address = blaxel.url.replace("://", f"://me:{KNOWN[1]}@")
         environ = everywhere(tmp_path, address, runwisp.url.replace("://", f"://me:{KNOWN[1]}@"))
-        ended = await anyio.to_thread.run_sync(lambda: jobtrail("doctor", *options, **environ))
+        ended = await anyio.to_thread.run_sync(lambda: run_process("doctor", *options, **environ))
     assert ended.code == 1, ended.err
     said = ended.out + ended.err
     assert "prod" in said
@@ -494,7 +494,7 @@ async def test_a_real_daemon_tells_its_version_and_its_clock_is_ours(tmp_path: P
 
 
 def test_the_command_line_prints_a_line_a_check_and_says_how_many(no_settings: Path) -> None:
-    ended = jobtrail("doctor", XDG_CONFIG_HOME=str(no_settings), XDG_DATA_HOME=str(no_settings))
+    ended = run_command("doctor", XDG_CONFIG_HOME=str(no_settings), XDG_DATA_HOME=str(no_settings))
     assert (ended.code, ended.err) == (0, "")
     lines = ended.out.splitlines()
     assert lines[0] == "settings"
@@ -531,7 +531,7 @@ def test_on_a_terminal_verdicts_are_coloured_unless_that_is_unwanted(
 
 
 def test_the_fix_stands_under_what_failed_and_the_exit_code_is_1() -> None:
-    ended = jobtrail("doctor", "--source", "runwisp", RUNWISP_URL=nobody_listening())
+    ended = run_command("doctor", "--source", "runwisp", RUNWISP_URL=nobody_listening())
     assert ended.code == 1
     _, failed, fix, counts = ended.out.splitlines()
     assert failed.startswith("  FAIL reachable  http://127.0.0.1:")
@@ -540,7 +540,7 @@ def test_the_fix_stands_under_what_failed_and_the_exit_code_is_1() -> None:
 
 
 def test_json_has_a_stable_shape() -> None:
-    ended = jobtrail("doctor", "--json", "--source", "runwisp", RUNWISP_URL=nobody_listening())
+    ended = run_command("doctor", "--json", "--source", "runwisp", RUNWISP_URL=nobody_listening())
     found = json.loads(ended.out)
     assert (ended.code, found["well"]) == (1, False)
     assert found["counts"] == {"ok": 0, "warning": 0, "failed": 1, "skipped": 0}
@@ -552,14 +552,14 @@ def test_json_has_a_stable_shape() -> None:
 
 
 def test_a_source_that_is_not_configured_cannot_be_looked_at() -> None:
-    line = refused(jobtrail("doctor", "--source", "embeded"))
+    line = read_refusal(run_command("doctor", "--source", "embeded"))
     assert line == "source 'embeded' is not configured; closest: embedded; configured: embedded"
 
 
 def test_the_command_that_install_writes_is_this_one_to_the_doctor(no_settings: Path) -> None:
     environ = {"XDG_CONFIG_HOME": str(no_settings / "xdg"), "XDG_DATA_HOME": str(no_settings)}
-    assert jobtrail("install", "claude-desktop", **environ).code == 0
-    ended = jobtrail("doctor", "--json", **environ)
+    assert run_process("install", "claude-desktop", **environ).code == 0
+    ended = run_process("doctor", "--json", **environ)
     (one,) = [one for one in json.loads(ended.out)["checks"] if one["check"] == "jobtrail"]
     assert (one["verdict"], one["subject"]) == ("ok", "Claude Desktop (user)")
     assert find_start_command().args[-1] == "serve"
