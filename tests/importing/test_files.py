@@ -234,6 +234,7 @@ def test_progress_is_told_now_and_then_and_always_grows(store: Store, tmp_path: 
     ]  # fmt: skip
 
 
+@pytest.mark.slow
 def test_an_execution_with_a_hundred_thousand_tasks_is_one_line(store: Store, tmp_path: Path) -> None:
     tasks = [task(f"task-{number}", "failed" if number % 1000 == 0 else "pending") for number in range(100_000)]
     path = write(tmp_path / "saved", write_json_lines([execution(status="running", tasks=tasks)]))
@@ -244,6 +245,7 @@ def test_an_execution_with_a_hundred_thousand_tasks_is_one_line(store: Store, tm
     }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_a_long_file_does_not_live_in_memory(store: Store, tmp_path: Path) -> None:
     def peak(number: int) -> int:
         path = tmp_path / f"{number}"

@@ -77,6 +77,7 @@ def asking(path: str) -> Scope:
     }  # fmt: skip
 
 
+@pytest.mark.slow
 async def test_an_execution_of_100000_tasks_is_sent_in_pieces_without_being_held(large: Store) -> None:
     plane, reader = build_plane(large), Reader()
     # What is loaded with the first answer is not the cost of this one.
@@ -94,6 +95,7 @@ async def test_an_execution_of_100000_tasks_is_sent_in_pieces_without_being_held
     assert reader.last == b"]}"
 
 
+@pytest.mark.slow
 async def test_the_pieces_make_up_one_json_document_with_every_task_once(large: Store) -> None:
     async with open_client(large) as client:
         answer = await client.get(f"{EXECUTIONS}/large")

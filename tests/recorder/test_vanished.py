@@ -78,6 +78,7 @@ def test_tasks_of_a_killed_fan_out_are_all_failed_and_so_is_the_execution(stand:
     assert "before the task began" in tasks[2].conditions[0]["message"]
 
 
+@pytest.mark.slow
 def test_of_50_recorders_at_once_some_of_them_killed_every_one_is_accounted_for(stand: Stand) -> None:
     started = [
         stand.start("--job", "nightly", "--execution", f"e{number}", "--", "sh", "-c", f"echo $$; {wait(number)}")

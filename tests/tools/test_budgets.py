@@ -185,6 +185,7 @@ async def test_the_list_of_tools_stays_within_its_tokens_as_it_is_sent() -> None
 
 
 @pytest.mark.anyio
+@pytest.mark.slow
 async def test_a_walk_over_runs_that_the_daemon_cannot_filter_reads_20_pages_a_call(tmp_path: Path) -> None:
     upstream = Upstream()
     upstream.runs = [run_of(number % 32_768, taskName="other") for number in reversed(range(25_000))]
