@@ -67,7 +67,7 @@ class HttpLimits:
     body: int = 32 * 1024 * 1024
     values: int = 750_000
     rows: int = 50_000
-    surplus: int = 1_000
+    surplus: int = 5_000
     backoff: float = 0.2
 
 
