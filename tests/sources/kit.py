@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from jobtrail.logs.log import Log
     from jobtrail.paging import Listing, Position
-    from jobtrail.sources.base import Source
+    from jobtrail.sources.base import BatchJobs, Source
 
 __all__ = ["check_source"]
 
@@ -115,11 +115,22 @@ async def check_unknown_names(source: Source) -> None:
             await source.batch.check_job(UNKNOWN)
         with pytest.raises(UnknownName):
             await source.batch.execution(UNKNOWN, UNKNOWN)
+        for job in [one for one in await rows(source.jobs(ListOptions(source.job_sort))) if one.kind == "job"][:FEW]:
+            await check_unknown_tasks(source.batch, job.name)
     if source.runs:
         with pytest.raises(UnknownName):
             await source.runs.check_task(UNKNOWN)
         with pytest.raises(AgentError):
             await source.runs.get(UNKNOWN)
+
+
+async def check_unknown_tasks(batch: BatchJobs, job: str) -> None:
+    """An execution has the tasks that it lists, and no other."""
+    for execution in (await rows(batch.executions(job, ListOptions(NEWEST_FIRST))))[:1]:
+        for task in (await rows(batch.tasks(job, execution.id, ListOptions(NEWEST_FIRST))))[:FEW]:
+            await batch.check_task(job, execution.id, task.name)
+        with pytest.raises(UnknownName):
+            await batch.check_task(job, execution.id, UNKNOWN)
 
 
 async def check_search(source: Source) -> None:

@@ -114,6 +114,10 @@ class BatchJobs(Protocol):
         """Raise `UnknownName` unless the job exists; the list of an unknown one may be empty."""
         ...
 
+    async def check_task(self, job: str, execution: str, task: str) -> None:
+        """Raise `UnknownName` unless the execution has the task; the log of an unknown one may be empty."""
+        ...
+
 
 class Runs(Protocol):
     """Scheduled tasks: a task has runs.

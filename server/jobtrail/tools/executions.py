@@ -29,7 +29,7 @@ from jobtrail.text import quote_value, sanitize_text
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall
-from jobtrail.tools.resumable import LARGEST_LIMIT, ServerState, require_argument
+from jobtrail.tools.resumable import LARGEST_LIMIT, ServerState, check_parent, require_argument
 from jobtrail.vocabulary import FAILURES, UNFINISHED
 
 if TYPE_CHECKING:
@@ -159,8 +159,8 @@ async def find_newest(source: Source, job: str) -> str:
     batch = source.need_batch()
     how = Walk[Execution](limit=1, subject=f"source {source.name!r}")
     walked = await walk(batch.executions(job, ListOptions(sort=NEWEST_FIRST)), how)
+    await check_parent(partial(batch.check_job, job), walked.scanned)
     if not walked.items:
-        await batch.check_job(job)
         raise UnknownName(
             f"job {quote_value(job)} has no execution yet; ",
             Call("get_job", {"job": sanitize_text(job, 80)}),

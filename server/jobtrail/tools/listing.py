@@ -15,7 +15,7 @@ from jobtrail.sources.list_options import ListOptions, read_sort, read_statuses
 from jobtrail.text import sanitize_text
 from jobtrail.times import format_time
 from jobtrail.tokens import estimate_tokens
-from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall
+from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, check_parent
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -105,8 +105,7 @@ class ListCall(ResumableCall):
             searched: the texts of an item in which `query` is looked for; none where only the
                 upstream can search.
             show: returns what the page shows of an item.
-            parent: raises `UnknownName` if the job, task or execution that the listing belongs to does not exist;
-                called if nothing was scanned, since many upstreams return an empty list for an unknown name.
+            parent: asks the source for what the listing belongs to (`check_parent`).
             most: items to scan at most.
         """
         limit = self.clamp("limit", DEFAULT_LIMIT, LARGEST_LIMIT)
@@ -127,8 +126,7 @@ class ListCall(ResumableCall):
         walked = await walk(listing, how, self.cursor.position)
         drifted_before = self.cursor.drifted
         self.advance(walked)
-        if parent is not None and not self.cursor.scanned:
-            await parent()
+        await check_parent(parent, self.cursor.scanned)
         notes = [*self.notes, *walked.notes, *matching.write_notes()]
         if drifted_before and walked.exact:
             notes.append("the list changed during this walk, so rows may repeat or be missing")

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import partial
 from itertools import chain
 from typing import TYPE_CHECKING, Literal
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.errors import BadArgument, MissingArgument, StrayCursor, UnknownName
+from jobtrail.errors import BadArgument, MissingArgument, StrayCursor
 from jobtrail.logs.lines import Row
 from jobtrail.logs.search import compile_search
 from jobtrail.logs.walk import Bounds, read_stretch
-from jobtrail.models import Call, LogLine, LogPage, Note, Task
-from jobtrail.paging import NEWEST_FIRST, Position, Walk, walk
-from jobtrail.sources.list_options import ListOptions
-from jobtrail.text import quote_value
+from jobtrail.models import Call, LogLine, LogPage, Note
+from jobtrail.paging import Position
 from jobtrail.tools import params
 from jobtrail.tools.executions import find_newest
-from jobtrail.tools.resumable import ResumableCall, ServerState
+from jobtrail.tools.resumable import ResumableCall, ServerState, check_parent
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
 
     from jobtrail.logs.log import Log
     from jobtrail.logs.search import Find
@@ -58,8 +57,7 @@ async def read_log(
     log = await _open_log(call)
     find = compile_search(call.get_text_argument("search"))
     stretch = await _Reading(call, log, find, call.clamp("lines", _LINES, _MOST_LINES)).read()
-    if call.get_text_argument("task") and not stretch.found.total:
-        await _check_task(call)
+    await check_parent(_choose_parent(call), stretch.found.total)
     return _make_page(call, log, stretch)
 
 
@@ -173,18 +171,10 @@ async def _report_nothing(_scanned: int, _matched: int) -> None:
     """Report progress to nobody."""
 
 
-async def _check_task(call: ResumableCall) -> None:
-    """Raise `UnknownName` where an execution has no such task: its log, too, would read as empty."""
-    job, execution, name = (call.get_text_argument(one) or "" for one in _OF[1:])
-    listing = call.source.need_batch().tasks(job, execution, ListOptions(sort=NEWEST_FIRST, query=name))
-    how = Walk[Task](limit=1, keep=lambda one: one.name == name, subject=f"source {call.source.name!r}")
-    walked = await walk(listing, how)
-    if not walked.items and walked.position is None:
-        raise UnknownName(
-            f"task={quote_value(name)} does not exist in execution {quote_value(execution)}; call ",
-            Call("list_tasks", {"job": job, "execution": execution}),
-            " for those that do",
-        )
+def _choose_parent(call: ResumableCall) -> Callable[[], Awaitable[None]] | None:
+    """Return what asks for the task; opening the log has asked for an execution, and a run's log is its own."""
+    job, execution, task = (call.get_text_argument(name) or "" for name in _OF[1:])
+    return partial(call.source.need_batch().check_task, job, execution, task) if task else None
 
 
 def _make_page(call: ResumableCall, log: Log, stretch: _Stretch) -> LogPage:

@@ -16,7 +16,7 @@ from jobtrail.times import format_microseconds
 from jobtrail.window import Clock, resolve_window
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
     from typing import Self
 
@@ -224,3 +224,17 @@ def require_argument(tool: str, name: str, value: str | None, then: Call) -> str
     if value is None or not value.strip():
         raise MissingArgument(f"{tool} needs {name}", advice=("call ", then, " for its values"), argument=name)
     return value.strip()
+
+
+async def check_parent(parent: Callable[[], Awaitable[object]] | None, read: int) -> None:
+    """Ask whether what was read exists, if it was empty: many upstreams answer an unknown name with an empty list.
+
+    Args:
+        parent: asks the source for the job, task or execution that was read; None where nothing was named.
+        read: how many items or lines there were.
+
+    Raises:
+        UnknownName: it does not exist.
+    """
+    if parent is not None and not read:
+        await parent()

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.errors import NotFound, UnknownName
 from jobtrail.models import Call, Job
-from jobtrail.paging import NEWEST_FIRST, WithinWindow
+from jobtrail.paging import NEWEST_FIRST, Walk, WithinWindow, walk
 from jobtrail.sources.base import BatchJobs, FullExecution
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, build_query
 from jobtrail.sources.blaxel.execution_owners import ExecutionOwners
@@ -116,6 +116,17 @@ class BlaxelBatch(BatchJobs):
             await self._http.get(_build_path(job))
         except NotFound:
             raise await self._explain(job) from None
+
+    async def check_task(self, job: str, execution: str, task: str) -> None:
+        """Search an execution's tasks for one of this name, since no endpoint reads a task alone."""
+        listing = self.tasks(job, execution, ListOptions(NEWEST_FIRST, query=task))
+        how = Walk["Task"](limit=1, keep=lambda one: one.name == task, subject=self._http.subject)
+        walked = await walk(listing, how)
+        if not walked.items and walked.position is None:
+            raise UnknownName(
+                f"task={quote_value(task)} does not exist in execution {quote_value(execution)}",
+                advice=("call ", Call("list_tasks", {"job": job, "execution": execution}), " for those that do"),
+            )
 
     def _remember_end(self, job: str, execution: str) -> None:
         self._ended[job, execution] = None
