@@ -34,6 +34,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from jobtrail.text import quote_unless_word, strip_invisible
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -67,10 +69,10 @@ class JobtrailError(Exception):
         parts: list[object] = [f"{subject} "] if subject else []
         parts += [*self._list_problem_parts(), where]
         if closest:
-            parts.append(f"; closest: {', '.join(closest)}")
+            parts.append(f"; closest: {', '.join(map(quote_unless_word, closest))}")
         if advice:
             parts += ["; ", *([advice] if isinstance(advice, str) else advice)]
-        super().__init__(*(part for part in parts if part != ""))
+        super().__init__(*(self._clean_part(part) for part in parts if part != ""))
 
     def __str__(self) -> str:
         """Return the message as agents read it."""
@@ -83,9 +85,18 @@ class JobtrailError(Exception):
     def _list_problem_parts(self) -> Sequence[object]:
         return self.problem
 
+    @staticmethod
+    def _clean_part(part: object) -> object:
+        """Return a part of the message without what breaks a line, whatever a path or a library put into it."""
+        return strip_invisible(part) if isinstance(part, str) else part
+
 
 class SettingsError(JobtrailError):
-    """A setting is missing, malformed or unsafe."""
+    """A setting is missing, malformed or unsafe. Only people read it, so it can show lines to paste."""
+
+    @staticmethod
+    def _clean_part(part: object) -> object:
+        return part
 
 
 class AgentError(JobtrailError):
@@ -168,7 +179,7 @@ class UpstreamError(JobtrailError):
 
     def _list_problem_parts(self) -> Sequence[object]:
         answer = [f"HTTP {self.status}"] if self.status else []
-        answer += [f"request id {self.request_id}"] if self.request_id else []
+        answer += [f"request id {quote_unless_word(self.request_id)}"] if self.request_id else []
         parts = [*self.problem, f" ({', '.join(answer)})" if answer else ""]
         return [*parts, f": {self.said!r}" if self.said else ""]
 

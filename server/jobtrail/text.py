@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 
 _ANSI = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)|\x1b[@-Z\\-_]")
 
+_WORD_EDGE = r"[\w./@#%+=~-]"
+_WORD = re.compile(rf"{_WORD_EDGE}(?:(?:{_WORD_EDGE}|[:,])*{_WORD_EDGE})?")
 
 # Printable to Python, but seen by nobody: fillers, blanks, and the variation selectors that can carry text.
 _BLANK = re.compile(
@@ -43,7 +45,22 @@ def sanitize_text(text: str, most: int = 160) -> str:
 
 def quote_value(value: object, most: int = 80) -> str:
     """Return a caller's value as `!r` would show it, made safe and clipped."""
-    return repr(sanitize_text(value, most)) if isinstance(value, str) else sanitize_text(repr(value), most)
+    return _quote(sanitize_text(value, most)) if isinstance(value, str) else sanitize_text(repr(value), most)
+
+
+def quote_unless_word(text: str, most: int = 200) -> str:
+    """Return a text that is not ours for a place between words of ours: one plain word as it is, all else quoted.
+
+    A word has no blank, quote, `|` or `·`, and ends in no `:` or `,`, so it can neither begin nor end a line or a
+    field of ours. What is quoted is written as `!r` writes it, with its `·` escaped.
+    """
+    line = sanitize_text(text, most)
+    return line if _WORD.fullmatch(line) else _quote(line)
+
+
+def _quote(line: str) -> str:
+    # What separates the facts of a header is escaped, so that whoever looks for it finds none in a quoted text.
+    return repr(line).replace("·", r"\u00b7")
 
 
 def find_closest(name: str, known: Iterable[str], most: int = 3) -> Sequence[str]:

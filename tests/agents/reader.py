@@ -1,8 +1,9 @@
 """An answer's text taken apart as a careful reader would: by what it shows and the descriptions teach, no more.
 
 The grammar: a header of facts between `·`; rows between tabs under a row of names, where a column that says the same
-in every row stands in the header; lines that begin with `note:`, `error:`, `verdict:`; log lines behind a `|`; and
-calls, written out, behind `more:` and `next:` or inside a sentence.
+in every row stands in the header; lines that begin with `note:`, `error:`, `verdict:`; log lines behind a `|`; what
+is no plain word quoted where it begins a line or stands between words; and calls, written out, behind `more:` and
+`next:` or inside a sentence.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ _SAID = re.compile(r"(note|error|more|next|older|newer|verdict|labels): |nothing
 _CONSTANT = re.compile(r"(next run|tasks done|\S+) (.*)")
 _LOG = re.compile(r"(?:\d+(?: [\dT:Z-]+Z)?(?: [a-z]+)?(?: ×\d+)?)?\| ?(.*)")
 _COUNT = re.compile(r"([\d,]+) (succeeded|failed|running|cancelled)\b")
+_QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _UNIT = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 
@@ -91,19 +93,19 @@ class Answer:
         if not table:
             return []
         names, *rows = table
-        return [{**self.constants, **dict(zip(names, cells, strict=False))} for cells in rows]
+        return [{**self.constants, **dict(zip(names, map(_unquote, cells), strict=False))} for cells in rows]
 
     @cached_property
     def constants(self) -> dict[str, str]:
         """What the header says of every row."""
         part = next((part for part in self.header if part.startswith("every row: ")), "")
         found = (_CONSTANT.fullmatch(fact) for fact in part.removeprefix("every row: ").split(", "))
-        return {match[1]: match[2] for match in found if match}
+        return {match[1]: _unquote(match[2]) for match in found if match}
 
     def field(self, name: str) -> str | None:
         """Return what a line of facts says under a name, such as `schedule`."""
         facts = (fact for line in self.lines if "\t" not in line for fact in line.split(" · "))
-        return next((fact[len(name) + 1 :] for fact in facts if fact.startswith(f"{name} ")), None)
+        return next((_unquote(fact[len(name) + 1 :]) for fact in facts if fact.startswith(f"{name} ")), None)
 
     def after(self, prefix: str) -> list[str]:
         """Return what stands behind a prefix, of each line that begins with it."""
@@ -154,6 +156,10 @@ class Answer:
             call = next((call for end in ends if (call := Call.read(self.text[start.start() : end]))), None)
             if call is not None:
                 yield call
+
+
+def _unquote(text: str) -> str:
+    return str(ast.literal_eval(text)) if _QUOTED.fullmatch(text) else text
 
 
 def _number(text: str) -> int:

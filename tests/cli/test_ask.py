@@ -305,9 +305,9 @@ def test_what_an_upstream_wrote_is_no_markup(tmp_path: Path) -> None:
 def test_any_cell_is_printed_as_it_is(rows: list[list[str]]) -> None:
     console = Console(width=400, markup=False, highlight=False, emoji=False, color_system=None)
     with console.capture() as captured:
-        print_blocks(console, [Table(("name", "about"), rows)])
+        print_blocks(console, [table := Table(("name", "about"), rows)])
     printed = captured.get()
-    assert all(cell in printed for row in rows for cell in row if len(cell) < 150)
+    assert all(str(cell) in printed for row in table.rows for cell in row if len(str(cell)) < 150)
 
 
 # To the end.

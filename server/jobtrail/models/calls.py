@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import InstanceOf, PlainSerializer, WithJsonSchema
 
+from jobtrail.text import quote_unless_word
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
@@ -27,8 +29,10 @@ class Call:
 
     def __str__(self) -> str:
         """Return the call as an agent would write it."""
-        written = (f"{name}={_write_argument(name, value)}" for name, value in self.arguments.items())
-        return f"{self.tool}({', '.join(written)})"
+        written = (
+            f"{quote_unless_word(name)}={_write_argument(name, value)}" for name, value in self.arguments.items()
+        )
+        return f"{quote_unless_word(self.tool)}({', '.join(written)})"
 
 
 def _write_argument(name: str, value: object) -> str:

@@ -21,6 +21,7 @@ from typing import Any
 from jobtrail.errors import MalformedCursor, WrongCursor
 from jobtrail.models import Call
 from jobtrail.paging import START, Position, Trail
+from jobtrail.text import quote_unless_word
 
 _VERSION = "1"
 _MOST_CHARS = 32_768
@@ -111,7 +112,7 @@ def unseal(token: str, tool: str) -> Cursor:
         raise _make_malformed_error(tool) from error
     if cursor.tool != tool:
         raise WrongCursor(
-            f"this cursor continues {cursor.tool}, not {tool}",
+            f"this cursor continues {quote_unless_word(cursor.tool)}, not {tool}",
             advice=("call ", Call(cursor.tool, {"cursor": ...}), " with it"),
         )
     return cursor

@@ -37,11 +37,13 @@ from jobtrail.rendering.parts import (
     make_table,
     write_count,
     write_fields,
+    write_filters,
+    write_names,
     write_source,
     write_status,
     write_window,
 )
-from jobtrail.text import sanitize_text
+from jobtrail.text import quote_unless_word
 from jobtrail.times import format_duration, format_time
 
 if TYPE_CHECKING:
@@ -67,7 +69,7 @@ def _make_job_row(job: ListedJob) -> dict[str, str]:
     return {
         "name": job.name,
         "kind": job.kind,
-        "status": StatusText(job.status or "", job.status or ""),
+        "status": StatusText(quote_unless_word(job.status), job.status) if job.status else "",
         "schedule": job.schedule or "",
         "next run": format_time(job.next_run_at),
         "changed": format_time(job.updated_at or job.created_at),
@@ -154,7 +156,7 @@ def _render_page(page: JobPage | ExecutionPage | TaskPage | RunPage) -> list[Blo
     facts = [
         write_source(page.source, page.sample),
         write_coverage(page, len(rows)),
-        ", ".join(f"{name} {value}" for name, value in (page.filters or {}).items()),
+        write_filters(page.filters),
         write_window(page.window) if page.window else "",
         page.sort,
         same,
@@ -168,17 +170,17 @@ def _name_list(page: JobPage | ExecutionPage | TaskPage | RunPage) -> tuple[str,
         case JobPage():
             return "jobs", "list_jobs"
         case ExecutionPage():
-            return f"executions of {sanitize_text(page.job)}", "list_executions"
+            return f"executions of {quote_unless_word(page.job)}", "list_executions"
         case TaskPage():
-            return f"tasks of {sanitize_text(page.job)} {sanitize_text(page.execution)}", "list_tasks"
+            return f"tasks of {quote_unless_word(page.job)} {quote_unless_word(page.execution)}", "list_tasks"
         case RunPage():
-            return f"runs of {sanitize_text(page.task)}" if page.task else "runs of all tasks", "list_runs"
+            return f"runs of {quote_unless_word(page.task)}" if page.task else "runs of all tasks", "list_runs"
 
 
 def _render_job(detail: JobDetail) -> list[Block]:
     job, record = detail.job, detail.record
     return [
-        Header(f"{job.kind} {job.name}", [write_source(detail.source, detail.sample)]),
+        Header(f"{job.kind} {quote_unless_word(job.name)}", [write_source(detail.source, detail.sample)]),
         Line(write_fields(_make_job_row(job), "name", "kind")),
         Line(write_fields(detail.settings)),
         *_make_list_line("labels", [f"{key}={value}" for key, value in (job.labels or {}).items()]),
@@ -189,17 +191,18 @@ def _render_job(detail: JobDetail) -> list[Block]:
 
 
 def _make_list_line(label: str, values: Sequence[str]) -> list[Line]:
-    return [Line(", ".join(values), label)] if values else []
+    return [Line(write_names(values), label)] if values else []
 
 
 def _render_record(record: AttemptRecord) -> Line:
     if not record.of:
         return Line("it has never run", "record")
     counts = ", ".join(f"{count} {status}" for status, count in record.counts.items())
+    last_failure = quote_unless_word(record.last_failure) if record.last_failure else "not among these"
     return Line(
         f"last {record.of}: {counts} · newest {record.newest_status} {format_time(record.newest_at)} · "
         f"last success {format_time(record.last_success_at) or 'not among these'} · "
-        f"last failure {record.last_failure or 'not among these'}"
+        f"last failure {last_failure}"
     )
 
 
@@ -216,7 +219,10 @@ def _render_execution(detail: ExecutionDetail) -> list[Block]:
         "retried": write_count(one.retried),
     }
     blocks: list[Block] = [
-        Header(f"execution {one.id} of {one.job}", [write_source(detail.source, detail.sample)]),
+        Header(
+            f"execution {quote_unless_word(one.id)} of {quote_unless_word(one.job or '')}",
+            [write_source(detail.source, detail.sample)],
+        ),
         Line(detail.verdict, "verdict", one.status),
         Line(write_fields(timing)),
     ]
@@ -229,7 +235,7 @@ def _render_execution(detail: ExecutionDetail) -> list[Block]:
             Table(("count", "example", "tasks", "time"), [_make_group_row(group) for group in detail.failures])
         )
     if len(detail.slowest) > 1:
-        took = ", ".join(f"{one.name} {format_duration(one.duration_s)}" for one in detail.slowest)
+        took = ", ".join(f"{quote_unless_word(one.name)} {format_duration(one.duration_s)}" for one in detail.slowest)
         blocks.append(Line(f"slowest of {detail.coverage.scanned:,} tasks read: {took}"))
     return [*blocks, *make_note_lines(detail.notes), *make_next_lines(detail.next_calls)]
 
@@ -238,7 +244,7 @@ def _make_group_row(group: FailureGroup) -> list[str]:
     span = " to ".join(dict.fromkeys(filter(None, (format_time(group.first_at), format_time(group.last_at)))))
     # A group of rarer causes has no cause in common.
     rarer = f"{group.signature}, such as " if group.rarer else ""
-    return [str(group.count), f"{rarer}{group.example}", ", ".join(group.tasks), span]
+    return [str(group.count), f"{rarer}{group.example}", write_names(group.tasks), span]
 
 
 def _render_run(detail: RunDetail) -> list[Block]:
@@ -250,7 +256,10 @@ def _render_run(detail: RunDetail) -> list[Block]:
     }
     row = {**_make_run_row(one), **times, "retry of": one.retry_of or ""}
     blocks: list[Block] = [
-        Header(f"run {one.id} of {one.task}", [write_source(detail.source, detail.sample)]),
+        Header(
+            f"run {quote_unless_word(one.id)} of {quote_unless_word(one.task or '')}",
+            [write_source(detail.source, detail.sample)],
+        ),
         Line(detail.verdict, "verdict", one.status),
         Line(write_fields(row, "id", "task", "status", "exit")),
     ]

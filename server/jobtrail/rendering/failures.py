@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from jobtrail.models import Sentence
 from jobtrail.rendering.blocks import Caveat, Header, Line, StatusText
-from jobtrail.rendering.parts import make_cursor_line, make_note_lines, make_table, write_window
+from jobtrail.rendering.parts import make_cursor_line, make_note_lines, make_table, write_filters, write_window
 from jobtrail.times import format_time
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def render_failures(one: Failures) -> list[Block]:
         Caveat(sources) if one.sample else sources,
         f"{one.jobs:,} {'job or task' if one.jobs == 1 else 'jobs and tasks'}",
         scanned if seen.complete else Caveat(scanned),
-        ", ".join(f"{name} {value}" for name, value in one.filters.items()),
+        write_filters(one.filters),
         write_window(one.window),
         same,
     ]

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from jobtrail.rendering.blocks import Caveat, Header, Line, Table
 from jobtrail.rendering.parts import make_next_lines, make_note_lines, write_source, write_window
+from jobtrail.text import quote_unless_word
 from jobtrail.times import format_duration, format_minute, format_time
 from jobtrail.vocabulary import STATUSES
 
@@ -30,7 +31,7 @@ def render_history(one: History) -> list[Block]:
         f"a row each {one.bucket}",
     ]
     return [
-        Header(f"history of {one.job}", facts),
+        Header(f"history of {quote_unless_word(one.job)}", facts),
         Line(" · ".join(filter(None, (_write_success(one), _write_streak(one.streak), _write_last_success(one))))),
         Line(_write_durations(current, one.before)),
         Line(f"success by {one.bucket}: {one.sparkline}" if one.buckets else ""),

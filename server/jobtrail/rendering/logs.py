@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobtrail.rendering.blocks import Header, LogLines, StatusText
+from jobtrail.rendering.blocks import Header, LogLines, OwnText, StatusText
 from jobtrail.rendering.parts import (
     make_cursor_line,
     make_next_lines,
@@ -18,7 +18,7 @@ from jobtrail.rendering.parts import (
     write_source,
     write_status,
 )
-from jobtrail.text import sanitize_text
+from jobtrail.text import quote_unless_word, quote_value
 from jobtrail.times import format_duration, format_time
 
 if TYPE_CHECKING:
@@ -44,8 +44,8 @@ def render_log(page: LogPage) -> list[Block]:
 
 def _name_log(page: LogPage) -> str:
     if page.run:
-        return f"run {sanitize_text(page.run)}"
-    return " ".join(sanitize_text(name) for name in (page.job, page.execution, page.task) if name)
+        return f"run {quote_unless_word(page.run)}"
+    return " ".join(quote_unless_word(name) for name in (page.job, page.execution, page.task) if name)
 
 
 def _write_reach(page: LogPage) -> str:
@@ -63,7 +63,7 @@ def _write_reach(page: LogPage) -> str:
         facts.append(f"lines {page.first_line:,} to {page.last_line:,} of {page.total_lines:,}")
     if page.search is not None:
         lines = "1 line matches" if page.matched == 1 else f"{page.matched or 0:,} lines match"
-        facts[0] = f"{lines} {sanitize_text(page.search)!r} among {facts[0]}"
+        facts[0] = f"{lines} {quote_value(page.search, 160)} among {facts[0]}"
     if page.kept_from:
         facts.append(f"the source keeps them from {page.kept_from:,} on")
     facts.append("complete" if page.complete else "still being written" if page.growing else "")
@@ -82,7 +82,7 @@ def render_wait_result(answer: Waited) -> list[Block]:
     """Return the blocks of a wait: a row for each target, changes written `before → now`."""
     same, rows = make_table([_make_awaited_row(one) for one in answer.items])
     ended = sum(one.ended for one in answer.items)
-    what = f"executions of {sanitize_text(answer.job)}" if answer.job else "runs"
+    what = f"executions of {quote_unless_word(answer.job)}" if answer.job else "runs"
     return [
         Header(
             f"waited {format_duration(answer.waited_s)} of {format_duration(answer.timeout_s)} for {what}",
@@ -99,8 +99,10 @@ def _make_awaited_row(one: Awaited) -> dict[str, str]:
     return {
         "id": one.id,
         "status": now if one.before == one.status else StatusText(_write_change(one.before, now), now.status),
-        "tasks done": f"{_write_change(one.done_before, one.done)} of {one.tasks:,}" if one.tasks is not None else "",
-        "failed": _write_change(one.failed_before, one.failed),
+        "tasks done": OwnText(f"{_write_change(one.done_before, one.done)} of {one.tasks:,}")
+        if one.tasks is not None
+        else "",
+        "failed": OwnText(_write_change(one.failed_before, one.failed)),
         "duration": format_duration(one.duration_s),
         "exit": write_count(one.exit_code),
         "trouble": str(one.error or ""),

@@ -2,20 +2,18 @@
 
 from __future__ import annotations
 
-import re
 from typing import TYPE_CHECKING
 
 from jobtrail.models import Call
-from jobtrail.rendering.blocks import Caveat, Line, StatusText, Table
+from jobtrail.rendering.blocks import Caveat, Line, OwnText, StatusText, Table, write_field
+from jobtrail.text import quote_unless_word
 from jobtrail.times import format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from jobtrail.models import Awaited, ListedExecution, ListedRun, Note, Task, Window
     from jobtrail.rendering.blocks import Cell
-
-_OURS = re.compile(r"(more|older|newer|next|note|log|verdict|record|labels|environment|last)\b.*?:", re.IGNORECASE)
 
 
 def write_count(value: int | None) -> str:
@@ -26,7 +24,7 @@ def write_count(value: int | None) -> str:
 def write_status(one: ListedExecution | Task | ListedRun | Awaited) -> StatusText:
     """Return a status, and the upstream's own word for it where that is another."""
     status = one.status or ""
-    return StatusText(f"{status} ({one.raw_status})" if one.raw_status else status, status)
+    return StatusText(f"{status} ({quote_unless_word(one.raw_status)})" if one.raw_status else status, status)
 
 
 def make_table(rows: Sequence[Mapping[str, Cell]]) -> tuple[str, list[Table]]:
@@ -34,21 +32,21 @@ def make_table(rows: Sequence[Mapping[str, Cell]]) -> tuple[str, list[Table]]:
     if not rows:
         return "", []
     columns = [name for name in rows[0] if any(row[name] for row in rows)]
-    same = [name for name in columns[1:] if len(rows) > 1 and len({row[name] for row in rows}) == 1]
+    same = [name for name in columns[1:] if len(rows) > 1 and _is_the_same([row[name] for row in rows])]
     shown = [name for name in columns if name not in same]
-    cells = [[_quote_first_cell(row[columns[0]]), *(row[name] for name in shown[1:])] for row in rows]
-    constant = ", ".join(f"{name} {escape_separator(str(rows[0][name]))}" for name in same)
-    return f"every row: {constant}" if same else "", [Table(shown, cells)]
+    constant = ", ".join(f"{name} {write_field(rows[0][name])}" for name in same)
+    table = Table(shown, [[row[name] for name in shown] for row in rows])
+    return f"every row: {constant}" if same else "", [table]
 
 
-def _quote_first_cell(first: Cell) -> Cell:
-    """Return a first cell, quoted if it could be read as one of our labels."""
-    return repr(first) if _OURS.match(str(first)) else first
+def _is_the_same(cells: Sequence[Cell]) -> bool:
+    """Return whether a column can stand once in the header; calls stay in their rows, to be made."""
+    return len(set(cells)) == 1 and not isinstance(cells[0], Call)
 
 
-def escape_separator(cell: str) -> str:
-    """Return a cell for a header, with the separator of the header's facts replaced."""
-    return cell.replace("·", "•")
+def write_names(names: Iterable[str]) -> OwnText:
+    """Return names that are not ours as a list between commas."""
+    return OwnText(", ".join(map(quote_unless_word, names)))
 
 
 def write_source(source: str, sample: bool | None) -> str:  # noqa: FBT001 # a field of every answer
@@ -71,11 +69,14 @@ def make_cursor_line(label: str, tool: str, cursor: str | None) -> list[Line]:
     return [Line(Call(tool, {"cursor": cursor}), label)] if cursor else []
 
 
+def write_filters(filters: Mapping[str, str] | None) -> str:
+    """Return what was asked for."""
+    return ", ".join(f"{name} {write_field(value)}" for name, value in (filters or {}).items())
+
+
 def write_fields(row: Mapping[str, str], *skip: str) -> str:
     """Return the cells of one thing on a line, those that are empty or to be skipped left out."""
-    return " · ".join(
-        f"{name} {escape_separator(value)}" for name, value in row.items() if value and name not in skip
-    )
+    return " · ".join(f"{name} {write_field(value)}" for name, value in row.items() if value and name not in skip)
 
 
 def write_window(window: Window) -> str:

@@ -23,7 +23,7 @@ from jobtrail.models import (
     TaskPage,
 )
 from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Budget, Walk, walk
-from jobtrail.rendering.parts import write_status
+from jobtrail.rendering.parts import write_names, write_status
 from jobtrail.sources.list_options import ListOptions
 from jobtrail.text import quote_value, sanitize_text
 from jobtrail.times import seconds_between
@@ -210,7 +210,7 @@ def _judge_tasks(one: Execution, tasks: Sequence[Task], *, complete: bool, notes
     failed = sum(task.status in FAILURES for task in tasks)
     strange = sorted({task.raw_status or "none" for task in tasks if task.status == "unknown"})
     if strange:
-        notes.append(f"some tasks have a status not known here: {', '.join(strange[:3])}")
+        notes.append(f"some tasks have a status not known here: {write_names(strange[:3])}")
     if complete and failed < (one.failed or 0):
         complete = False
         notes.append(f"the upstream counts {one.failed:,} failed tasks, but lists {failed:,}")

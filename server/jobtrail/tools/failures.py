@@ -14,7 +14,7 @@ from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, J
 from jobtrail.paging import AT_ONCE, NEWEST_FIRST, Budget, Walk, run_concurrently, walk
 from jobtrail.sources.federation import OwnedAttempt, discover_parts
 from jobtrail.sources.list_options import ListOptions
-from jobtrail.text import sanitize_text
+from jobtrail.text import quote_unless_word
 from jobtrail.tools import params
 from jobtrail.tools.executions import read_tasks
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, ServerState
@@ -195,7 +195,7 @@ def _write_hidden_notes(hidden: Sequence[FailureCause]) -> list[str]:
     if not hidden:
         return []
     jobs = sorted({one.job for one in hidden})
-    named = ", ".join(sanitize_text(job, 40) for job in jobs[:5])
+    named = ", ".join(quote_unless_word(job, 40) for job in jobs[:5])
     others = " and others" if len(jobs) > 5 else ""  # noqa: PLR2004 # as many as are named
     count = f"{len(hidden)} older causes ({sum(one.count for one in hidden):,} failures)"
     return [f"{count} are not shown, of {named}{others}; give job=…, or a larger limit"]

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from jobtrail.models import Coverage, Execution, FrozenModel, Job, Note, Run, Sentence, Task, Total
 from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
 from jobtrail.rendering.answers import make_row
+from jobtrail.rendering.parts import write_names
 from jobtrail.sources.list_options import ListOptions, read_sort, read_statuses
 from jobtrail.text import sanitize_text
 from jobtrail.times import format_time
@@ -282,6 +283,6 @@ class _Filter(Generic[T]):
         """Return a note if items were left out because their status is not documented."""
         if not self.strange:
             return []
-        count, words = sum(self.strange.values()), ", ".join(sorted(self.strange)[:3])
+        count, words = sum(self.strange.values()), write_names(sorted(self.strange)[:3])
         note = f"{count} scanned have a status not known here ({words}) and are not among these"
         return [f"{note}; status=unknown lists them"]
