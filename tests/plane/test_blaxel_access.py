@@ -38,6 +38,7 @@ pytestmark = pytest.mark.anyio
 async def test_secrets_and_overridden_variables_are_masked() -> None:
     store = Store(None)
     envs = [{"name": "OPEN", "value": "shown"}, {"name": "TOKEN", "value": "hidden-1", "secret": True}]
+    envs += [{"name": "DB_PW", "value": "hidden-4"}, {"name": "DB_URL", "value": "amqp://u:hidden-5@h"}]
     store.write(
         [make_job("etl", envs=envs), make_execution("e1", "etl", envOverride={"A": "hidden-2", "B": "hidden-3"})]
     )
@@ -52,6 +53,8 @@ async def test_secrets_and_overridden_variables_are_masked() -> None:
     assert one["spec"]["runtime"]["envs"] == [
         {"name": "OPEN", "value": "shown"},
         {"name": "TOKEN", "value": "***", "secret": True},
+        {"name": "DB_PW", "value": "***"},
+        {"name": "DB_URL", "value": "amqp://u:***@h"},
     ]
     assert run["spec"] == {"parallelism": 1, "envOverride": {"A": "***", "B": "***"}}
 

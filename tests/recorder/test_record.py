@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import sqlite3
@@ -190,9 +191,7 @@ def test_secrets_of_the_environment_are_passed_through_but_not_recorded(stand: S
     (task,) = stand.only()[1]
     assert sorted(task.output) == [("stderr", "url=postgres://app:***@db/app"), ("stdout", "key=***")]
     assert task.conditions[0]["message"] == "url=postgres://app:***@db/app"
-    for file in stand.path.parent.rglob("store.db*"):
-        if file.is_file():
-            assert b"-of-this-test" not in file.read_bytes()
+    assert_not_stored(stand, "-of-this-test")
 
 
 def test_a_secret_is_not_recorded_in_a_title_a_task_s_name_a_label_or_between_colours(
@@ -207,9 +206,60 @@ def test_a_secret_is_not_recorded_in_a_title_a_task_s_name_a_label_or_between_co
     assert stand.only()[1][0].output == [("stdout", "***")]
     assert [one.name for one in stand.only("titled")[1]] == ["with ***"]
     assert [one.name for one in stand.only("fanned")[1]] == ["***"]
+    assert_not_stored(stand, secret)
+
+
+@pytest.mark.parametrize(
+    ("words", "title"),
+    [
+        (["true", "postgres://u:PW-of-this@h"], "true 'postgres://u:***@h'"),
+        (["env", "API_TOKEN=PW-of-this", "true"], "env 'API_TOKEN=***' true"),
+        (["true", "https://h/?token=PW-of-this"], "true 'https://h/?token=***'"),
+        (["true", "postgres://u:PW-of-this@x/y@h/db"], "true 'postgres://u:***@h/db'"),
+    ],
+)
+def test_a_secret_on_the_command_line_is_in_no_title(stand: Stand, words: list[str], title: str) -> None:
+    assert stand.record("--job", "nightly", "--", *words)[0] == 0
+    store = Store(stand.path)
+    row = store.find_job("default", "nightly")
+    store.close()
+    assert row is not None
+    assert json.loads(row["body"])["metadata"]["displayName"] == title
+    assert_not_stored(stand, "PW-of-this")
+
+
+def test_a_secret_is_not_recorded_in_the_name_of_a_job_or_an_execution_nor_in_a_label_s_key(stand: Stand) -> None:
+    secret = "k3y-of-this-test"
+    inner = f"{PYTHON} -m jobtrail record --task inner -- true"
+    options = (
+        "--job",
+        f"job-{secret}",
+        "--execution",
+        f"run-{secret}",
+        "--label",
+        f"{secret}=x",
+        "--label",
+        "jwt=a.b.c",
+    )
+    code, _, err = stand.record(*options, "--", "sh", "-c", inner, DB_KEYS=f"other-one,{secret}")
+    assert (code, err) == (0, b"")
+    ((execution, row),) = stand.executions("job-masked").items()
+    assert execution == "run-masked"
+    assert [one.name for one in stand.tasks(execution, row["key"])] == ["task-0", "inner"]
+    assert_not_stored(stand, secret)
+    assert_not_stored(stand, "a.b.c")
+
+
+def assert_not_stored(stand: Stand, secret: str) -> None:
     for file in stand.path.parent.rglob("store.db*"):
         if file.is_file():
             assert secret.encode() not in file.read_bytes()
+
+
+def test_a_word_that_a_variable_of_no_secret_holds_stays_in_the_output(stand: Stand) -> None:
+    environ = {"AUTHOR": "production", "COMPASS_MODE": "northern", "TOKENIZERS_PARALLELISM": "sometimes"}
+    stand.record("--job", "nightly", "--", "echo", *environ.values(), **environ)
+    assert stand.only()[1][0].output == [("stdout", "production northern sometimes")]
 
 
 def test_a_retry_of_the_outer_command_records_its_own_tasks_again(stand: Stand) -> None:

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobtrail.recorder.mask import Mask
+from jobtrail.masking import Mask
 from jobtrail.recorder.tail import Tail
 
 if TYPE_CHECKING:

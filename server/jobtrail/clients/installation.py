@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -11,6 +10,7 @@ from jobtrail.clients.jsonc import JsoncError, parse_config
 from jobtrail.clients.known_clients import find_config_path
 from jobtrail.clients.server_entry import ServerEntry, find_entry, put_entry, remove_entry, starts_jobtrail
 from jobtrail.errors import SettingsError
+from jobtrail.masking import is_secret_name
 from jobtrail.text import find_closest, quote_value
 
 if TYPE_CHECKING:
@@ -19,8 +19,6 @@ if TYPE_CHECKING:
 
     from jobtrail.clients.known_clients import Client, Machine, Scope
     from jobtrail.clients.start_command import StartCommand
-
-_SECRET = re.compile(r"KEY|TOKEN|PASSWORD|SECRET|CREDENTIAL", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
@@ -57,11 +55,6 @@ class InstallResult:
     changed: bool
     backup: Path | None
     notes: tuple[str, ...]
-
-
-def is_secret(name: str) -> bool:
-    """Return whether a variable's name says that it holds a secret."""
-    return _SECRET.search(name) is not None
 
 
 def build_entry(installation: Installation, command: StartCommand) -> ServerEntry:
@@ -122,7 +115,7 @@ def _build_input(installation: Installation, variable: str) -> dict[str, Any]:
         "type": "promptString",
         "id": _make_input_id(installation.name, variable),
         "description": installation.variables.get(variable, variable),
-        "password": is_secret(variable),
+        "password": is_secret_name(variable),
     }
 
 
@@ -158,7 +151,7 @@ def install(installation: Installation, machine: Machine, command: StartCommand)
 
 
 def _list_warnings(installation: Installation) -> Iterator[str]:
-    plain = [name for name, value in installation.env.items() if value is not None and is_secret(name)]
+    plain = [name for name, value in installation.env.items() if value is not None and is_secret_name(name)]
     if plain:
         often = ", and this file is often committed" if installation.scope == "project" else ""
         yield f"{', '.join(plain)} now stands there in plain text{often}"

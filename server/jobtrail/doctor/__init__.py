@@ -16,7 +16,7 @@ from jobtrail.doctor.clients import examine_clients
 from jobtrail.doctor.machine import examine_settings, examine_store
 from jobtrail.doctor.report import Check, Report
 from jobtrail.doctor.sources import examine_source
-from jobtrail.recorder.mask import Mask
+from jobtrail.masking import Mask
 from jobtrail.sources import open_sources
 from jobtrail.window import Clock
 
@@ -57,7 +57,7 @@ async def examine(
         checks += await _examine_sources(settings, only, transport)
     if only is None:
         checks += examine_clients(machine, own)
-    return Report(tuple(checks)).apply_mask(Mask({**machine.environ, **_collect_secrets(settings)}))
+    return Report(tuple(checks)).apply_mask(_build_mask(machine.environ, settings))
 
 
 async def _examine_sources(
@@ -81,14 +81,11 @@ async def _examine_sources(
     return [check for one in chosen for check in found[one.name]]
 
 
-def _collect_secrets(settings: Settings | None) -> Mapping[str, str]:
-    """Return every secret of the settings, under names by which a mask knows them as secrets."""
-    found: dict[str, str] = {}
-    for number, one in enumerate(settings.sources if settings is not None else ()):
-        for key in type(one).model_fields:
-            value = getattr(one, key)
-            if isinstance(value, SecretStr):
-                found[f"{number}_SECRET_{key}"] = value.get_secret_value()
-        # A mask takes only the password out of an address.
-        found[f"{number}_address"] = one.identity[0]
-    return found
+def _build_mask(environ: Mapping[str, str], settings: Settings | None) -> Mask:
+    """Return a mask of the secrets of the environment and of the settings."""
+    sources = settings.sources if settings is not None else ()
+    values = [getattr(one, key) for one in sources for key in type(one).model_fields]
+    secrets = [value.get_secret_value() for value in values if isinstance(value, SecretStr)]
+    # Of an address a mask finds only the password.
+    addresses = {f"address {number}": one.identity[0] for number, one in enumerate(sources)}
+    return Mask({**environ, **addresses}, secrets)

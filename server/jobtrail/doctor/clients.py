@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import urlsplit
 
 from jobtrail.clients.config_file import read_config
-from jobtrail.clients.installation import is_secret
 from jobtrail.clients.jsonc import JsoncError, parse_config
 from jobtrail.clients.known_clients import list_existing_configs
 from jobtrail.clients.server_entry import starts_jobtrail
 from jobtrail.doctor.report import Check
 from jobtrail.errors import SettingsError
+from jobtrail.masking import is_secret_name
 from jobtrail.text import sanitize_text
 
 if TYPE_CHECKING:
@@ -91,7 +91,9 @@ class _ConfigFile:
             yield self._make_check(check, "failed", "it names no command", self._format_fix(name, entry))
             return
         yield self._examine_command(name, command, entry)
-        plain = [key for key, value in _as_table(entry.get("env")).items() if is_secret(key) and _is_plain(value)]
+        plain = [
+            key for key, value in _as_table(entry.get("env")).items() if is_secret_name(key) and _is_plain(value)
+        ]
         if plain and self._scope == "project":
             found = f"{sanitize_text(', '.join(plain))} stands in plain text in a file that is often committed"
             fix = "take it out; `jobtrail install --env NAME` writes a reference instead"

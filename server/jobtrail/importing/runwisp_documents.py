@@ -27,6 +27,7 @@ from jobtrail.importing.validation import (
     check_end_follows,
     validate_document,
 )
+from jobtrail.masking import MASKED
 from jobtrail.store.rows import DefinitionRow, RunRow
 from jobtrail.times import format_optional_nanoseconds
 
@@ -84,7 +85,7 @@ class _DefinitionDocument(Document):
     max_concurrent: Int64 | None = None
     instances: Int64 | None = None
     restart: Annotated[str, accept_words("never", "always", "on_failure")] | None = None
-    env: Annotated[dict[str, str], AfterValidator(lambda env: dict.fromkeys(env, "***"))] | None = None
+    env: Annotated[dict[str, str], AfterValidator(lambda env: dict.fromkeys(env, MASKED))] | None = None
 
 
 def read_run(document: Mapping[str, Any], log: Path | None = None) -> RunSnapshot:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pydantic import Field
 
 from jobtrail.models.calls import NextCall, Note
-from jobtrail.models.entities import Execution, FrozenModel, Job, Run, Timestamp
+from jobtrail.models.entities import Execution, FrozenModel, Job, MaskedPairs, MaskedText, Run, Timestamp
 from jobtrail.models.pages import Answer, Coverage
 from jobtrail.vocabulary import Status
 
@@ -25,8 +25,8 @@ class JobDetail(Answer):
     """One definition, without a single secret value, and its recent record."""
 
     job: Job
-    settings: dict[str, str]
-    env_names: tuple[str, ...] | None = None
+    settings: MaskedPairs
+    env_names: tuple[MaskedText, ...] | None = None
     record: AttemptRecord | None = None
 
 

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
 
+from jobtrail.masking import mask_pair, mask_text
 from jobtrail.times import format_time
 from jobtrail.vocabulary import Status
 
@@ -14,6 +15,16 @@ if TYPE_CHECKING:
     from typing import Self
 
 Timestamp = Annotated[datetime, PlainSerializer(format_time, return_type=str, when_used="json")]
+MaskedText = Annotated[str, AfterValidator(mask_text)]
+"""What somebody wrote into a definition, without the secrets it shows by itself."""
+
+
+def _mask_values(given: dict[str, str]) -> dict[str, str]:
+    return {mask_text(key): mask_pair(key, value) for key, value in given.items()}
+
+
+MaskedPairs = Annotated[dict[str, str], AfterValidator(_mask_values)]
+"""Labels or settings of a definition; a value whose key says that it is a secret is masked as a whole."""
 
 
 class FrozenModel(BaseModel):
@@ -45,8 +56,8 @@ class ListedJob(FrozenModel):
     name: str
     kind: Literal["job", "task", "service"]
     status: str | None = None
-    display_name: str | None = None
-    description: str | None = None
+    display_name: MaskedText | None = None
+    description: MaskedText | None = None
     schedule: str | None = None
     next_run_at: Timestamp | None = None
     created_at: Timestamp | None = None
@@ -57,7 +68,7 @@ class ListedJob(FrozenModel):
 class Job(ListedJob):
     """A definition that can run: a batch job, or a scheduled task or service."""
 
-    labels: dict[str, str] | None = None
+    labels: MaskedPairs | None = None
 
 
 class ListedExecution(FrozenModel):

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
+
+    from jobtrail.masking import Mask
 
 _PLACEHOLDER = "{}"
 _LONGEST_NAME = 100
@@ -37,6 +39,7 @@ class Plan:
         retries: further tries after one that failed.
         retry_delay: seconds to wait before each of these.
         parallel: tasks at a time.
+        title: the job's title.
     """
 
     job: str
@@ -49,17 +52,27 @@ class Plan:
     retries: int = 0
     retry_delay: float = 1.0
     parallel: int = 1
+    title: str = ""
 
-    def format_title(self, mask: Callable[[str], str]) -> str:
-        """Return the command up to its first option, without secrets; options may be private."""
-        words = [*self.command]
-        end = next((index for index, word in enumerate(words) if word.startswith("-")), len(words))
-        return shlex.join(mask(word) for word in words[:end])[:_LONGEST_TITLE]
+    def apply_mask(self, mask: Mask) -> Plan:
+        """Return the plan as it is recorded: no secret in any name; the title is the command up to its first option.
+
+        The command itself and the input lines are what is run, and stay.
+        """
+        end = next((index for index, word in enumerate(self.command) if word.startswith("-")), len(self.command))
+        return replace(
+            self,
+            job=mask.mask_name(self.job),
+            execution=None if self.execution is None else mask.mask_name(self.execution),
+            task=None if self.task is None else mask(self.task),
+            labels=dict(mask.mask_pair(key, value) for key, value in self.labels.items()),
+            title=shlex.join(mask.mask_words(self.command[:end]))[:_LONGEST_TITLE],
+        )
 
     def list_commands(self, mask: Callable[[str], str]) -> list[TaskCommand]:
         """Return the tasks in order: one, or one for each input line, which also names it, without secrets."""
         if self.inputs is None:
-            return [TaskCommand(mask(self.task) if self.task else None, self.command)]
+            return [TaskCommand(self.task or None, self.command)]
         seen: dict[str, int] = {}
         return [TaskCommand(_make_task_name(mask(line), seen), _fill_in(self.command, line)) for line in self.inputs]
 

@@ -45,10 +45,9 @@ class Reporter:
         refused: the store's refusal to let this recorder join the execution, if it came before any command ran.
     """
 
-    def __init__(self, mask: Callable[[str], str], warn: Callable[[str], None]) -> None:
+    def __init__(self, warn: Callable[[str], None]) -> None:
         self.execution: str | None = None
         self.refused: CannotJoin | None = None
-        self._mask = mask
         self._warn = warn
         self._store: Store | None = None
         self._lock: LivenessLock | None = None
@@ -76,8 +75,8 @@ class Reporter:
             plan.job,
             plan.execution or f"exec-{secrets.token_hex(6)}",
             [command.name for command in commands],
-            title=plan.format_title(self._mask),
-            labels={key: self._mask(value) for key, value in plan.labels.items()},
+            title=plan.title,
+            labels=dict(plan.labels),
             parallelism=plan.parallel,
             retries=plan.retries,
             timeout_s=max(1, round(plan.timeout)) if plan.timeout else None,

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from jobtrail.recorder.mask import Mask
+from jobtrail.masking import Mask
 from jobtrail.recorder.plan import Plan, RecordingResult, TaskCommand
 from jobtrail.recorder.process import ProcessResult, ProcessSpec, Shutdown, run_process
 from jobtrail.recorder.reporter import Reporter
@@ -60,8 +60,9 @@ async def run_and_record(plan: Plan, open_store: Callable[[], Store], observer: 
         CannotJoin: the execution that the plan names cannot be joined; nothing was run.
     """
     mask = Mask(os.environ)
+    plan = plan.apply_mask(mask)
     commands = plan.list_commands(mask)
-    reporter = Reporter(mask, observer.warn)
+    reporter = Reporter(observer.warn)
     runner = _PlanRunner(plan, reporter, observer, mask, len(commands))
     async with anyio.create_task_group() as reporting:
         reporting.start_soon(reporter.run)

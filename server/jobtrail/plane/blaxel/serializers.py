@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from jobtrail.masking import MASKED, mask_pair
 from jobtrail.plane.responses import drop_absent
 from jobtrail.store.row_types import parse_list, parse_object, read_object, read_objects
 from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
     from sqlite3 import Row
-
-_MASK = "***"
 
 
 def serialize_job(row: Row) -> dict[str, Any]:
@@ -20,11 +19,13 @@ def serialize_job(row: Row) -> dict[str, Any]:
     spec = read_object(body, "spec")
     for env in read_objects(read_object(spec, "runtime"), "envs"):
         if env.get("secret"):
-            env["value"] = _MASK
+            env["value"] = MASKED
+        elif isinstance(name := env.get("name"), str) and isinstance(value := env.get("value"), str):
+            env["value"] = mask_pair(name, value)
     for trigger in read_objects(spec, "triggers"):
         configuration = read_object(trigger, "configuration")
         if "callbackSecret" in configuration:
-            configuration["callbackSecret"] = _MASK
+            configuration["callbackSecret"] = MASKED
     metadata = {
         **read_object(body, "metadata"),
         "name": row["name"],
@@ -39,7 +40,7 @@ def serialize_execution(row: Row) -> dict[str, Any]:
     """Return a `JobExecution`, without its tasks; overridden variables by name only."""
     spec = parse_object(row["body"])
     if "envOverride" in spec:
-        spec["envOverride"] = dict.fromkeys(read_object(spec, "envOverride"), _MASK)
+        spec["envOverride"] = dict.fromkeys(read_object(spec, "envOverride"), MASKED)
     metadata = {
         "id": row["id"],
         "job": row["job"],
