@@ -36,6 +36,8 @@ def sanitize_text(text: str, most: int = 160) -> str:
         text: anything an upstream sent.
         most: the length in characters to clip to; a clipped text ends in `…`.
     """
+    if len(text) <= most and text.isascii() and text.isprintable():
+        return " ".join(text.split())
     # Cut before the regular expressions, so that a megabyte of text costs no more than a line.
     line = " ".join(strip_invisible(text[: most * 8]).split())
     whole = len(line) <= most and len(line.encode()) <= most * 2 and len(text) <= most * 8

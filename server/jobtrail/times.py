@@ -31,6 +31,8 @@ def parse_time(text: str) -> datetime:
         ValueError: it is none, or lies outside the years 1 to 9999.
     """
     found = datetime.fromisoformat(text)
+    if found.tzinfo is UTC:
+        return found
     try:
         return found.astimezone(UTC) if found.tzinfo else found.replace(tzinfo=UTC)
     except OverflowError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import copy
 import json
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
@@ -14,7 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtrail.importing import import_files
-from jobtrail.sources.blaxel.response_models import WireExecution, WireJob
+from jobtrail.sources.blaxel.response_models import WireExecution, WireJob, WireTask
 from jobtrail.sources.runwisp.response_models import WireRun, WireTaskDefinition
 from jobtrail.store import Store
 from jobtrail.store.imports import ImportOutcome
@@ -25,6 +24,7 @@ from tests.plane.records import open_client, read_all_pages
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from jobtrail.models import Task
     from jobtrail.sources.base import FullExecution
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -120,10 +120,10 @@ def executions(draw: st.DrawFn) -> dict[str, Any]:
     return whole
 
 
-def shown(document: dict[str, Any]) -> FullExecution:
-    """What an agent is shown of an execution, its tasks by name."""
-    whole = WireExecution.model_validate(document).to_full_execution("")
-    return replace(whole, tasks=sorted(whole.tasks or (), key=lambda one: one.name))
+def shown(document: dict[str, Any]) -> tuple[FullExecution, list[Task]]:
+    """What an agent is shown of an execution, and its tasks by name."""
+    tasks = [WireTask.model_validate(one).to_task() for one in document.get("tasks") or ()]
+    return WireExecution.model_validate(document).to_full_execution("", None), sorted(tasks, key=lambda one: one.name)
 
 
 def completed(document: dict[str, Any]) -> dict[str, Any]:
@@ -334,7 +334,7 @@ def seen(pages: list[Any]) -> list[Any]:
     for page in pages:
         for one in page.get("data", [page] if "metadata" in page else ()):
             if "id" in one["metadata"]:
-                found.append(WireExecution.model_validate(one).to_full_execution(""))
+                found.append(shown(one))
             else:
                 found.append(WireJob.model_validate(one).to_detail(""))
         found += [WireTaskDefinition.model_validate(one).to_detail("") for one in page.get("items") or ()]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobtrail.store import Store
+from jobtrail.store.maintenance import prune
 from jobtrail.store.rows import StatsRow
 from tests.plane.records import (
     EXECUTIONS,
@@ -18,6 +19,7 @@ from tests.plane.records import (
     read_name,
     read_names,
     read_refusal,
+    set_status,
 )
 
 pytestmark = pytest.mark.anyio
@@ -301,3 +303,41 @@ async def test_a_name_with_a_slash_is_no_other_path(path: str) -> None:
         found = await client.get(path)
     store.close()
     assert (found.status_code, found.json()["error"]) == (404, "not_found")
+
+
+async def test_an_execution_is_sent_again_only_once_it_or_its_tasks_have_changed() -> None:
+    store = Store(None)
+    one = make_execution("e1", "etl", 0, "running")
+    ended = set_status(one, 9, "failed"), make_task("t1", "e1", 0, "running", "failed")
+    changes = [
+        [make_job("etl"), one],
+        [make_task("t1", "e1")],
+        [make_task("t1", "e1", 0, "running", "failed")],
+        [make_execution("e2", "etl", 1), make_task("t1", "e2")],
+        [ended[0]],
+        [StatsRow("e1", nanoseconds_at(9), 5, 3, 2, 0, 0, 0)],
+    ]
+    tags: list[str] = []
+    async with open_client(store) as client:
+
+        async def ask(tag: str) -> int:
+            answer = await client.get("/jobs/etl/executions/e1", headers={"If-None-Match": tag})
+            assert (answer.status_code == 304) == (answer.headers["etag"] == tag) == (not answer.content)
+            tags.append(answer.headers["etag"])
+            return answer.status_code
+
+        told: list[int] = []
+        for change in changes:
+            store.write(change)
+            told.append(await ask(tags[-1] if tags else "none"))
+            assert await ask(tags[-1]) == 304
+        # Another execution has come; everything else was about this one.
+        assert told == [200, 200, 200, 304, 200, 200]
+        await ask(tags[-1])
+        prune(store, nanoseconds_at(99))
+        read_refusal(
+            await client.get("/jobs/etl/executions/e1", headers={"If-None-Match": tags[-1]}), 404, "not_found"
+        )
+        store.write([*ended, StatsRow("e1", nanoseconds_at(9), 5, 3, 2, 0, 0, 0)])
+        assert await ask(tags[-1]) == 200
+    store.close()

@@ -3,58 +3,100 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jobtrail.models import FailureGroup
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable
+    from datetime import datetime
 
-    from jobtrail.models import Task
-
-_NO_REASON = "(no reason given)"
+NO_REASON = "(no reason given)"
+"""Stands for the reason of a failed task that has none."""
 _MOST_GROUPS = 5
 _MOST_NAMES = 3
-# The order matters: a later pattern would break up what an earlier one replaces.
+# A sign without which a pattern matches nothing, the pattern, what stands for its matches. The order matters: a later
+# pattern would break up what an earlier one replaces.
 _FOLDS = (
-    (re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`"), "'…'"),
-    (re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?"), "<time>"),
-    (re.compile(r"\b[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<id>"),
-    (re.compile(r"(?<![0-9a-zA-Z])(?=[a-fA-F]*\d)(0x)?[0-9a-fA-F]{7,}(?![0-9a-zA-Z])"), "<id>"),
-    (re.compile(r"\d+([.,:]\d+)*"), "N"),
+    ("", re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`"), "'…'"),
+    ("-", re.compile(r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(:\d\d(\.\d+)?)?(Z|[+-]\d\d:?\d\d)?"), "<time>"),
+    ("-", re.compile(r"\b[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}\b"), "<id>"),
+    ("", re.compile(r"(?<![0-9a-zA-Z])(?=[a-fA-F]*\d)(0x)?[0-9a-fA-F]{7,}(?![0-9a-zA-Z])"), "<id>"),
+    ("", re.compile(r"\d+([.,:]\d+)*"), "N"),
 )
 _LONGEST = 140
 
 
 def make_signature(reason: str | None) -> str:
     """Return a reason with numbers, ids, hex, times and quoted values replaced, so that similar reasons are equal."""
-    text = reason or _NO_REASON
-    for pattern, stands_for in _FOLDS:
-        text = pattern.sub(stands_for, text)
+    text = reason or NO_REASON
+    for sign, pattern, stands_for in _FOLDS:
+        if sign in text:
+            text = pattern.sub(stands_for, text)
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
-def group_failures(tasks: Iterable[Task]) -> tuple[FailureGroup, ...]:
-    """Group failed tasks by signature, most frequent first; past five groups the rest become one."""
-    groups: dict[str, list[Task]] = {}
-    for task in tasks:
-        groups.setdefault(make_signature(task.reason), []).append(task)
-    ordered = sorted(groups.items(), key=lambda group: (-len(group[1]), group[0]))
-    top = [_make_group(name, members) for name, members in ordered[:_MOST_GROUPS]]
-    rest = [task for _, members in ordered[_MOST_GROUPS:] for task in members]
-    if rest:
-        top.append(_make_group(f"({len(ordered) - _MOST_GROUPS} rarer causes)", rest, rarer=True))
-    return tuple(top)
+@dataclass
+class _Group:
+    """Failed tasks of one signature: how many, the first few names, the first reason, the first and last time."""
+
+    example: str
+    count: int = 0
+    tasks: list[str] = field(default_factory=list[str])
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+    def add(self, count: int, names: Iterable[str], first: datetime | None, last: datetime | None) -> None:
+        self.count += count
+        if len(self.tasks) < _MOST_NAMES:
+            self.tasks = [*self.tasks, *names][:_MOST_NAMES]
+        if first and last:
+            self.first_at = min(first, self.first_at or first)
+            self.last_at = max(last, self.last_at or last)
+
+    def to_model(self, name: str, *, rarer: bool = False) -> FailureGroup:
+        return FailureGroup(
+            signature=name, rarer=rarer, count=self.count, example=self.example, tasks=tuple(self.tasks),
+            first_at=self.first_at, last_at=self.last_at,
+        )  # fmt: skip
 
 
-def _make_group(name: str, members: Sequence[Task], *, rarer: bool = False) -> FailureGroup:
-    times = sorted(moment for one in members if (moment := one.ended_at or one.started_at))
-    return FailureGroup(
-        signature=name,
-        rarer=rarer,
-        count=len(members),
-        example=members[0].reason or _NO_REASON,
-        tasks=tuple(one.name for one in members[:_MOST_NAMES]),
-        first_at=times[0] if times else None,
-        last_at=times[-1] if times else None,
-    )
+class FailureGroups:
+    """Groups failed tasks by signature, one by one, so that none of them need be kept.
+
+    Attributes:
+        failed: how many were added.
+        first: the name of the first.
+    """
+
+    def __init__(self) -> None:
+        self.failed = 0
+        self.first: str | None = None
+        self._groups: dict[str, _Group] = {}
+        self._by_reason: dict[str, _Group] = {}
+
+    def __len__(self) -> int:
+        return len(self._groups)
+
+    def add(self, task: str, reason: str, at: datetime | None) -> None:
+        """Add a failed task, by its name, why it failed and when."""
+        self.failed += 1
+        if self.first is None:
+            self.first = task
+        group = self._by_reason.get(reason)
+        if group is None:
+            name = make_signature(reason)
+            group = self._by_reason[reason] = self._groups.setdefault(name, _Group(reason))
+        group.add(1, (task,), at, at)
+
+    def to_models(self) -> tuple[FailureGroup, ...]:
+        """Return the groups, most frequent first; past five the rest become one."""
+        ordered = sorted(self._groups.items(), key=lambda group: (-group[1].count, group[0]))
+        top = [group.to_model(name) for name, group in ordered[:_MOST_GROUPS]]
+        if rest := [group for _, group in ordered[_MOST_GROUPS:]]:
+            rarer = _Group(rest[0].example)
+            for group in rest:
+                rarer.add(group.count, group.tasks, group.first_at, group.last_at)
+            top.append(rarer.to_model(f"({len(rest)} rarer causes)", rarer=True))
+        return tuple(top)

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from jobtrail.analysis.task_summary import TaskSummary
     from jobtrail.logs.log import Log
     from jobtrail.models import Attempt, Execution, Job, JobDetail, LogTail, Run, Task
     from jobtrail.paging import Listing
@@ -25,10 +26,14 @@ _RUNS_OF_A_TASK, _EXECUTIONS_OF_A_JOB = Call("list_runs", {"task": ...}), Call("
 
 @dataclass(frozen=True)
 class FullExecution:
-    """An execution with the fields that only its own endpoint sends; `tasks` is None if it sent none."""
+    """An execution with what only its own endpoint sends.
+
+    Attributes:
+        tasks: what its tasks came to; None if they were not all sent with it.
+    """
 
     execution: Execution
-    tasks: Sequence[Task] | None
+    tasks: TaskSummary | None
     parallelism: int | None
     timeout_s: int | None
 
@@ -76,6 +81,14 @@ class BatchJobs(Protocol):
 
     async def execution(self, job: str, execution: str) -> FullExecution:
         """Return one execution.
+
+        Raises:
+            UnknownName: there is no such execution.
+        """
+        ...
+
+    async def explain(self, job: str, execution: str) -> tuple[FullExecution, TaskSummary]:
+        """Return one execution and what its tasks came to, which are read if they were not sent with it.
 
         Raises:
             UnknownName: there is no such execution.

@@ -6,7 +6,7 @@ import re
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from jobtrail.errors import BadArgument, UnreadableAnswer
 from jobtrail.text import quote_value, sanitize_text
@@ -30,6 +30,8 @@ class ResponseModel(BaseModel):
 T = TypeVar("T")
 OrEmpty = Annotated[T, BeforeValidator(lambda value: {} if value is None else value)]
 """An object for which an upstream may send null."""
+Integer = Annotated[int, Field(ge=-(2**63), lt=2**63)]
+"""An integer, but no larger one than any upstream sends: that would overflow later, or fill an answer."""
 Items = Annotated[list[T], BeforeValidator(lambda value: [] if value is None else value)]
 """A list for which an upstream may send null."""
 

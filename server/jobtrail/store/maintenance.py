@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 BATCH = 5_000
 """Rows that one transaction deletes, or pages that it frees: some tenths of a second."""
+PRUNED = "pruned"
+"""The key in `meta` of when something was last pruned, in nanoseconds since 1970."""
 _LONGEST_LOG = 64 * 1024 * 1024
 """Bytes of the write-ahead log, which does not begin anew by itself while others write without end."""
 _LONGEST_REST = 0.1
@@ -174,6 +176,7 @@ def _delete_ended(store: Store, before: int, batch: int) -> Iterator[PruneCounts
             with _write_and_pause(store) as db:
                 # The time is compared again, since one may have begun anew meanwhile.
                 gone = db.execute(take, (json.dumps(keys), before)).fetchall()
+                db.execute("INSERT OR REPLACE INTO meta VALUES (?, ?)", (PRUNED, str(time.time_ns())))
             yield PruneCounts(**{table: len(gone), "tasks": sum(tasks for (tasks,) in gone)})
 
 

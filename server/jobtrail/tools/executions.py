@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.failure_groups import group_failures
 from jobtrail.errors import UnknownName
 from jobtrail.models import (
     Call,
@@ -17,29 +15,22 @@ from jobtrail.models import (
     ExecutionDetail,
     ExecutionPage,
     ListedExecution,
-    Note,
-    SlowTask,
     Task,
     TaskPage,
 )
-from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Budget, Walk, walk
-from jobtrail.rendering.parts import write_names, write_status
+from jobtrail.paging import NEWEST_FIRST, Walk, walk
+from jobtrail.rendering.parts import write_status
 from jobtrail.sources.list_options import ListOptions
 from jobtrail.text import quote_value, sanitize_text
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall
 from jobtrail.tools.resumable import LARGEST_LIMIT, ServerState, check_parent, require_argument
-from jobtrail.vocabulary import FAILURES, UNFINISHED
+from jobtrail.vocabulary import UNFINISHED
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
-    from jobtrail.sources.base import FullExecution, Source
-
-_SLOWEST = 3
-_A_PAGE = Budget(items=200)
-"""As many tasks as the upstream sends at once (seed documents, parameter limit)."""
+    from jobtrail.analysis.task_summary import TaskSummary
+    from jobtrail.sources.base import Source
 
 
 async def list_executions(
@@ -131,8 +122,7 @@ async def get_execution(
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="executions")
     name = require_argument("get_execution", "job", job, Call("list_jobs"))
     identity = execution if execution and execution.strip() else await find_newest(chosen, name)
-    full = await chosen.need_batch().execution(name, identity)
-    read = await read_tasks(chosen, full, name, identity)
+    full, tasks = await chosen.need_batch().explain(name, identity)
     one = full.execution
     return ExecutionDetail(
         source=chosen.name,
@@ -142,11 +132,11 @@ async def get_execution(
         queued_s=seconds_between(one.created_at, one.started_at),
         parallelism=full.parallelism,
         timeout_s=full.timeout_s,
-        failures=group_failures(read.failed),
-        slowest=_find_slowest(read.tasks),
-        coverage=Coverage(scanned=len(read.tasks), matched=len(read.failed), complete=read.complete),
-        notes=tuple(read.notes) or None,
-        next_calls=_propose_calls(chosen, one, read.failed),
+        failures=tasks.failures,
+        slowest=tasks.slowest,
+        coverage=Coverage(scanned=tasks.scanned, matched=tasks.failed, complete=tasks.complete),
+        notes=tasks.notes or None,
+        next_calls=_propose_calls(chosen, one, tasks),
     )
 
 
@@ -169,62 +159,6 @@ async def find_newest(source: Source, job: str) -> str:
     return walked.items[0].id
 
 
-@dataclass(frozen=True)
-class TasksRead:
-    """The tasks of an execution, as far as they were read."""
-
-    tasks: Sequence[Task]
-    complete: bool
-    notes: list[Note]
-
-    @property
-    def failed(self) -> list[Task]:
-        """Those that ended badly."""
-        return [task for task in self.tasks if task.status in FAILURES]
-
-
-async def read_tasks(source: Source, full: FullExecution, job: str, execution: str) -> TasksRead:
-    """Return an execution's tasks: from `full` if it holds all of them, else from a walk.
-
-    If nothing failed, only one page is read, to find the slowest tasks.
-    """
-    one, inline = full.execution, full.tasks or ()
-    if inline and one.tasks is not None and len(inline) >= one.tasks:
-        return _judge_tasks(one, inline, complete=True, notes=[])
-    if one.tasks == 0:
-        return TasksRead((), complete=True, notes=[])
-    fine = one.tasks is not None and one.failed == 0 and one.status not in FAILURES
-    how = Walk[Task](limit=EVERYTHING, subject=f"source {source.name!r}", budget=_A_PAGE if fine else Budget())
-    walked = await walk(source.need_batch().tasks(job, execution, ListOptions(sort=NEWEST_FIRST)), how)
-    notes = list(walked.notes)
-    if fine:
-        # The counts say that no task failed, so the unread tasks hold no failure.
-        return TasksRead(walked.items, complete=True, notes=notes)
-    if walked.position is not None and not notes:
-        notes.append(f"only the first {walked.scanned:,} tasks were read; list_tasks goes through all of them")
-    return _judge_tasks(one, walked.items, complete=walked.position is None, notes=notes)
-
-
-def _judge_tasks(one: Execution, tasks: Sequence[Task], *, complete: bool, notes: list[Note]) -> TasksRead:
-    """Return the tasks read, with a note if fewer failed than the upstream counts."""
-    failed = sum(task.status in FAILURES for task in tasks)
-    strange = sorted({task.raw_status or "none" for task in tasks if task.status == "unknown"})
-    if strange:
-        notes.append(f"some tasks have a status not known here: {write_names(strange[:3])}")
-    if complete and failed < (one.failed or 0):
-        complete = False
-        notes.append(f"the upstream counts {one.failed:,} failed tasks, but lists {failed:,}")
-    return TasksRead(tasks, complete, notes)
-
-
-def _find_slowest(tasks: Sequence[Task]) -> tuple[SlowTask, ...]:
-    """Return the three tasks that took longest; those that still run do not count."""
-    timed = sorted((one for one in tasks if one.duration_s), key=lambda one: (-(one.duration_s or 0), one.name))
-    return tuple(
-        SlowTask(name=one.name, status=one.status, duration_s=one.duration_s or 0) for one in timed[:_SLOWEST]
-    )
-
-
 def _write_verdict(one: Execution) -> str:
     words = write_status(one)
     if one.tasks is None:
@@ -243,14 +177,14 @@ def _write_verdict(one: Execution) -> str:
     return f"{words}: of {one.tasks:,} {noun} {', '.join(parts) or 'none has started'}"
 
 
-def _propose_calls(source: Source, one: Execution, failed: Sequence[Task]) -> tuple[Call, ...]:
+def _propose_calls(source: Source, one: Execution, tasks: TaskSummary) -> tuple[Call, ...]:
     named = {"job": one.job, "execution": one.id}
     calls: list[Call] = []
-    if len(failed) > 1:
-        many = {"limit": LARGEST_LIMIT} if len(failed) > DEFAULT_LIMIT else {}
+    if tasks.failed > 1:
+        many = {"limit": LARGEST_LIMIT} if tasks.failed > DEFAULT_LIMIT else {}
         calls.append(Call("list_tasks", {**named, "status": "failed", **many, "source": source.name}))
-    if failed:
-        calls.append(Call("read_log", {**named, "task": failed[0].name, "source": source.name}))
+    if tasks.first_failed is not None:
+        calls.append(Call("read_log", {**named, "task": tasks.first_failed, "source": source.name}))
     if one.status in UNFINISHED:
         calls.append(Call("wait_for", {**named, "source": source.name}))
     return tuple(calls)

@@ -16,7 +16,6 @@ from jobtrail.sources.federation import OwnedAttempt, discover_parts
 from jobtrail.sources.list_options import ListOptions
 from jobtrail.text import quote_unless_word
 from jobtrail.tools import params
-from jobtrail.tools.executions import read_tasks
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, ServerState
 from jobtrail.vocabulary import FAILURES
 
@@ -169,16 +168,11 @@ def _write_outcome(one: OwnedAttempt) -> str:
 
 async def _explain(source: Source, one: OwnedAttempt) -> str:
     """Return the most frequent cause among an execution's tasks."""
-    full = await source.need_batch().execution(one.job, one.id)
-    failed = (await read_tasks(source, full, one.job, one.id)).failed
-    if not failed:
+    full, tasks = await source.need_batch().explain(one.job, one.id)
+    if not tasks.failures:
         return full.execution.raw_status or full.execution.status
-    groups: dict[str, list[str]] = {}
-    for task in failed:
-        reason = task.reason or "(no reason given)"
-        groups.setdefault(make_signature(reason), []).append(reason)
-    most = max(groups.values(), key=len)
-    return most[0] if len(groups) == 1 else f"{most[0]} (and {len(groups) - 1} other causes)"
+    most = tasks.failures[0].example
+    return most if tasks.causes == 1 else f"{most} (and {tasks.causes - 1} other causes)"
 
 
 async def _has_recovered(source: Source, job: str, *, runs: bool) -> bool | None:

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import re
 from dataclasses import replace
+from hashlib import blake2b
 from itertools import chain, islice
 from typing import TYPE_CHECKING, Any
 
-from starlette.responses import StreamingResponse
+from starlette.responses import Response, StreamingResponse
 from starlette.routing import Route
 
 from jobtrail.plane.access import FIRST_PAGED, AccessControl
@@ -20,6 +21,7 @@ from jobtrail.plane.blaxel.page_cursors import open_cursor, seal_cursor
 from jobtrail.plane.blaxel.serializers import serialize_execution, serialize_job, serialize_task
 from jobtrail.plane.responses import RequestError, UTF8JSONResponse, encode_json
 from jobtrail.store.faults import DamagedStore
+from jobtrail.store.maintenance import PRUNED
 from jobtrail.store.store import PageQuery
 
 if TYPE_CHECKING:
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     from sqlite3 import Row
 
     from starlette.requests import Request
-    from starlette.responses import Response
 
     from jobtrail.plane.access import Caller
     from jobtrail.plane.blaxel.list_query import ListQuery
@@ -104,10 +105,14 @@ class BlaxelRoutes:
     def get_execution(self, request: Request) -> Response:
         """`GET /jobs/{jobId}/executions/{executionId}`: with the runtime state of every task, sent as it is read."""
         row = self._read_execution(self._access.identify(request), request)
+        # Read before the tasks: of a body that a writer came between, the tag is too old rather than too new.
+        headers = {"ETag": self._make_tag(row)}
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
         parts = self._stream_execution(row)
         # Read before the answer begins: a store that cannot be read is refused rather than cut short.
         first = next(parts)
-        return StreamingResponse(chain([first], parts), media_type="application/json")
+        return StreamingResponse(chain([first], parts), media_type="application/json", headers=headers)
 
     def list_tasks(self, request: Request) -> Response:
         """`GET …/tasks`: cursor, limit 50 (200), sort, q; from 2026-04-28 on."""
@@ -167,6 +172,11 @@ class BlaxelRoutes:
         cursor = seal_cursor(self._secret, asked.bound_to, key(rows[-1]), self._now()) if more else ""
         meta = {"hasMore": more, "nextCursor": cursor, "total": total}
         return UTF8JSONResponse({"data": [shape(row) for row in rows], "meta": meta})
+
+    def _make_tag(self, row: Row) -> str:
+        """Return the `ETag` of an execution: its row counts its tasks, and a prune can give its key away again."""
+        state = (self._secret, self._store.read_meta(PRUNED), *row)
+        return f'"{blake2b(repr(state).encode(errors="replace"), digest_size=12).hexdigest()}"'
 
     def _stream_execution(self, row: Row) -> Iterator[bytes]:
         """Yield the JSON of an execution with all of its tasks, of which only some are in memory at a time."""

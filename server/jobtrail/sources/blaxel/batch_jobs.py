@@ -2,31 +2,39 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, cast
+from functools import partial
+from typing import TYPE_CHECKING, TypeVar
 
 from jobtrail.errors import NotFound, UnknownName
 from jobtrail.models import Call, Job
 from jobtrail.paging import NEWEST_FIRST, Walk, WithinWindow, walk
 from jobtrail.sources.base import BatchJobs, FullExecution
+from jobtrail.sources.blaxel.ended_executions import EndedExecutions
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, build_query
 from jobtrail.sources.blaxel.execution_owners import ExecutionOwners
 from jobtrail.sources.blaxel.log_reader import LogEndpoint, Span, TaskLog
-from jobtrail.sources.blaxel.response_models import EXECUTION_WORDS, TASK_WORDS, WireExecution, WireTask
+from jobtrail.sources.blaxel.response_models import EXECUTION_WORDS, TASK_WORDS, WireExecution
+from jobtrail.sources.blaxel.task_reading import (
+    has_only_ended,
+    name_row,
+    read_task,
+    summarize_listed,
+)
 from jobtrail.sources.list_options import ListOptions
 from jobtrail.sources.responses import parse_response, quote_name
 from jobtrail.text import quote_value, sanitize_text
-from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
+    from jobtrail.analysis.task_summary import TaskSummary
     from jobtrail.logs.log import Log
     from jobtrail.models import Execution, Task
     from jobtrail.paging import Listing
     from jobtrail.sources.http import Http
 
-_ENDED_TO_REMEMBER = 2_000
+T = TypeVar("T")
 
 
 class BlaxelBatch(BatchJobs):
@@ -56,8 +64,7 @@ class BlaxelBatch(BatchJobs):
         self._wrap_log = wrap_log
         self._logs = LogEndpoint(http)
         self._owners = ExecutionOwners(http)
-        # Executions that were seen to have ended, whose task pages read from then on are final.
-        self._ended: dict[tuple[str, str], None] = {}
+        self._ended = EndedExecutions(http)
 
     def executions(self, job: str, options: ListOptions) -> Listing[Execution]:
         """List executions (`GET /jobs/{jobId}/executions`: cursor, limit 100, sort).
@@ -77,17 +84,23 @@ class BlaxelBatch(BatchJobs):
     async def execution(self, job: str, execution: str) -> FullExecution:
         """Read one execution (`GET /jobs/{jobId}/executions/{executionId}`)."""
         try:
-            body = await self._http.get(_build_path(job, execution), final=_is_final_execution)
+            return await self._ended.read(job, execution, _build_path(job, execution))
         except NotFound:
             await self.check_job(job)
             raise UnknownName(
                 f"execution={quote_value(execution)} does not exist in job {quote_value(job)}",
                 advice=("call ", Call("list_executions", {"job": sanitize_text(job, 80)}), " for those that do"),
             ) from None
-        full = parse_response(WireExecution, body, self._http.subject).to_full_execution(job)
-        if full.execution.status in ENDED:
-            self._remember_end(job, execution)
-        return full
+
+    async def explain(self, job: str, execution: str) -> tuple[FullExecution, TaskSummary]:
+        """Read one execution, and its pages of tasks if they were not sent with it."""
+        full = await self.execution(job, execution)
+        if full.tasks is not None:
+            return full, full.tasks
+        rows = self._list_tasks(job, execution, ListOptions(sort=NEWEST_FIRST), lambda row: row, name_row)
+        summary = await summarize_listed(full.execution, rows, self._http.subject)
+        self._ended.add_tasks(job, execution, summary)
+        return full, summary
 
     async def owner(self, execution: str) -> str:
         """Return the job of an execution; the API has no path from one to the other, so jobs are asked in turn."""
@@ -95,11 +108,21 @@ class BlaxelBatch(BatchJobs):
 
     def tasks(self, job: str, execution: str, options: ListOptions) -> Listing[Task]:
         """List tasks (`GET …/tasks`: cursor, limit 200, sort, q)."""
-        pages = PagedEndpoint["Task"](
+        read = partial(read_task, subject=self._http.subject)
+        return self._list_tasks(job, execution, options, read, lambda one: one.name)
+
+    def _list_tasks(
+        self,
+        job: str,
+        execution: str,
+        options: ListOptions,
+        read: Callable[[object], T],
+        identify: Callable[[T], str],
+    ) -> Listing[T]:
+        pages = PagedEndpoint[T](
             http=self._http, path=f"{_build_path(job, execution)}/tasks", params=build_query(options),
-            identity=lambda one: one.name, explain=lambda: self._explain_no_tasks(job, execution),
-            parse_row=lambda row: parse_response(WireTask, row, self._http.subject).to_task(),
-            final=(job, execution) in self._ended,
+            identity=identify, explain=lambda: self._explain_no_tasks(job, execution), parse_row=read,
+            final=has_only_ended if self._ended.holds(job, execution) else None,
         )  # fmt: skip
         return pages.list(options)
 
@@ -128,11 +151,6 @@ class BlaxelBatch(BatchJobs):
                 advice=("call ", Call("list_tasks", {"job": job, "execution": execution}), " for those that do"),
             )
 
-    def _remember_end(self, job: str, execution: str) -> None:
-        self._ended[job, execution] = None
-        if len(self._ended) > _ENDED_TO_REMEMBER:
-            del self._ended[next(iter(self._ended))]
-
     async def _explain_no_tasks(self, job: str, execution: str) -> UnknownName:
         """Return what is missing where the list of tasks answered 404."""
         try:
@@ -146,9 +164,3 @@ class BlaxelBatch(BatchJobs):
 def _build_path(job: str, execution: str | None = None) -> str:
     path = f"jobs/{quote_name('job', job)}"
     return path if execution is None else f"{path}/executions/{quote_name('execution', execution)}"
-
-
-def _is_final_execution(body: Any) -> bool:
-    """Return whether an execution as it was answered will not change any more."""
-    status = cast("dict[str, Any]", body).get("status") if isinstance(body, dict) else None
-    return isinstance(status, str) and EXECUTION_WORDS.get(status.strip().lower()) in ENDED

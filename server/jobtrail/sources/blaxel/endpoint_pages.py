@@ -13,8 +13,8 @@ from jobtrail.sources.responses import parse_response
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection
+    from datetime import datetime
 
-    from jobtrail.models import Execution, Job, Task
     from jobtrail.sources.http import Http
     from jobtrail.sources.list_options import ListOptions
 
@@ -29,7 +29,7 @@ SHORTEST_QUERY = 2
 _LONGEST_QUERY = 200
 _SORTS = {"created_at": "createdAt", "name": "name"}
 
-T = TypeVar("T", "Job", "Execution", "Task")
+T = TypeVar("T")
 
 
 def build_query(options: ListOptions, *, searches: bool = True) -> dict[str, str | int]:
@@ -65,7 +65,7 @@ class PagedEndpoint(Generic[T]):
         identity: tells an item apart.
         explain: returns the error for a list that does not exist.
         counts_others: whether `meta.total` may count more than what is listed, even with no filter.
-        final: whether its pages will not change any more.
+        final: whether a page, as it was answered, will not change any more; None if any may.
     """
 
     http: Http
@@ -76,7 +76,7 @@ class PagedEndpoint(Generic[T]):
     identity: Callable[[T], str]
     explain: Callable[[], Awaitable[Exception]] | None = None
     counts_others: bool = False
-    final: bool = False
+    final: Callable[[Any], bool] | None = None
 
     def list(self, options: ListOptions, applied: Collection[str] = ()) -> CursorListing[T]:
         """Return the listing of what is asked for; `applied` names the filters that the endpoint applies."""
@@ -97,7 +97,7 @@ class PagedEndpoint(Generic[T]):
         """
         params = {**self.params, "limit": size, **({"cursor": cursor} if cursor else {})}
         try:
-            body = await self.http.get(self.path, params, final=(lambda _body: True) if self.final else None)
+            body = await self.http.get(self.path, params, final=self.final)
         except Rejected:
             if not cursor:
                 raise
@@ -146,6 +146,7 @@ class PagedEndpoint(Generic[T]):
         return page
 
 
-def _read_creation_us(item: Execution | Job | Task) -> int | None:
-    """Return when something was created, in microseconds."""
-    return round(item.created_at.timestamp() * 1_000_000) if item.created_at else None
+def _read_creation_us(item: object) -> int | None:
+    """Return when something was created, in microseconds; None if it does not say."""
+    created: datetime | None = getattr(item, "created_at", None)
+    return round(created.timestamp() * 1_000_000) if created else None

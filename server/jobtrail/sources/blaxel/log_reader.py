@@ -16,7 +16,7 @@ from pydantic import Field
 from jobtrail.errors import NotFound, StrayCursor, UnreadableAnswer, Unsupported
 from jobtrail.logs.log import Line, Lines
 from jobtrail.models import Call
-from jobtrail.sources.responses import Items, ResponseModel, parse_response
+from jobtrail.sources.responses import Integer, Items, ResponseModel, parse_response
 from jobtrail.times import NANOSECONDS, format_time, from_nanoseconds, parse_optional_time
 from jobtrail.vocabulary import ENDED
 
@@ -40,7 +40,7 @@ _NEVER = 2**33
 class _BlaxelLogLine(ResponseModel):
     timestamp: str | None = None
     message: str | None = None
-    severity: int | str | None = None
+    severity: Integer | str | None = None
 
     def to_line(self, number: int) -> Line:
         mark = next((word for numbers, word in _MARKS if self.severity in numbers), "")
@@ -49,7 +49,7 @@ class _BlaxelLogLine(ResponseModel):
 
 class _WireLogs(ResponseModel):
     logs: Items[_BlaxelLogLine] = Field(default_factory=list[_BlaxelLogLine])
-    total: int = Field(default=0, alias="totalCount")
+    total: Integer = Field(default=0, alias="totalCount")
 
 
 @dataclass(frozen=True)

@@ -13,12 +13,13 @@ from pydantic import Field
 
 from jobtrail.models import Execution, Job, JobDetail, Task, Total
 from jobtrail.sources.base import FullExecution
-from jobtrail.sources.responses import Items, OrEmpty, ResponseModel, clean_line, translate_status
+from jobtrail.sources.responses import Integer, Items, OrEmpty, ResponseModel, clean_line, translate_status
 from jobtrail.times import parse_optional_time, seconds_between
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from jobtrail.analysis.task_summary import TaskSummary
     from jobtrail.vocabulary import Status
 
 _ATTEMPT = re.compile(r"attempt ([0-9]{1,6})")
@@ -50,7 +51,7 @@ TASK_WORDS: Mapping[str, Status] = {
 class _Meta(ResponseModel):
     has_more: bool | None = Field(default=None, alias="hasMore")
     next_cursor: str | None = Field(default=None, alias="nextCursor")
-    total: int | None = None
+    total: Integer | None = None
     partial: bool | None = Field(default=None, alias="totalIsPartial")
 
 
@@ -102,9 +103,9 @@ class _Runtime(ResponseModel):
     envs: Items[_Env] = Field(default_factory=list[_Env])
     generation: str | None = None
     image: str | None = None
-    max_retries: int | None = Field(default=None, alias="maxRetries")
-    memory: int | None = None
-    timeout: int | None = None
+    max_retries: Integer | None = Field(default=None, alias="maxRetries")
+    memory: Integer | None = None
+    timeout: Integer | None = None
 
 
 class _TriggerConfiguration(ResponseModel):
@@ -169,9 +170,6 @@ class _Condition(ResponseModel):
     execution_reason: str | None = Field(default=None, alias="executionReason")
     message: str | None = None
     reason: str | None = None
-    severity: str | None = None
-    state: str | None = None
-    type: str | None = None
 
 
 class _TaskMetadata(ResponseModel):
@@ -185,13 +183,13 @@ class _TaskMetadata(ResponseModel):
 class WireTask(ResponseModel):
     """Schema JobExecutionTask; its id is `metadata.name`."""
 
-    metadata: OrEmpty[_TaskMetadata] = _TaskMetadata()
-    conditions: Items[_Condition] = Field(default_factory=list[_Condition])
+    metadata: _TaskMetadata | None = None
+    conditions: list[_Condition] | None = None
     status: str | None = None
 
     def to_task(self) -> Task:
         """Return it as agents see it."""
-        meta = self.metadata
+        meta = self.metadata or _TaskMetadata()
         status, raw = translate_status(self.status, TASK_WORDS)
         started, ended = parse_optional_time(meta.started_at), parse_optional_time(meta.completed_at)
         return Task(
@@ -212,13 +210,15 @@ class WireTask(ResponseModel):
         A condition says why one attempt failed (JobExecutionTaskCondition.executionReason), so a task that runs or
         succeeded is one attempt further.
         """
-        named = (_ATTEMPT.fullmatch(condition.execution_reason or "") for condition in reversed(self.conditions))
+        named = (
+            _ATTEMPT.fullmatch(condition.execution_reason or "") for condition in reversed(self.conditions or ())
+        )
         failed = next((int(match[1]) for match in named if match), None)
         return None if failed is None else failed + (status in {"running", "succeeded"})
 
     def _reason(self) -> str | None:
         """Return the newest condition that says why, as one line."""
-        for condition in reversed(self.conditions):
+        for condition in reversed(self.conditions or ()):
             parts = [part for part in (condition.reason, condition.message) if part]
             if parts:
                 return clean_line(": ".join(parts))
@@ -226,12 +226,12 @@ class WireTask(ResponseModel):
 
 
 class _Stats(ResponseModel):
-    total: int | None = None
-    success: int | None = None
-    failure: int | None = None
-    running: int | None = None
-    cancelled: int | None = None
-    retried: int | None = None
+    total: Integer | None = None
+    success: Integer | None = None
+    failure: Integer | None = None
+    running: Integer | None = None
+    cancelled: Integer | None = None
+    retried: Integer | None = None
 
 
 class _ExecutionMetadata(ResponseModel):
@@ -243,8 +243,8 @@ class _ExecutionMetadata(ResponseModel):
 
 
 class _ExecutionSpec(ResponseModel):
-    parallelism: int | None = None
-    timeout: int | None = None
+    parallelism: Integer | None = None
+    timeout: Integer | None = None
 
 
 class WireExecution(ResponseModel):
@@ -254,7 +254,7 @@ class WireExecution(ResponseModel):
     spec: OrEmpty[_ExecutionSpec] = _ExecutionSpec()
     stats: OrEmpty[_Stats] = _Stats()
     status: str | None = None
-    tasks: list[WireTask] | None = None
+    tasks: list[object] | None = None
 
     def to_execution(self, job: str) -> Execution:
         """Return it as agents see it."""
@@ -278,11 +278,11 @@ class WireExecution(ResponseModel):
             retried=self.stats.retried,
         )
 
-    def to_full_execution(self, job: str) -> FullExecution:
-        """Return it with what only the single read says."""
+    def to_full_execution(self, job: str, tasks: TaskSummary | None) -> FullExecution:
+        """Return it with what only the single read says, and what its tasks came to, if that is known."""
         return FullExecution(
             execution=self.to_execution(job),
-            tasks=[one.to_task() for one in self.tasks] if self.tasks else None,
+            tasks=tasks,
             parallelism=self.spec.parallelism,
             timeout_s=self.spec.timeout,
         )

@@ -9,7 +9,7 @@ from pydantic import Field
 from jobtrail.errors import NotFound, UnreadableAnswer
 from jobtrail.logs.log import Line, Lines
 from jobtrail.models import LogTail
-from jobtrail.sources.responses import ResponseModel, clean_line, parse_response
+from jobtrail.sources.responses import Integer, ResponseModel, clean_line, parse_response
 from jobtrail.times import from_nanoseconds
 
 if TYPE_CHECKING:
@@ -25,8 +25,8 @@ _MOST = 5_000
 class _RunWispLogLine(ResponseModel):
     """Schema LogLineEntry; `ts` is Unix milliseconds, 0 where the daemon does not know the time."""
 
-    n: int | None = None
-    ts: int | None = None
+    n: Integer | None = None
+    ts: Integer | None = None
     stream: str | None = None
     text: str | None = None
 
@@ -44,8 +44,8 @@ class WireLog(ResponseModel):
     """Schema LogPageBody."""
 
     lines: list[_RunWispLogLine] | None = None
-    first_available: int = Field(default=0, alias="firstAvailable")
-    total_lines: int | None = Field(default=None, alias="totalLines")
+    first_available: Integer = Field(default=0, alias="firstAvailable")
+    total_lines: Integer | None = Field(default=None, alias="totalLines")
     finalized: bool = True
 
     def to_tail(self, most: int) -> LogTail | None:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from pydantic import AliasChoices, Field
 
 from jobtrail.models import Job, JobDetail, Run
-from jobtrail.sources.responses import OrEmpty, ResponseModel, clean_line, translate_status
+from jobtrail.sources.responses import Integer, OrEmpty, ResponseModel, clean_line, translate_status
 from jobtrail.times import parse_optional_time, seconds_between
 
 if TYPE_CHECKING:
@@ -60,14 +60,14 @@ class WireRun(ResponseModel):
     task_name: str | None = Field(default=None, validation_alias=_either("taskName", "task_name"))
     status: str | None = None
     end_reason: str | None = Field(default=None, validation_alias=_either("endReason", "end_reason"))
-    exit_code: int | None = Field(default=None, validation_alias=_either("exitCode", "exit_code"))
+    exit_code: Integer | None = Field(default=None, validation_alias=_either("exitCode", "exit_code"))
     started: str | None = Field(default=None, validation_alias=_either("startedAt", "start_at", "started_at"))
     ended: str | None = Field(default=None, validation_alias=_either("endedAt", "end_at", "ended_at"))
     created: str | None = Field(default=None, validation_alias=_either("createdAt", "created_at"))
     triggered_by: str | None = Field(default=None, validation_alias=_either("triggeredBy", "triggered_by"))
-    attempt: int | None = Field(default=None, validation_alias=_either("retryAttempt", "retry_attempt"))
+    attempt: Integer | None = Field(default=None, validation_alias=_either("retryAttempt", "retry_attempt"))
     retry_of: str | None = Field(default=None, validation_alias=_either("retryOfRunId", "retry_of_run_id"))
-    instance: int | None = Field(
+    instance: Integer | None = Field(
         default=None, validation_alias=_either("instanceIndex", "instance_index", "replica_index")
     )
 
@@ -97,7 +97,7 @@ class WireRuns(ResponseModel):
     """`{items, total}` or `{runs, total}`; either list may be null."""
 
     items: list[WireRun] | None = Field(default=None, validation_alias=AliasChoices("items", "runs"))
-    total: int
+    total: Integer
 
 
 class WireTaskDefinition(ResponseModel):
@@ -110,11 +110,11 @@ class WireTaskDefinition(ResponseModel):
     cron: str | None = None
     timezone: str | None = None
     next_run_at: str | None = Field(default=None, validation_alias=_either("nextRunAt", "next_run_at"))
-    timeout: int | None = None
-    retries: int | None = Field(default=None, validation_alias=_either("retryAttempts", "retry_attempts"))
+    timeout: Integer | None = None
+    retries: Integer | None = Field(default=None, validation_alias=_either("retryAttempts", "retry_attempts"))
     overlap: str | None = Field(default=None, validation_alias=_either("onOverlap", "on_overlap"))
-    concurrent: int | None = Field(default=None, validation_alias=_either("maxConcurrent", "max_concurrent"))
-    instances: int | None = None
+    concurrent: Integer | None = Field(default=None, validation_alias=_either("maxConcurrent", "max_concurrent"))
+    instances: Integer | None = None
     restart: str | None = None
     env: OrEmpty[dict[str, object]] = Field(default_factory=dict[str, object])
 
