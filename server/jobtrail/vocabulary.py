@@ -1,8 +1,15 @@
-"""Lists the words for a status: the normalised ones, and those that the documents of batch jobs give a job."""
+"""Lists the words for a status: the normalised ones, and those of the documents that are read and imported.
+
+A document's words are here because a source, importing and the plane all know them; an upstream that only a source
+knows keeps its words in its package.
+"""
 
 from __future__ import annotations
 
-from typing import Literal, get_args
+from typing import TYPE_CHECKING, Literal, get_args
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 Status = Literal["queued", "running", "succeeded", "failed", "timeout", "cancelled", "skipped", "unknown"]
 STATUSES: tuple[Status, ...] = get_args(Status)
@@ -21,3 +28,46 @@ DEPLOYMENT_STATUSES = (
     "uploading", "building", "deploying", "deployed", "built",
 )  # fmt: skip
 """The statuses of a batch job, in lower case and the documents' order (schema Status); scheduled tasks have none."""
+
+EXECUTION_WORDS: Mapping[str, Status] = {
+    "queued": "queued",
+    "pending": "queued",
+    "running": "running",
+    "cancelling": "running",
+    "cancelled": "cancelled",
+    "failed": "failed",
+    "succeeded": "succeeded",
+    "timeout": "timeout",
+}
+"""The statuses of an execution of a batch job (schema JobExecutionStatus), and what they mean."""
+
+TASK_WORDS: Mapping[str, Status] = {
+    "unspecified": "unknown",
+    "pending": "queued",
+    "reconciling": "running",
+    "failed": "failed",
+    "succeeded": "succeeded",
+    "running": "running",
+    "cancelled": "cancelled",
+}
+"""The statuses of a task of an execution (schema JobExecutionTaskStatus), and what they mean."""
+
+END_REASONS: Mapping[str, Status] = {
+    "succeeded": "succeeded",
+    "success": "succeeded",
+    "failed": "failed",
+    "stopped": "cancelled",
+    "timeout": "timeout",
+    "crashed": "failed",
+    "skipped": "skipped",
+    "log_overflow": "failed",
+    "queue_full": "skipped",
+    "dst_skipped": "skipped",
+    "daemon_stopped": "cancelled",
+    "missed": "skipped",
+    "start_failed": "failed",
+}
+"""Why a run of a scheduled task ended, in the words of either dialect (schema Run), and what they mean."""
+
+OPEN_PHASES: Mapping[str, Status] = {"pending": "queued", "running": "running"}
+"""The phases of a run that has not ended (schema Run), and what they mean."""

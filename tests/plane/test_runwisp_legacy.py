@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.legacy_daemon import open_legacy_client
-from tests.sample_client import answer, follow, text_of
+from tests.sample_client import answer, follow, rows_of, text_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
@@ -49,7 +49,7 @@ async def test_every_run_is_listed_once_in_every_order(
 async def test_all_tasks_are_walked_one_after_the_other(legacy: tuple[Client, LegacyDaemon], sample: Store) -> None:
     client, _ = legacy
     pages = await follow(client, "list_runs", limit=100)
-    runs = [run for page in pages for run in page["items"]]
+    runs = [run for page in pages for run in rows_of(page)]
     assert sorted(run["id"] for run in runs) == ids(sample)
     names = [run["task"] for run in runs]
     assert names == sorted(names)

@@ -26,16 +26,12 @@ from jobtrail.importing.validation import (
 )
 from jobtrail.store.rows import ExecutionRow, JobRow, TaskRow
 from jobtrail.times import format_nanoseconds
-from jobtrail.vocabulary import DEPLOYMENT_STATUSES
+from jobtrail.vocabulary import DEPLOYMENT_STATUSES, EXECUTION_WORDS, TASK_WORDS, UNFINISHED
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-EXECUTION_WORDS = ("queued", "pending", "running", "cancelling", "cancelled", "failed", "succeeded", "timeout")
-"""Schema JobExecutionStatus."""
-TASK_WORDS = ("unspecified", "pending", "reconciling", "failed", "succeeded", "running", "cancelled")
-"""Schema JobExecutionTaskStatus."""
-_OPEN = {"queued", "pending", "running", "cancelling", "reconciling"}
+_OPEN = {word for word, status in (*EXECUTION_WORDS.items(), *TASK_WORDS.items()) if status in UNFINISHED}
 """Words of what cannot have ended; `unspecified` says neither."""
 
 

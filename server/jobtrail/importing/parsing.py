@@ -6,10 +6,11 @@ import json
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, cast
 
-from jobtrail.importing.blaxel_documents import TASK_WORDS, read_execution, read_job
+from jobtrail.importing.blaxel_documents import read_execution, read_job
 from jobtrail.importing.runwisp_documents import read_definition, read_run
 from jobtrail.importing.validation import DocumentRefused, as_object
 from jobtrail.text import quote_value, sanitize_text
+from jobtrail.vocabulary import TASK_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

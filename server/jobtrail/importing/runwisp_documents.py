@@ -30,15 +30,12 @@ from jobtrail.importing.validation import (
 from jobtrail.masking import MASKED
 from jobtrail.store.rows import DefinitionRow, RunRow
 from jobtrail.times import format_optional_nanoseconds
+from jobtrail.vocabulary import END_REASONS, OPEN_PHASES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
-END_REASONS = (
-    "succeeded", "success", "failed", "stopped", "timeout", "crashed", "skipped", "log_overflow",
-    "queue_full", "dst_skipped", "daemon_stopped", "missed", "start_failed",
-)  # fmt: skip
 TRIGGERS = ("cron", "api", "cloud", "ui", "cli", "station", "service", "startup")
 _WORDS_OF_1 = {"success": "succeeded", "cloud": "station"}
 """Words of the legacy dialect that 1.0.1 has others for, which the store keeps."""
@@ -49,7 +46,7 @@ class _RunDocument(Document):
 
     id: RunId
     task_name: TaskName
-    status: Annotated[str, accept_words("pending", "running", "ended")]
+    status: Annotated[str, accept_words(*OPEN_PHASES, "ended")]
     end_reason: Annotated[str, accept_words(*END_REASONS)] | None = None
     exit_code: Int64
     created_at: RequiredTime

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from jobtrail.plane.responses import drop_absent
 from jobtrail.store.row_types import parse_object
 from jobtrail.times import format_optional_nanoseconds
+from jobtrail.vocabulary import OPEN_PHASES
 
 if TYPE_CHECKING:
     from sqlite3 import Row
@@ -47,7 +48,7 @@ _LEGACY_TRIGGERS = {
 
 def translate_legacy_status(word: str) -> tuple[str, ...]:
     """Return the phases and end reasons of 1.0.1 that the legacy dialect shows as one word; none for none."""
-    if not word or word in {"pending", "running", "ended"}:
+    if not word or word in {*OPEN_PHASES, "ended"}:
         return (word,) if word else ()
     # A word that nothing is shown as finds nothing.
     return tuple(here for here, shown in _LEGACY_REASONS.items() if shown == word) or ("",)

@@ -13,7 +13,7 @@ from jobtrail.sources.blaxel.ended_executions import EndedExecutions
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, build_query
 from jobtrail.sources.blaxel.execution_owners import ExecutionOwners
 from jobtrail.sources.blaxel.log_reader import LogEndpoint, Span, TaskLog
-from jobtrail.sources.blaxel.response_models import EXECUTION_WORDS, TASK_WORDS, WireExecution
+from jobtrail.sources.blaxel.response_models import WireExecution
 from jobtrail.sources.blaxel.task_reading import (
     has_only_ended,
     name_row,
@@ -23,6 +23,7 @@ from jobtrail.sources.blaxel.task_reading import (
 from jobtrail.sources.list_options import ListOptions
 from jobtrail.sources.responses import parse_response, quote_name
 from jobtrail.text import quote_value, sanitize_text
+from jobtrail.vocabulary import EXECUTION_WORDS, TASK_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable

@@ -15,37 +15,13 @@ from jobtrail.models import Execution, Job, JobDetail, Task, Total
 from jobtrail.sources.base import FullExecution
 from jobtrail.sources.responses import Integer, Items, OrEmpty, ResponseModel, clean_line, translate_status
 from jobtrail.times import parse_optional_time, seconds_between
+from jobtrail.vocabulary import EXECUTION_WORDS, TASK_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from jobtrail.analysis.task_summary import TaskSummary
     from jobtrail.vocabulary import Status
 
 _ATTEMPT = re.compile(r"attempt ([0-9]{1,6})")
-
-EXECUTION_WORDS: Mapping[str, Status] = {
-    "queued": "queued",
-    "pending": "queued",
-    "running": "running",
-    "cancelling": "running",
-    "cancelled": "cancelled",
-    "failed": "failed",
-    "succeeded": "succeeded",
-    "timeout": "timeout",
-}
-"""Schema JobExecutionStatus."""
-
-TASK_WORDS: Mapping[str, Status] = {
-    "unspecified": "unknown",
-    "pending": "queued",
-    "reconciling": "running",
-    "failed": "failed",
-    "succeeded": "succeeded",
-    "running": "running",
-    "cancelled": "cancelled",
-}
-"""Schema JobExecutionTaskStatus."""
 
 
 class _Meta(ResponseModel):

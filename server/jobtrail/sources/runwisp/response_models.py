@@ -13,32 +13,18 @@ from pydantic import AliasChoices, Field
 from jobtrail.models import Job, JobDetail, Run
 from jobtrail.sources.responses import Integer, OrEmpty, ResponseModel, clean_line, translate_status
 from jobtrail.times import parse_optional_time, seconds_between
+from jobtrail.vocabulary import END_REASONS, OPEN_PHASES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from jobtrail.vocabulary import Status
 
-RUN_WORDS_1: Mapping[str, Status] = {
-    "pending": "queued",
-    "running": "running",
-    "succeeded": "succeeded",
-    "failed": "failed",
-    "crashed": "failed",
-    "log_overflow": "failed",
-    "start_failed": "failed",
-    "timeout": "timeout",
-    "stopped": "cancelled",
-    "daemon_stopped": "cancelled",
-    "skipped": "skipped",
-    "queue_full": "skipped",
-    "dst_skipped": "skipped",
-    "missed": "skipped",
-}
-"""Phases and end reasons that 1.0.1 knows."""
+RUN_WORDS: Mapping[str, Status] = {**OPEN_PHASES, **END_REASONS}
+"""Phases and end reasons of either dialect."""
 
-RUN_WORDS: Mapping[str, Status] = {**RUN_WORDS_1, "success": "succeeded"}
-"""Those, and the legacy dialect's."""
+RUN_WORDS_1: Mapping[str, Status] = {word: status for word, status in RUN_WORDS.items() if word != "success"}
+"""Those that 1.0.1 knows."""
 
 _NANOSECONDS = 1_000_000_000
 
