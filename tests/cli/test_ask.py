@@ -136,7 +136,7 @@ def test_a_store_that_cannot_be_opened_is_2_as_everywhere(tmp_path: Path, argume
     path = tmp_path / "store.db"
     path.write_bytes(b"no database at all, whatever it is called" * 100)
     line = read_refusal(run_command("ask", *arguments, JOBTRAIL_STORE=str(path)))
-    assert line == f"the store {path} cannot be opened: file is not a database"
+    assert line.startswith(f"the store {path} cannot be opened: file is not a database; move it away")
     assert read_refusal(run_command("store", "info", JOBTRAIL_STORE=str(path))) == line
 
 
@@ -271,7 +271,7 @@ def test_where_there_is_no_room_for_columns_rows_stand_one_under_the_other_and_w
         "  status succeeded",
         "  created 2026-11-01T00:05:00Z",
         "  about fills what the embedder left out",
-        "in the night before",
+        "  in the night before",
         "crm-sync",
         "  status failed",
         "  created 2026-11-01T00:07:00Z",

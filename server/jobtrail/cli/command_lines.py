@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.models import Call, write_text
+from jobtrail.text import quote_unless_word
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
 
 def format_command(call: Call) -> str:
     """Return the command that makes a call; a placeholder is not quoted."""
-    words = (f"{name}={_format_argument(value)}" for name, value in call.arguments.items())
+    words = (f"{quote_unless_word(name)}={_format_argument(value)}" for name, value in call.arguments.items())
     return " ".join(["jobtrail ask", call.tool, *words])
 
 

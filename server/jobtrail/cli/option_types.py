@@ -7,7 +7,7 @@ from argparse import ArgumentTypeError
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import SettingsError
-from jobtrail.text import quote_value, sanitize_text
+from jobtrail.text import quote_unless_word, quote_value
 from jobtrail.times import parse_duration
 
 if TYPE_CHECKING:
@@ -93,7 +93,7 @@ def collect_arguments(given: Iterable[tuple[str, str]]) -> dict[str, str]:
     for name, value in given:
         if name in found:
             values = f"{quote_value(found[name])} and {quote_value(value)}"
-            raise SettingsError(f"{sanitize_text(name, 40)} is given twice, as {values}; give it once")
+            raise SettingsError(f"{quote_unless_word(name, 40)} is given twice, as {values}; give it once")
         found[name] = value
     return found
 

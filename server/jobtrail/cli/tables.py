@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -119,8 +120,12 @@ def _print_records(console: Console, names: Sequence[str], cells: Sequence[Seque
         console.print(Text(head, style=_choose_style(first, row[0]) or "bold"), soft_wrap=True)
         for name, cell in zip(rest, row[1:], strict=True):
             if cell:
-                text = Text.assemble((f"  {name} ", "dim"), (cell, _choose_style(name, cell)))
-                console.print(text, soft_wrap=name not in _PROSE)
+                text = Text.assemble((f"{name} ", "dim"), (cell, _choose_style(name, cell)))
+                if name in _PROSE:
+                    # Every line of a wrapped text is indented, so none can pose as a line of ours.
+                    console.print(Padding(text, (0, 0, 0, 2), expand=False))
+                else:
+                    console.print(Text("  ") + text, soft_wrap=True)
 
 
 def _is_count(cell: str) -> bool:

@@ -17,7 +17,7 @@ from jobtrail.clients.server_entry import starts_jobtrail
 from jobtrail.doctor.report import Check
 from jobtrail.errors import SettingsError
 from jobtrail.masking import is_secret_name
-from jobtrail.text import sanitize_text
+from jobtrail.text import quote_unless_word, sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -82,7 +82,7 @@ class _ConfigFile:
                     yield name, cast("dict[str, Any]", entry)
 
     def _examine_entry(self, name: str, entry: Mapping[str, Any]) -> Iterator[Check]:
-        check = sanitize_text(name, 40)
+        check = quote_unless_word(name, 40)
         if isinstance(entry.get("url"), str):
             yield self._make_check(check, "ok", f"over HTTP at {_parse_host(entry['url'])}")
             return
@@ -95,14 +95,16 @@ class _ConfigFile:
             key for key, value in _as_table(entry.get("env")).items() if is_secret_name(key) and _is_plain(value)
         ]
         if plain and self._scope == "project":
-            found = f"{sanitize_text(', '.join(plain))} stands in plain text in a file that is often committed"
+            found = (
+                f"{', '.join(map(quote_unless_word, plain))} stands in plain text in a file that is often committed"
+            )
             fix = "take it out; `jobtrail install --env NAME` writes a reference instead"
             yield self._make_check(check, "warning", found, fix)
 
     def _examine_command(self, name: str, command: str, entry: Mapping[str, Any]) -> Check:
-        check, again = sanitize_text(name, 40), self._format_fix(name, entry)
+        check, again = quote_unless_word(name, 40), self._format_fix(name, entry)
         # Only the program is shown: arguments may have secrets in them.
-        program = sanitize_text(command, 200)
+        program = quote_unless_word(command)
         absolute = Path(command).is_absolute() or PureWindowsPath(command).is_absolute()
         where = command if absolute else shutil.which(command, path=self._machine.environ.get("PATH"))
         trouble = _explain_trouble(where, program)

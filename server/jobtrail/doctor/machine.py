@@ -15,7 +15,7 @@ from jobtrail.settings import OWN_VARIABLES, store_path
 from jobtrail.sources.registry import UPSTREAMS
 from jobtrail.store.faults import StoreError, exists
 from jobtrail.store.integrity import check_integrity
-from jobtrail.text import find_closest, sanitize_text
+from jobtrail.text import find_closest, quote_unless_word, sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -51,7 +51,7 @@ def examine_settings(settings: Settings | None, trouble: str, environ: Mapping[s
         near = find_closest(name, OWN_VARIABLES, 1)
         fix = f"rename it {near[0]}, or unset it" if near else "unset it"
         yield _make_settings_check(
-            "variables", "warning", f"{sanitize_text(name, 60)} is set, and nothing reads it", fix
+            "variables", "warning", f"{quote_unless_word(name, 60)} is set, and nothing reads it", fix
         )
 
 

@@ -12,7 +12,7 @@ from jobtrail.doctor.report import Check
 from jobtrail.errors import JobtrailError, SettingsError, Unauthorized, Unreachable, UpstreamError
 from jobtrail.paging import NEWEST_FIRST, Walk, walk
 from jobtrail.sources.list_options import ListOptions
-from jobtrail.text import sanitize_text
+from jobtrail.text import quote_unless_word, sanitize_text
 from jobtrail.times import format_duration
 
 if TYPE_CHECKING:
@@ -158,10 +158,10 @@ class _SourceCheckup:
         if told is None or asked in {None, told}:
             whose = asked or told
             self.add(
-                "workspace", "ok", sanitize_text(whose, 60) if whose else "none named, so that of the credentials"
+                "workspace", "ok", quote_unless_word(whose, 60) if whose else "none named, so that of the credentials"
             )
             return
-        found = f"{sanitize_text(told, 60)} answers, where {sanitize_text(asked or '', 60)} was asked for"
+        found = f"{quote_unless_word(told, 60)} answers, where {quote_unless_word(asked or '', 60)} was asked for"
         self.add("workspace", "warning", found, f"put the workspace of the credentials into {self.one.origin}")
 
     async def _check_executions(self, batch: BatchJobs, jobs: list[Job]) -> None:
@@ -257,7 +257,7 @@ def _format_job_count(jobs: list[Job], source: Source) -> str:
 
 
 def _clean_name(name: str) -> str:
-    return sanitize_text(name, 60)
+    return quote_unless_word(name, 60)
 
 
 def _describe_lines(found: Lines) -> str:

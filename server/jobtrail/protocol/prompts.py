@@ -16,7 +16,7 @@ from mcp.server.mcpserver.prompts.base import PromptArgument
 from pydantic import BaseModel, ConfigDict
 
 from jobtrail.errors import SettingsError
-from jobtrail.text import sanitize_text
+from jobtrail.text import quote_unless_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 _FRONT_MATTER = re.compile(r"---\n(.*?)\n---\n(.*)", re.DOTALL)
 _LONGEST_ARGUMENT = 200
+_PLAIN = re.compile(r"[A-Za-z0-9-]+")
+_BACKTICK = r"\x60"
 
 
 class _Argument(BaseModel):
@@ -47,12 +49,18 @@ class PromptFile(BaseModel):
     text: str
 
     def fill(self, given: dict[str, str]) -> str:
-        """Return the text with its arguments, each cleaned to one line."""
+        """Return the text with its arguments."""
         values = {
-            one.name: sanitize_text(given.get(one.name, ""), _LONGEST_ARGUMENT) or one.default
+            one.name: _write_argument(text) if (text := given.get(one.name, "").strip()) else one.default
             for one in self.arguments
         }
         return re.sub(r"\{\{(\w+)\}\}", lambda match: values.get(match[1], match[0]), self.text)
+
+
+def _write_argument(text: str) -> str:
+    """Return an argument as one word or quoted, and as code where Markdown could make something else of it."""
+    written = quote_unless_word(text, _LONGEST_ARGUMENT)
+    return written if _PLAIN.fullmatch(written) else f"`{written.replace('`', _BACKTICK)}`"
 
 
 def load_prompts() -> list[PromptFile]:

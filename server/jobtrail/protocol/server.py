@@ -13,7 +13,7 @@ import anyio
 from mcp.server.context import ServerRequestContext
 from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.mcpserver import Context, MCPServer
-from mcp.server.mcpserver.exceptions import ToolError
+from mcp.server.mcpserver.exceptions import ResourceNotFoundError, ToolError
 from mcp.server.subscriptions import ListenHandler, ResourceUpdated
 from mcp.shared.exceptions import MCPError
 from mcp.types import (
@@ -268,7 +268,10 @@ class JobtrailServer(MCPServer[ProtocolState]):
     ) -> Iterable[ReadResourceContents] | InputRequiredResult:
         """Read a resource; an address of ours is a tool's answer in another form."""
         if context is None or not str(uri).startswith(f"{SCHEME}://"):
-            return await super().read_resource(uri, context)
+            try:
+                return await super().read_resource(uri, context)
+            except ResourceNotFoundError:
+                raise ResourceNotFoundError(f"{quote_value(str(uri))} is no resource of this server") from None
         from jobtrail.protocol.resources.reading import read_resource  # noqa: PLC0415 # as in ProtocolState
 
         with _raise_protocol_errors(str(uri)):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.errors import SettingsError
 from jobtrail.settings.shapes import validate_settings
-from jobtrail.text import quote_value
+from jobtrail.text import quote_unless_word, quote_value
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
@@ -69,7 +69,8 @@ def read_sources(
         raise SettingsError(f"{path}: sources must be tables such as [sources.prod]")
     named = cast("dict[str, Any]", sources)
     return [
-        _read_source(name, keys, f"[sources.{name}] of {path}", environ, upstreams) for name, keys in named.items()
+        _read_source(name, keys, f"[sources.{quote_unless_word(name, 60)}] of {path}", environ, upstreams)
+        for name, keys in named.items()
     ]
 
 

@@ -9,7 +9,7 @@ from urllib.parse import quote
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from jobtrail.errors import BadArgument, UnreadableAnswer
-from jobtrail.text import quote_value, sanitize_text
+from jobtrail.text import quote_unless_word, quote_value, sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,10 +47,10 @@ def parse_response(shape: type[W], body: Any, subject: str) -> W:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         what = first["msg"].partition(" or instance of")[0]
-        where = ".".join(str(part) for part in first["loc"]) or "the body"
+        where = ".".join(str(part) for part in first["loc"])
         raise UnreadableAnswer(
             "answered in a shape its documents do not describe: "
-            f"{sanitize_text(where, 80)} ({sanitize_text(what, 80)})",
+            f"{quote_unless_word(where, 80) if where else 'the body'} ({sanitize_text(what, 80)})",
             subject=subject,
             advice="that is a fault of the upstream, or it is something else: check its address",
         ) from None

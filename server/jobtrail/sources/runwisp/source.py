@@ -22,7 +22,7 @@ from jobtrail.sources.runwisp.login import RunWispLogin
 from jobtrail.sources.runwisp.registration import DEFAULT_URL
 from jobtrail.sources.runwisp.response_models import WireDaemon
 from jobtrail.sources.runwisp.run_listings import RunWispRuns
-from jobtrail.text import sanitize_text
+from jobtrail.text import quote_unless_word, sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -77,7 +77,7 @@ class RunWisp(Source):
             daemon = parse_response(WireDaemon, await self._http.get("api/daemon"), self._http.subject)
         except (NotFound, Rejected, UnreadableAnswer):
             daemon = WireDaemon()
-        return About(f"RunWisp {sanitize_text(daemon.version or '1.x', 40)}, dialect 1.x", self._http.ahead)
+        return About(f"RunWisp {quote_unless_word(daemon.version or '1.x', 40)}, dialect 1.x", self._http.ahead)
 
     def jobs(self, options: ListOptions) -> Listing[Job]:
         """List task definitions; the daemon sends all of them, so a page is cut here."""
