@@ -3,13 +3,12 @@
 
 FROM python:3.13-slim AS build
 WORKDIR /src
-COPY pyproject.toml README.md LICENSE ./
+# The uv of uv.lock, which makes an environment without pip of the very versions that are locked, checked by their hashes.
+RUN pip install --no-cache-dir uv==0.13.9
+COPY pyproject.toml uv.lock README.md LICENSE ./
 COPY server server
 COPY prompts prompts
-RUN pip wheel --no-cache-dir --no-deps --wheel-dir /wheels .
-# An environment without pip: this pip installs into it.
-RUN python -m venv --without-pip /opt/jobtrail \
- && pip --python /opt/jobtrail install --no-cache-dir /wheels/*.whl
+RUN UV_PROJECT_ENVIRONMENT=/opt/jobtrail UV_PYTHON_DOWNLOADS=never uv sync --locked --no-editable --no-cache
 
 FROM python:3.13-slim
 LABEL org.opencontainers.image.title="Jobtrail" \

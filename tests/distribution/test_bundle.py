@@ -61,7 +61,7 @@ def test_a_bundle_holds_the_program_and_what_it_needs_and_nothing_else(bundle: P
         for path in (ROOT / folder).rglob("*")
         if path.is_file() and path.suffix != ".pyc"
     }
-    assert names == program | {"manifest.json", "pyproject.toml", "README.md", "LICENSE", "icon.png"}
+    assert names == program | {"manifest.json", "pyproject.toml", "uv.lock", "README.md", "LICENSE", "icon.png"}
     assert bundle.stat().st_size < LARGEST
 
 

@@ -126,7 +126,7 @@ def test_its_name_for_the_registry_is_the_one_that_is_registered(last: list[Inst
     assert pairs(only(last, "LABEL"))["io.modelcontextprotocol.server.name"] == read(SERVER)["name"]
 
 
-def test_what_the_wheel_is_made_of_is_copied_and_sent_to_the_engine_and_nothing_else(
+def test_what_the_wheel_is_made_of_and_the_lock_is_copied_and_sent_to_the_engine_and_nothing_else(
     parsed: list[Instruction],
 ) -> None:
     copied = {name for one in parsed if one.keyword == "COPY" and not one.flags for name in one.words[:-1]}
@@ -134,7 +134,7 @@ def test_what_the_wheel_is_made_of_is_copied_and_sent_to_the_engine_and_nothing_
     wheel = settings["tool"]["hatch"]["build"]["targets"]["wheel"]
     sources = {path.partition("/")[0] for path in (*wheel["packages"], *wheel["force-include"])}
     project = settings["project"]
-    assert copied == {"pyproject.toml", project["readme"], *project["license-files"], *sources}
+    assert copied == {"pyproject.toml", "uv.lock", project["readme"], *project["license-files"], *sources}
     lines = (ROOT / ".dockerignore").read_text(encoding="utf-8").splitlines()
     assert "*" in lines
     assert {line.removeprefix("!") for line in lines if line.startswith("!")} == copied
