@@ -93,6 +93,7 @@ def test_a_document_is_known_by_its_fields_alone_or_in_an_answer_page(
         (changed(execution(), "status", MISSING), "status is missing"),
         (changed(execution(), "status", "exploded"), f"status='exploded' is none of {EXECUTION_WORDS}"),
         (changed(execution(), "status", 3), "status=3 must be text"),
+        ({"metadata": {"name": "etl"}, "spec": {}, "status": ["failed"]}, "status=['failed'] must be text"),
         (changed(execution(), "spec", [1]), "spec=[1] must be an object"),
         (changed(execution(), "tasks", {}), "tasks={} must be a list"),
         (changed(execution(), "spec.timeout", "1h"), "spec.timeout='1h' must be a whole number"),

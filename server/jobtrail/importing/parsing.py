@@ -135,7 +135,7 @@ def read_document(document: Any) -> Snapshot:
 def _read_named(given: Mapping[str, Any], name: object) -> Snapshot:
     """Return the job that has a name; what looks like a task of an execution is refused."""
     spec = as_object(given.get("spec"))
-    of_task = spec is None or _OF_TASK_SPEC & spec.keys() or (not spec and given.get("status") in TASK_WORDS)
+    of_task = spec is None or _OF_TASK_SPEC & spec.keys() or (not spec and given.get("status") in tuple(TASK_WORDS))
     if of_task or "conditions" in given:
         raise DocumentRefused(
             f"{quote_value(name)} is a task of an execution; it is imported within its execution, "

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.rendering.parts import write_names
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST
-from jobtrail.sources.blaxel.response_models import TASK_WORDS, WireTask
+from jobtrail.sources.blaxel.response_models import WireTask
 from jobtrail.sources.responses import clean_line, parse_response
-from jobtrail.vocabulary import ENDED, FAILURES
+from jobtrail.vocabulary import ENDED, FAILURES, TASK_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
