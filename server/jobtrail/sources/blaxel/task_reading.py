@@ -68,7 +68,8 @@ def name_row(row: Any) -> str:
 def has_only_ended(body: Any) -> bool:
     """Return whether every task of a page, as it was answered, has ended."""
     try:
-        return all(TASK_WORDS.get(row["status"].strip().lower()) in ENDED for row in body["data"])
+        words = {row["status"] for row in body["data"]}
+        return all(TASK_WORDS.get(word.strip().lower()) in ENDED for word in words)
     except (AttributeError, KeyError, TypeError):
         return False
 
