@@ -42,10 +42,10 @@ def world(made: World, question: Question, request: pytest.FixtureRequest) -> Wo
     return made
 
 
-def as_parameter(question: Question) -> ParameterSet:
-    """Return a question as a parameter, marked if it is about a real daemon."""
+def as_parameter(question: Question, *more: str) -> ParameterSet:
+    """Return a question as a parameter, with what else there is; it is marked if it is about a real daemon."""
     marks = [pytest.mark.peers] if question.data == "RunWisp 1.0.1" else []
-    return pytest.param(question, id=type(question).__name__, marks=marks)
+    return pytest.param(question, *more, id="-".join([type(question).__name__, *more]), marks=marks)
 
 
 of_each = pytest.mark.parametrize("question", [as_parameter(question) for question in QUESTIONS])
@@ -84,7 +84,7 @@ def blind_to(*prefixes: str) -> type[Agent]:
 @pytest.mark.parametrize(
     ("question", "unseen"),
     [
-        (question, unseen)
+        as_parameter(question, unseen)
         for question in QUESTIONS
         for name, unseen in (
             ("WhatFailed", "note: "),
@@ -94,7 +94,6 @@ def blind_to(*prefixes: str) -> type[Agent]:
         )
         if type(question).__name__ == name
     ],
-    ids=lambda value: value if isinstance(value, str) else type(value).__name__,
 )
 async def test_an_agent_that_does_not_see_a_line_that_matters_is_wrong(
     question: Question, unseen: str, world: World
