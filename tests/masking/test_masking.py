@@ -155,6 +155,8 @@ def test_the_words_of_a_command_are_without_secrets(command: str, masked: str) -
     ("name", "value", "hidden", "shown"),
     [
         ("API_KEYS", "abc123def, swordfish;zyx987", ["abc123def", "swordfish", "zyx987"], []),
+        ("API_KEYS", "['abc1234', 'swordfish']", ["abc1234", "swordfish"], []),
+        ("API_KEYS", "abc1234 def5678", ["abc1234", "def5678"], []),
         ("USERS_CREDS", "alice:wonder1,bob:build3r", ["wonder1", "build3r"], ["alice", "bob"]),
         ("CREDENTIALS", '{"type": "service_account", "private_key": "line-one\\nline-two"}',
          ["line-one", "line-two", "line-one\\nline-two"], ["service_account"]),

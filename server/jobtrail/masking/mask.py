@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, cast
 from urllib.parse import quote, unquote
 
 from jobtrail.masking.forms import list_secret_spans, mask_pair, mask_text, mask_words
-from jobtrail.masking.names import MASKED, is_secret, is_secret_name, looks_random
+from jobtrail.masking.names import MASKED, is_mixed, is_secret, is_secret_name, looks_random
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -17,6 +17,7 @@ _SHORTEST = 6
 """Characters; shorter values stand in too many other words."""
 _SEPARATORS = re.compile(r"[,;\n]")
 _EDGES = " \t\r\"'"
+_BRACKETS = _EDGES + "[](){}"
 
 
 class Mask:
@@ -77,7 +78,9 @@ def _split_value(value: str) -> Iterator[str]:
         else:
             return
     for item in _SEPARATORS.split(value):
-        yield item
+        yield item.strip(_BRACKETS)
+        # The words of a passphrase are no list; those with digits are.
+        yield from (word for word in item.strip(_BRACKETS).split() if is_mixed(word))
         before, sign, after = item.partition("=" if "=" in item else ":")
         if sign and not after.startswith("//") and " " not in before.strip():
             yield after
