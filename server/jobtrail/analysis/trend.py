@@ -61,15 +61,14 @@ def fill_buckets(attempts: Iterable[Attempt], starts: Sequence[datetime]) -> tup
         place = sum(start <= one.created_at for start in starts) - 1 if one.created_at else -1
         if place >= 0:
             inside[place].append(one)
-    return tuple(_make_bucket(start, group) for start, group in zip(starts, inside, strict=True))
-
-
-def _make_bucket(start: datetime, group: Sequence[Attempt]) -> Bucket:
-    return Bucket(
-        start=start,
-        counts=_count_statuses(group),
-        success_rate=_compute_rate(group),
-        p50_s=_find_percentile(_sort_durations(group), 0.5),
+    return tuple(
+        Bucket(
+            start=start,
+            counts=_count_statuses(group),
+            success_rate=_compute_rate(group),
+            p50_s=_find_percentile(_sort_durations(group), 0.5),
+        )
+        for start, group in zip(starts, inside, strict=True)
     )
 
 

@@ -46,15 +46,11 @@ async def read_all_pages(
     while True:
         page = await call(arguments)
         pages.read.append(page)
-        show_progress(_format_progress(pages, page), *_measure_progress(pages, page))
+        scanned = page.coverage.scanned if isinstance(page, Page | Failures) else 0
+        show_progress(f"{pages.rows:,} rows of {scanned:,} scanned", *_measure_progress(pages, page))
         if not pages.cursor or pages.rows >= MOST_ROWS:
             return
         arguments = {"cursor": pages.cursor}
-
-
-def _format_progress(pages: PagesRead, page: FrozenModel) -> str:
-    scanned = page.coverage.scanned if isinstance(page, Page | Failures) else 0
-    return f"{pages.rows:,} rows of {scanned:,} scanned"
 
 
 def _measure_progress(pages: PagesRead, page: FrozenModel) -> tuple[float | None, float | None]:

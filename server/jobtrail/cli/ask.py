@@ -208,13 +208,8 @@ def _print_help(tool: Tool) -> None:
     print(f"usage: jobtrail ask {tool.name} [name=value ...] [--all] [--json]\n\n{description}\n\narguments:")
     known: dict[str, dict[str, Any]] = tool.input_schema.get("properties", {})
     width = max(map(len, known))
+    types = {"integer": "A whole number.", "boolean": "true or false.", "number": "A number."}
     for name, schema in known.items():
-        print(f"  {name:<{width}}  {schema.get('description') or _describe_type(schema)}")
+        print(f"  {name:<{width}}  {schema.get('description') or types.get(str(schema.get('type')), 'A text.')}")
     calls = list_examples(tool.name, tool.description or "")
     print("\n".join(["", "examples:", *(f"  {format_command(one)}" for one in calls)]) if calls else "", flush=True)
-
-
-def _describe_type(schema: Mapping[str, Any]) -> str:
-    return {"integer": "A whole number.", "boolean": "true or false.", "number": "A number."}.get(
-        str(schema.get("type")), "A text."
-    )

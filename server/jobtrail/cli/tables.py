@@ -58,7 +58,10 @@ def print_blocks(console: Console, answer: Iterable[blocks.Block]) -> None:
             case blocks.Header():
                 _print_header(console, block)
             case blocks.Table():
-                cells = [[_format_cell(cell) for cell in row] for row in block.rows]
+                cells = [
+                    [cell if isinstance(cell, blocks.StatusText) else format_text(cell) for cell in row]
+                    for row in block.rows
+                ]
                 _print_table(console, block.columns, cells)
             case blocks.Line():
                 _print_line(console, block)
@@ -130,10 +133,6 @@ def _print_records(console: Console, names: Sequence[str], cells: Sequence[Seque
 
 def _is_count(cell: str) -> bool:
     return not cell or cell.lstrip("-").replace(",", "").isdecimal()
-
-
-def _format_cell(cell: blocks.Cell) -> str:
-    return cell if isinstance(cell, blocks.StatusText) else format_text(cell)
 
 
 def _choose_style(name: str, cell: str) -> str:

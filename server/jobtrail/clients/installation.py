@@ -76,8 +76,14 @@ def build_entry(installation: Installation, command: StartCommand) -> ServerEntr
     }
     if env:
         entry["env"] = env
+    # What VS Code asks for; it keeps passwords in its secret storage.
     asked = [
-        _build_input(installation, name)
+        {
+            "type": "promptString",
+            "id": _make_input_id(installation.name, name),
+            "description": installation.variables.get(name, name),
+            "password": is_secret_name(name),
+        }
         for name, value in installation.env.items()
         if value is None and client.inputs
     ]
@@ -107,16 +113,6 @@ def _format_variable(installation: Installation, name: str, value: str | None) -
 
 def _make_input_id(server: str, variable: str) -> str:
     return f"{server}-{variable}"
-
-
-def _build_input(installation: Installation, variable: str) -> dict[str, Any]:
-    """Return an input by which VS Code asks for a variable; it keeps passwords in its secret storage."""
-    return {
-        "type": "promptString",
-        "id": _make_input_id(installation.name, variable),
-        "description": installation.variables.get(variable, variable),
-        "password": is_secret_name(variable),
-    }
 
 
 def install(installation: Installation, machine: Machine, command: StartCommand) -> InstallResult:

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from jobtrail.doctor.report import Verdict
     from jobtrail.logs.log import Lines
-    from jobtrail.models import Execution, Job, Run, Task
+    from jobtrail.models import Execution, Job, Run
     from jobtrail.paging import Listing
     from jobtrail.settings import SourceSettings
     from jobtrail.sources.base import BatchJobs, Runs, Source, Workspace
@@ -102,7 +102,8 @@ class _SourceCheckup:
             )
         except UpstreamError as error:
             self._add_reachable()
-            self.add("jobs", "failed", _format_error(error), self._format_address_fix())
+            fix = f"check that the address is that of the API: {self.one.origin}"
+            self.add("jobs", "failed", _format_error(error), fix)
         else:
             took = time.monotonic() - began
             self._add_reachable()
@@ -127,9 +128,6 @@ class _SourceCheckup:
 
     def _format_key_fix(self) -> str:
         return f"put a valid one into {self.one.origin}"
-
-    def _format_address_fix(self) -> str:
-        return f"check that the address is that of the API: {self.one.origin}"
 
     async def _check_dialect_and_clock(self, source: Source) -> None:
         about = await self._check_read("dialect", source.about, lambda one: one.speaks)
@@ -169,10 +167,12 @@ class _SourceCheckup:
         if not names:
             self.add("executions", "skipped", "there is no batch job to ask for its executions")
             return
+        newest_first = ListOptions(sort=NEWEST_FIRST)
         newest: tuple[str, Execution] | None = None
         for name in names[:_JOBS_TRIED]:
-            read = _make_execution_reader(lambda name=name: batch.executions(name, ListOptions(sort=NEWEST_FIRST)))
-            rows = await self._try_read("executions", read)
+            rows = await self._try_read(
+                "executions", lambda name=name: _read_rows(batch.executions(name, newest_first), 1)
+            )
             if rows is None:
                 return
             if rows.value:
@@ -185,8 +185,11 @@ class _SourceCheckup:
             self.add("executions", "ok", f"none yet of {', '.join(map(_clean_name, names[:_JOBS_TRIED]))}")
             return
         name, one = newest
-        tasks = _make_task_reader(batch, name, one.id)
-        await self._check_read("tasks", tasks, lambda rows: f"read of {one.id}" if rows else f"{one.id} has none")
+        await self._check_read(
+            "tasks",
+            lambda: _read_rows(batch.tasks(name, one.id, newest_first), 1),
+            lambda rows: f"read of {one.id}" if rows else f"{one.id} has none",
+        )
         log = await self._try_read("task log", lambda: batch.log(name, one.id, None, self.clock.now()), soft=True)
         if log is not None:
             await self._check_read("task log", lambda: log.value.read(-1, 1), _describe_lines, soft=True)
@@ -239,14 +242,6 @@ class _SourceCheckup:
 
 async def _read_rows(listing: Listing[T], limit: int) -> list[T]:
     return (await walk(listing, Walk(limit=limit))).items
-
-
-def _make_execution_reader(listing: Callable[[], Listing[Execution]]) -> Callable[[], Awaitable[list[Execution]]]:
-    return lambda: _read_rows(listing(), 1)
-
-
-def _make_task_reader(batch: BatchJobs, job: str, execution: str) -> Callable[[], Awaitable[list[Task]]]:
-    return lambda: _read_rows(batch.tasks(job, execution, ListOptions(sort=NEWEST_FIRST)), 1)
 
 
 def _format_job_count(jobs: list[Job], source: Source) -> str:

@@ -69,7 +69,9 @@ def read_lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | None]]:
         while line := text.readline(LONGEST_LINE + 1):
             number += 1
             if len(line) > LONGEST_LINE:
-                _skip_line(text, line)
+                # The rest of the line is read and dropped.
+                while line and not line.endswith(b"\n"):
+                    line = text.readline(LONGEST_LINE)
                 yield number, None
             elif content := (line.removeprefix(_BOM) if number == 1 else line).strip():
                 yield number, content
@@ -81,9 +83,3 @@ def read_lines(file: io.BufferedReader) -> Iterator[tuple[int, bytes | None]]:
         why = getattr(error, "strerror", None) or str(error)
         reached = f" beyond line {number:,}" if number else ""
         raise BrokenFile(f"cannot be read{reached}: {sanitize_text(why)}") from error
-
-
-def _skip_line(text: io.BufferedIOBase, line: bytes) -> None:
-    """Read on to the end of a line."""
-    while line and not line.endswith(b"\n"):
-        line = text.readline(LONGEST_LINE)

@@ -199,16 +199,14 @@ class _FileImport:
             for number, (place, item) in enumerate(stage, 1):
                 self._report("importing", number, stage.count)
                 with self._collect_refusals(place):
-                    self._count_outcome(item, _import_item(target, item))
+                    outcome = _import_item(target, item)
+                    # A definition without a body only gives a name, which is not counted.
+                    if not isinstance(item, DefinitionRow) or item.body:
+                        self._outcomes[_NOUNS[type(item)], outcome] += 1
             if self._refused and not skip_refused:
                 raise _RolledBack
             return
         self._outcomes.clear()
-
-    def _count_outcome(self, item: Snapshot, outcome: ImportOutcome) -> None:
-        # A definition without a body only gives a name, which is not counted.
-        if not isinstance(item, DefinitionRow) or item.body:
-            self._outcomes[_NOUNS[type(item)], outcome] += 1
 
 
 class _RolledBack(Exception):

@@ -97,6 +97,13 @@ def read_run(document: Mapping[str, Any], log: Path | None = None) -> RunSnapsho
     """
     given = validate_document(_RunDocument, document, to_snake if "task_name" in document else str)
     _check_times(given, document)
+    body = {
+        "triggered_by": _WORDS_OF_1.get(given.triggered_by, given.triggered_by),
+        "retry_attempt": given.retry_attempt,
+        "retry_of_run_id": given.retry_of_run_id,
+        "replica_index": given.instance_index,
+        "is_failure": given.is_failure,
+    }
     run = RunRow(
         id=given.id,
         task=given.task_name,
@@ -107,19 +114,9 @@ def read_run(document: Mapping[str, Any], log: Path | None = None) -> RunSnapsho
         end_reason=_WORDS_OF_1.get(given.end_reason or "", given.end_reason),
         # A run that has not ended has none, whatever it says.
         exit_code=given.exit_code if given.status == "ended" else 0,
-        body=_drop_absent(
-            triggered_by=_WORDS_OF_1.get(given.triggered_by, given.triggered_by),
-            retry_attempt=given.retry_attempt,
-            retry_of_run_id=given.retry_of_run_id,
-            replica_index=given.instance_index,
-            is_failure=given.is_failure,
-        ),
+        body={name: value for name, value in body.items() if value is not None},
     )
     return RunSnapshot(run, log)
-
-
-def _drop_absent(**fields: Any) -> dict[str, Any]:
-    return {name: value for name, value in fields.items() if value is not None}
 
 
 def _check_times(given: _RunDocument, document: Mapping[str, Any]) -> None:

@@ -80,7 +80,9 @@ class AccessControl:
             return
         scheme, _, token = header.partition(" ")
         token = token.strip()
-        if scheme.lower() != "bearer" or not (self._is_key(token) or self._is_issued_token(token)):
+        until = self._tokens.get(token)
+        issued = until is not None and self._clock() < until
+        if scheme.lower() != "bearer" or not (issued or self._is_key(token)):
             raise RequestError(401, "a valid API key is required")
 
     async def issue_token(self, request: Request) -> Response:
@@ -110,10 +112,6 @@ class AccessControl:
 
     def _is_key(self, text: str) -> bool:
         return secrets.compare_digest(text.encode(), (self._key or "").encode())
-
-    def _is_issued_token(self, token: str) -> bool:
-        until = self._tokens.get(token)
-        return until is not None and self._clock() < until
 
 
 def _read_grant(body: bytes) -> Any:

@@ -75,7 +75,10 @@ class InProcessPlane:
         async with self._lock:
             own = await self._reopen_store()
             if own is None or own.store.is_empty:
-                return self._find_sample_app()
+                if self._sample is None:
+                    store = SampleStore(self._clock())
+                    self._sample = (store, build_plane(store, clock=self._clock))
+                return self._sample[1]
             self._close_sample()
             await self._fail_vanished(own.store)
             return own.app
@@ -106,12 +109,6 @@ class InProcessPlane:
             await anyio.to_thread.run_sync(fail_vanished, store)
         except StoreError:
             return
-
-    def _find_sample_app(self) -> ASGIApp:
-        if self._sample is None:
-            store = SampleStore(self._clock())
-            self._sample = (store, build_plane(store, clock=self._clock))
-        return self._sample[1]
 
     def _close_sample(self) -> None:
         if self._sample is not None:

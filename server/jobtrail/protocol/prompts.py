@@ -94,20 +94,20 @@ def _read_prompt(path: Traversable) -> PromptFile:
 
 def make_prompts() -> list[Prompt]:
     """Return every prompt for the SDK's server."""
-    return [_make_prompt(one) for one in load_prompts()]
-
-
-def _make_prompt(one: PromptFile) -> Prompt:
-    return Prompt(
-        name=one.name,
-        title=one.title,
-        description=one.description,
-        arguments=[
-            PromptArgument(name=arg.name, description=arg.description, required=arg.required) for arg in one.arguments
-        ],
-        fn=_make_filler(one),
-        context_kwarg=None,
-    )
+    return [
+        Prompt(
+            name=one.name,
+            title=one.title,
+            description=one.description,
+            arguments=[
+                PromptArgument(name=arg.name, description=arg.description, required=arg.required)
+                for arg in one.arguments
+            ],
+            fn=_make_filler(one),
+            context_kwarg=None,
+        )
+        for one in load_prompts()
+    ]
 
 
 def _make_filler(one: PromptFile) -> Callable[..., str]:

@@ -111,7 +111,17 @@ class JobtrailServer(MCPServer[ProtocolState]):
     """
 
     def __init__(self, *, sources: Sequence[str], lifespan: Lifespan, bus: SubscriptionBus, **options: Any) -> None:
-        self._jobs = [_make_jobs_resource(name) for name in sources]
+        self._jobs = [
+            Resource(
+                uri=str(Address(name, "jobs")),
+                name=f"jobs-{name}",
+                title=f"Jobs of {name}",
+                description=f"The jobs, scheduled tasks and services of source {name}.",
+                mime_type="text/plain",
+                icons=[make_icon("jobs")],
+            )
+            for name in sources
+        ]
         self._open_state = lifespan
         self._shared: ProtocolState | None = None
         super().__init__(subscriptions=bus, lifespan=self._lend_state, middleware=[_advertise_what_works], **options)
@@ -339,17 +349,6 @@ async def _advertise_what_works(ctx: ServerRequestContext[Any], call_next: CallN
     if ctx.method == "initialize" and isinstance(result, dict) and not _get_connection(ctx).has_standalone_channel:
         result["capabilities"]["resources"]["subscribe"] = False
     return result
-
-
-def _make_jobs_resource(source: str) -> Resource:
-    return Resource(
-        uri=str(Address(source, "jobs")),
-        name=f"jobs-{source}",
-        title=f"Jobs of {source}",
-        description=f"The jobs, scheduled tasks and services of source {source}.",
-        mime_type="text/plain",
-        icons=[make_icon("jobs")],
-    )
 
 
 def _get_connection(ctx: ServerRequestContext[ProtocolState]) -> Connection:

@@ -14,8 +14,6 @@ from jobtrail.store.output import OutputQuery, select_output
 from jobtrail.times import format_optional_nanoseconds
 
 if TYPE_CHECKING:
-    from sqlite3 import Row
-
     from starlette.requests import Request
 
     from jobtrail.store.store import Store
@@ -69,13 +67,13 @@ def select_logs(store: Store, query: OutputQuery) -> dict[str, Any]:
     if query.execution and store.find_execution(query.workspace, query.job, query.execution) is None:
         return {"logs": [], "totalCount": 0}
     rows, total = select_output(store, query)
-    return {"logs": [_serialize_line(row) for row in rows], "totalCount": total}
-
-
-def _serialize_line(row: Row) -> dict[str, Any]:
-    return {
-        "timestamp": format_optional_nanoseconds(row["at"]),
-        "message": row["text"],
-        "severity": _NUMBERS.get(row["stream"], 0),
-        "trace_id": "",
-    }
+    lines = [
+        {
+            "timestamp": format_optional_nanoseconds(row["at"]),
+            "message": row["text"],
+            "severity": _NUMBERS.get(row["stream"], 0),
+            "trace_id": "",
+        }
+        for row in rows
+    ]
+    return {"logs": lines, "totalCount": total}
