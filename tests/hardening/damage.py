@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 PAGE = 4096
+RUN = "01K9Z3V5Q8R2M4N6P7S9T0W"
 TOKEN = "0123456789abcdef"
 """A recorder that is not there."""
 VALUES: tuple[object, ...] = (
@@ -45,7 +46,9 @@ def fill(path: Path) -> None:
     store.write([TaskRow("open", "task-0", "running", at(500), at(500), at(500), attempts=1, recorder=TOKEN)])
     store.write([DefinitionRow("backup", {"name": "backup", "kind": "task"})])
     store.write(
-        RunRow(f"run-{one}", "backup", "ended", at(one), at(one), at(one + 1), "failed", 1, {"triggered_by": "cron"})
+        RunRow(
+            f"{RUN}{one:03}", "backup", "ended", at(one), at(one), at(one + 1), "failed", 1, {"triggered_by": "cron"}
+        )
         for one in range(60)
     )
     store.close()

@@ -331,6 +331,29 @@ def test_a_store_that_cannot_be_written_costs_the_record_and_not_the_command(tmp
     assert err.count(b"\n") == 1
 
 
+def test_a_store_that_is_damaged_while_tasks_run_costs_the_record_and_no_task(stand: Stand, tmp_path: Path) -> None:
+    (tmp_path / "in").write_text("1\n2\n3\n4\n", encoding="utf-8")
+    script = (
+        f"head -c 400000 /dev/urandom > {stand.path}; : > {stand.path}-wal;"
+        f" head -c 200 /dev/zero | dd of={stand.path}-shm conv=notrunc status=none;"
+        f" echo {{}} >> {tmp_path / 'ran'}; exit 3"
+    )
+    code, _, err = stand.record(
+        "--job", "nightly", "--from", str(tmp_path / "in"), "--parallel", "2", "--", "sh", "-c", script
+    )
+    assert (code, sorted((tmp_path / "ran").read_text().split())) == (1, ["1", "2", "3", "4"])
+    assert err.count(b"recorded: ") == 1
+    assert b"Traceback" not in err
+
+
+def test_without_a_place_for_a_store_the_command_runs(stand: Stand) -> None:
+    code, out, err = stand.record(
+        "--job", "nightly", "--", "sh", "-c", "echo done; exit 5", JOBTRAIL_STORE="~no-such-user/store.db"
+    )
+    assert (code, out, err.count(b"\n")) == (5, b"done\n", 1)
+    assert b"this is not recorded: there is no home directory for the store" in err
+
+
 @pytest.mark.parametrize("new", [True, False], ids=["a new execution", "one that is named"])
 def test_a_locked_store_keeps_no_command_waiting_and_gets_its_record_afterwards(stand: Stand, *, new: bool) -> None:
     Store(stand.path).close()

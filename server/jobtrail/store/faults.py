@@ -7,7 +7,7 @@ import sqlite3
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import SettingsError
+from jobtrail.errors import SettingsError, UpstreamError
 from jobtrail.text import sanitize_text
 
 if TYPE_CHECKING:
@@ -38,8 +38,8 @@ _ADVICE = {
 """By SQLite's primary result code; any other one is damage."""
 
 
-class StoreError(SettingsError):
-    """A store that cannot be opened, read or written.
+class StoreError(SettingsError, UpstreamError):
+    """A store that cannot be opened, read or written: one is set, and is the upstream of the source that shows it.
 
     Attributes:
         what: what is wrong.
@@ -47,7 +47,7 @@ class StoreError(SettingsError):
     """
 
     def __init__(self, what: str, advice: str = "") -> None:
-        super().__init__(f"{what}; {advice}" if advice else what)
+        super().__init__(what, advice=advice)
         self.what = what
         self.advice = advice
 

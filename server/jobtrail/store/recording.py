@@ -173,6 +173,7 @@ class Recording:
         """Put right what was failed because this recorder seemed to have vanished."""
         if db.execute(_WAS_ENDED, (*self._owner, task)).fetchone():
             _put_right(db, self._owner, self._token)
+            self._write_pulse(db)
 
 
 def build_condition(reason: str, message: str, attempt: int | None = None) -> dict[str, str]:

@@ -1,0 +1,118 @@
+"""What a store's files may be read by, and a store that can be read and not written."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import tempfile
+from contextlib import closing
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from jobtrail.store import Store, StoreError
+from jobtrail.store.liveness import LivenessLock
+from tests.plane.records import make_execution, make_job
+from tests.store.test_database import as_somebody_else
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+
+@pytest.fixture
+def open_umask() -> Iterator[None]:
+    before = os.umask(0)
+    yield
+    os.umask(before)
+
+
+def modes(folder: Path) -> dict[str, int]:
+    return {str(one.relative_to(folder)): one.stat().st_mode & 0o777 for one in folder.rglob("*")}
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_everything_that_is_made_is_its_owners_alone_whatever_the_umask(tmp_path: Path) -> None:
+    path = tmp_path / "a" / "b" / "store.db"
+    with closing(Store(path)) as store, LivenessLock(path):
+        store.write([make_job("etl")])
+        found = modes(tmp_path)
+    assert {name: mode for name, mode in found.items() if mode & 0o077} == {}
+    assert {"a", "a/b", "a/b/store.db", "a/b/store.db-wal", "a/b/store.db-recorders"} < set(found)
+
+
+@pytest.mark.usefixtures("open_umask")
+def test_a_store_behind_a_link_to_nothing_is_made_its_owners_alone(tmp_path: Path) -> None:
+    link, target = tmp_path / "store.db", tmp_path / "elsewhere" / "real.db"
+    link.symlink_to(target)
+    with closing(Store(link)) as store:
+        store.write([make_job("etl")])
+        found = modes(tmp_path)
+    assert found["elsewhere"] == 0o700
+    assert {found[f"elsewhere/real.db{end}"] for end in ("", "-wal", "-shm")} == {0o600}
+
+
+@pytest.mark.parametrize("content", ["empty", "a store"])
+def test_a_file_of_ours_that_is_open_to_others_is_closed_to_them(tmp_path: Path, content: str) -> None:
+    path = tmp_path / "store.db"
+    if content == "empty":
+        path.touch()
+    else:
+        Store(path).close()
+    path.chmod(0o666)
+    with closing(Store(path)) as store:
+        store.write([make_job("etl")])
+        assert {mode for name, mode in modes(tmp_path).items() if name != "."} == {0o600}
+
+
+@pytest.mark.parametrize("log", [False, True], ids=["without its log", "with its log"])
+def test_a_store_beside_which_nothing_can_be_written_is_read(tmp_path: Path, *, log: bool) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        folder, made = Path(name) / "own", tmp_path / "store.db"
+        folder.mkdir()
+        with closing(Store(made)) as store:
+            store.write([make_job("etl"), make_execution("e1", "etl")])
+            if log:
+                # As on another machine's disk, whose index of the log is not there.
+                shutil.copyfile(f"{made}-wal", folder / "store.db-wal")
+                shutil.copyfile(made, folder / "store.db")
+        if not log:
+            shutil.copyfile(made, folder / "store.db")
+        for one in (Path(name), folder, *folder.iterdir()):
+            one.chmod(0o555)
+        with as_somebody_else(), closing(Store(folder / "store.db")) as store:
+            assert store.find_execution("default", "etl", "e1") is not None
+            with pytest.raises(StoreError, match="cannot be written"):
+                store.write([make_job("report")])
+        for one in (Path(name), folder):
+            one.chmod(0o755)
+
+
+def test_a_durable_store_waits_for_the_disk(tmp_path: Path) -> None:
+    for durable, level in ((False, 1), (True, 2)):
+        with closing(Store(tmp_path / "store.db", durable=durable)) as store:
+            assert store.select("PRAGMA synchronous")[0][0] == level
+
+
+def test_a_trigger_that_came_with_a_file_never_runs(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with closing(Store(path)) as store:
+        store.write([make_job("etl"), make_execution("e1", "etl")])
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TRIGGER sly AFTER UPDATE ON jobs BEGIN DELETE FROM executions; END")
+    with pytest.raises(
+        StoreError, match=r"is damaged \(its trigger 'sly' is not Jobtrail's\); `jobtrail store check`"
+    ):
+        Store(path)
+
+
+def test_a_table_and_a_view_of_ones_own_are_let_be(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    Store(path).close()
+    with closing(sqlite3.connect(path)) as db, db:
+        db.execute("CREATE TABLE mine (x)")
+        db.execute("CREATE VIEW failed AS SELECT id FROM executions WHERE status = 'failed'")
+        db.execute("ANALYZE")
+    with closing(Store(path)) as store:
+        assert store.is_empty
