@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 import os
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import stamina
@@ -17,7 +17,7 @@ from tests.hypothesis_profiles import register_profiles
 from tests.sample_client import NOW
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Generator, Iterator, Sequence
     from pathlib import Path
 
 pytest_plugins = ["tests.peers.fixtures"]
@@ -27,6 +27,10 @@ MARKERS = {"npm": "peers", "runwisp_binary": "peers", "browser": "browser"}
 """Fixtures that start other people's software, and the marker of the tests that ask for them."""
 
 register_profiles()
+
+
+class Deselected:
+    """Stands in the summary for a test that was deselected in another process."""
 
 
 def pytest_addoption(parser: pytest.Parser, pluginmanager: pytest.PytestPluginManager) -> None:
@@ -43,6 +47,20 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if isinstance(item, pytest.Function):
             for fixture in MARKERS.keys() & {*item.fixturenames}:
                 item.add_marker(MARKERS[fixture])
+
+
+def pytest_deselected(items: Sequence[pytest.Item]) -> None:
+    """Count in a process of pytest-xdist what its controller is to tell of."""
+    config: Any = items[0].config if items else None
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["deselected"] = config.workeroutput.get("deselected", 0) + len(items)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Let the last line say how many tests were deselected, which pytest-xdist leaves out; processes agree on it."""
+    reporter = node.config.pluginmanager.getplugin("terminalreporter")
+    reporter.stats["deselected"] = [Deselected()] * getattr(node, "workeroutput", {}).get("deselected", 0)
 
 
 @pytest.hookimpl(wrapper=True)
