@@ -91,9 +91,11 @@ def test_a_silent_crowd_is_closed_and_keeps_nobody_out(command: str) -> None:
         process.terminate()
         assert process.stderr
         said = process.stderr.read().splitlines()
-    assert len(said) == 2
-    assert said[0].endswith("closed a connection to make room: 128 are open")
-    assert said[1].endswith("closed a connection that sent no whole request within 5 s")
+    # In either order: on a slow machine the first of the crowd have waited too long before the last of it comes.
+    assert sorted(line[line.index("closed") :] for line in said) == [
+        "closed a connection that sent no whole request within 5 s",
+        "closed a connection to make room: 128 are open",
+    ]
 
 
 @pytest.mark.parametrize("sends", LITTLE.values(), ids=LITTLE)
