@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from functools import partial
+from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
 from jobtrail.models import Coverage, Execution, FrozenModel, Job, Note, Run, Sentence, Task, Total
@@ -113,7 +113,7 @@ class ListCall(ResumableCall):
         matching = _Filter(options, searched)
         # Each part is in order of time, but parts are read one after another, so the whole is not.
         mixed = options.sort.key == "created_at" and listing.traits.order is None
-        size = _PageSize()
+        size = _PageSize[R]()
         how = Walk[T](
             limit=limit,
             keep=matching.keeps,
@@ -143,7 +143,7 @@ class ListCall(ResumableCall):
             window=options.window,
             sort=f"task, then {options.sort}" if mixed else str(options.sort),
             filters=self._describe_filters(),
-            items=tuple(map(show, walked.items)),
+            items=tuple(size.rows[: len(walked.items)]),
         )
 
     def _count_row_tokens(self, limit: int) -> int:
@@ -210,7 +210,7 @@ class _Column:
     def add(self, value: object) -> None:
         """Add a row's value."""
         if value not in self.values:
-            self.values[value] = self.beside + estimate_tokens(json.dumps(value, ensure_ascii=False).strip('"'))
+            self.values[value] = self.beside + _estimate_value(json.dumps(value, ensure_ascii=False).strip('"'))
         self.rows += 1
         self.tokens += self.values[value]
 
@@ -240,17 +240,27 @@ class _Columns:
         )
 
 
-class _PageSize:
-    """How many tokens a page has, as rows are added to it."""
+# Most values of a row are in the text and in the structured content, and many in the next page.
+_estimate_value = lru_cache(maxsize=1_024)(estimate_tokens)
+
+
+class _PageSize(Generic[R]):
+    """How many tokens a page has, as rows are added to it.
+
+    Attributes:
+        rows: all that were added, in order.
+    """
 
     def __init__(self) -> None:
+        self.rows: list[R] = []
         self._text, self._structured = _Columns(), _Columns()
         self._size = 0
 
-    def add(self, row: FrozenModel) -> int:
+    def add(self, row: R) -> int:
         """Add a row; return the tokens that the text grows by, or four fifths of the structured content if more."""
+        self.rows.append(row)
         self._text.add(make_row(row), lambda _name: 1)
-        self._structured.add(row.to_json(), lambda name: estimate_tokens(name.replace("_", "")) + _FIELD_TOKENS)
+        self._structured.add(row.to_json(), lambda name: _estimate_value(name.replace("_", "")) + _FIELD_TOKENS)
         before, self._size = self._size, max(self._size, self._text.tokens, self._structured.tokens * 4 // 5)
         return self._size - before
 
