@@ -4,13 +4,23 @@ from __future__ import annotations
 
 import inspect
 from functools import cache
+from typing import Any
 
 from mcp.server.mcpserver.tools import Tool
+from mcp.server.mcpserver.utilities.func_metadata import FuncMetadata
 from mcp.types import ToolAnnotations
 
 from jobtrail.board import BOARD_URI
 from jobtrail.protocol.schemas import describe_answer, slim_schema
 from jobtrail.tools import TOOLS, ToolSpec
+
+
+class LiteralArguments(FuncMetadata):
+    """Takes arguments as they came: a text that looks like JSON, such as `null` or `[1]`, is that text."""
+
+    def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments; the SDK's own method would parse texts, and so drop a search for `null`."""
+        return data
 
 
 def make_tools() -> list[Tool]:
@@ -33,6 +43,8 @@ def _make_tool(spec: ToolSpec) -> Tool:
         ),
         meta={"ui": {"resourceUri": BOARD_URI}} if spec.board else None,
     )
-    tool.fn_metadata.output_schema = describe_answer(spec.answer)
+    tool.fn_metadata = LiteralArguments(
+        arg_model=tool.fn_metadata.arg_model, output_schema=describe_answer(spec.answer)
+    )
     slim_schema(tool.parameters)
     return tool
