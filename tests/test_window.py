@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobtrail.errors import BadArgument
+from jobtrail.times import format_time
 from jobtrail.window import Clock, resolve_window
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
@@ -18,13 +19,13 @@ BERLIN = Clock(ZoneInfo("Europe/Berlin"), "Europe/Berlin")
 
 
 def since(text: str, clock: Clock = CLOCK) -> datetime | None:
-    window = resolve_window(text, None, clock, NOW)
+    window, _ = resolve_window(text, None, clock, NOW)
     assert window is not None
     return window.since
 
 
 def until(text: str, clock: Clock = CLOCK) -> datetime | None:
-    window = resolve_window(None, text, clock, NOW)
+    window, _ = resolve_window(None, text, clock, NOW)
     assert window is not None
     return window.until
 
@@ -55,6 +56,86 @@ def test_a_day_as_the_end_includes_all_of_it() -> None:
     assert until("2026-11-20") == datetime(2026, 11, 20, 23, 59, 59, 999999, tzinfo=UTC)
 
 
+@pytest.mark.parametrize(
+    ("text", "first", "last"),
+    [
+        ("2026-11-20", "2026-11-20", "2026-11-20"),
+        ("20261120", "2026-11-20", "2026-11-20"),
+        ("2026-324", "2026-11-20", "2026-11-20"),
+        ("2026324", "2026-11-20", "2026-11-20"),
+        ("2026-W47-5", "2026-11-20", "2026-11-20"),
+        ("2026w475", "2026-11-20", "2026-11-20"),
+        ("2026-W47", "2026-11-16", "2026-11-22"),
+        ("2026W47", "2026-11-16", "2026-11-22"),
+        ("2026-W01", "2025-12-29", "2026-01-04"),
+        ("2026-02", "2026-02-01", "2026-02-28"),
+        ("2024-02", "2024-02-01", "2024-02-29"),
+        ("2026", "2026-01-01", "2026-12-31"),
+    ],
+)
+def test_a_date_without_a_time_is_all_of_its_days(text: str, first: str, last: str) -> None:
+    window, notes = resolve_window(text, text, BERLIN, NOW)
+    assert window is not None
+    assert window.since == datetime.fromisoformat(first).replace(tzinfo=BERLIN.zone)
+    end = datetime.fromisoformat(last).replace(hour=23, minute=59, second=59, microsecond=999_999)
+    assert window.until == end.replace(tzinfo=BERLIN.zone)
+    assert (window.zone, notes) == ("Europe/Berlin", [])
+
+
+@given(st.dates(date(1971, 1, 1), NOW.date()), st.sampled_from(["%Y-%m-%d", "%Y-%j", "%G-W%V-%u", "%Y%m%d"]))
+def test_a_day_is_the_same_however_it_is_written(day: date, form: str) -> None:
+    assert resolve_window(f"{day:{form}}", f"{day:{form}}", CLOCK, NOW) == resolve_window(
+        str(day), str(day), CLOCK, NOW
+    )
+
+
+@pytest.mark.parametrize(
+    ("zone", "day", "hours"),
+    [
+        ("Europe/Berlin", "2026-10-25", 25),
+        ("Europe/Berlin", "2026-03-29", 23),
+        # Clocks turn at midnight: Cuba's is there twice in autumn, Egypt's never in spring.
+        ("America/Havana", "2026-11-01", 25),
+        ("Africa/Cairo", "2026-04-24", 23),
+    ],
+)
+def test_a_day_on_which_clocks_turn_is_whole(zone: str, day: str, hours: int) -> None:
+    window, notes = resolve_window(day, day, Clock(ZoneInfo(zone), zone), NOW)
+    assert window is not None
+    assert window.since is not None
+    assert window.until is not None
+    assert window.until - window.since == timedelta(hours=hours) - timedelta(microseconds=1)
+    assert notes == []
+
+
+@pytest.mark.parametrize(
+    ("local", "first", "last"),
+    [
+        ("2026-10-25T02:30", "2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z"),
+        ("2026-03-29T02:30", "2026-03-29T00:30:00Z", "2026-03-29T01:30:00Z"),
+    ],
+)
+def test_a_local_time_that_is_twice_or_never_leaves_nothing_out_and_is_told(
+    local: str, first: str, last: str
+) -> None:
+    window, notes = resolve_window(local, local, BERLIN, NOW)
+    assert window is not None
+    assert (format_time(window.since), format_time(window.until)) == (first, last)
+    assert [one.split(" is ")[0] for one in notes] == [f"since '{local}'", f"until '{local}'"]
+    times = "twice" if local.startswith("2026-10") else "never"
+    assert notes[0] == (
+        f"since '{local}' is {times} in Europe/Berlin, where clocks turn: it was taken as {first}, and could be "
+        f"{last}; an offset makes it one"
+    )
+    assert resolve_window(f"{local}+01:00", None, BERLIN, NOW)[1] == []
+
+
+def test_the_end_is_inclusive_to_the_last_moment_of_the_second_that_answers_show() -> None:
+    assert until("2026-11-20T14:00:05Z") == datetime(2026, 11, 20, 14, 0, 5, 999_999, tzinfo=UTC)
+    assert until("2026-11-20T14:00:05.25Z") == datetime(2026, 11, 20, 14, 0, 5, 250_000, tzinfo=UTC)
+    assert until("now") == NOW + timedelta(microseconds=999_999)
+
+
 def test_a_time_with_a_zone_keeps_it_and_one_without_is_taken_in_the_configured_zone() -> None:
     assert since("2026-11-22T14:00+02:00", BERLIN) == datetime(2026, 11, 22, 12, 0, tzinfo=UTC)
     assert since("2026-11-22T14:00Z", BERLIN) == datetime(2026, 11, 22, 14, 0, tzinfo=UTC)
@@ -62,13 +143,39 @@ def test_a_time_with_a_zone_keeps_it_and_one_without_is_taken_in_the_configured_
 
 
 def test_no_bounds_are_no_window() -> None:
-    assert resolve_window(None, None, CLOCK, NOW) is None
-    assert resolve_window("", "", CLOCK, NOW) is None
+    assert resolve_window(None, None, CLOCK, NOW) == (None, [])
+    assert resolve_window("", "", CLOCK, NOW) == (None, [])
 
 
 @pytest.mark.parametrize(
     "text",
-    ["lastweek", "24", "h", "-1h", "24 hours", "2026-13-01", "2026-02-30T00:00Z", "1e3h", "\uff19h", "tomorrow"],
+    [
+        "lastweek",
+        "24",
+        "h",
+        "-1h",
+        "24 hours",
+        "2026-13-01",
+        "2026-02-30T00:00Z",
+        "1e3h",
+        "\uff19h",
+        "tomorrow",
+        "2026-W54",
+        "2026-W47-8",
+        "2026-W471",
+        "2026-366",
+        "2026-000",
+        "202611",
+        "2026-00",
+        "2026-Q4",
+        "0000",
+        "\uff12026",
+        "2026-W47T10:00",
+        "2026-11T10:00",
+        "2026-11-20x10:00",
+        "2026-11-20T",
+        "2026-11-20TT10:00",
+    ],
 )
 def test_a_time_outside_the_grammar_is_refused_with_the_grammar(text: str) -> None:
     with pytest.raises(BadArgument, match="15m, 24h, 7d, today, yesterday, or ISO 8601"):
@@ -93,7 +200,7 @@ def test_a_length_longer_than_dates_go_back_is_refused() -> None:
 @given(st.text(max_size=30))
 def test_any_text_is_a_time_or_refused(text: str) -> None:
     try:
-        window = resolve_window(text, None, CLOCK, NOW)
+        window, _ = resolve_window(text, None, CLOCK, NOW)
     except BadArgument:
         return
     assert window is None or window.since is not None
@@ -113,6 +220,6 @@ def test_any_text_is_a_time_or_refused(text: str) -> None:
 def test_the_zone_is_said_where_a_time_was_taken_in_it(
     since: str | None, until: str | None, zone: str | None
 ) -> None:
-    found = resolve_window(since, until, BERLIN, NOW)
+    found, _ = resolve_window(since, until, BERLIN, NOW)
     assert found is not None
     assert found.zone == zone

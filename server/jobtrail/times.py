@@ -7,7 +7,8 @@ A time is a `datetime` in UTC, or nanoseconds since 1970 where the upstreams' ni
 from __future__ import annotations
 
 import re
-from datetime import UTC, datetime, timedelta
+from calendar import monthrange
+from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
 
@@ -19,6 +20,13 @@ _MICROSECOND = timedelta(microseconds=1)
 # Go and protobuf write times that were never set as those of the years 1 and 1970.
 _FIRST_YEAR = 1971
 _FRACTION = re.compile(r"\.([0-9]+)")
+# The forms of ISO 8601: `2026-11-22`, `2026-W47`, `2026-W47-1`, `2026-327`, `2026-11` and `2026`; but for the month,
+# hyphens may be left out.
+_DATE = re.compile(
+    r"(?P<year>[0-9]{4})(?:(?P<dash>-?)(?:W(?P<week>[0-9]{2})(?:(?P=dash)(?P<weekday>[1-7]))?"
+    r"|(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})|(?P<ordinal>[0-9]{3}))|-(?P<whole_month>[0-9]{2}))?"
+)
+_DAY_AND_TIME = re.compile(r"([0-9W-]+)[T ]([0-9].*)")
 _DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(s|m|h|d|w)")
 _UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
 _FEW_SECONDS = 10
@@ -39,13 +47,45 @@ def parse_time(text: str) -> datetime:
         raise ValueError(text) from error
 
 
-def parse_local_time(text: str) -> datetime:
-    """Read a time in ISO 8601; one without a zone stays without.
+def parse_dates(text: str) -> tuple[date, date]:
+    """Read a date in ISO 8601: a day, a week, a month or a year; return its first day and its last.
 
     Raises:
         ValueError: it is none.
     """
-    return datetime.fromisoformat(text)
+    found = _DATE.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    year, week, weekday, ordinal = (int(found[name] or 0) for name in ("year", "week", "weekday", "ordinal"))
+    if found["week"]:
+        first = date.fromisocalendar(year, week, weekday or 1)
+        return first, first if weekday else first + timedelta(days=6)
+    if found["ordinal"]:
+        one = date.fromordinal(date(year, 1, 1).toordinal() + ordinal - 1)
+        if not ordinal or one.year != year:
+            raise ValueError(text)
+        return one, one
+    if found["day"]:
+        one = date(year, int(found["month"]), int(found["day"]))
+        return one, one
+    month = found["whole_month"]
+    begins, ends = int(month or 1), int(month or 12)
+    return date(year, begins, 1), date(year, ends, monthrange(year, ends)[1])
+
+
+def parse_local_time(text: str) -> datetime:
+    """Read a day with a time in ISO 8601; one without a zone stays without.
+
+    Raises:
+        ValueError: it is none.
+    """
+    found = _DAY_AND_TIME.fullmatch(text)
+    if found is None:
+        raise ValueError(text)
+    first, last = parse_dates(found[1])
+    if first != last:
+        raise ValueError(text)
+    return datetime.fromisoformat(f"{first}T{found[2]}")
 
 
 def parse_nanoseconds(text: str) -> int:

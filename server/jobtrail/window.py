@@ -1,24 +1,21 @@
 """Parses since and until, as people write times, into a closed UTC window.
 
 The grammar: a length of time back from now (`15m`, `24h`, `7d`, `2w`), `now`, `today`, `yesterday`,
-or ISO 8601 (`2026-11-22`, `2026-11-22T14:00Z`). A time without a zone is taken in the
-configured zone, UTC unless set.
+or ISO 8601 (`2026-11-22`, `2026-W47`, `2026-11`, `2026-11-22T14:00Z`). A date without a time is all of it: its first
+moment as `since`, its last as `until`. A time without a zone is taken in the configured zone, UTC unless set.
 """
 
 from __future__ import annotations
 
-import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
 
 from jobtrail.errors import BadArgument
 from jobtrail.models import Window
 from jobtrail.text import quote_value
-from jobtrail.times import format_time, parse_duration, parse_local_time
+from jobtrail.times import format_time, parse_dates, parse_duration, parse_local_time
 
 GRAMMAR = "15m, 24h, 7d, today, yesterday, or ISO 8601 such as 2026-11-22T14:00Z"
-
-_LAST_MOMENT = timedelta(days=1) - timedelta(microseconds=1)
 
 
 @dataclass(frozen=True)
@@ -33,75 +30,118 @@ class Clock:
         return datetime.now(UTC)
 
 
-def resolve_window(since: str | None, until: str | None, clock: Clock, now: datetime) -> Window | None:
-    """Resolve two bounds to a closed window; None when neither is given.
+@dataclass(frozen=True)
+class _Bound:
+    """A bound in UTC.
+
+    Attributes:
+        zoned: whether it depends on the configured zone.
+        note: what an agent must know of how it was taken.
+    """
+
+    moment: datetime
+    zoned: bool = False
+    note: str = ""
+
+
+def resolve_window(
+    since: str | None, until: str | None, clock: Clock, now: datetime, lead: timedelta = timedelta()
+) -> tuple[Window | None, list[str]]:
+    """Resolve two bounds to a closed window, and notes on how they were taken; no window when neither is given.
 
     Args:
         since: the earlier bound, in this module's grammar.
-        until: the later bound; for a whole day its last moment counts.
+        until: the later bound; the last moment of what it names counts: of a day, of a week, of a second.
         clock: gives the zone of naive times.
-        now: the moment that lengths of time count back from.
+        now: the moment that lengths of time count back from, on our clock.
+        lead: how far the clock that the items' times are from is ahead of ours.
 
     Raises:
         BadArgument: outside the grammar, out of range, or an empty window.
     """
     if not since and not until:
-        return None
-    start = _resolve_bound("since", since, clock, now, end=False) if since else None
-    stop = _resolve_bound("until", until, clock, now, end=True) if until else None
-    if start and stop and start > stop:
+        return None, []
+    there = now + lead
+    start = _resolve_bound("since", since, clock, there) if since else None
+    stop = _resolve_bound("until", until, clock, there) if until else None
+    if start and stop and start.moment > stop.moment:
         raise BadArgument(
             f"since={quote_value(since)} is later than until={quote_value(until)}; swap them or drop one of them"
         )
-    if start and start > now:
+    if start and start.moment > max(now, there):
         raise BadArgument(
             f"since={quote_value(since)} lies in the future (the server's now is {format_time(now)}); "
             "give an earlier time"
         )
-    naive = any(text and _needs_zone(text.strip()) for text in (since, until))
-    return Window(since=start, until=stop, now=now, zone=clock.zone_name if naive else None)
+    bounds = [one for one in (start, stop) if one]
+    window = Window(
+        since=start and start.moment,
+        until=stop and stop.moment,
+        now=there,
+        zone=clock.zone_name if any(one.zoned for one in bounds) else None,
+    )
+    return window, [one.note for one in bounds if one.note]
 
 
-def _needs_zone(word: str) -> bool:
-    """Return whether what a time means depends on the zone it is taken in."""
-    if word.casefold() in {"today", "yesterday"}:
-        return True
-    if word.casefold() == "now" or parse_duration(word) is not None:
-        return False
-    return parse_local_time(word).tzinfo is None
-
-
-def _resolve_bound(which: str, text: str, clock: Clock, now: datetime, *, end: bool) -> datetime:
-    word = text.strip()
+def _resolve_bound(which: str, text: str, clock: Clock, now: datetime) -> _Bound:
+    word, end = text.strip().upper(), which == "until"
     try:
-        found = _resolve_relative(word.casefold(), clock, now, end=end) or _resolve_iso(word, clock, end=end)
+        found = (
+            _resolve_relative(word, now)
+            or _resolve_dates(word, clock, now, end=end)
+            or _resolve_time(which, word, clock)
+        )
+        # Answers show times to the second, so the second that one ends with is in it.
+        return replace(found, moment=_find_end_of_second(found.moment)) if end else found
     except OverflowError:
         raise BadArgument(
             f"{which}={quote_value(text)} is not within the years 1 to 9999; give a nearer time"
         ) from None
     except ValueError:
-        found = None
-    if found is None:
-        raise BadArgument(f"{which}={quote_value(text)} is not a time; give {GRAMMAR}")
-    return found
+        raise BadArgument(f"{which}={quote_value(text)} is not a time; give {GRAMMAR}") from None
 
 
-def _resolve_relative(word: str, clock: Clock, now: datetime, *, end: bool) -> datetime | None:
-    if word == "now":
-        return now
-    if word in {"today", "yesterday"}:
-        day = now.astimezone(clock.zone).date() - timedelta(days=word == "yesterday")
-        return _find_edge_of_day(datetime.combine(day, time.min, clock.zone), end=end)
-    back = parse_duration(word)
-    return now - back if back is not None else None
+def _resolve_relative(word: str, now: datetime) -> _Bound | None:
+    back = timedelta() if word == "NOW" else parse_duration(word)
+    return None if back is None else _Bound(now - back)
 
 
-def _resolve_iso(word: str, clock: Clock, *, end: bool) -> datetime:
-    moment = parse_local_time(word)
-    moment = moment.replace(tzinfo=moment.tzinfo or clock.zone)
-    whole_day = re.fullmatch(r"\d{4}-?\d{2}-?\d{2}", word) is not None
-    return _find_edge_of_day(moment, end=end) if whole_day else moment.astimezone(UTC)
+def _resolve_dates(word: str, clock: Clock, now: datetime, *, end: bool) -> _Bound | None:
+    """Return the first moment of a day, week, month or year, or its last; None for what is no date."""
+    if word in {"TODAY", "YESTERDAY"}:
+        first = last = now.astimezone(clock.zone).date() - timedelta(days=word == "YESTERDAY")
+    else:
+        try:
+            first, last = parse_dates(word)
+        except ValueError:
+            return None
+    # Clocks may turn at midnight, so the first of two such moments begins a day and the second ends it.
+    edge = datetime.combine(last, time.max, clock.zone) if end else datetime.combine(first, time.min, clock.zone)
+    return _Bound(edge.replace(fold=int(end)).astimezone(UTC), zoned=True)
 
 
-def _find_edge_of_day(midnight: datetime, *, end: bool) -> datetime:
-    return (midnight + _LAST_MOMENT if end else midnight).astimezone(UTC)
+def _resolve_time(which: str, word: str, clock: Clock) -> _Bound:
+    """Return a day with a time; where clocks turn, a local time that is twice or never is the wider of two.
+
+    Raises:
+        ValueError: it is none.
+    """
+    local = parse_local_time(word)
+    if local.tzinfo is not None:
+        return _Bound(local.astimezone(UTC))
+    one, other = (local.replace(tzinfo=clock.zone, fold=fold).astimezone(UTC) for fold in (0, 1))
+    taken = max(one, other) if which == "until" else min(one, other)
+    if one == other:
+        return _Bound(taken, zoned=True)
+    left = min(one, other) if which == "until" else max(one, other)
+    times = "twice" if one < other else "never"
+    return _Bound(
+        taken,
+        zoned=True,
+        note=f"{which} {quote_value(word)} is {times} in {clock.zone_name}, where clocks turn: it was taken as "
+        f"{format_time(taken)}, and could be {format_time(left)}; an offset makes it one",
+    )
+
+
+def _find_end_of_second(moment: datetime) -> datetime:
+    return moment if moment.microsecond else moment.replace(microsecond=999_999)

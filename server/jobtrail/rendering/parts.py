@@ -82,9 +82,8 @@ def write_fields(row: Mapping[str, str], *skip: str) -> str:
 def write_window(window: Window) -> str:
     """Return a window's bounds and the server's now."""
     bounds = [
-        f"{word} {format_time(moment)}"
-        for word, moment in (("since", window.since), ("until", window.until))
-        if moment
+        f"since {format_time(window.since)}" if window.since else "",
+        f"until {format_time(window.until)} inclusive" if window.until else "",
     ]
     zone = f", times without a zone taken in {window.zone}" if window.zone else ""
-    return f"{' '.join(bounds)} (now {format_time(window.now)}{zone})"
+    return f"{' '.join(filter(None, bounds))} (now {format_time(window.now)}{zone})"

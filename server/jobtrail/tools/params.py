@@ -36,7 +36,7 @@ Since = Annotated[
     str | None,
     Field(description="Created at or after: 15m, 24h, 7d, today, yesterday, or ISO 8601."),
 ]
-Until = Annotated[str | None, Field(description="Created at or before.")]
+Until = Annotated[str | None, Field(description="At or before; dates whole.")]
 Bucket = Annotated[str | None, Field(description="Width of a row: 15m, 1h, 1d, 1w; chosen to fit if absent.")]
 Query = Annotated[str | None, Field(description="Text the name or id contains, any case.")]
 Search = Annotated[

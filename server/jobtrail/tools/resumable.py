@@ -138,9 +138,10 @@ class ResumableCall:
             BadArgument: a bound is not a time.
         """
         clock = self.ctx.request_context.lifespan_context.clock
-        window = resolve_window(
+        window, notes = resolve_window(
             self.get_text_argument("since") or since, self.get_text_argument("until"), clock, self.now
         )
+        self.notes += notes
         for name, bound in (("since", window and window.since), ("until", window and window.until)):
             if bound:
                 self.args[name] = format_microseconds(bound)

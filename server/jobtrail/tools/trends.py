@@ -58,7 +58,8 @@ async def history(
     state = ctx.request_context.lifespan_context
     name = require_argument("history", "job", job, Call("list_jobs"))
     now = state.clock.now().replace(microsecond=0)
-    asked = resolve_window(since or "7d", until, state.clock, now) or Window(now=now)
+    window, taken = resolve_window(since or "7d", until, state.clock, now)
+    asked = window or Window(now=now)
     start, end, clipped = _clip_window(asked)
     width = _read_width(bucket, end - start)
     chosen = state.sources.get(source)
@@ -89,7 +90,7 @@ async def history(
         coverage=Coverage(
             scanned=past.scanned, matched=len(current), complete=whole, back_to=max(past.back_to, start)
         ),
-        notes=(*clipped, *_write_notes(past, whole=whole)) or None,
+        notes=(*taken, *clipped, *_write_notes(past, whole=whole)) or None,
         next_calls=_propose_calls(chosen, subject, past, start, whole=whole),
     )
 
