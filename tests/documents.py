@@ -10,6 +10,8 @@ An example is a fenced block whose first line is what is done and whose other li
     > jobtrail://embedded/jobs
     ```console                  a command, in an empty home
     $ jobtrail serve --host 0.0.0.0
+    ```console damaged          likewise, with a damaged store in it
+    $ JOBTRAIL_STORE=damaged.db jobtrail store check
 
 Between `<!-- arguments of TOOL -->` and `<!-- end -->` stand the tool's arguments as a table.
 """
@@ -20,11 +22,12 @@ import ast
 import os
 import re
 import shlex
+import sqlite3
 import subprocess
 import sys
 import tempfile
 from collections.abc import AsyncGenerator, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -38,6 +41,8 @@ from jobtrail.settings import Settings, SourceSettings
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.sources.runwisp.registration import RunWispSettings
+from jobtrail.store import Store
+from jobtrail.store.rows import ExecutionRow, JobRow
 from tests.sample_client import NOW, FixedClock, sample_client, text_of
 
 if TYPE_CHECKING:
@@ -136,7 +141,7 @@ def find_examples(text: str) -> list[tuple[str, str, str, str]]:
 async def run_example(kind: str, world: str, done: str) -> str:
     """Do what an example does and return what comes of it."""
     if kind == "console":
-        return await anyio.to_thread.run_sync(_run_command, done)
+        return await anyio.to_thread.run_sync(_run_command, done, world)
     async with WORLDS[world]() as client:
         if done.startswith("jobtrail://"):
             (content,) = (await client.read_resource(done)).contents
@@ -154,11 +159,25 @@ def _parse_call(text: str) -> tuple[str, dict[str, Any]]:
     return call.func.id, {str(one.arg): ast.literal_eval(one.value) for one in call.keywords}
 
 
-def _run_command(line: str) -> str:
-    """Run a command in an empty home; return what it prints."""
+def _damage_store(path: Path) -> None:
+    """Make a store of one execution, whose list of jobs was overwritten with zeros."""
+    with closing(Store(path)) as store:
+        store.write([JobRow("etl", 1, 1), ExecutionRow("etl", "exec-1", "succeeded", 1, 2)])
+    with closing(sqlite3.connect(path)) as database:
+        (page,) = database.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'jobs'").fetchone()
+        (size,) = database.execute("PRAGMA page_size").fetchone()
+    with path.open("r+b") as file:
+        file.seek((page - 1) * size)
+        file.write(bytes(size))
+
+
+def _run_command(line: str, world: str) -> str:
+    """Run a command in a home that is empty, or damaged; return what it prints."""
     *assigned, program, command = _split_arguments(line)
     assert program == "jobtrail", line
     with tempfile.TemporaryDirectory() as home:
+        if world == "damaged":
+            _damage_store(Path(home, "damaged.db"))
         env = {
             "HOME": home,
             "PATH": os.environ["PATH"],

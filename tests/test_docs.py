@@ -46,8 +46,9 @@ async def test_every_tool_has_its_arguments_and_a_real_answer_in_the_docs() -> N
 
 def test_troubleshooting_is_keyed_by_words_of_the_messages_it_shows() -> None:
     sections = TEXTS["troubleshooting.md"].split("\n## ")[1:]
+    # What comes after the message is what is done about it.
     shown_messages = [
-        (section.partition("\n")[0], came) for section in sections for *_, came in find_examples(section)
+        (section.partition("\n")[0], came) for section in sections for *_, came in find_examples(section)[:1]
     ]
     assert len(shown_messages) >= 12
     for heading, message in shown_messages:

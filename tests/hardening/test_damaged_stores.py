@@ -236,6 +236,22 @@ def test_what_can_be_read_is_salvaged_and_the_rest_is_counted(
         assert store.select("SELECT count(*) FROM tasks")[0][0] == 241
 
 
+def test_executions_whose_job_is_lost_can_still_be_asked_for(
+    whole: Path, folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path, new = folder / "own" / "store.db", folder / "new.db"
+    shutil.copyfile(whole, path)
+    with closing(sqlite3.connect(path)) as db:
+        page = db.execute("SELECT rootpage FROM sqlite_schema WHERE name = 'jobs'").fetchone()[0]
+        jobs = {row[0] for row in db.execute("SELECT DISTINCT job FROM executions")}
+    write(path, (page - 1) * PAGE, bytes(PAGE))
+    assert main(["store", "salvage", str(new)]) == 1
+    assert f"{len(jobs)} made anew by the name that executions have" in capfd.readouterr().out
+    with closing(Store(new)) as store:
+        assert {row["name"] for row in store.select("SELECT name FROM jobs")} == jobs
+    anyio.run(check_answers, new, "salvaged")
+
+
 def test_a_damaged_source_is_its_own_error_beside_a_healthy_one(whole: Path, folder: Path) -> None:
     path = folder / "own" / "store.db"
     shutil.copyfile(whole, path)

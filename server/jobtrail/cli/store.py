@@ -128,6 +128,7 @@ def salvage_rows(arguments: argparse.Namespace) -> int:
     found = salvage(path, target)
     for table, rows in found.items():
         lost = "it is not known how many were lost" if rows.lost is None else f"{rows.lost:,} lost"
-        print(f"{table:<12}{rows.kept:,} kept, {lost}")
+        remade = f", {rows.remade:,} made anew by the name that executions have" if rows.remade else ""
+        print(f"{table:<12}{rows.kept:,} kept, {lost}{remade}")
     print(f"to use it: JOBTRAIL_STORE={target}, or move it to {path} after you have moved that away")
     return 1 if any(rows.lost != 0 for rows in found.values()) else 0

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from contextlib import closing, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jobtrail.store.database import Database
 from jobtrail.store.faults import SQLITE_FAULTS, StoreError, exists, explain_fault
 from jobtrail.store.integrity import JSON_COLUMNS, check_json, open_read_only
+from jobtrail.store.rows import JobRow, write_rows
 from jobtrail.store.schema import read_version
 
 if TYPE_CHECKING:
@@ -35,6 +36,11 @@ _NUMBERED = {"executions": "key", "runs": "seq", "lines": "seq"}
 _ORDERED = {"jobs": "workspace, name", "definitions": "name"}
 _TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
 """A view or a virtual table of that name would run what came with the file."""
+_WITHOUT_JOB = """
+SELECT workspace, job, min(created_at), max(updated_at) FROM executions
+WHERE NOT EXISTS (SELECT 1 FROM jobs WHERE jobs.workspace = executions.workspace AND jobs.name = executions.job)
+GROUP BY workspace, job
+"""
 _COUNT = "SELECT count(*) FROM {}"
 _LAST = 2**63 - 1
 
@@ -46,10 +52,12 @@ class Salvaged:
     Attributes:
         kept: how many were copied.
         lost: how many were not; None if that is not known.
+        remade: how many were made anew, of what other tables say of them.
     """
 
     kept: int
     lost: int | None
+    remade: int = 0
 
 
 def salvage(path: Path, target: Path) -> dict[str, Salvaged]:
@@ -72,10 +80,11 @@ def salvage(path: Path, target: Path) -> dict[str, Salvaged]:
             read_version(source, path)
             tables = {row["name"] for row in source.execute(_TABLES)}
             with closing(Database(target)) as into, into.transaction() as db:
-                return {
+                found = {
                     table: _copy_table(source, db, table) if table in tables else Salvaged(0, None)
                     for table in _COLUMNS
                 }
+                return {**found, "jobs": replace(found["jobs"], remade=_remake_jobs(db))}
     except (*SQLITE_FAULTS, OSError) as error:
         raise explain_fault(path, "read", error) from error
 
@@ -163,6 +172,14 @@ def _copy_counts(source: sqlite3.Connection, into: sqlite3.Connection) -> None:
     change = f"UPDATE executions SET {changes} WHERE key = ?"  # noqa: S608 # our own
     for row in _read_numbered(source, f"SELECT {_STATS}, key FROM executions", "key"):  # noqa: S608 # our own
         into.execute(change, tuple(row))
+
+
+def _remake_jobs(into: sqlite3.Connection) -> int:
+    """Make a job for executions whose job is lost, which could not be asked for; return how many."""
+    lost = into.execute(_WITHOUT_JOB).fetchall()
+    for workspace, name, first, last in lost:
+        write_rows(into, workspace, [JobRow(name, first, last)])
+    return len(lost)
 
 
 def _count_rows(source: sqlite3.Connection, table: str) -> int | None:
