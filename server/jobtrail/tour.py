@@ -11,7 +11,7 @@ from mcp.client.stdio import stdio_client
 from mcp.types import TextContent
 
 from jobtrail.models import Call, ExecutionDetail, ExecutionPage, JobPage, RunDetail, RunPage, TaskPage
-from jobtrail.vocabulary import FAILURES
+from jobtrail.vocabulary import FAILURE
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from jobtrail.settings import Settings
 
-_FAILURES = ",".join(sorted(FAILURES))
+_FAILURES = FAILURE
 _LATELY = "7d"
 _MOST_JOBS_TO_LOOK_AT = 20
 

@@ -6,22 +6,45 @@ knows keeps its words in its package.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Literal, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-Status = Literal["queued", "running", "succeeded", "failed", "timeout", "cancelled", "skipped", "unknown"]
+Status = Literal[
+    "queued", "running", "succeeded", "failed", "timeout", "missed", "cancelled", "skipped", "unknown"
+]  # fmt: skip
 STATUSES: tuple[Status, ...] = get_args(Status)
 
-FAILURES: frozenset[Status] = frozenset({"failed", "timeout"})
-"""It ended badly by itself; a cancelled one was stopped by somebody."""
-JUDGED: frozenset[Status] = frozenset({"succeeded", "failed", "timeout"})
-"""It ended by itself, so that it counts in a success rate."""
-ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "timeout", "cancelled", "skipped"})
+FAILURES: frozenset[Status] = frozenset({"failed", "timeout", "missed"})
+"""It ended badly by itself, or should have run and did not; a cancelled one was stopped by somebody."""
+FAILURE = "failure"
+"""Stands for whatever `is_failure` holds of, where statuses to keep are named."""
+ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "timeout", "missed", "cancelled", "skipped"})
 """The status does not change any more."""
 UNFINISHED: frozenset[Status] = frozenset({"queued", "running"})
 """Not ended yet."""
+
+
+class HasStatus(Protocol):
+    """A thing with a status; one that has a `failure` besides was judged by its upstream."""
+
+    @property
+    def status(self) -> str | None:
+        """The normalised word."""
+        ...
+
+
+def is_failure(one: HasStatus) -> bool:
+    """Return whether a thing counts as a failure: as its upstream judged it, else by its status."""
+    judged: bool | None = getattr(one, "failure", None)
+    return one.status in FAILURES if judged is None else judged
+
+
+def is_success(one: HasStatus) -> bool:
+    """Return whether a thing succeeded, which its upstream may judge otherwise."""
+    return one.status == "succeeded" and not is_failure(one)
+
 
 DEPLOYMENT_STATUSES = (
     "deleting", "terminated", "failed", "deactivated", "deactivating",
@@ -64,7 +87,7 @@ END_REASONS: Mapping[str, Status] = {
     "queue_full": "skipped",
     "dst_skipped": "skipped",
     "daemon_stopped": "cancelled",
-    "missed": "skipped",
+    "missed": "missed",
     "start_failed": "failed",
 }
 """Why a run of a scheduled task ended, in the words of either dialect (schema Run), and what they mean."""

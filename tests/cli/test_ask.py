@@ -80,7 +80,7 @@ def test_a_missing_argument_is_named_with_an_example() -> None:
     assert (ended.code, ended.out) == (1, "")
     assert ended.err == (
         "jobtrail: list_executions needs job; call jobtrail ask list_jobs for its values. Such as: "
-        "jobtrail ask list_executions job=nightly-etl status=failed,timeout since=24h\n"
+        "jobtrail ask list_executions job=nightly-etl status=failure since=24h\n"
     )
 
 

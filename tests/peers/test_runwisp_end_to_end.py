@@ -258,3 +258,31 @@ async def test_deep_pages_go_back_in_time_without_gaps(runwisp_daemon: Daemon, n
         pages = await follow(client, "list_runs", until="2025-06-01", limit=100)
     assert sorted(ids(pages)) == sorted(row.id for row in rows)
     assert {page["total"]["value"] for page in pages} == {5000}
+
+
+async def test_a_run_that_the_daemon_missed_while_it_was_down_is_a_failure_everywhere(
+    runwisp_daemon: Daemon, no_settings: Path
+) -> None:
+    task, at = "backup-restore-test", datetime.now(UTC) - timedelta(hours=3)
+    runwisp_daemon.stop()
+    insert_runs(
+        runwisp_daemon.db, [DaemonRunRow(id=ulid(at, 1), task_name=task, created_at=stored_time(at), started_at=at)]
+    )
+    config = runwisp_daemon.config.read_text(encoding="utf-8")
+    before, name, after = config.partition(f"[tasks.{task}]")
+    hourly = after.replace('"0 0 29 2 *"', '"0 * * * *"', 1)
+    runwisp_daemon.config.write_text(before + name + hourly, encoding="utf-8")
+    runwisp_daemon.start()
+    (missed,) = runwisp_daemon.runs(status="missed")
+    assert (missed["taskName"], missed["isFailure"]) == (task, True)
+    async with server_for(runwisp_daemon, no_settings) as client:
+        found = await ask(client, "find_failures", since="3h", job=task)
+        assert [(cause["example"], cause["status"]) for cause in found["causes"]] == [(missed["id"], "missed")]
+        page = await ask(client, "list_runs", status="missed")
+        assert [(one["id"], one["status"]) for one in rows_of(page)] == [(missed["id"], "missed")]
+        past = await ask(client, "history", job=task, since="3h")
+        assert past["current"]["counts"]["missed"] == 1
+        assert past["current"]["success_rate"] < 1
+        detail = await ask(client, "get_run", run=missed["id"])
+    assert detail["verdict"] == "missed"
+    assert "exit_code" not in detail["run"]

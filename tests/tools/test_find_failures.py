@@ -87,7 +87,7 @@ def defined(name: str = "backup") -> DefinitionRow:
 async def test_what_failed_in_the_sample_since_yesterday(client: Client) -> None:
     text, _ = await answer(client, "find_failures", since="yesterday")
     assert text == snapshot("""\
-failures · sources embedded (SAMPLE DATA) · 20 jobs and tasks · 38 of 287 scanned, complete · status failed,timeout · since 2026-11-22T00:00:00Z (now 2026-11-23T12:00:00Z, times without a zone taken in UTC)
+failures · sources embedded (SAMPLE DATA) · 20 jobs and tasks · 38 of 287 scanned, complete · status failure · since 2026-11-22T00:00:00Z (now 2026-11-23T12:00:00Z, times without a zone taken in UTC)
 count	job	status	cause	last	first	recovered	open
 4	embed-documents	failed	RateLimited: HTTP 429 from api.embeddings.example after 4 attempts, request id req_6c967f547c	2026-11-23T10:05:00Z	2026-11-22T18:05:00Z	no	get_execution(job='embed-documents', execution='exec-8443932c7199', source='embedded')
 6	healthcheck-api	timeout	timeout with exit code -1	2026-11-23T10:00:13Z	2026-11-22T03:00:26Z	yes	get_run(run='01M83XJMYYKACNP9SA7VD69TXZ', source='embedded')

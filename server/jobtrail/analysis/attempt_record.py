@@ -6,7 +6,7 @@ from collections import Counter
 from typing import TYPE_CHECKING
 
 from jobtrail.models import AttemptRecord
-from jobtrail.vocabulary import FAILURES
+from jobtrail.vocabulary import is_failure, is_success
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,8 +21,8 @@ def summarize_attempts(newest_first: Sequence[Attempt]) -> AttemptRecord:
         newest_first: executions or runs.
     """
     newest = newest_first[0] if newest_first else None
-    success = next((one for one in newest_first if one.status == "succeeded"), None)
-    failure = next((one for one in newest_first if one.status in FAILURES), None)
+    success = next((one for one in newest_first if is_success(one)), None)
+    failure = next((one for one in newest_first if is_failure(one)), None)
     return AttemptRecord(
         of=len(newest_first),
         counts=dict(Counter(one.status for one in newest_first).most_common()),

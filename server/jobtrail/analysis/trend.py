@@ -1,7 +1,7 @@
 """Computes how a job does over time: counts for each bucket, success rates, durations and streaks.
 
-A rate is of the attempts that ended by themselves: succeeded, failed or timeout. One that was cancelled or skipped
-says nothing of the job, one that still runs nothing yet.
+A rate is of the attempts that succeeded or count as failures, as their upstream judges. One that was cancelled or
+skipped says nothing of the job, one that still runs nothing yet.
 """
 
 from __future__ import annotations
@@ -11,8 +11,8 @@ from collections import Counter
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import TYPE_CHECKING, Literal
 
-from jobtrail.models import Bucket, Period, Streak
-from jobtrail.vocabulary import ENDED, JUDGED
+from jobtrail.models import Bucket, Period, Run, Streak
+from jobtrail.vocabulary import ENDED, is_failure, is_success
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -77,6 +77,7 @@ def summarize_period(attempts: Sequence[Attempt]) -> Period:
     durations = _sort_durations(attempts)
     return Period(
         attempts=len(attempts),
+        judged=len([*_select_judged(attempts)]),
         counts=_count_statuses(attempts),
         success_rate=_compute_rate(attempts),
         p50_s=_find_percentile(durations, 0.5),
@@ -90,11 +91,11 @@ def _count_statuses(attempts: Iterable[Attempt]) -> dict[str, int]:
 
 
 def _select_judged(attempts: Iterable[Attempt]) -> Iterator[Attempt]:
-    return (one for one in attempts if one.status in JUDGED)
+    return (one for one in attempts if is_success(one) or is_failure(one))
 
 
 def _compute_rate(attempts: Iterable[Attempt]) -> float | None:
-    judged = [one.status == "succeeded" for one in _select_judged(attempts)]
+    judged = [is_success(one) for one in _select_judged(attempts)]
     return round(sum(judged) / len(judged), 4) if judged else None
 
 
@@ -117,8 +118,8 @@ def find_streak(newest_first: Sequence[Attempt], *, complete: bool) -> Streak | 
     judged = [*_select_judged(newest_first)]
     if not judged:
         return None
-    well = judged[0].status == "succeeded"
-    length = next((at for at, one in enumerate(judged) if (one.status == "succeeded") != well), len(judged))
+    well = is_success(judged[0])
+    length = next((at for at, one in enumerate(judged) if is_success(one) != well), len(judged))
     open_ended = length == len(judged) and not complete
     return Streak(well=well, length=length, at_least=open_ended, since=judged[length - 1].created_at)
 
@@ -128,11 +129,29 @@ def compare_periods(current: Period, before: Period) -> Literal["better", "worse
 
     Ten points of difference make it better or worse.
     """
-    judged = [sum(one.counts.get(word, 0) for word in JUDGED) for one in (current, before)]
-    if min(judged) < _FEWEST_TO_JUDGE or current.success_rate is None or before.success_rate is None:
+    if min(current.judged, before.judged) < _FEWEST_TO_JUDGE:
+        return None
+    if current.success_rate is None or before.success_rate is None:
         return None
     difference = current.success_rate - before.success_rate
     return "steady" if abs(difference) < _POINTS else "better" if difference > 0 else "worse"
+
+
+def describe_judgements(attempts: Iterable[Attempt]) -> list[str]:
+    """Return a sentence for what its upstream judged otherwise than its status says; counts go by the status."""
+    judged = [one for one in attempts if isinstance(one, Run) and one.failure is not None]
+    return [
+        f"{_write_counts(some)} {'counts' if len(some) == 1 else 'count'} as {what}, as the upstream judges"
+        for some, what in (
+            ([one for one in judged if one.failure], "failures"),
+            ([one for one in judged if not one.failure], "no failures"),
+        )
+        if some
+    ]
+
+
+def _write_counts(attempts: Iterable[Attempt]) -> str:
+    return ", ".join(f"{count:,} {status}" for status, count in _count_statuses(attempts).items())
 
 
 def draw_sparkline(buckets: Sequence[Bucket]) -> str:

@@ -14,7 +14,7 @@ async function showRun(board, route, signal) {
       el(
         "p",
         { class: "verdict" },
-        statusMark(one.status, one.raw_status),
+        statusMark(one.status, one.raw_status, one.failure),
         foreign(detail.verdict),
         sampleTag(detail),
       ),

@@ -83,7 +83,7 @@ function attemptRow(board, of, one) {
   return el(
     "tr",
     {},
-    el("td", {}, statusMark(one.status, one.raw_status)),
+    el("td", {}, statusMark(one.status, one.raw_status, one.failure)),
     el("td", {}, moment(one.created_at)),
     el("td", { class: "number" }, lasting(one.duration_s)),
     ...last.map((cell) => el("td", { class: "number" }, cell)),

@@ -1,17 +1,18 @@
 /* How statuses, counts, times and lengths are written. Times are UTC, as in every answer; what is unknown stays so. */
 
-const STATUSES = ["failed", "timeout", "running", "queued", "cancelled", "skipped", "unknown", "succeeded"];
+const STATUSES = ["failed", "timeout", "missed", "running", "queued", "cancelled", "skipped", "unknown", "succeeded"];
 const GLYPHS = {
   succeeded: "✓",
   failed: "✕",
   timeout: "◷",
+  missed: "∅",
   running: "▸",
   queued: "○",
   cancelled: "⊘",
   skipped: "»",
   unknown: "?",
 };
-const BAD = new Set(["failed", "timeout"]);
+const BAD = new Set(["failed", "timeout", "missed"]);
 const ENDED = new Set([...BAD, "succeeded", "cancelled", "skipped"]);
 
 /* A status as a class name: a word that is not known here is drawn as unknown. */
@@ -19,13 +20,15 @@ function kindOf(status) {
   return Object.hasOwn(GLYPHS, status) ? status : "unknown";
 }
 
-function statusMark(status, raw) {
+/* `failure` is the upstream's own judgement, there only where it is not what the status says. */
+function statusMark(status, raw, failure) {
   const kind = kindOf(status);
+  const judged = failure === undefined ? "" : failure ? ", a failure" : ", no failure";
   return el(
     "span",
     { class: `status is-${kind}` },
     el("span", { class: "glyph", "aria-hidden": "true" }, GLYPHS[kind]),
-    raw ? `${status} (${raw})` : String(status),
+    (raw ? `${status} (${raw})` : String(status)) + judged,
   );
 }
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import argcomplete
 from argcomplete.shell_integration import shellcode
 
-from jobtrail.vocabulary import DEPLOYMENT_STATUSES, STATUSES
+from jobtrail.vocabulary import DEPLOYMENT_STATUSES, FAILURE, STATUSES
 
 if TYPE_CHECKING:
     import argparse
@@ -112,7 +112,7 @@ def _complete_argument(prefix: str, parsed_args: argparse.Namespace, **_: Any) -
 
 def _list_values(tool: str, name: str, begun: str, known: Mapping[str, str]) -> Iterable[str]:
     if name == "status":
-        return DEPLOYMENT_STATUSES if tool == "list_jobs" else STATUSES
+        return DEPLOYMENT_STATUSES if tool == "list_jobs" else (*STATUSES, FAILURE)
     return _find_names(name, begun, known) if name in _LIVE else _FIXED.get(name, ())
 
 

@@ -123,6 +123,7 @@ class Awaited(FrozenModel):
     before: Status | None = None
     status: Status | None = None
     raw_status: str | None = None
+    failure: bool | None = None
     duration_s: float | None = None
     exit_code: int | None = None
     tasks: int | None = None

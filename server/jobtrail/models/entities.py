@@ -115,13 +115,15 @@ class Task(FrozenModel):
 class ListedRun(FrozenModel):
     """A run as a list shows it; in a list of one task's runs, `task` is the list's.
 
-    `exit_code` is there only once the run has ended. `get_run` says when it began and ended.
+    `exit_code` is there only once the run has ended. `get_run` says when it began and ended. `failure` is the
+    upstream's own judgement, where that is not what the status says.
     """
 
     id: str
     task: str | None = None
     status: Status
     raw_status: str | None = None
+    failure: bool | None = None
     created_at: Timestamp | None = None
     duration_s: float | None = None
     exit_code: int | None = None

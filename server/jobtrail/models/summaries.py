@@ -13,9 +13,10 @@ from jobtrail.vocabulary import Status
 
 
 class Period(FrozenModel):
-    """What a stretch of time came to; rates are of what succeeded, failed or timed out, durations of what ended."""
+    """What a stretch of time came to; rates are of what succeeded or counts as a failure, durations of what ended."""
 
     attempts: int
+    judged: int = Field(default=0, exclude=True)
     counts: dict[str, int]
     success_rate: float | None = Field(default=None, description="0 to 1")
     p50_s: float | None = None
@@ -86,6 +87,7 @@ class Failures(Rows):
     sample: tuple[str, ...] | None = Field(default=None, description="sources that show sample data")
     jobs: int
     failures: int = Field(description="of this page")
+    unknown: int = Field(default=0, exclude=True)
     causes: tuple[FailureCause, ...]
     errors: dict[str, Note] | None = None
     coverage: Coverage

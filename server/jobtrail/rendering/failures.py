@@ -52,6 +52,8 @@ def _write_reach(one: Failures) -> str:
 
 
 def _write_nothing_failed(one: Failures) -> str:
+    if one.coverage.complete and one.unknown:
+        return "no failure among what has a known status; whether the rest failed is not known"
     if one.coverage.complete:
         asked = "the one there is was asked" if one.jobs == 1 else f"all {one.jobs:,} jobs and tasks were asked"
         return f"nothing failed: {asked}, and the window is covered whole"

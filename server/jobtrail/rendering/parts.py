@@ -22,9 +22,11 @@ def write_count(value: int | None) -> str:
 
 
 def write_status(one: ListedExecution | Task | ListedRun | Awaited) -> StatusText:
-    """Return a status, and the upstream's own word for it where that is another."""
-    status = one.status or ""
-    return StatusText(f"{status} ({quote_unless_word(one.raw_status)})" if one.raw_status else status, status)
+    """Return a status, the upstream's own word where that is another, and its judgement where that is another."""
+    status, judged = one.status or "", getattr(one, "failure", None)
+    raw = f" ({quote_unless_word(one.raw_status)})" if one.raw_status else ""
+    verdict = "" if judged is None else ", a failure" if judged else ", no failure"
+    return StatusText(f"{status}{raw}{verdict}", status)
 
 
 def make_table(rows: Sequence[Mapping[str, Cell]]) -> tuple[str, list[Table]]:

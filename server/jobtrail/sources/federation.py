@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -51,6 +52,11 @@ class OwnedAttempt:
         return self.item.raw_status
 
     @property
+    def failure(self) -> bool | None:
+        """Its upstream's judgement, where that is not what the status says."""
+        return self.item.failure if isinstance(self.item, Run) else None
+
+    @property
     def created_at(self) -> datetime | None:
         """When it was created."""
         return self.item.created_at
@@ -65,12 +71,14 @@ class AttemptSources:
         jobs: number of jobs and tasks in them.
         errors: sources whose jobs could not be listed, and why.
         wanted: which statuses to keep, by source; None for all.
+        strange: how many were not kept for each raw status that no document lists.
     """
 
     parts: dict[str, Listing[OwnedAttempt]] = field(default_factory=dict[str, "Listing[OwnedAttempt]"])
     jobs: int = 0
     errors: dict[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
     wanted: dict[str, StatusFilter | None] = field(default_factory=dict[str, "StatusFilter | None"])
+    strange: Counter[str] = field(default_factory=Counter[str])
 
     def merge(self) -> Merged[OwnedAttempt]:
         """Return all attempts as one listing, newest first."""
@@ -79,7 +87,10 @@ class AttemptSources:
     def keeps(self, one: OwnedAttempt) -> bool:
         """Return whether an attempt has one of the statuses asked for."""
         wanted = self.wanted.get(one.source)
-        return wanted is None or wanted.keeps(one)
+        kept = wanted is None or wanted.keeps(one)
+        if not kept and one.status == "unknown":
+            self.strange[one.raw_status or "none"] += 1
+        return kept
 
 
 async def discover_parts(

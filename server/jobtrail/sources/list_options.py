@@ -3,35 +3,32 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from jobtrail.errors import BadArgument
 from jobtrail.paging import Sort
 from jobtrail.text import find_closest, quote_value
-from jobtrail.vocabulary import STATUSES
+from jobtrail.vocabulary import FAILURE, STATUSES, is_failure
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
 
     from jobtrail.models import Window
-    from jobtrail.vocabulary import Status
-
-
-class _HasStatus(Protocol):
-    @property
-    def status(self) -> str | None: ...
+    from jobtrail.vocabulary import HasStatus, Status
 
 
 @dataclass(frozen=True)
 class StatusFilter:
-    """Which statuses to keep: our words, and raw words of the upstream in lower case."""
+    """Which statuses to keep: our words, an upstream's in lower case, and whatever counts as a failure."""
 
     words: frozenset[str]
     raw: frozenset[str] = frozenset()
+    failures: bool = False
 
-    def keeps(self, item: _HasStatus) -> bool:
+    def keeps(self, item: HasStatus) -> bool:
         """Return whether an item has one of them."""
-        return item.status in self.words or (getattr(item, "raw_status", None) or "").lower() in self.raw
+        named = item.status in self.words or (getattr(item, "raw_status", None) or "").lower() in self.raw
+        return named or (self.failures and is_failure(item))
 
     def to_upstream(self, known: Mapping[str, Status]) -> list[str] | None:
         """Return the filter in the upstream's words; None if it has no words for it."""
@@ -87,8 +84,9 @@ def read_statuses(text: str | None, known: Mapping[str, Status]) -> StatusFilter
     Raises:
         BadArgument: a word that is neither, so that a typo never reads as "nothing failed".
     """
-    words = [one.strip().lower() for one in (text or "").split(",") if one.strip()]
-    if not words:
+    given = [one.strip().lower() for one in (text or "").split(",") if one.strip()]
+    words = [one for one in given if one != FAILURE]
+    if not given:
         if text:
             raise BadArgument(
                 f"status={quote_value(text)} names no status; give one or more of {', '.join(STATUSES)}"
@@ -99,11 +97,12 @@ def read_statuses(text: str | None, known: Mapping[str, Status]) -> StatusFilter
             raise BadArgument(
                 f"status={quote_value(one)} is not a status",
                 closest=find_closest(one, (*STATUSES, *known)),
-                advice=f"valid: {', '.join(STATUSES)}",
+                advice=f"valid: {', '.join(STATUSES)}, or {FAILURE} for whatever counts as one",
             )
     # Success has no shades, but RunWisp spells it by version, and one version's word finds nothing in another.
     words = ["succeeded" if known.get(one) == "succeeded" else one for one in words]
     return StatusFilter(
         frozenset(one for one in words if one in STATUSES),
         frozenset(one for one in words if one not in STATUSES),
+        failures=FAILURE in given,
     )

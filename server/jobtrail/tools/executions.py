@@ -48,7 +48,7 @@ async def list_executions(
     """What a batch job ran: one line an execution with status, times and task counts, newest first.
 
     Use it for "what failed lately in this job".
-    Examples: {"job": "nightly-etl", "status": "failed,timeout", "since": "24h"} · {"cursor": "1Ab…"}
+    Examples: {"job": "nightly-etl", "status": "failure", "since": "24h"} · {"cursor": "1Ab…"}
     """
     call = ListCall.open(
         ctx, "list_executions", cursor, source, needs="executions",

@@ -16,8 +16,9 @@ from jobtrail.sources.federation import OwnedAttempt, discover_parts
 from jobtrail.sources.list_options import ListOptions
 from jobtrail.text import quote_unless_word
 from jobtrail.tools import params
+from jobtrail.tools.listing import write_strange_notes
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, ServerState
-from jobtrail.vocabulary import FAILURES
+from jobtrail.vocabulary import FAILURE, is_failure, is_success
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,7 +27,6 @@ if TYPE_CHECKING:
     from jobtrail.sources.base import Source
     from jobtrail.sources.federation import AttemptSources
 
-_STATUS = ",".join(sorted(FAILURES))
 _DEFAULT_CAUSES = 10
 _MATCHES = 500
 # Seconds for each step; together well under a desktop client's 60.
@@ -58,7 +58,7 @@ async def find_failures(
     window = call.resolve_window("24h") or Window(now=call.now)
     count = call.clamp("limit", _DEFAULT_CAUSES, LARGEST_LIMIT)
     filters = {
-        "status": call.get_text_argument("status") or _STATUS,
+        "status": call.get_text_argument("status") or FAILURE,
         **({"job": job} if (job := call.get_text_argument("job")) else {}),
     }
     there = await discover_parts(call.sources, job, filters["status"], window, _DISCOVERY_SECONDS)
@@ -68,6 +68,7 @@ async def find_failures(
     walked = await _walk_attempts(call, there, window)
     causes = await _find_causes(call.sources, walked.items)
     failed = {**there.errors, **walked.failed}
+    notes = [*call.notes, *walked.notes, *write_strange_notes(there.strange), *_write_hidden_notes(causes[count:])]
     errors: dict[str, Note] = {name: Sentence(*error.args) for name, error in failed.items()}
     back_to = walked.last.created_at if walked.position is not None and walked.last else None
     return Failures(
@@ -75,6 +76,7 @@ async def find_failures(
         sample=tuple(one.name for one in call.sources if one.sample) or None,
         jobs=there.jobs,
         failures=walked.matched,
+        unknown=there.strange.total(),
         causes=tuple(causes[:count]),
         errors=errors or None,
         coverage=Coverage(
@@ -86,7 +88,7 @@ async def find_failures(
         cursor=None if walked.position is None else call.seal_cursor(walked.position),
         window=window,
         filters=filters,
-        notes=(*call.notes, *walked.notes, *_write_hidden_notes(causes[count:])) or None,
+        notes=tuple(notes) or None,
     )
 
 
@@ -179,9 +181,7 @@ async def _has_recovered(source: Source, job: str, *, runs: bool) -> bool | None
     """Return whether the latest attempt of a job that ended succeeded; None where none of the latest has ended."""
     listing = await source.attempts(Job(name=job, kind="task" if runs else "job"), ListOptions(sort=NEWEST_FIRST))
     recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, subject=f"source {source.name!r}"))
-    ended = (one.status for one in recent.items if one.status == "succeeded" or one.status in FAILURES)
-    last = next(ended, None)
-    return None if last is None else last == "succeeded"
+    return next((is_success(one) for one in recent.items if is_success(one) or is_failure(one)), None)
 
 
 def _write_hidden_notes(hidden: Sequence[FailureCause]) -> list[str]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.attempt_record import summarize_attempts
+from jobtrail.analysis.trend import describe_judgements
 from jobtrail.errors import BadArgument
 from jobtrail.models import Attempt, Call, Job, JobDetail, JobPage, ListedJob
 from jobtrail.paging import NEWEST_FIRST, Walk, walk
@@ -91,6 +92,6 @@ async def get_job(ctx: Context[ServerState], job: params.Job = None, source: par
         update={
             "record": summarize_attempts(recent.items),
             "sample": chosen.sample or None,
-            "notes": tuple(recent.notes) or None,
+            "notes": (*recent.notes, *describe_judgements(recent.items)) or None,
         }
     )

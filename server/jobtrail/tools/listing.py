@@ -128,7 +128,7 @@ class ListCall(ResumableCall):
         drifted_before = self.cursor.drifted
         self.advance(walked)
         await check_parent(parent, self.cursor.scanned)
-        notes = [*self.notes, *walked.notes, *matching.write_notes()]
+        notes = [*self.notes, *walked.notes, *write_strange_notes(matching.strange)]
         if drifted_before and walked.exact:
             notes.append("the list changed during this walk, so rows may repeat or be missing")
         if walked.position is None and not self.cursor.matched:
@@ -289,10 +289,13 @@ class _Filter(Generic[T]):
         texts = self.searched(item) if query else ()
         return not texts or any(query in text.lower() for text in texts)
 
-    def write_notes(self) -> list[str]:
-        """Return a note if items were left out because their status is not documented."""
-        if not self.strange:
-            return []
-        count, words = sum(self.strange.values()), write_names(sorted(self.strange)[:3])
-        note = f"{count} scanned have a status not known here ({words}) and are not among these"
-        return [f"{note}; status=unknown lists them"]
+
+def write_strange_notes(strange: Counter[str]) -> list[str]:
+    """Return a note if items were left out because their status is not documented, given how many of each word."""
+    if not strange:
+        return []
+    count, words = strange.total(), write_names(sorted(strange)[:3])
+    verb = "has" if count == 1 else "have"
+    are = "is" if count == 1 else "are"
+    note = f"{count:,} scanned {verb} a status not known here ({words}) and {are} not among these"
+    return [f"{note}; status=unknown lists {'it' if count == 1 else 'them'}"]

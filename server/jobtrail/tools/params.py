@@ -22,8 +22,8 @@ Status = Annotated[
     str | None,
     BeforeValidator(_join_words),
     Field(
-        description="Comma list of queued, running, succeeded, failed, timeout, cancelled, skipped, unknown, "
-        "or the upstream's own words."
+        description="Comma list of failure (any), queued, running, succeeded, failed, timeout, missed, cancelled, "
+        "skipped, unknown, or upstream words."
     ),
 ]
 DeploymentStatus = Annotated[

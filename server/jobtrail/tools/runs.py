@@ -14,7 +14,7 @@ from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
 from jobtrail.tools.resumable import ServerState, require_argument
-from jobtrail.vocabulary import FAILURES, UNFINISHED
+from jobtrail.vocabulary import UNFINISHED, is_failure
 
 if TYPE_CHECKING:
     from jobtrail.sources.base import Runs, Source
@@ -39,7 +39,7 @@ async def list_runs(
     """What a scheduled task ran, or all of them: a line a run with status, exit code, duration, trigger.
 
     Use it for "did the backup run, what failed since yesterday".
-    Examples: {"status": "failed,timeout", "since": "yesterday"} · {"task": "backup-postgres", "limit": 5}
+    Examples: {"status": "failure", "since": "yesterday"} · {"task": "backup-postgres", "limit": 5}
     """
     call = ListCall.open(
         ctx, "list_runs", cursor, source, needs="runs",
@@ -99,6 +99,6 @@ def _write_verdict(one: Run) -> str:
 def _propose_calls(source: Source, one: Run) -> tuple[Call, ...]:
     if one.status in UNFINISHED:
         return (Call("get_run", {"run": one.id, "source": source.name}),)
-    if one.status in FAILURES:
+    if is_failure(one):
         return (Call("list_runs", {"task": one.task, "limit": 10, "source": source.name}),)
     return ()

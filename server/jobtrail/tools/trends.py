@@ -11,6 +11,7 @@ from mcp.server.mcpserver import Context
 from jobtrail.analysis.trend import (
     choose_width,
     compare_periods,
+    describe_judgements,
     draw_sparkline,
     fill_buckets,
     find_bucket_starts,
@@ -25,7 +26,7 @@ from jobtrail.text import quote_value
 from jobtrail.times import format_date, format_time, parse_duration
 from jobtrail.tools import params
 from jobtrail.tools.resumable import ServerState, require_argument
-from jobtrail.vocabulary import FAILURES
+from jobtrail.vocabulary import is_failure, is_success
 from jobtrail.window import resolve_window
 
 if TYPE_CHECKING:
@@ -84,13 +85,13 @@ async def history(
         before=then,
         trend=compare_periods(ours, then) if then is not None else None,
         streak=find_streak(past.attempts, complete=False),
-        last_success_at=next((one.created_at for one in past.attempts if one.status == "succeeded"), None),
+        last_success_at=next((one.created_at for one in past.attempts if is_success(one)), None),
         buckets=tuple(one for one in buckets if one.counts),
         sparkline=draw_sparkline(buckets),
         coverage=Coverage(
             scanned=past.scanned, matched=len(current), complete=whole, back_to=max(past.back_to, start)
         ),
-        notes=(*taken, *clipped, *_write_notes(past, whole=whole)) or None,
+        notes=(*taken, *clipped, *_write_notes(past, whole=whole), *describe_judgements(current)) or None,
         next_calls=_propose_calls(chosen, subject, past, start, whole=whole),
     )
 
@@ -180,7 +181,7 @@ def _write_notes(past: _Past, *, whole: bool) -> list[Note]:
 
 def _propose_calls(source: Source, job: Job, past: _Past, start: datetime, *, whole: bool) -> tuple[Call, ...]:
     calls: list[Call] = []
-    worst = next((one for one in past.attempts if one.status in FAILURES), None)
+    worst = next((one for one in past.attempts if is_failure(one)), None)
     if isinstance(worst, Execution):
         calls.append(Call("get_execution", {"job": job.name, "execution": worst.id, "source": source.name}))
     elif worst is not None:

@@ -23,7 +23,7 @@ from jobtrail.models import Attempt, Awaited, Call, Execution, Run, Sentence, Wa
 from jobtrail.text import quote_value, sanitize_text
 from jobtrail.tools import params
 from jobtrail.tools.resumable import ServerState
-from jobtrail.vocabulary import ENDED, FAILURES
+from jobtrail.vocabulary import ENDED, is_failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -105,7 +105,7 @@ def _propose_calls(
 ) -> tuple[Call, ...]:
     """Return the calls that explain what ended badly, and the one that waits on for the rest."""
     kind = "execution" if of else "run"
-    bad = [one.id for one in watched if one.now and one.now.status in FAILURES]
+    bad = [one.id for one in watched if one.now and is_failure(one.now)]
     calls = [Call(f"get_{kind}", {**of, kind: identity, "source": source}) for identity in bad[:_MOST_EXPLAINED]]
     if left := [one.id for one in watched if not one.ended and not one.given_up]:
         again = {} if timeout is None else {"timeout": int(timeout) if timeout.is_integer() else timeout}
@@ -180,6 +180,7 @@ class WaitTarget:
             before=self.before.status if self.before else None,
             status=self.now.status if self.now else None,
             raw_status=self.now.raw_status if self.now else None,
+            failure=self.now.failure if isinstance(self.now, Run) else None,
             duration_s=self.now.duration_s if self.now else None,
             exit_code=self.now.exit_code if isinstance(self.now, Run) else None,
             tasks=now.tasks if now else None,

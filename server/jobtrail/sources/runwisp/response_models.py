@@ -13,7 +13,7 @@ from pydantic import AliasChoices, Field
 from jobtrail.models import Job, JobDetail, Run
 from jobtrail.sources.responses import Integer, OrEmpty, ResponseModel, clean_line, translate_status
 from jobtrail.times import parse_optional_time, seconds_between
-from jobtrail.vocabulary import END_REASONS, OPEN_PHASES
+from jobtrail.vocabulary import END_REASONS, FAILURES, OPEN_PHASES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -46,6 +46,7 @@ class WireRun(ResponseModel):
     task_name: str | None = Field(default=None, validation_alias=_either("taskName", "task_name"))
     status: str | None = None
     end_reason: str | None = Field(default=None, validation_alias=_either("endReason", "end_reason"))
+    is_failure: bool | None = Field(default=None, validation_alias=_either("isFailure", "is_failure"))
     exit_code: Integer | None = Field(default=None, validation_alias=_either("exitCode", "exit_code"))
     started: str | None = Field(default=None, validation_alias=_either("startedAt", "start_at", "started_at"))
     ended: str | None = Field(default=None, validation_alias=_either("endedAt", "end_at", "ended_at"))
@@ -67,11 +68,12 @@ class WireRun(ResponseModel):
             task=clean_line(self.task_name, 200) or "(unnamed)",
             status=status,
             raw_status=raw,
+            failure=self.is_failure if over and self.is_failure not in {None, status in FAILURES} else None,
             created_at=parse_optional_time(self.created),
             started_at=started,
             ended_at=ended if over else None,
             duration_s=seconds_between(started, ended) if over else None,
-            exit_code=self.exit_code if over and status != "skipped" else None,
+            exit_code=self.exit_code if over and status not in {"missed", "skipped"} else None,
             trigger=clean_line(self.triggered_by, 40),
             attempt=self.attempt + 1 if self.attempt else None,
             retry_of=clean_line(self.retry_of, 64),

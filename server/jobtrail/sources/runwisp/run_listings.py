@@ -97,6 +97,9 @@ class RunWispRuns(Runs):
         words = options.statuses.to_upstream(RUN_WORDS_1) if options.statuses else []
         if words:
             params["status"] = ",".join(words)
+        if options.statuses and options.statuses.failures and words is not None:
+            # Beside what has one of the words (parameter isFailure).
+            params["isFailure"] = "true"
         since, until = (options.window.since, options.window.until) if options.window else (None, None)
         if since:
             params["createdAfter"] = format_microseconds(since)
@@ -108,7 +111,8 @@ class RunWispRuns(Runs):
         by_time = options.sort.key == "created_at"
         traits = Traits(options.sort, LARGEST, options.filters(applied=applied))
         listing = _make_keyset_listing(endpoint, traits, since) if by_time else _make_offset_listing(endpoint, traits)
-        return _FailedRuns(listing, endpoint) if options.statuses and "failed" in options.statuses.words else listing
+        by_word = options.statuses and "failed" in options.statuses.words and not options.statuses.failures
+        return _FailedRuns(listing, endpoint) if by_word else listing
 
     def _list_legacy(self, task: str, options: ListOptions) -> Listing[Run]:
         params: dict[str, str | int] = {}
@@ -233,7 +237,7 @@ class _FailedRuns:
         if at != START or fetched.total.value is None:
             return fetched
         more = (await self.endpoint.get(1, isFailure="true")).total - fetched.total.value
-        note = f"{more:,} more count as failures to the daemon under other words; without status they are listed"
+        note = f"{more:,} more count as failures to the daemon under other words; status=failure lists them too"
         return replace(fetched, note=note) if more > 0 else fetched
 
 
