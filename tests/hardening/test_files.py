@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import shutil
 import sqlite3
+import subprocess
+import sys
 import tempfile
 from contextlib import closing
 from pathlib import Path
@@ -116,3 +118,25 @@ def test_a_table_and_a_view_of_ones_own_are_let_be(tmp_path: Path) -> None:
         db.execute("ANALYZE")
     with closing(Store(path)) as store:
         assert store.is_empty
+
+
+def run_where_no_file_can_grow(path: Path, *command: str) -> subprocess.CompletedProcess[str]:
+    """Run a command in a process whose files cannot grow, as on a full disk."""
+    line = ["sh", "-c", 'ulimit -f 0 && exec "$@"', "sh", sys.executable, "-m", "jobtrail", *command]
+    environ = {**os.environ, "JOBTRAIL_STORE": str(path)}
+    return subprocess.run(line, env=environ, capture_output=True, text=True, timeout=60, check=False)
+
+
+def test_on_a_full_disk_a_store_is_read_and_what_is_not_recorded_is_told_with_the_reason(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    with closing(Store(path)) as store:
+        store.write([make_job("etl"), make_execution("one", "etl", 1)])
+    recorded = run_where_no_file_can_grow(path, "record", "--job", "a", "--", "sh", "-c", "echo done; exit 3")
+    assert (recorded.returncode, recorded.stdout) == (3, "done\n")
+    assert recorded.stderr == (
+        f"jobtrail: this is not recorded: the store {path} cannot be written: disk I/O error; "
+        "see to its disk, which may be full; `jobtrail doctor` looks at the store\n"
+    )
+    assert "\netl\t" in run_where_no_file_can_grow(path, "ask", "list_jobs").stdout
+    checked = run_where_no_file_can_grow(path, "store", "check")
+    assert (checked.returncode, checked.stdout) == (0, f"{path}: nothing is damaged\n")

@@ -15,7 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.store.faults import SQLITE_FAULTS, StoreError, explain_fault, explain_faults
+from jobtrail.store.faults import SQLITE_FAULTS, UNWRITABLE, StoreError, explain_fault, explain_faults
 from jobtrail.store.files import copy_with_log, make_file, measure_log, resolve
 from jobtrail.store.row_types import make_row
 from jobtrail.store.schema import check_schema, list_migrations, migrate, read_version
@@ -31,7 +31,6 @@ _LONGEST_VALUE = 1 << 28
 """Bytes of a text; the longest line that can be imported."""
 _DEFENSIVE = 1010
 """SQLITE_DBCONFIG_DEFENSIVE, which `sqlite3` names from Python 3.12 on."""
-_UNWRITABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 
 
 class Database:
@@ -45,7 +44,7 @@ class Database:
         durable: whether a transaction waits until it would survive a power cut.
 
     Attributes:
-        frozen: whether what is shown is the file as it was when it was opened.
+        frozen: why it cannot be written, and what is shown is the file as it was when it was opened; None if it can.
 
     Raises:
         StoreError: the file cannot be opened, is no store, or is of a version that this Jobtrail does not know.
@@ -53,7 +52,7 @@ class Database:
 
     def __init__(self, path: Path | None, *, durable: bool = False) -> None:
         self.path = path
-        self.frozen = False
+        self.frozen: StoreError | None = None
         self._durable = durable
         self._lock = threading.RLock()
         self._copy: tempfile.TemporaryDirectory[str] | None = None
@@ -76,10 +75,11 @@ class Database:
         try:
             self._migrate()
         except sqlite3.Error as error:
-            if self.path is None or getattr(error, "sqlite_errorcode", 0) & 0xFF not in _UNWRITABLE:
+            if self.path is None or getattr(error, "sqlite_errorcode", 0) & 0xFF not in UNWRITABLE:
                 raise
             self._db.close()
             self._open_frozen(self.path)
+            self.frozen = explain_fault(self.path, "written", error)
 
     def _open_frozen(self, path: Path) -> None:
         """Open a file beside which nothing can be written; with a write-ahead log that takes a copy of both."""
@@ -88,7 +88,6 @@ class Database:
             self._db = self._connect(copy_with_log(path, Path(self._copy.name)))
         else:
             self._db = self._connect(path, "immutable=1")
-        self.frozen = True
         self._check_schema()
         self._db.execute("PRAGMA query_only = ON")
 
@@ -167,6 +166,8 @@ class Database:
             StoreError: other writers did not end within two minutes, the disk is full, the file may not be written or
                 is damaged, or the rows break a rule of the schema.
         """
+        if self.frozen is not None:
+            raise self.frozen.with_traceback(None)
         with self._lock, explain_faults(self.path, "written"):
             try:
                 self._db.execute("BEGIN IMMEDIATE")

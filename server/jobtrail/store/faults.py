@@ -17,6 +17,9 @@ if TYPE_CHECKING:
 SQLITE_FAULTS = (sqlite3.Error, UnicodeError, MemoryError, RecursionError)
 """What is raised over a file: SQLite's messages are decoded, lengths believed, and JSON may be nested without end."""
 
+UNWRITABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
+"""SQLite's primary result codes where it cannot write beside a file, which may be readable all the same."""
+
 _LONGEST_REASON = 160
 _DAMAGED_ADVICE = (
     "`jobtrail store check` tells what is wrong with it, "

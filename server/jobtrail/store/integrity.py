@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.store.database import connect
-from jobtrail.store.faults import SQLITE_FAULTS, explain_fault
+from jobtrail.store.faults import SQLITE_FAULTS, UNWRITABLE, explain_fault
 from jobtrail.store.files import measure_log
 from jobtrail.store.recording import list_recorders
 from jobtrail.store.row_types import parse_list, parse_object
@@ -90,7 +90,7 @@ def open_read_only(path: Path) -> Generator[sqlite3.Connection]:
             try:
                 db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
             except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_CANTOPEN or options != "mode=ro":
+                if error.sqlite_errorcode & 0xFF not in UNWRITABLE or options != "mode=ro":
                     raise
                 continue
             yield db
