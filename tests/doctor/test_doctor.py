@@ -296,6 +296,15 @@ async def test_a_store_that_others_can_read_is_warned_of(tmp_path: Path) -> None
     assert (one.verdict, one.fix) == ("warning", f"chmod 600 {tmp_path / 'store.db'}")
 
 
+@pytest.mark.skipif(os.name != "posix", reason="permissions are POSIX's")
+@pytest.mark.parametrize(("mode", "verdict"), [(0o777, "warning"), (0o1777, "ok"), (0o755, "ok")])
+def test_a_store_that_others_can_replace_is_warned_of(tmp_path: Path, mode: int, verdict: str) -> None:
+    Store(tmp_path / "store.db").close()
+    tmp_path.chmod(mode)
+    one = the(anyio.run(checks, quick(tmp_path)), "store", "permissions")
+    assert (one.verdict, one.fix) == (verdict, None if verdict == "ok" else f"chmod go-w {tmp_path}")
+
+
 async def test_a_damaged_store_fails_in_both_places(tmp_path: Path) -> None:
     (tmp_path / "store.db").write_bytes(b"this is no database, whatever its name says" * 100)
     found = await checks(machine(tmp_path))

@@ -14,6 +14,7 @@ from jobtrail.errors import SettingsError
 from jobtrail.settings import OWN_VARIABLES, store_path
 from jobtrail.sources.registry import UPSTREAMS
 from jobtrail.store.faults import StoreError, exists
+from jobtrail.store.files import can_others_replace, resolve
 from jobtrail.store.integrity import check_integrity
 from jobtrail.text import find_closest, quote_unless_word, sanitize_text
 
@@ -122,6 +123,14 @@ def _examine_integrity(path: Path, found: IntegrityReport) -> Iterator[Check]:
     if os.name == "posix" and found.mode & _OTHERS:
         yield _make_store_check(
             "permissions", "warning", f"others on this machine can read it ({found.mode:o})", f"chmod 600 {path}"
+        )
+    elif os.name == "posix" and can_others_replace(path):
+        folder = resolve(path).parent
+        yield _make_store_check(
+            "permissions",
+            "warning",
+            f"others on this machine can write {folder}, and replace it",
+            f"chmod go-w {folder}",
         )
     elif not os.access(path, os.W_OK):
         yield _make_store_check(

@@ -10,7 +10,7 @@ import sys
 from contextlib import suppress
 from pathlib import Path
 
-_OTHERS = 0o077
+_OTHERS, _OTHERS_WRITE = 0o077, 0o022
 _BESIDE = ("", "-wal", "-shm", "-journal")
 """What SQLite appends to the name of a database for the files that it keeps beside it."""
 
@@ -67,6 +67,12 @@ def is_open_to_others(path: Path) -> bool:
         return bool(path.stat().st_mode & _OTHERS)
     except OSError:
         return False
+
+
+def can_others_replace(path: Path) -> bool:
+    """Return whether other users can exchange a file, since they can write its folder and may remove what is ours."""
+    mode = resolve(path).parent.stat().st_mode
+    return bool(mode & _OTHERS_WRITE) and not mode & stat.S_ISVTX
 
 
 def measure_log(path: Path) -> int:
