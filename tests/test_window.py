@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobtrail.errors import BadArgument
 from jobtrail.times import format_time
-from jobtrail.window import Clock, resolve_window
+from jobtrail.window import Clock, check_begun, counts_from_now, resolve_window
 
 NOW = datetime(2026, 11, 23, 12, 0, 0, tzinfo=UTC)
 CLOCK = Clock()
@@ -188,8 +188,10 @@ def test_a_window_that_ends_before_it_begins_is_refused() -> None:
 
 
 def test_a_window_in_the_future_is_refused() -> None:
-    with pytest.raises(BadArgument, match="lies in the future"):
-        resolve_window("2027-01-01", None, CLOCK, NOW)
+    window, _ = resolve_window("2027-01-01", None, CLOCK, NOW)
+    assert window is not None
+    with pytest.raises(BadArgument, match="since='2027-01-01' lies in the future"):
+        check_begun(window, "2027-01-01", NOW)
 
 
 def test_a_length_longer_than_dates_go_back_is_refused() -> None:
@@ -223,3 +225,10 @@ def test_the_zone_is_said_where_a_time_was_taken_in_it(
     found, _ = resolve_window(since, until, BERLIN, NOW)
     assert found is not None
     assert found.zone == zone
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"), [("15m", True), (" Today ", True), ("now", True), ("2026", False), ("", False)]
+)
+def test_only_a_word_or_a_length_of_time_counts_from_now(text: str, counts: bool) -> None:  # a row of the table
+    assert counts_from_now(text) is counts

@@ -45,7 +45,7 @@ class _Bound:
 
 
 def resolve_window(
-    since: str | None, until: str | None, clock: Clock, now: datetime, lead: timedelta = timedelta()
+    since: str | None, until: str | None, clock: Clock, now: datetime
 ) -> tuple[Window | None, list[str]]:
     """Resolve two bounds to a closed window, and notes on how they were taken; no window when neither is given.
 
@@ -53,34 +53,51 @@ def resolve_window(
         since: the earlier bound, in this module's grammar.
         until: the later bound; the last moment of what it names counts: of a day, of a week, of a second.
         clock: gives the zone of naive times.
-        now: the moment that lengths of time count back from, on our clock.
-        lead: how far the clock that the items' times are from is ahead of ours.
+        now: the moment that lengths of time count back from, on the clock that the items' times are from.
 
     Raises:
         BadArgument: outside the grammar, out of range, or an empty window.
     """
     if not since and not until:
         return None, []
-    there = now + lead
-    start = _resolve_bound("since", since, clock, there) if since else None
-    stop = _resolve_bound("until", until, clock, there) if until else None
+    start = _resolve_bound("since", since, clock, now) if since else None
+    stop = _resolve_bound("until", until, clock, now) if until else None
     if start and stop and start.moment > stop.moment:
         raise BadArgument(
             f"since={quote_value(since)} is later than until={quote_value(until)}; swap them or drop one of them"
-        )
-    if start and start.moment > max(now, there):
-        raise BadArgument(
-            f"since={quote_value(since)} lies in the future (the server's now is {format_time(now)}); "
-            "give an earlier time"
         )
     bounds = [one for one in (start, stop) if one]
     window = Window(
         since=start and start.moment,
         until=stop and stop.moment,
-        now=there,
+        now=now,
         zone=clock.zone_name if any(one.zoned for one in bounds) else None,
     )
     return window, [one.note for one in bounds if one.note]
+
+
+def counts_from_now(text: str | None) -> bool:
+    """Return whether what a bound means depends on what time it is."""
+    word = (text or "").strip().upper()
+    return word in {"NOW", "TODAY", "YESTERDAY"} or parse_duration(word) is not None
+
+
+def check_begun(window: Window, since: str | None, now: datetime) -> None:
+    """Check that a window has begun.
+
+    Args:
+        window: what was resolved.
+        since: its earlier bound as it was given.
+        now: the latest current time of the clocks that are asked.
+
+    Raises:
+        BadArgument: it lies in the future.
+    """
+    if window.since and window.since > now:
+        raise BadArgument(
+            f"since={quote_value(since)} lies in the future (the server's now is {format_time(now)}); "
+            "give an earlier time"
+        )
 
 
 def _resolve_bound(which: str, text: str, clock: Clock, now: datetime) -> _Bound:

@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING, Any
 import anyio
 import pytest
 
-from jobtrail.sources.http_client import open_http
+from jobtrail.sources.http_client import SourceContext, open_http
 from jobtrail.sources.runwisp.event_stream import follow_runs
 from jobtrail.sources.runwisp.registration import RunWispSettings
+from jobtrail.window import Clock
 from tests.sample_client import text_of
 from tests.upstreams import (
     Upstream,
@@ -214,7 +215,7 @@ async def test_an_endless_stream_of_events_leaves_room_for_other_calls(lines: by
     heard: set[str] = set()
     settings = RunWispSettings(name="runwisp")
     async with listening(partial(send_events, lines)) as server, held() as hold:
-        http = open_http(settings, server.url, None)
+        http = open_http(settings, server.url, SourceContext(None, Clock()))
         with anyio.move_on_after(1):
             await follow_runs(http, heard.add)
         await http.client.aclose()

@@ -17,9 +17,10 @@ from jobtrail.sources import open_sources
 from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.blaxel.source import VERSION_HEADER, Blaxel
 from jobtrail.sources.embedded.registration import EmbeddedSettings
-from jobtrail.sources.http_client import open_http
+from jobtrail.sources.http_client import SourceContext, open_http
 from jobtrail.sources.registry import UPSTREAMS
 from jobtrail.sources.runwisp.registration import RunWispSettings
+from jobtrail.window import Clock
 from tests.legacy_daemon import LegacyDaemon
 from tests.sample_client import NOW, FixedClock
 from tests.sources.kit import check_source
@@ -82,7 +83,8 @@ async def test_a_source_that_cannot_search_keeps_the_contract(plane: InProcessPl
         await plane({**scope, "query_string": urlencode(given).encode()}, receive, send)
 
     one = BlaxelSettings(name="prod")
-    http = open_http(one, "http://plane.invalid/v0", httpx2.ASGITransport(ignore_query), headers=VERSION_HEADER)
+    context = SourceContext(httpx2.ASGITransport(ignore_query), Clock())
+    http = open_http(one, "http://plane.invalid/v0", context, headers=VERSION_HEADER)
     source = Unsearched("prod", http, "f")
     await check_source(source)
     await source.aclose()

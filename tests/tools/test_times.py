@@ -2,13 +2,22 @@
 
 from __future__ import annotations
 
+import re
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
+import httpx2
 import pytest
 from mcp import Client
 
 from jobtrail.protocol.app import build_server
 from tests.sample_client import SAMPLE, FixedClock, answer
+from tests.upstreams import BLAXEL_HOST, RUNWISP_HOST, Upstream, client_of, execution_of, run_of
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 pytestmark = pytest.mark.anyio
 
@@ -38,3 +47,64 @@ async def test_an_answer_says_how_it_took_a_local_time_that_was_twice(tool: str,
         text, _ = await answer(client, tool, **arguments, since="2026-10-25T02:30", until="2026-10-25T12:00")
     assert "note: since '2026-10-25T02:30' is twice in Europe/Berlin, where clocks turn: it was taken as" in text
     assert "until 2026-10-25T11:00:00Z inclusive" in text
+
+
+def at(moment: datetime) -> str:
+    return moment.isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+class TwoClocks(httpx2.AsyncBaseTransport):
+    """A daemon whose clock is an hour behind, and a workspace whose clock is an hour ahead.
+
+    By its own clock, either failed five minutes ago and fifteen; the daemon six hundred times each.
+    """
+
+    def __init__(self) -> None:
+        self.upstream = Upstream()
+        self.leads = {RUNWISP_HOST: timedelta(hours=-1), BLAXEL_HOST: timedelta(hours=1)}
+        now = {host: datetime.now(UTC) + lead for host, lead in self.leads.items()}
+        self.upstream.runs = [
+            run_of(number, "failed", createdAt=at(now[RUNWISP_HOST] - timedelta(minutes=ago)))
+            for number, ago in enumerate([5] * 600 + [15] * 600)
+        ]
+        self.upstream.executions = [
+            execution_of(number, "failed", metadata={"id": f"exec-{number}", "job": "etl", "createdAt": at(moment)})
+            for number, moment in enumerate(now[BLAXEL_HOST] - timedelta(minutes=ago) for ago in (5, 15))
+        ]
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = await self.upstream.handle_async_request(request)
+        response.headers["date"] = format_datetime(datetime.now(UTC) + self.leads[request.url.host], usegmt=True)
+        return response
+
+
+async def test_each_of_several_sources_is_asked_by_its_own_clock_on_every_page(tmp_path: Path) -> None:
+    async with client_of(tmp_path, TwoClocks()) as client:
+        text, first = await answer(client, "find_failures", since="10m")
+        _, second = await answer(client, "find_failures", cursor=first["cursor"])
+    assert {one["source"]: one["count"] for one in first["causes"]} == {"blaxel": 1, "runwisp": 499}
+    assert {one["source"]: one["count"] for one in second["causes"]} == {"runwisp": 101}
+    assert second["coverage"]["complete"]
+    begun = datetime.fromisoformat(first["window"]["since"])
+    for name, way, lead in (("blaxel", "ahead of", timedelta(hours=1)), ("runwisp", "behind", timedelta(hours=-1))):
+        note = re.search(rf"note: the clock of source {name} is \w+ {way} this machine's: .* here since (\S+)", text)
+        assert note is not None
+        assert abs(datetime.fromisoformat(note[1]) - begun - lead) <= timedelta(seconds=2)
+
+
+async def test_an_absolute_time_costs_no_request_and_the_difference_is_told_all_the_same(tmp_path: Path) -> None:
+    transport = TwoClocks()
+    async with client_of(tmp_path, transport) as client:
+        text, page = await answer(client, "list_executions", job="etl", since="2026-01-01T00:00Z", source="blaxel")
+    assert [path.rpartition("/")[2] for path in transport.upstream.paths()] == ["executions"]
+    assert len(page["items"]) == 2
+    assert "note: the clock of source blaxel is" in text
+
+
+async def test_a_time_that_lies_ahead_here_and_has_come_there_is_not_refused(tmp_path: Path) -> None:
+    async with client_of(tmp_path, TwoClocks()) as client:
+        _, first = await answer(client, "list_executions", job="etl", since="10m", limit=1, source="blaxel")
+        newest = first["items"][0]["created_at"]
+        _, again = await answer(client, "list_executions", job="etl", since=newest, source="blaxel")
+    assert datetime.fromisoformat(newest) > datetime.now(UTC)
+    assert [one["id"] for one in again["items"]] == [first["items"][0]["id"]]

@@ -11,6 +11,7 @@ import anyio
 from jobtrail.doctor.report import Check
 from jobtrail.errors import JobtrailError, SettingsError, Unauthorized, Unreachable, UpstreamError
 from jobtrail.paging import NEWEST_FIRST, Walk, walk
+from jobtrail.sources.base import CLOCK_TOLERANCE
 from jobtrail.sources.list_options import ListOptions
 from jobtrail.text import quote_unless_word, sanitize_text
 from jobtrail.times import format_duration
@@ -30,8 +31,6 @@ READ_SECONDS = 10.0
 """The longest time for one read."""
 SOURCE_SECONDS = 30.0
 """The longest time for all reads of a source."""
-_CLOCK_TOLERANCE = 5.0
-"""Seconds."""
 _JOBS, _JOBS_TRIED = 100, 5
 
 T = TypeVar("T")
@@ -139,7 +138,7 @@ class _SourceCheckup:
             self.add("clock", "skipped", "its answers do not tell the time")
             return
         apart = abs(about.ahead)
-        if apart <= _CLOCK_TOLERANCE:
+        if apart <= CLOCK_TOLERANCE.total_seconds():
             self.add(
                 "clock", "ok", "the same as here, within a second or so" if apart <= 1 else f"{apart:.0f} s apart"
             )
@@ -147,8 +146,8 @@ class _SourceCheckup:
         way = "ahead of" if about.ahead > 0 else "behind"
         self.add(
             "clock", "warning", f"it is {format_duration(apart)} {way} this machine's",
-            "times such as since=15m are counted from this machine's clock, so they take in as much too much or too "
-            "little; set the clock that is wrong (NTP)",
+            "its times are its own, and times such as since=15m are counted on its clock; beside another source they "
+            "are apart, so set the clock that is wrong (NTP)",
         )  # fmt: skip
 
     def _check_workspace(self, workspace: Workspace) -> None:

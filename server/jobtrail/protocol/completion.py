@@ -198,8 +198,12 @@ async def _find_executions(source: Source, begun: str, known: Mapping[str, str],
         listing = source.batch.executions(known["job"], ListOptions(sort=NEWEST_FIRST))
         walked = await walk(listing, _bound_walk(Walk[Execution](limit=MOST), begun, lambda one: one.id))
         return Names([one.id for one in walked.items], walked.position is not None)
-    now = clock.now()
-    there = await discover_parts([source], None, None, Window(since=now - _RECENT, now=now), _LONGEST_S)
+
+    def find_window(source: Source) -> Window:
+        now = clock.now() + source.lead
+        return Window(since=now - _RECENT, now=now)
+
+    there = await discover_parts([source], None, None, find_window, _LONGEST_S)
     merged = await walk(there.merge(), _bound_walk(Walk[OwnedAttempt](limit=MOST), begun, lambda one: one.id))
     return Names([one.id for one in merged.items if isinstance(one.item, Execution)], merged.position is not None)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
 from jobtrail.errors import UnknownName, Unsupported
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from jobtrail.sources.list_options import ListOptions
     from jobtrail.vocabulary import Status
 
+CLOCK_TOLERANCE = timedelta(seconds=5)
+"""A greater difference between a source's clock and ours is told."""
 _RUNS_OF_A_TASK, _EXECUTIONS_OF_A_JOB = Call("list_runs", {"task": ...}), Call("list_executions", {"job": ...})
 
 
@@ -226,6 +229,18 @@ class Source:
             **(self.batch.execution_words if self.batch else {}),
             **(self.runs.words if self.runs else {}),
         }
+
+    @property
+    def lead(self) -> timedelta:
+        """How far its clock is ahead of ours, as its last answer told; zero where it does not tell the time."""
+        return timedelta()
+
+    async def measure_clock(self) -> None:
+        """Ask it for something if it has not answered lately, so that `lead` is known.
+
+        Raises:
+            UpstreamError: it did not answer.
+        """
 
     async def aclose(self) -> None:
         """Close connections."""

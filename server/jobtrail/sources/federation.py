@@ -13,7 +13,7 @@ from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Mapped, Merged, Sort, Walk
 from jobtrail.sources.list_options import ListOptions, read_statuses
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime
 
     from jobtrail.errors import JobtrailError
@@ -72,6 +72,7 @@ class AttemptSources:
         errors: sources whose jobs could not be listed, and why.
         wanted: which statuses to keep, by source; None for all.
         strange: how many were not kept for each raw status that no document lists.
+        windows: of creation, by source: each has a clock of its own.
     """
 
     parts: dict[str, Listing[OwnedAttempt]] = field(default_factory=dict[str, "Listing[OwnedAttempt]"])
@@ -79,14 +80,17 @@ class AttemptSources:
     errors: dict[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
     wanted: dict[str, StatusFilter | None] = field(default_factory=dict[str, "StatusFilter | None"])
     strange: Counter[str] = field(default_factory=Counter[str])
+    windows: dict[str, Window] = field(default_factory=dict[str, "Window"])
 
     def merge(self) -> Merged[OwnedAttempt]:
         """Return all attempts as one listing, newest first."""
         return Merged(self.parts, upstream_of=lambda key: key.partition("/")[0])
 
     def keeps(self, one: OwnedAttempt) -> bool:
-        """Return whether an attempt has one of the statuses asked for."""
-        wanted = self.wanted.get(one.source)
+        """Return whether an attempt lies in the window of its source, and has one of the statuses asked for."""
+        wanted, window = self.wanted.get(one.source), self.windows.get(one.source)
+        if window is not None and not window.contains(one.created_at):
+            return False
         kept = wanted is None or wanted.keeps(one)
         if not kept and one.status == "unknown":
             self.strange[one.raw_status or "none"] += 1
@@ -94,7 +98,11 @@ class AttemptSources:
 
 
 async def discover_parts(
-    sources: Sequence[Source], job: str | None, status: str | None, window: Window, seconds: float
+    sources: Sequence[Source],
+    job: str | None,
+    status: str | None,
+    find_window: Callable[[Source], Window],
+    seconds: float,
 ) -> AttemptSources:
     """Find the listings to walk.
 
@@ -102,7 +110,7 @@ async def discover_parts(
         sources: which to ask.
         job: one job or task alone, where it is there; None for all.
         status: a comma list of statuses, in our words or an upstream's.
-        window: of creation.
+        find_window: returns the window of creation for a source whose clock is known.
         seconds: that sources have to list their jobs.
 
     Raises:
@@ -113,14 +121,15 @@ async def discover_parts(
         found.wanted[source.name] = read_statuses(status, source.attempt_words)
     by_name = {source.name: source for source in sources}
     answers = await run_concurrently(
-        {name: partial(_list_parts, one, job, found.wanted[name], window) for name, one in by_name.items()},
+        {name: partial(_list_parts, one, job, found.wanted[name], find_window) for name, one in by_name.items()},
         seconds=seconds,
     )
     for name in by_name:
         match answers.get(name):
-            case (dict(parts), int(jobs)):
+            case _Listed(parts, jobs, window):
                 found.parts |= parts
                 found.jobs += jobs
+                found.windows[name] = window
             case None:
                 found.errors[name] = Unreachable(
                     f"did not list its jobs within {seconds:g} s", subject=f"source {name!r}"
@@ -133,14 +142,25 @@ async def discover_parts(
     return found
 
 
+@dataclass(frozen=True)
+class _Listed:
+    """A source's listings by `source/job`, how many jobs and tasks they are of, and their window."""
+
+    parts: dict[str, Listing[OwnedAttempt]]
+    jobs: int
+    window: Window
+
+
 async def _list_parts(
-    source: Source, job: str | None, statuses: StatusFilter | None, window: Window
-) -> tuple[dict[str, Listing[OwnedAttempt]], int]:
-    """Return a source's listings by `source/job`, and how many jobs and tasks they are of."""
-    options = ListOptions(sort=NEWEST_FIRST, statuses=statuses, window=window)
+    source: Source, job: str | None, statuses: StatusFilter | None, find_window: Callable[[Source], Window]
+) -> _Listed:
+    """Return a source's listings; what it answers when it is asked for its jobs tells its time too."""
     by_name = ListOptions(sort=Sort("name", descending=False))
     every_job = Walk[Job](limit=EVERYTHING, subject=f"source {source.name!r}")
     jobs = [(await source.job(job)).job] if job else (await walk(source.jobs(by_name), every_job)).items
+    await source.measure_clock()
+    window = find_window(source)
+    options = ListOptions(sort=NEWEST_FIRST, statuses=statuses, window=window)
     parts: dict[str, Listing[OwnedAttempt]] = {}
     every = None
     if source.runs and not job and any(one.kind != "job" for one in jobs):
@@ -153,7 +173,7 @@ async def _list_parts(
         each = jobs
     for one in each:
         parts[f"{source.name}/{one.name}"] = _add_owner(await source.attempts(one, options), source.name, one.name)
-    return parts, len(jobs)
+    return _Listed(parts, len(jobs), window)
 
 
 def _add_owner(listing: Listing[Attempt], source: str, job: str) -> Listing[OwnedAttempt]:

@@ -28,6 +28,7 @@ from jobtrail.errors import (
 )
 from jobtrail.text import sanitize_text
 from jobtrail.times import parse_http_date
+from jobtrail.window import Clock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -42,6 +43,10 @@ SAMPLE_HEADER = "Jobtrail-Data"
 _REQUEST_IDS = ("x-cf-request-id", "cf-ray", "x-request-id")
 _ERROR_BODY = 65_536
 _LARGE = 8 * 1024 * 1024
+# Seconds for which what an answer told of the upstream's clock is taken to be so.
+_RECENT = 300.0
+# Seconds by which a date of a header is older at most: it has whole seconds, and some servers write it once a second.
+_DATE_LAG = 2.0
 _NOT_MODIFIED, _CLIENT_ERROR, _SERVER_ERROR = 304, 400, 500
 
 
@@ -98,7 +103,9 @@ class Http:
         cache: keeps answers that will not change any more; None where nothing can be kept without asking again, as of
             the store of this machine, which may be pruned or exchanged.
         place: how errors name its address, such as a socket; empty for the base URL.
+        clock: ours.
         ahead: seconds that the upstream's clock was ahead of ours at the last answer that told its time.
+        lead: the same in whole seconds; zero while it is not known, and where no difference can be told for sure.
     """
 
     client: httpx2.AsyncClient
@@ -108,7 +115,10 @@ class Http:
     sample: bool = False
     cache: ResponseCache | None = None
     place: str = ""
+    clock: Clock = field(default_factory=Clock)
     ahead: float | None = None
+    lead: timedelta = timedelta()
+    _answered: float | None = None
 
     async def get(
         self,
@@ -172,7 +182,7 @@ class Http:
     async def _fetch(self, path: str, params: Mapping[str, str | int] | None, tag: str) -> _Fetched:
         import httpx2  # noqa: PLC0415 # see stamina
 
-        sent = time.time()
+        sent = self.clock.now()
         headers = {"If-None-Match": tag} if tag else None
         try:
             async with self.client.stream("GET", path, params=params, headers=headers) as response:
@@ -237,14 +247,25 @@ class Http:
 
     def now(self) -> datetime:
         """Return the current time on the upstream's clock, as far as it is known."""
-        return datetime.now(UTC) + timedelta(seconds=self.ahead or 0)
+        return self.clock.now() + self.lead
 
-    def _compare_clocks(self, response: httpx2.Response, sent: float) -> None:
+    @property
+    def told_lately(self) -> bool:
+        """Whether an answer of the last minutes told the upstream's time, if its answers do."""
+        return self._answered is not None and time.monotonic() - self._answered < _RECENT
+
+    def _compare_clocks(self, response: httpx2.Response, sent: datetime) -> None:
         """Note how far the upstream's clock is ahead, unless a cache answered (RFC 9111)."""
+        self._answered = time.monotonic()
         told = parse_http_date(response.headers.get("date", "")) if "age" not in response.headers else None
-        if told is not None:
-            # The header has whole seconds, so that half of one has passed since, on average.
-            self.ahead = told.timestamp() + 0.5 - (sent + time.time()) / 2
+        if told is None:
+            return
+        # It was written between the two moments, by the upstream's clock.
+        least, most = (told - self.clock.now()).total_seconds(), (told - sent).total_seconds()
+        # The header has whole seconds, so that half of one has passed since, on average.
+        self.ahead = (least + most) / 2 + 0.5
+        certain = least > 0 or most + _DATE_LAG < 0
+        self.lead = timedelta(seconds=round(self.ahead)) if certain else timedelta()
 
     def _decide_retry(self, error: Exception) -> bool | float:
         """Decide on a retry: no, yes after the backoff, or yes after what the upstream asked for."""

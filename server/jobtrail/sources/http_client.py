@@ -31,7 +31,7 @@ class SourceContext:
 def open_http(
     one: SourceSettings,
     base: str,
-    transport: httpx2.AsyncBaseTransport | None,
+    context: SourceContext,
     *,
     signer: httpx2.Auth | None = None,
     headers: Mapping[str, str] | None = None,
@@ -41,11 +41,11 @@ def open_http(
     Args:
         one: the source that it is asked for.
         base: URL of the API; a loopback one is reached by no proxy, whatever the environment says.
-        transport: the network; None for the real one.
+        context: the network and the clock.
         signer: proves who asks.
         headers: sent with each request.
     """
-    limits = HttpLimits()
+    limits, transport = HttpLimits(), context.transport
     if transport is None and is_loopback(httpx2.URL(base).host):
         # A client with a transport of its own does not look for a proxy, which would be sent the credentials.
         transport = httpx2.AsyncHTTPTransport()
@@ -59,4 +59,11 @@ def open_http(
     )
     # The store of this machine is asked in-process, and may be exchanged meanwhile.
     cache = None if one.reads_store else ResponseCache()
-    return Http(client, subject=one.subject, settings_advice=one.settings_advice, limits=limits, cache=cache)
+    return Http(
+        client,
+        subject=one.subject,
+        settings_advice=one.settings_advice,
+        limits=limits,
+        cache=cache,
+        clock=context.clock,
+    )

@@ -56,7 +56,7 @@ async def list_executions(
     )  # fmt: skip
     name = require_argument("list_executions", "job", call.get_text_argument("job"), Call("list_jobs"))
     batch = call.source.need_batch()
-    options = call.read_options(batch.execution_words, batch.execution_sorts)
+    options = await call.read_options(batch.execution_words, batch.execution_sorts)
     return await call.read_page(
         partial(ExecutionPage, job=name),
         batch.executions(name, options),
@@ -91,7 +91,7 @@ async def list_tasks(
     batch = call.source.need_batch()
     identity = (call.get_text_argument("execution") or "").strip() or await find_newest(call.source, name)
     call.args["execution"] = identity
-    options = call.read_options(batch.task_words, batch.task_sorts)
+    options = await call.read_options(batch.task_words, batch.task_sorts)
     return await call.read_page(
         partial(TaskPage, job=name, execution=identity),
         batch.tasks(name, identity, options),

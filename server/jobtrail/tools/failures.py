@@ -10,15 +10,16 @@ import anyio
 from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.failure_groups import make_signature
-from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence, Window
+from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence
 from jobtrail.paging import AT_ONCE, NEWEST_FIRST, Budget, Walk, run_concurrently, walk
 from jobtrail.sources.federation import OwnedAttempt, discover_parts
 from jobtrail.sources.list_options import ListOptions
 from jobtrail.text import quote_unless_word
 from jobtrail.tools import params
 from jobtrail.tools.listing import write_strange_notes
-from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, ServerState
+from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, ServerState, write_clock_notes
 from jobtrail.vocabulary import FAILURE, is_failure, is_success
+from jobtrail.window import check_begun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,20 +56,25 @@ async def find_failures(
         ctx, "find_failures", cursor, source, everywhere=True,
         since=since, until=until, job=job, status=status, limit=limit,
     )  # fmt: skip
-    window = call.resolve_window("24h") or Window(now=call.now)
+    find_window = partial(call.find_window, "24h")
+    find_window()
     count = call.clamp("limit", _DEFAULT_CAUSES, LARGEST_LIMIT)
     filters = {
         "status": call.get_text_argument("status") or FAILURE,
         **({"job": job} if (job := call.get_text_argument("job")) else {}),
     }
-    there = await discover_parts(call.sources, job, filters["status"], window, _DISCOVERY_SECONDS)
+    there = await discover_parts(call.sources, job, filters["status"], find_window, _DISCOVERY_SECONDS)
     if there.errors and not there.parts:
         # A job that no source has, or no source that answers.
         raise next(iter(there.errors.values()))
-    walked = await _walk_attempts(call, there, window)
+    # Several sources have each their own window, and the answer shows that on our clock.
+    window = find_window(call.source if len(call.sources) == 1 else None)
+    check_begun(window, call.get_text_argument("since"), call.latest)
+    clocks = write_clock_notes(call.sources, there.windows if len(call.sources) > 1 else {})
+    walked = await _walk_attempts(call, there)
     causes = await _find_causes(call.sources, walked.items)
     failed = {**there.errors, **walked.failed}
-    notes = [*call.notes, *walked.notes, *write_strange_notes(there.strange), *_write_hidden_notes(causes[count:])]
+    notes = [*call.notes, *clocks, *walked.notes, *write_strange_notes(there.strange)]
     errors: dict[str, Note] = {name: Sentence(*error.args) for name, error in failed.items()}
     back_to = walked.last.created_at if walked.position is not None and walked.last else None
     return Failures(
@@ -88,15 +94,15 @@ async def find_failures(
         cursor=None if walked.position is None else call.seal_cursor(walked.position),
         window=window,
         filters=filters,
-        notes=tuple(notes) or None,
+        notes=(*notes, *_write_hidden_notes(causes[count:])) or None,
     )
 
 
-async def _walk_attempts(call: ResumableCall, there: AttemptSources, window: Window) -> Walked[OwnedAttempt]:
+async def _walk_attempts(call: ResumableCall, there: AttemptSources) -> Walked[OwnedAttempt]:
     """Walk everything that was attempted, newest first, for what was asked for."""
     how = Walk[OwnedAttempt](
         limit=_MATCHES,
-        keep=lambda one: window.contains(one.created_at) and there.keeps(one),
+        keep=there.keeps,
         budget=_WALK,
         subject="none of the sources",
         restart=call.restart(),

@@ -16,7 +16,7 @@ from jobtrail.sources.list_options import ListOptions, read_sort, read_statuses
 from jobtrail.text import sanitize_text
 from jobtrail.times import format_time
 from jobtrail.tokens import estimate_tokens
-from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, check_parent
+from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, check_parent, write_clock_notes
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -69,7 +69,7 @@ class MakePage(Protocol[R_contra, P_co]):
 class ListCall(ResumableCall):
     """A list call of one source."""
 
-    def read_options(self, words: Mapping[str, Status], sorts: Sequence[str]) -> ListOptions:
+    async def read_options(self, words: Mapping[str, Status], sorts: Sequence[str]) -> ListOptions:
         """Return what to ask the source for.
 
         Args:
@@ -80,7 +80,7 @@ class ListCall(ResumableCall):
             BadArgument: an argument that the source cannot understand.
         """
         return ListOptions(
-            window=self.resolve_window(),
+            window=await self.resolve_window(),
             sort=read_sort(self.get_text_argument("sort"), sorts, NEWEST_FIRST),
             query=(self.get_text_argument("query") or self.get_text_argument("search") or "").strip() or None,
             statuses=read_statuses(self.get_text_argument("status"), words),
@@ -128,7 +128,8 @@ class ListCall(ResumableCall):
         drifted_before = self.cursor.drifted
         self.advance(walked)
         await check_parent(parent, self.cursor.scanned)
-        notes = [*self.notes, *walked.notes, *write_strange_notes(matching.strange)]
+        clocks = write_clock_notes(self.sources) if options.window else []
+        notes = [*self.notes, *clocks, *walked.notes, *write_strange_notes(matching.strange)]
         if drifted_before and walked.exact:
             notes.append("the list changed during this walk, so rows may repeat or be missing")
         if walked.position is None and not self.cursor.matched:

@@ -4,23 +4,24 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field, replace
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Literal
 
 from mcp.server.mcpserver import Context
 
 from jobtrail.errors import BadArgument, ExpiredCursor, MissingArgument, StrayCursor, UnknownName
-from jobtrail.models import Call, Note
+from jobtrail.models import Call, Note, Window
 from jobtrail.paging.cursor import Cursor, seal, unseal
+from jobtrail.sources.base import CLOCK_TOLERANCE
 from jobtrail.text import quote_value
-from jobtrail.times import format_microseconds
-from jobtrail.window import Clock, resolve_window
+from jobtrail.times import format_duration, format_microseconds, format_time, parse_optional_time
+from jobtrail.window import Clock, check_begun, counts_from_now, resolve_window
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
     from datetime import datetime
     from typing import Self
 
-    from jobtrail.models import Window
     from jobtrail.paging import Position, Walked
     from jobtrail.paging.cursor import Args
     from jobtrail.sources import Sources
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 LARGEST_LIMIT = 100
 _ALL = "*"
 """In a cursor: every configured source."""
+_BEGAN = "now"
+"""In a cursor: the argument that says when the walk began."""
 
 
 @dataclass(frozen=True)
@@ -128,24 +131,54 @@ class ResumableCall:
             self.args[name] = number
         return number
 
-    def resolve_window(self, since: str | None = None) -> Window | None:
-        """Return the window asked for; the cursor carries it resolved, so that `24h` stays the same on later pages.
+    async def resolve_window(self) -> Window | None:
+        """Return the window asked for, on the clock of the source; None where none was.
+
+        The cursor carries it resolved, so that `24h` stays the same on later pages.
+
+        Raises:
+            BadArgument: a bound is not a time, or `since` lies in the future.
+            UpstreamError: the source did not answer.
+        """
+        since, until = self.get_text_argument("since"), self.get_text_argument("until")
+        if not since and not until:
+            return None
+        if counts_from_now(since) or counts_from_now(until):
+            await self.source.measure_clock()
+        window = self._read_window(since, until, self.now + self.source.lead)
+        if not self.resumed:
+            check_begun(window, since, self.latest)
+        for name, bound in (("since", window.since), ("until", window.until)):
+            if bound:
+                self.args[name] = format_microseconds(bound)
+        return window
+
+    def find_window(self, since: str, source: Source | None = None) -> Window:
+        """Return the window asked for, on the clock of one of several sources, or on ours.
+
+        The cursor carries the time that it counts back from.
 
         Args:
-            since: where the window begins when the call does not say.
+            since: where it begins when the call does not say.
+            source: whose clock counts.
 
         Raises:
             BadArgument: a bound is not a time.
         """
-        clock = self.ctx.request_context.lifespan_context.clock
-        window, notes = resolve_window(
-            self.get_text_argument("since") or since, self.get_text_argument("until"), clock, self.now
-        )
-        self.notes += notes
-        for name, bound in (("since", window and window.since), ("until", window and window.until)):
-            if bound:
-                self.args[name] = format_microseconds(bound)
-        return window
+        began = parse_optional_time(self.get_text_argument(_BEGAN)) or self.now
+        self.args[_BEGAN] = format_time(began)
+        since, until = self.get_text_argument("since") or since, self.get_text_argument("until")
+        return self._read_window(since, until, began + (source.lead if source else timedelta()))
+
+    def _read_window(self, since: str | None, until: str | None, now: datetime) -> Window:
+        window, notes = resolve_window(since, until, self.ctx.request_context.lifespan_context.clock, now)
+        self.notes += [note for note in notes if note not in self.notes]
+        return window or Window(now=now)
+
+    @property
+    def latest(self) -> datetime:
+        """The current time by the clock that is the furthest ahead: ours, or that of a source."""
+        return self.now + max(timedelta(), *(one.lead for one in self.sources))
 
     def advance(self, walked: Walked[Any]) -> None:
         """Add a part of the walk to the cursor: its counts, its trail, and whether the list changed."""
@@ -163,7 +196,7 @@ class ResumableCall:
         Args:
             changed: arguments to give instead; None leaves one out.
         """
-        args = {**self.args, **changed}
+        args = {**_drop_began(self.args), **changed}
         if self.cursor.source != _ALL:
             args["source"] = self.cursor.source
         return Call(self.cursor.tool, {name: value for name, value in args.items() if value is not None})
@@ -176,6 +209,32 @@ class ResumableCall:
         return seal(replace(self.cursor, position=position, minted=minted, fingerprint=fingerprint))
 
 
+def _drop_began(args: Args) -> Args:
+    """Return the arguments without what only a cursor carries."""
+    return {name: value for name, value in args.items() if name != _BEGAN}
+
+
+def write_clock_notes(sources: Iterable[Source], windows: Mapping[str, Window] | None = None) -> list[str]:
+    """Return a note for each source whose clock differs from ours by more than a few seconds.
+
+    Args:
+        sources: whose times are shown.
+        windows: of those that have a window of their own.
+    """
+    notes: list[str] = []
+    for one in sources:
+        if abs(one.lead) > CLOCK_TOLERANCE:
+            apart = format_duration(abs(one.lead).total_seconds())
+            way = "ahead of" if one.lead > timedelta() else "behind"
+            own = (windows or {}).get(one.name)
+            begins = f", here since {format_time(own.since)}" if own and own.since else ""
+            notes.append(
+                f"the clock of source {one.name} is {apart} {way} this machine's: its times are its own, and "
+                f"relative ones were counted on it{begins}"
+            )
+    return notes
+
+
 def _find_sources(cursor: Cursor, sources: Sources, now: datetime, *, everywhere: bool) -> Sequence[Source]:
     """Return the sources that a cursor walks.
 
@@ -184,7 +243,7 @@ def _find_sources(cursor: Cursor, sources: Sources, now: datetime, *, everywhere
         ExpiredCursor: the source no longer keeps the cursor.
     """
     every = everywhere and cursor.source == _ALL
-    again = ("start again with ", Call(cursor.tool, cursor.args))
+    again = ("start again with ", Call(cursor.tool, _drop_began(cursor.args)))
     try:
         found = sources.all() if every else [sources.get(cursor.source)]
     except UnknownName:

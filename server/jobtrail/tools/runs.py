@@ -47,7 +47,7 @@ async def list_runs(
     )  # fmt: skip
     name = call.get_text_argument("task")
     runs = call.source.need_runs()
-    options = call.read_options(runs.words, runs.sorts)
+    options = await call.read_options(runs.words, runs.sorts)
     return await call.read_page(
         partial(RunPage, task=name),
         await runs.list(name, options),

@@ -25,9 +25,9 @@ from jobtrail.sources.list_options import ListOptions
 from jobtrail.text import quote_value
 from jobtrail.times import format_date, format_time, parse_duration
 from jobtrail.tools import params
-from jobtrail.tools.resumable import ServerState, require_argument
+from jobtrail.tools.resumable import ServerState, require_argument, write_clock_notes
 from jobtrail.vocabulary import is_failure, is_success
-from jobtrail.window import resolve_window
+from jobtrail.window import check_begun, counts_from_now, resolve_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -58,12 +58,17 @@ async def history(
     """
     state = ctx.request_context.lifespan_context
     name = require_argument("history", "job", job, Call("list_jobs"))
-    now = state.clock.now().replace(microsecond=0)
+    chosen = state.sources.get(source)
+    if counts_from_now(since or "7d") or counts_from_now(until):
+        await chosen.measure_clock()
+    here = state.clock.now().replace(microsecond=0)
+    now = here + chosen.lead
     window, taken = resolve_window(since or "7d", until, state.clock, now)
+    taken += write_clock_notes([chosen])
     asked = window or Window(now=now)
+    check_begun(asked, since, max(here, now))
     start, end, clipped = _clip_window(asked)
     width = _read_width(bucket, end - start)
-    chosen = state.sources.get(source)
     subject = (await chosen.job(name)).job
     past = await _read_past(chosen, subject, Window(since=start - (end - start), until=end, now=now))
     current = [one for one in past.attempts if one.created_at and one.created_at >= start]

@@ -8,7 +8,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-from jobtrail.errors import NotFound, UnknownName
+from jobtrail.errors import NotFound, UnknownName, UpstreamError
 from jobtrail.paging import NEWEST_FIRST
 from jobtrail.sources.auth import Bearer
 from jobtrail.sources.base import About, Source, Workspace, unknown_name
@@ -23,6 +23,7 @@ from jobtrail.vocabulary import DEPLOYMENT_STATUSES
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import timedelta
 
     import httpx2
 
@@ -78,6 +79,21 @@ class Blaxel(Source):
         """Close connections."""
         await self._http.client.aclose()
 
+    @property
+    def lead(self) -> timedelta:
+        """How far the API's clock is ahead of ours."""
+        return self._http.lead
+
+    async def measure_clock(self) -> None:
+        """Ask for one job, unless the API has answered lately; a refusal tells the time too."""
+        if self._http.told_lately:
+            return
+        try:
+            await self._http.get("jobs", {"limit": 1})
+        except UpstreamError:
+            if not self._http.told_lately:
+                raise
+
     async def about(self) -> About:
         """Return which version of the API is spoken, and of which workspace the answers are."""
         page = parse_response(WirePage, await self._http.get("jobs", {"limit": 1}), self._http.subject)
@@ -123,7 +139,7 @@ def open_source(one: BlaxelSettings, fingerprint: str, context: SourceContext) -
     """Open a workspace: by API key, else client credentials, else a device login."""
     base = (one.url or DEFAULT_URL).rstrip("/")
     headers = {**VERSION_HEADER, **({_WORKSPACE_HEADER: one.workspace} if one.workspace else {})}
-    http = open_http(one, base, context.transport, signer=_signer(one, base), headers=headers)
+    http = open_http(one, base, context, signer=_signer(one, base), headers=headers)
     return Blaxel(one.name, http, fingerprint)
 
 

@@ -5,6 +5,7 @@ The whole path of the two HTTP clients is exercised, without a port.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -121,7 +122,7 @@ def open_source(one: EmbeddedSettings, fingerprint: str, context: SourceContext)
 
     # A store that cannot be read is an error of this source, in its own words.
     plane = InProcessPlane(context.store, context.clock.now, raises=True)
-    inside = httpx2.ASGITransport(plane)
+    inside = replace(context, transport=httpx2.ASGITransport(plane))
     batch = open_http(one, f"{_PLANE_URL}/v0", inside, headers=VERSION_HEADER)
     scheduled = open_http(one, _PLANE_URL, inside)
     return Embedded(one.name, fingerprint, batch, scheduled, lambda: plane.shows_sample, plane.aclose)

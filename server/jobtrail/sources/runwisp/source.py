@@ -26,6 +26,7 @@ from jobtrail.text import quote_unless_word, sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import timedelta
 
     from jobtrail.models import Job, JobDetail
     from jobtrail.paging import Listing
@@ -68,6 +69,17 @@ class RunWisp(Source):
     async def aclose(self) -> None:
         """Close connections."""
         await self._http.client.aclose()
+
+    @property
+    def lead(self) -> timedelta:
+        """How far the daemon's clock is ahead of ours."""
+        return self._http.lead
+
+    async def measure_clock(self) -> None:
+        """Look the dialect up, which is due anyway, unless the daemon has answered lately."""
+        if not self._http.told_lately:
+            self._daemon.forget_dialect()
+            await self._daemon.is_modern()
 
     async def about(self) -> About:
         """Return the dialect, and the daemon's version (`GET /api/daemon`, 1.x only)."""
@@ -117,7 +129,8 @@ def open_source(one: RunWispSettings, fingerprint: str, context: SourceContext) 
     """Open a daemon: at its Unix socket, else at its address with a token, a password or neither."""
     if one.socket:
         transport = context.transport or httpx2.AsyncHTTPTransport(uds=one.socket)
-        http = replace(open_http(one, _SOCKET_URL, transport), place=f"the socket {sanitize_text(one.socket)}")
+        http = open_http(one, _SOCKET_URL, replace(context, transport=transport))
+        http = replace(http, place=f"the socket {sanitize_text(one.socket)}")
         return RunWisp(one.name, http, fingerprint)
     base = (one.url or DEFAULT_URL).rstrip("/")
     signer: httpx2.Auth | None = None
@@ -127,4 +140,4 @@ def open_source(one: RunWispSettings, fingerprint: str, context: SourceContext) 
         signer = RunWispLogin(
             base, one.password.get_secret_value(), subject=one.subject, settings_advice=one.settings_advice
         )
-    return RunWisp(one.name, open_http(one, base, context.transport, signer=signer), fingerprint)
+    return RunWisp(one.name, open_http(one, base, context, signer=signer), fingerprint)

@@ -1,0 +1,74 @@
+"""Jobtrail over a real RunWisp daemon whose clock is not that of the machine that asks it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+from mcp import Client
+
+from jobtrail.protocol.app import build_server
+from jobtrail.sources.registry import load_settings
+from jobtrail.window import Clock
+from tests.peers.runwisp_daemon import DaemonRunRow, insert_runs, read_runs, stored_time, ulid
+from tests.sample_client import answer
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.peers.runwisp_daemon import Daemon
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass(frozen=True)
+class WrongClock(Clock):
+    """The machine's clock, some time ahead of the true one, which the daemon has."""
+
+    ahead: timedelta = timedelta()
+
+    def now(self) -> datetime:
+        return super().now() + self.ahead
+
+
+def fail_at(moment: datetime) -> DaemonRunRow:
+    return DaemonRunRow(
+        id=ulid(moment, 7), task_name="healthcheck-tls", end_reason="failed", exit_code=1, is_failure=1,
+        created_at=moment, started_at=moment, ended_at=moment + timedelta(seconds=2),
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(("hours", "way"), [(1, "behind"), (-1, "ahead of")])
+async def test_the_last_ten_minutes_are_those_of_the_daemon(
+    runwisp_daemon: Daemon, no_settings: Path, hours: int, way: str
+) -> None:
+    true = datetime.now(UTC)
+    insert_runs(runwisp_daemon.db, [fail_at(true - timedelta(minutes=ago)) for ago in (5, 65)])
+    failed = read_runs(
+        runwisp_daemon.db,
+        "status = 'ended' AND end_reason = 'failed' AND created_at >= ?",
+        [stored_time(true - timedelta(minutes=10))],
+    )
+    settings = load_settings({"RUNWISP_URL": runwisp_daemon.url}, no_settings)
+    async with Client(build_server(settings, clock=WrongClock(ahead=timedelta(hours=hours)))) as client:
+        runs_text, runs = await answer(client, "list_runs", since="10m", status="failed")
+        failures_text, failures = await answer(client, "find_failures", since="10m", status="failed")
+        history_text, history = await answer(client, "history", job="healthcheck-tls", since="10m")
+    assert ulid(true - timedelta(minutes=5), 7) in [one["id"] for one in failed]
+    assert {one["id"] for one in runs["items"]} == {one["id"] for one in failed}
+    assert failures["failures"] == len(failed)
+    assert history["current"]["counts"]["failed"] >= 1
+    for text in (runs_text, failures_text, history_text):
+        assert f"note: the clock of source runwisp is 1h {way} this machine's: its times are its own" in text
+    for found in (runs, failures, history):
+        assert abs(datetime.fromisoformat(found["window"]["now"]) - true) < timedelta(minutes=1)
+
+
+async def test_a_week_is_all_of_it(runwisp_daemon: Daemon, no_settings: Path) -> None:
+    middle = datetime(2026, 1, 7, 12, tzinfo=UTC)
+    insert_runs(runwisp_daemon.db, [fail_at(middle)])
+    async with Client(build_server(load_settings({"RUNWISP_URL": runwisp_daemon.url}, no_settings))) as client:
+        _, found = await answer(client, "find_failures", since="2026-W02", until="2026-W02")
+    assert (found["failures"], found["causes"][0]["example"]) == (1, ulid(middle, 7))
