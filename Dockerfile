@@ -1,7 +1,10 @@
 # Jobtrail over Streamable HTTP: docker build -t jobtrail . && docker run -p 127.0.0.1:8080:8080 -e JOBTRAIL_AUTH_TOKEN=… jobtrail
 # It refuses to start without JOBTRAIL_AUTH_TOKEN. Sources are configured by the environment, as README.md says.
 
-FROM python:3.13-slim AS build
+# By digest, so that an image is built on the same base everywhere. For a newer one: docker buildx imagetools inspect python:3.13-slim
+ARG BASE=python:3.13.15-slim-trixie@sha256:7c61056e61ac89e852de05f3dc6fa51a6dd2181797bceed46aa725dd7cb2cd3b
+
+FROM ${BASE} AS build
 WORKDIR /src
 # The uv of uv.lock, which makes an environment without pip of the very versions that are locked, checked by their hashes.
 RUN pip install --no-cache-dir uv==0.13.9
@@ -10,7 +13,7 @@ COPY server server
 COPY prompts prompts
 RUN UV_PROJECT_ENVIRONMENT=/opt/jobtrail UV_PYTHON_DOWNLOADS=never uv sync --locked --no-editable --no-cache
 
-FROM python:3.13-slim
+FROM ${BASE}
 LABEL org.opencontainers.image.title="Jobtrail" \
       org.opencontainers.image.description="MCP server that tells what ran, what failed and why" \
       org.opencontainers.image.licenses="Apache-2.0" \

@@ -116,7 +116,7 @@ def test_the_port_that_is_served_is_the_one_that_is_exposed_and_checked(last: li
 def test_it_has_two_stages_and_the_last_has_nothing_of_the_build_but_the_environment(
     parsed: list[Instruction], last: list[Instruction]
 ) -> None:
-    assert [one.words[0] for one in parsed if one.keyword == "FROM"] == ["python:3.13-slim"] * 2
+    assert [one.words[0] for one in parsed if one.keyword == "FROM"] == ["${BASE}"] * 2
     copy = only(last, "COPY")
     assert (copy.flags, copy.words) == (["--from=build"], ["/opt/jobtrail", "/opt/jobtrail"])
     assert pairs(only(last, "ENV"))["PATH"].startswith("/opt/jobtrail/bin:")

@@ -81,6 +81,12 @@ def test_the_container_installs_with_the_uv_that_is_locked() -> None:
     assert "uv sync --locked" in text
 
 
+def test_every_stage_of_the_container_begins_with_one_base_by_its_digest() -> None:
+    text = (ROOT / "Dockerfile").read_text(encoding="utf-8")
+    assert re.fullmatch(r"python:\S+@sha256:[0-9a-f]{64}", *re.findall(r"^ARG BASE=(.*)$", text, re.MULTILINE))
+    assert set(re.findall(r"^FROM (\S+)", text, re.MULTILINE)) == {"${BASE}"}
+
+
 @pytest.mark.distribution
 def test_the_command_of_contributing_writes_a_bill_of_materials_without_a_network(tmp_path: Path) -> None:
     (line,) = re.findall(r"^uv export .*$", (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8"), re.MULTILINE)
