@@ -255,7 +255,7 @@ async def test_a_failure_under_an_unknown_word_does_not_read_as_nothing_failed()
     async with scripted(executions=body) as client:
         text, page = await answer(client, "list_executions", job="etl", status="failed,timeout")
     assert page["items"] == []
-    assert "1 scanned have a status not known here (ERROR)" in text
+    assert "1 scanned has a status not known here (ERROR)" in text
 
 
 @pytest.mark.anyio

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from jobtrail.analysis.failure_groups import NO_REASON, FailureGroups
 from jobtrail.models import FailureGroup, SlowTask
+from jobtrail.models.unread import UnreadFields
 from jobtrail.times import parse_optional_time, seconds_between
 from jobtrail.vocabulary import ENDED, FAILURES
 
@@ -58,6 +59,7 @@ class TaskTally:
         self._scanned = self._unfinished = 0
         self._groups = FailureGroups()
         self._strange: set[str] = set()
+        self._unread = UnreadFields("task")
         self._slowest: list[tuple[float, str, Status]] = []
         self._bound = timedelta()
 
@@ -65,6 +67,7 @@ class TaskTally:
         """Add a task."""
         self._scanned += 1
         self._unfinished += task.status not in ENDED
+        self._unread.add(task.unread)
         if task.status == "unknown":
             self._strange.add(task.raw_status or "none")
         if task.status in FAILURES:
@@ -82,18 +85,22 @@ class TaskTally:
         self._scanned += quick
         return quick
 
-    def add_plain(self, name: str, started: str, ended: str, reason: str | None) -> None:
+    def add_plain(self, name: str, started: str, ended: str, reason: str | None) -> bool:
         """Add a task that succeeded or failed, by its times as an upstream wrote them and why it failed.
 
         The reason is None if it succeeded, and empty if none is given. No model is made of it: there are thousands.
+        Return whether it was added, which takes two times.
         """
         begun, over = parse_optional_time(started), parse_optional_time(ended)
+        if begun is None or over is None:
+            return False
         self._scanned += 1
         if reason is not None:
-            self._groups.add(name, reason or NO_REASON, over or begun)
+            self._groups.add(name, reason or NO_REASON, over)
         duration = seconds_between(begun, over)
         if duration:
             self._add_slow(duration, name, "succeeded" if reason is None else "failed")
+        return True
 
     def _add_slow(self, duration: float, name: str, status: Status) -> None:
         slow = -duration, name, status
@@ -119,4 +126,5 @@ class TaskTally:
             ),
             first_failed=self._groups.first,
             strange=tuple(sorted(self._strange)),
+            notes=tuple(self._unread.write_notes()),
         )

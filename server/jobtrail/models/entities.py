@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, PlainSerializer
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer
 
 from jobtrail.masking import mask_pair, mask_text
 from jobtrail.times import format_time
@@ -25,6 +25,10 @@ def _mask_values(given: dict[str, str]) -> dict[str, str]:
 
 MaskedPairs = Annotated[dict[str, str], AfterValidator(_mask_values)]
 """Labels or settings of a definition; a value whose key says that it is a secret is masked as a whole."""
+
+
+Unread = Annotated[tuple[str, ...], Field(exclude=True)]
+"""Names of the fields that its upstream sent and nobody could read."""
 
 
 class FrozenModel(BaseModel):
@@ -69,6 +73,7 @@ class Job(ListedJob):
     """A definition that can run: a batch job, or a scheduled task or service."""
 
     labels: MaskedPairs | None = None
+    unread: Unread = ()
 
 
 class ListedExecution(FrozenModel):
@@ -96,6 +101,7 @@ class Execution(ListedExecution):
     job: str | None = None
     started_at: Timestamp | None = None
     ended_at: Timestamp | None = None
+    unread: Unread = ()
 
 
 class Task(FrozenModel):
@@ -110,6 +116,7 @@ class Task(FrozenModel):
     duration_s: float | None = None
     attempt: int | None = None
     reason: str | None = None
+    unread: Unread = ()
 
 
 class ListedRun(FrozenModel):
@@ -138,6 +145,7 @@ class Run(ListedRun):
     started_at: Timestamp | None = None
     ended_at: Timestamp | None = None
     retry_of: str | None = None
+    unread: Unread = ()
 
 
 Attempt = Execution | Run

@@ -14,6 +14,7 @@ import anyio
 
 from jobtrail.errors import CursorError, Unreachable, UnreadableAnswer, UpstreamError
 from jobtrail.models import Note, Sentence, Total
+from jobtrail.models.unread import UnreadFields
 from jobtrail.paging.listing import EVERYTHING, START, Position
 
 if TYPE_CHECKING:
@@ -130,7 +131,7 @@ async def walk(listing: Listing[T], how: Walk[T], at: Position = START) -> Walke
         UpstreamError: the first page could not be read.
         CursorError: the position makes no sense to the listing any more.
     """
-    walked = Walked[T](position=at, trail=how.trail)
+    walked, unread = Walked[T](position=at, trail=how.trail), UnreadFields()
     deadline = anyio.current_time() + how.budget.seconds
     # The pages read in this call; a position inside a page counts as that page.
     seen = {at, Position(at.upstream)} if at.upstream else {at}
@@ -144,11 +145,12 @@ async def walk(listing: Listing[T], how: Walk[T], at: Position = START) -> Walke
                 raise
             walked.notes.append(Sentence("stopped early: ", *error.args, ". The cursor goes on from here."))
             break
-        more = _scan_page(fetched, how, walked)
+        more = _scan_page(fetched, how, walked, unread)
         if walked.scanned > before:
             await how.progress(walked)
         if not more or anyio.current_time() >= deadline:
             break
+    walked.notes += unread.write_notes()
     return walked
 
 
@@ -197,7 +199,7 @@ def _hash_position(position: Position) -> int:
     return int.from_bytes(hashlib.blake2b(repr(position).encode(errors="replace"), digest_size=4).digest())
 
 
-def _scan_page(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T]) -> bool:
+def _scan_page(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T], unread: UnreadFields) -> bool:
     """Move `walked` through a page, as far as its items fit; return whether the walk goes on."""
     walked.total = fetched.total
     walked.exact = walked.exact and fetched.exact
@@ -212,6 +214,7 @@ def _scan_page(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T]) -> bool
             return False
         walked.scanned += 1
         walked.last = item
+        unread.add(getattr(item, "unread", ()))
     walked.position = fetched.next
     if fetched.next and fetched.next.upstream:
         walked.trail = walked.trail.after(_hash_position(fetched.next))

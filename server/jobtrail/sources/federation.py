@@ -57,6 +57,11 @@ class OwnedAttempt:
         return self.item.failure if isinstance(self.item, Run) else None
 
     @property
+    def unread(self) -> tuple[str, ...]:
+        """Names of its fields that could not be read."""
+        return self.item.unread
+
+    @property
     def created_at(self) -> datetime | None:
         """When it was created."""
         return self.item.created_at

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar, cast
 from urllib.parse import quote
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from jobtrail.errors import BadArgument, UnreadableAnswer
+from jobtrail.models.unread import WHOLE
 from jobtrail.text import quote_unless_word, quote_value, sanitize_text
+from jobtrail.times import parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from jobtrail.vocabulary import Status
 
@@ -21,13 +23,31 @@ _LONGEST_NAME = 200
 W = TypeVar("W", bound=BaseModel)
 
 
+def _send_nothing(_sent: object) -> tuple[str, ...]:
+    return ()
+
+
 class ResponseModel(BaseModel):
-    """A part of a response: unknown fields are ignored, missing ones are None."""
+    """A part of a response: unknown fields are ignored, missing ones are None.
+
+    Attributes:
+        unread: the fields that were sent and could not be read, as `parse_fields` found; an upstream cannot set it.
+    """
 
     model_config = ConfigDict(extra="ignore", frozen=True, populate_by_name=True)
 
+    unread: Annotated[tuple[str, ...], BeforeValidator(_send_nothing)] = ()
+
+
+def _check_time(text: str | None) -> str | None:
+    if text:
+        parse_time(text)
+    return text
+
 
 T = TypeVar("T")
+Time = Annotated[str | None, AfterValidator(_check_time)]
+"""A time as its upstream wrote it, which may be empty."""
 OrEmpty = Annotated[T, BeforeValidator(lambda value: {} if value is None else value)]
 """An object for which an upstream may send null."""
 Integer = Annotated[int, Field(ge=-(2**63), lt=2**63)]
@@ -54,6 +74,51 @@ def parse_response(shape: type[W], body: Any, subject: str) -> W:
             subject=subject,
             advice="that is a fault of the upstream, or it is something else: check its address",
         ) from None
+
+
+def parse_fields(shape: type[W], body: Any, subject: str) -> W:
+    """Return what can be read of one thing: a field that cannot is left out, and named in `unread`.
+
+    Not for what tells whether there is more: what is left out there would be taken for an end.
+
+    Raises:
+        UnreadableAnswer: it is no object, or lacks what it must have.
+    """
+    try:
+        return shape.model_validate(body)
+    except ValidationError as error:
+        places = [one["loc"] for one in error.errors(include_url=False, include_input=False)]
+    parsed = parse_response(shape, _leave_out(body, places), subject)
+    names = (".".join(str(part) for part in place if isinstance(part, str)) for place in places)
+    return parsed.model_copy(update={"unread": tuple(sanitize_text(name, 80) for name in names)})
+
+
+def parse_row(shape: type[W], row: Any, subject: str) -> W:
+    """Return what can be read of a row of a list, which counts as one even where that is nothing.
+
+    Args:
+        shape: of which no field is required.
+        row: as it was sent.
+        subject: how an error would name the upstream.
+    """
+    if isinstance(row, dict):
+        return parse_fields(shape, row, subject)
+    return shape().model_copy(update={"unread": (WHOLE,)})
+
+
+def _leave_out(value: Any, places: Sequence[tuple[int | str, ...]]) -> Any:
+    """Return a JSON value without what is at some places in it."""
+    inside: dict[int | str, list[tuple[int | str, ...]]] = {}
+    for first, *rest in filter(None, places):
+        inside.setdefault(first, []).append(tuple(rest))
+    gone = {key for key, rests in inside.items() if () in rests}
+    if isinstance(value, dict):
+        fields = cast("dict[str, Any]", value).items()
+        return {key: _leave_out(one, inside.get(key, ())) for key, one in fields if key not in gone}
+    if isinstance(value, list):
+        items = enumerate(cast("list[Any]", value))
+        return [_leave_out(one, inside.get(at, ())) for at, one in items if at not in gone]
+    return value
 
 
 def clean_line(text: str | None, most: int = 160) -> str | None:

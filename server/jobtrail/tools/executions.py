@@ -18,6 +18,7 @@ from jobtrail.models import (
     Task,
     TaskPage,
 )
+from jobtrail.models.unread import describe_unread
 from jobtrail.paging import NEWEST_FIRST, Walk, walk
 from jobtrail.rendering.parts import write_status
 from jobtrail.sources.list_options import ListOptions
@@ -135,7 +136,7 @@ async def get_execution(
         failures=tasks.failures,
         slowest=tasks.slowest,
         coverage=Coverage(scanned=tasks.scanned, matched=tasks.failed, complete=tasks.complete),
-        notes=tasks.notes or None,
+        notes=(*describe_unread(one.unread), *tasks.notes) or None,
         next_calls=_propose_calls(chosen, one, tasks),
     )
 

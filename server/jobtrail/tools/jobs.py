@@ -8,6 +8,7 @@ from jobtrail.analysis.attempt_record import summarize_attempts
 from jobtrail.analysis.trend import describe_judgements
 from jobtrail.errors import BadArgument
 from jobtrail.models import Attempt, Call, Job, JobDetail, JobPage, ListedJob
+from jobtrail.models.unread import describe_unread
 from jobtrail.paging import NEWEST_FIRST, Walk, walk
 from jobtrail.sources.list_options import ListOptions, StatusFilter, read_sort
 from jobtrail.text import find_closest, quote_value
@@ -92,6 +93,6 @@ async def get_job(ctx: Context[ServerState], job: params.Job = None, source: par
         update={
             "record": summarize_attempts(recent.items),
             "sample": chosen.sample or None,
-            "notes": (*recent.notes, *describe_judgements(recent.items)) or None,
+            "notes": (*describe_unread(detail.job.unread), *recent.notes, *describe_judgements(recent.items)) or None,
         }
     )

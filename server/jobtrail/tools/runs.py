@@ -9,6 +9,7 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.errors import UpstreamError
 from jobtrail.models import Call, ListedRun, LogTail, Run, RunDetail, RunPage
+from jobtrail.models.unread import describe_unread
 from jobtrail.rendering.parts import write_status
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
@@ -75,7 +76,7 @@ async def get_run(ctx: Context[ServerState], run: params.Run = None, source: par
         run=one,
         queued_s=seconds_between(one.created_at, one.started_at),
         log=log,
-        notes=tuple(notes) or None,
+        notes=(*describe_unread(one.unread), *notes) or None,
         next_calls=_propose_calls(chosen, one),
     )
 

@@ -20,6 +20,7 @@ from jobtrail.errors import (
     UpstreamError,
 )
 from jobtrail.models import Attempt, Awaited, Call, Execution, Run, Sentence, Waited
+from jobtrail.models.unread import UnreadFields
 from jobtrail.text import quote_value, sanitize_text
 from jobtrail.tools import params
 from jobtrail.tools.resumable import ServerState
@@ -57,11 +58,13 @@ async def wait_for(
     began = anyio.current_time()
     await waiting.wait_until_ended(chosen.need_runs().follow if run else None)
     waited = anyio.current_time() - began
-    clamped = f"timeout {quote_value(asked, 20)} was taken as {seconds:g}; it can be 0 to {_LONGEST:g} s"
+    notes = _write_unread_notes(watched)
+    if seconds != asked:
+        notes.append(f"timeout {quote_value(asked, 20)} was taken as {seconds:g}; it can be 0 to {_LONGEST:g} s")
     return Waited(
         source=chosen.name,
         sample=chosen.sample or None,
-        notes=(clamped,) if seconds != asked else None,
+        notes=tuple(notes) or None,
         job=job if not run else None,
         all_ended=all(one.ended for one in watched),
         waited_s=round(waited, 1),
@@ -69,6 +72,13 @@ async def wait_for(
         items=tuple(one.to_awaited() for one in watched),
         next_calls=_propose_calls(watched, {} if run else {"job": job}, timeout, chosen.name),
     )
+
+
+def _write_unread_notes(watched: Sequence[WaitTarget]) -> list[str]:
+    unread = UnreadFields()
+    for one in watched:
+        unread.add(one.now.unread if one.now else ())
+    return unread.write_notes()
 
 
 def _choose_watched(source: Source, run: str | None, job: str | None, execution: str | None) -> list[WaitTarget]:

@@ -21,7 +21,7 @@ from jobtrail.sources.blaxel.task_reading import (
     summarize_listed,
 )
 from jobtrail.sources.list_options import ListOptions
-from jobtrail.sources.responses import parse_response, quote_name
+from jobtrail.sources.responses import parse_row, quote_name
 from jobtrail.text import quote_value, sanitize_text
 from jobtrail.vocabulary import EXECUTION_WORDS, TASK_WORDS
 
@@ -76,7 +76,7 @@ class BlaxelBatch(BatchJobs):
         pages = PagedEndpoint["Execution"](
             http=self._http, path=f"{_build_path(job)}/executions", params=build_query(options, searches=False),
             largest=LARGEST_OF_EXECUTIONS, identity=lambda one: one.id, explain=lambda: self._explain(job),
-            parse_row=lambda row: parse_response(WireExecution, row, self._http.subject).to_execution(job),
+            parse_row=lambda row: parse_row(WireExecution, row, self._http.subject).to_execution(job),
             # The documents leave open whether meta.total counts this job's executions or the workspace's.
             counts_others=True,
         )  # fmt: skip

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jobtrail.sources.blaxel.response_models import WireExecution
 from jobtrail.sources.blaxel.task_reading import summarize_sent
 from jobtrail.sources.cache import BoundedCache
-from jobtrail.sources.responses import parse_response
+from jobtrail.sources.responses import parse_fields
 from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:
@@ -65,7 +65,7 @@ class EndedExecutions:
         answer = await self._http.get_unless(path, held.tag if held else "")
         if answer is None and held is not None:
             return held.full
-        wire = parse_response(WireExecution, answer and answer.body, self._http.subject)
+        wire = parse_fields(WireExecution, answer and answer.body, self._http.subject)
         full = wire.to_full_execution(job, summarize_sent(wire.to_execution(job), wire.tasks, self._http.subject))
         self._keep(job, execution, _Held(full, answer.tag if answer else ""))
         return full

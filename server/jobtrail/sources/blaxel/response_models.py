@@ -7,28 +7,39 @@ callback secrets) are in none of these shapes, so they cannot reach an answer.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import Field
+from pydantic import Field, WrapValidator
 
 from jobtrail.models import Execution, Job, JobDetail, Task, Total
 from jobtrail.sources.base import FullExecution
-from jobtrail.sources.responses import Integer, Items, OrEmpty, ResponseModel, clean_line, translate_status
+from jobtrail.sources.responses import Integer, Items, OrEmpty, ResponseModel, Time, clean_line, translate_status
 from jobtrail.times import parse_optional_time, seconds_between
 from jobtrail.vocabulary import EXECUTION_WORDS, TASK_WORDS
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from jobtrail.analysis.task_summary import TaskSummary
     from jobtrail.vocabulary import Status
 
 _ATTEMPT = re.compile(r"attempt ([0-9]{1,6})")
 
 
+def _read_or_none(value: object, read: Callable[[object], int | None]) -> int | None:
+    """Read a total; without it a page is as good, and says that the total is not known."""
+    try:
+        return read(value)
+    except ValueError:
+        return None
+
+
 class _Meta(ResponseModel):
     has_more: bool | None = Field(default=None, alias="hasMore")
     next_cursor: str | None = Field(default=None, alias="nextCursor")
-    total: Integer | None = None
-    partial: bool | None = Field(default=None, alias="totalIsPartial")
+    total: Annotated[Integer | None, WrapValidator(_read_or_none)] = None
+    # What cannot be read of it is no promise that the total is whole.
+    partial: object = Field(default=None, alias="totalIsPartial")
 
 
 class WirePage(ResponseModel):
@@ -67,8 +78,8 @@ class _Metadata(ResponseModel):
     name: str | None = None
     display_name: str | None = Field(default=None, alias="displayName")
     labels: OrEmpty[dict[str, str | None]] = Field(default_factory=dict[str, str | None])
-    created_at: str | None = Field(default=None, alias="createdAt")
-    updated_at: str | None = Field(default=None, alias="updatedAt")
+    created_at: Time = Field(default=None, alias="createdAt")
+    updated_at: Time = Field(default=None, alias="updatedAt")
 
 
 class _Env(ResponseModel):
@@ -122,6 +133,7 @@ class WireJob(ResponseModel):
             updated_at=parse_optional_time(meta.updated_at),
             labels={clean_line(k, 64) or "": clean_line(v, 64) or "" for k, v in list(meta.labels.items())[:20]}
             or None,
+            unread=self.unread,
         )
 
     def to_detail(self, source: str) -> JobDetail:
@@ -150,10 +162,10 @@ class _Condition(ResponseModel):
 
 class _TaskMetadata(ResponseModel):
     name: str | None = None
-    created_at: str | None = Field(default=None, alias="createdAt")
-    scheduled_at: str | None = Field(default=None, alias="scheduledAt")
-    started_at: str | None = Field(default=None, alias="startedAt")
-    completed_at: str | None = Field(default=None, alias="completedAt")
+    created_at: Time = Field(default=None, alias="createdAt")
+    scheduled_at: Time = Field(default=None, alias="scheduledAt")
+    started_at: Time = Field(default=None, alias="startedAt")
+    completed_at: Time = Field(default=None, alias="completedAt")
 
 
 class WireTask(ResponseModel):
@@ -178,6 +190,7 @@ class WireTask(ResponseModel):
             duration_s=seconds_between(started, ended),
             attempt=self._find_attempt(status),
             reason=None if status == "succeeded" else self._reason(),
+            unread=self.unread,
         )
 
     def _find_attempt(self, status: Status) -> int | None:
@@ -213,9 +226,9 @@ class _Stats(ResponseModel):
 class _ExecutionMetadata(ResponseModel):
     id: str | None = None
     job: str | None = None
-    created_at: str | None = Field(default=None, alias="createdAt")
-    started_at: str | None = Field(default=None, alias="startedAt")
-    completed_at: str | None = Field(default=None, alias="completedAt")
+    created_at: Time = Field(default=None, alias="createdAt")
+    started_at: Time = Field(default=None, alias="startedAt")
+    completed_at: Time = Field(default=None, alias="completedAt")
 
 
 class _ExecutionSpec(ResponseModel):
@@ -252,6 +265,7 @@ class WireExecution(ResponseModel):
             running=self.stats.running,
             cancelled=self.stats.cancelled,
             retried=self.stats.retried,
+            unread=self.unread,
         )
 
     def to_full_execution(self, job: str, tasks: TaskSummary | None) -> FullExecution:

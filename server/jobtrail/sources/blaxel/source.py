@@ -18,7 +18,7 @@ from jobtrail.sources.blaxel.login import BlaxelToken
 from jobtrail.sources.blaxel.registration import DEFAULT_URL
 from jobtrail.sources.blaxel.response_models import WireJob, WirePage
 from jobtrail.sources.http_client import open_http
-from jobtrail.sources.responses import parse_response, quote_name
+from jobtrail.sources.responses import parse_fields, parse_response, parse_row, quote_name
 from jobtrail.vocabulary import DEPLOYMENT_STATUSES
 
 if TYPE_CHECKING:
@@ -97,7 +97,7 @@ class Blaxel(Source):
     async def about(self) -> About:
         """Return which version of the API is spoken, and of which workspace the answers are."""
         page = parse_response(WirePage, await self._http.get("jobs", {"limit": 1}), self._http.subject)
-        one = parse_response(WireJob, page.data[0], self._http.subject) if page.data else WireJob()
+        one = parse_row(WireJob, page.data[0], self._http.subject) if page.data else WireJob()
         told = one.metadata.workspace
         workspace = Workspace(
             asked=self._http.client.headers.get(_WORKSPACE_HEADER), told=told if isinstance(told, str) else None
@@ -115,7 +115,7 @@ class Blaxel(Source):
             params["status"] = ",".join(sorted(word.upper() for word in options.statuses.raw))
         pages = PagedEndpoint["Job"](
             http=self._http, path="jobs", params=params, identity=lambda job: job.name,
-            parse_row=lambda row: parse_response(WireJob, row, self._http.subject).to_job(),
+            parse_row=lambda row: parse_row(WireJob, row, self._http.subject).to_job(),
         )  # fmt: skip
         return pages.list(options, applied={"statuses", *({"query"} if "q" in params else ())})
 
@@ -125,13 +125,13 @@ class Blaxel(Source):
             body = await self._http.get(f"jobs/{quote_name('job', name)}")
         except NotFound:
             return None
-        return parse_response(WireJob, body, self._http.subject).to_detail(self.name)
+        return parse_fields(WireJob, body, self._http.subject).to_detail(self.name)
 
     async def explain_unknown(self, name: str) -> UnknownName:
         """Return the error for a job that does not exist."""
         body = await self._http.get("jobs", {"limit": LARGEST, "sort": "name:asc"})
         page = parse_response(WirePage, body, self._http.subject)
-        known = [parse_response(WireJob, row, self._http.subject).to_job().name for row in page.data or []]
+        known = [parse_row(WireJob, row, self._http.subject).to_job().name for row in page.data or []]
         return unknown_name("job", name, known)
 
 

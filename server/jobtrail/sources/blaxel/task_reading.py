@@ -10,7 +10,7 @@ from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.rendering.parts import write_names
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST
 from jobtrail.sources.blaxel.response_models import WireTask
-from jobtrail.sources.responses import clean_line, parse_response
+from jobtrail.sources.responses import clean_line, parse_row
 from jobtrail.vocabulary import ENDED, FAILURES, TASK_WORDS
 
 if TYPE_CHECKING:
@@ -25,12 +25,8 @@ _A_PAGE = Budget(items=LARGEST)
 
 
 def read_task(row: object, subject: str) -> Task:
-    """Read a task.
-
-    Raises:
-        UnreadableAnswer: it does not fit.
-    """
-    return parse_response(WireTask, row, subject).to_task()
+    """Read a task, as far as it can be read."""
+    return parse_row(WireTask, row, subject).to_task()
 
 
 def _add_row(tally: TaskTally, row: Any, subject: str) -> None:
@@ -40,8 +36,8 @@ def _add_row(tally: TaskTally, row: Any, subject: str) -> None:
         name, started, ended = metadata["name"], metadata["startedAt"], metadata["completedAt"]
         if status in {"succeeded", "failed"} and type(started) is type(ended) is str and _is_plain_name(name):
             reason = None if status == "succeeded" else _read_reason(row["conditions"])
-            tally.add_plain(name, started, ended, reason)
-            return
+            if tally.add_plain(name, started, ended, reason):
+                return
     except (AttributeError, KeyError, TypeError):
         # Something is missing or of another type, which may be well all the same.
         pass
@@ -75,11 +71,7 @@ def has_only_ended(body: Any) -> bool:
 
 
 def summarize_sent(one: Execution, rows: Sequence[object] | None, subject: str) -> TaskSummary | None:
-    """Return what the tasks that were sent with an execution came to; None if they are not all of its tasks.
-
-    Raises:
-        UnreadableAnswer: a task does not fit.
-    """
+    """Return what the tasks that were sent with an execution came to; None if they are not all of its tasks."""
     if one.tasks == 0 and not rows:
         return _tally_rows((), subject)
     if not rows or one.tasks is None or len(rows) < one.tasks:
@@ -100,7 +92,7 @@ async def summarize_listed(one: Execution, listing: Listing[object], subject: st
     summary = replace(_tally_rows(walked.items, subject), cut_short=cut_short)
     if fine:
         # The counts say that no task failed, so the unread tasks hold no failure.
-        return replace(summary, notes=tuple(notes))
+        return replace(summary, notes=(*notes, *summary.notes))
     if walked.position is not None and not notes:
         notes.append(f"only the first {walked.scanned:,} tasks were read; list_tasks goes through all of them")
     return _judge(one, summary, complete=walked.position is None, notes=notes)
@@ -126,7 +118,7 @@ def _tally_rows(rows: Iterable[Any], subject: str) -> TaskSummary:
 
 def _judge(one: Execution, summary: TaskSummary, *, complete: bool, notes: Iterable[Note]) -> TaskSummary:
     """Return a summary with a note if fewer tasks failed than the upstream counts, or some have an unknown status."""
-    counted, notes = one.failed or 0, [*notes]
+    counted, notes = one.failed or 0, [*notes, *summary.notes]
     if summary.strange:
         notes.append(f"some tasks have a status not known here: {write_names(summary.strange[:3])}")
     if complete and summary.failed < counted:

@@ -12,14 +12,13 @@ import anyio
 
 from jobtrail.errors import NotFound, Rejected, UnreadableAnswer
 from jobtrail.paging import AT_ONCE, CountedPage
-from jobtrail.sources.responses import parse_response
-from jobtrail.sources.runwisp.response_models import WireRuns, WireTasks
+from jobtrail.sources.responses import parse_response, parse_row
+from jobtrail.sources.runwisp.response_models import WireRun, WireRuns, WireTaskDefinition, WireTasks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from jobtrail.sources.http import Http
-    from jobtrail.sources.runwisp.response_models import WireRun, WireTaskDefinition
 
 LARGEST = 1_000
 """Rows that a page has at most (RunWisp, parameter limit)."""
@@ -50,10 +49,11 @@ class Daemon:
     async def definitions(self) -> list[WireTaskDefinition]:
         """Read every task definition (`GET /api/tasks`, which does not page)."""
         try:
-            return parse_response(WireTasks, await self.http.get("api/tasks"), self.http.subject).items or []
+            found = parse_response(WireTasks, await self.http.get("api/tasks"), self.http.subject).items or []
         except (NotFound, Rejected, UnreadableAnswer):
             self.forget_dialect()
             raise
+        return [parse_row(WireTaskDefinition, one, self.http.subject) for one in found]
 
 
 @dataclass(frozen=True)
@@ -77,4 +77,18 @@ class RunsEndpoint:
             if isinstance(error, NotFound) and self.explain:
                 raise await self.explain() from None
             raise
-        return CountedPage(page.items or [], page.total)
+        return CountedPage(
+            _place([parse_row(WireRun, one, self.daemon.http.subject) for one in page.items or []]), page.total
+        )
+
+
+def _place(runs: list[WireRun]) -> list[WireRun]:
+    """Return runs, each without a time beside one that has one: an upstream put it there, so there a walk goes on."""
+    known = next((run.created for run in runs if run.created), None)
+    if all(run.created for run in runs) or known is None:
+        return runs
+    placed: list[WireRun] = []
+    for run in runs:
+        known = run.created or known
+        placed.append(run if run.created else run.model_copy(update={"beside": known}))
+    return placed

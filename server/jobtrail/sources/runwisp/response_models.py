@@ -6,12 +6,12 @@ moved one by one in between: every field is read by either spelling.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from pydantic import AliasChoices, Field
+from pydantic import AliasChoices, BeforeValidator, Field
 
 from jobtrail.models import Job, JobDetail, Run
-from jobtrail.sources.responses import Integer, OrEmpty, ResponseModel, clean_line, translate_status
+from jobtrail.sources.responses import Integer, OrEmpty, ResponseModel, Time, clean_line, translate_status
 from jobtrail.times import parse_optional_time, seconds_between
 from jobtrail.vocabulary import END_REASONS, FAILURES, OPEN_PHASES
 
@@ -48,15 +48,18 @@ class WireRun(ResponseModel):
     end_reason: str | None = Field(default=None, validation_alias=_either("endReason", "end_reason"))
     is_failure: bool | None = Field(default=None, validation_alias=_either("isFailure", "is_failure"))
     exit_code: Integer | None = Field(default=None, validation_alias=_either("exitCode", "exit_code"))
-    started: str | None = Field(default=None, validation_alias=_either("startedAt", "start_at", "started_at"))
-    ended: str | None = Field(default=None, validation_alias=_either("endedAt", "end_at", "ended_at"))
-    created: str | None = Field(default=None, validation_alias=_either("createdAt", "created_at"))
+    started: Time = Field(default=None, validation_alias=_either("startedAt", "start_at", "started_at"))
+    ended: Time = Field(default=None, validation_alias=_either("endedAt", "end_at", "ended_at"))
+    created: Time = Field(default=None, validation_alias=_either("createdAt", "created_at"))
     triggered_by: str | None = Field(default=None, validation_alias=_either("triggeredBy", "triggered_by"))
     attempt: Integer | None = Field(default=None, validation_alias=_either("retryAttempt", "retry_attempt"))
     retry_of: str | None = Field(default=None, validation_alias=_either("retryOfRunId", "retry_of_run_id"))
     instance: Integer | None = Field(
         default=None, validation_alias=_either("instanceIndex", "instance_index", "replica_index")
     )
+
+    beside: Annotated[str | None, BeforeValidator(lambda _sent: None)] = None
+    """When its neighbour in a list was created, where it does not say so itself; nothing that an upstream sends."""
 
     def to_run(self) -> Run:
         """Return it as agents see it; a run that has not ended has no exit code, whatever it says."""
@@ -78,13 +81,14 @@ class WireRun(ResponseModel):
             attempt=self.attempt + 1 if self.attempt else None,
             retry_of=clean_line(self.retry_of, 64),
             instance=self.instance or None,
+            unread=self.unread,
         )
 
 
 class WireRuns(ResponseModel):
-    """`{items, total}` or `{runs, total}`; either list may be null."""
+    """`{items, total}` or `{runs, total}`; either list may be null, and its rows are read one by one."""
 
-    items: list[WireRun] | None = Field(default=None, validation_alias=AliasChoices("items", "runs"))
+    items: list[object] | None = Field(default=None, validation_alias=AliasChoices("items", "runs"))
     total: Integer
 
 
@@ -97,7 +101,7 @@ class WireTaskDefinition(ResponseModel):
     description: str | None = None
     cron: str | None = None
     timezone: str | None = None
-    next_run_at: str | None = Field(default=None, validation_alias=_either("nextRunAt", "next_run_at"))
+    next_run_at: Time = Field(default=None, validation_alias=_either("nextRunAt", "next_run_at"))
     timeout: Integer | None = None
     retries: Integer | None = Field(default=None, validation_alias=_either("retryAttempts", "retry_attempts"))
     overlap: str | None = Field(default=None, validation_alias=_either("onOverlap", "on_overlap"))
@@ -115,6 +119,7 @@ class WireTaskDefinition(ResponseModel):
             schedule=clean_line(self.cron, 80),
             next_run_at=parse_optional_time(self.next_run_at),
             group=clean_line(self.group, 80),
+            unread=self.unread,
         )
 
     def to_detail(self, source: str) -> JobDetail:
@@ -134,6 +139,6 @@ class WireTaskDefinition(ResponseModel):
 
 
 class WireTasks(ResponseModel):
-    """`{items}` or `{tasks}` of `GET /api/tasks`."""
+    """`{items}` or `{tasks}` of `GET /api/tasks`; read one by one."""
 
-    items: list[WireTaskDefinition] | None = Field(default=None, validation_alias=AliasChoices("items", "tasks"))
+    items: list[object] | None = Field(default=None, validation_alias=AliasChoices("items", "tasks"))

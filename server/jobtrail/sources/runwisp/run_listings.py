@@ -24,7 +24,7 @@ from jobtrail.paging import (
     WithinWindow,
 )
 from jobtrail.sources.base import Runs
-from jobtrail.sources.responses import parse_response, quote_name
+from jobtrail.sources.responses import parse_fields, parse_response, quote_name
 from jobtrail.sources.runwisp.daemon import LARGEST, RunsEndpoint
 from jobtrail.sources.runwisp.event_stream import follow_runs
 from jobtrail.sources.runwisp.log_pages import RunLog, WireLog
@@ -126,7 +126,7 @@ class RunWispRuns(Runs):
         """Read one run (`GET /api/runs/{runId}`)."""
         _check_id(run)
         try:
-            return parse_response(
+            return parse_fields(
                 WireRun, await self._http.get(f"api/runs/{run}", final=_is_final_run), self._http.subject
             ).to_run()
         except NotFound:
@@ -213,7 +213,7 @@ def _read_id(run: WireRun) -> str:
 
 
 def _read_creation_ns(run: WireRun) -> int:
-    return parse_optional_nanoseconds(run.created) or 0
+    return parse_optional_nanoseconds(run.created or run.beside) or 0
 
 
 @dataclass
