@@ -212,6 +212,10 @@ class Upstream(httpx2.MockTransport):
             rows = [run for run in rows if run["endReason"] in words.split(",")]
         if task := query.get("taskName"):
             rows = [run for run in rows if run["taskName"] == task]
+        after = (query.get("createdAfter") or "").partition(".")[0].removesuffix("Z")
+        rows = [run for run in rows if run["createdAt"].removesuffix("Z") >= after]
+        if query.get("sortDirection") == "asc":
+            rows = rows[::-1]
         start, size = int(query.get("offset", 0)), min(int(query.get("limit", 50)), self.largest)
         return httpx2.Response(200, json={"items": rows[start : start + size] or None, "total": len(rows)})
 

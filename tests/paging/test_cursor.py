@@ -33,8 +33,9 @@ CURSORS = st.builds(
     scanned=COUNT,
     matched=COUNT,
     position=POSITIONS,
+    counted=COUNT,
     trail=st.builds(Trail, COUNT, COUNT),
-    drifted=st.booleans(),
+    doubt=st.integers(0, 2),
 )
 
 TYPICAL = Cursor(

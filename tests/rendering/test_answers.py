@@ -79,7 +79,7 @@ id	created	duration	ok	failed	retried
 exec-3e21440c5bee	2026-11-23T09:20:00Z	10m11s	5	1	1
 exec-64ae726da2cf	2026-11-22T12:20:00Z	10m06s	2	4	4
 exec-ac4ab41a5e35	2026-11-22T09:20:00Z	17m44s	2	4	4
-more: list_executions(cursor="1RB2V_8NmVWpuUmoKKHx1lJJTzMyTjBA2ZeaV5Wcmp-qmVhSAQoAUi40MQwyNYBbrwLxrXBsLAA..0.9.3.0.0.0.~9.exec-ac4ab41a5e35.~hoe7fxe8lc")\
+more: list_executions(cursor="10VdmocNmVWpuUmoKKHx1lJJTzMyTjBA2ZeaV5Wcmp-qmVhSAQoAUi40MQwyNYBbrwLxrXBsLAA..0.9.3.0.0.0.0.~9.exec-ac4ab41a5e35.~hoe7fxe8lc")\
 """)
 
 
@@ -120,7 +120,7 @@ tasks of backfill-embeddings exec-688fbc5309ca · source embedded, SAMPLE DATA �
 name	duration	reason
 task-9989	2m51s	RateLimited: HTTP 429 from api.embeddings.example after 132 attempts, request id req_4febb0faa7
 task-9973	1m12s	RateLimited: HTTP 429 from api.embeddings.example after 163 attempts, request id req_233fe0a949
-more: list_tasks(cursor="1EpRExUPzcWpuUmoKKGh1lJJTzMyTjBCWJCUmZ6dl5uToQtQA4wSsAd1TZhYWaUnJpsYGlsmJmA4DBwfEn7WxAA..0.14.2.0.0.0.~14.task-9960.~ho8jgz9c00")\
+more: list_tasks(cursor="1zLkC6UPzcWpuUmoKKGh1lJJTzMyTjBCWJCUmZ6dl5uToQtQA4wSsAd1TZhYWaUnJpsYGlsmJmA4DBwfEn7WxAA..0.14.2.0.0.0.0.~14.task-9960.~ho8jgz9c00")\
 """)
 
 
@@ -131,7 +131,7 @@ runs of backup-postgres · source embedded, SAMPLE DATA · 2 rows, of 5, more to
 id	created	duration	attempt
 01M7RXSQZS70G2AC00ZNA6MD9F	2026-11-19T03:32:26Z	16m41s	2
 01M7RWSSS0XF5P5SRCP8B92M69	2026-11-19T03:15:00Z	17m16s
-more: list_runs(cursor="1bguWC0P1f2puUmoKKGR1lJJTzMyTjJBsTUpMzi4t0C3ILy5JhwQtbkthfqmNBQA..0.2.2.0.0.0.~dmyuzmvlb0g0.01M7RWSSS0XF5P5SRCP8B92M69.~1.~2")\
+more: list_runs(cursor="1pCXDlUP1f2puUmoKKGR1lJJTzMyTjJBsTUpMzi4t0C3ILy5JhwQtbkthfqmNBQA..0.2.2.5.0.0.0.~dmyuzmvlb0g0.01M7RWSSS0XF5P5SRCP8B92M69.~1.~2")\
 """)
 
 

@@ -426,7 +426,7 @@ async def test_upstream_text_reaches_an_agent_as_plain_text_on_its_own_line(
     answers: dict[str, Any] = {
         "/v0/jobs": page([job]),
         "/v0/jobs/etl": job,
-        "/v0/jobs/etl/executions": page([execution]),
+        "/v0/jobs/etl/executions": page([{**execution, "metadata": {"id": poison, "job": "etl"}}]),
         "/v0/jobs/etl/executions/exec-0002": execution,
         "/v0/jobs/etl/executions/exec-0002/tasks": page([task]),
         "/api/tasks": {"items": [definition]},
@@ -468,7 +468,8 @@ async def test_an_upstream_whose_cursors_go_round_is_told_before_anything_is_rea
 
     def round_and_round(request: httpx2.Request) -> httpx2.Response:
         following = "b" if request.url.params.get("cursor") == "a" else "a"
-        rows = [execution_of(number) for number in range(100)]
+        first = 100 if "cursor" not in request.url.params else 0
+        rows = [execution_of(number) for number in reversed(range(first, first + 100))]
         return httpx2.Response(200, json=page(rows, cursor=following))
 
     upstream.sick = round_and_round

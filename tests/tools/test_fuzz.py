@@ -145,9 +145,7 @@ class Fuzzer:
                 parts = [*cursor.position.detail, big, self.random.choice(NAMES), ""]
                 self.random.shuffle(parts)
                 return Position(self.random.choice((*NAMES, "", "a\r\nb")), tuple(parts[: self.random.randint(0, 6)]))
-            case "drifted":
-                return self.random.choice((True, False))
-            case "minted" | "scanned" | "matched":
+            case "minted" | "scanned" | "matched" | "counted" | "doubt":
                 return big
             case _:
                 return self.random.choice((*NAMES, ""))

@@ -113,7 +113,7 @@ log of etl e1 t1 · source embedded · lines 58 to 78 of 78
 76 error|   File "/srv/load.py", line 88, in <module>
 77 error|     load(rows)
 78 error| ConnectionError: 10.0.0.5 refused
-older: read_log(cursor="12xPJ1EMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIVAA6qQSQ4RHLWpjAQ..0.0.0.0.0.0.~0.~1m.6ae68100-6ae68f89-4e")\
+older: read_log(cursor="1TEXQvkMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIVAA6qQSQ4RHLWpjAQ..0.0.0.0.0.0.0.~0.~1m.6ae68100-6ae68f89-4e")\
 """)
 
 
@@ -139,7 +139,7 @@ log of etl e1 t1 · source embedded · lines 1 to 15 of 78
 13| row 25 loaded
 14| row 27 loaded
 15| row 29 loaded
-newer: read_log(cursor="1crB1tEMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIVAA6qQSQ6BZAA..0.0.0.0.0.0.~1.~g.6ae68100-6ae68f89-4e")\
+newer: read_log(cursor="12E0AxEMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIVAA6qQSQ6BZAA..0.0.0.0.0.0.0.~1.~g.6ae68100-6ae68f89-4e")\
 """)
     assert count_tokens(text) <= DEFAULT_TOKENS
 
@@ -178,8 +178,8 @@ log of etl e1 t1 · source embedded · lines 59 to 75 of 78
 60| row 119 loaded
 61 00:00:30Z ×14| retrying
 75 00:00:36Z error| Traceback (most recent call last):
-older: read_log(cursor="1IYK3I0MJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIVAA6qQSQ4RHTWpjAQ..0.0.0.0.0.0.~0.~1n.6ae68100-6ae68f89-4e")
-newer: read_log(cursor="13CapEEMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIVAA6qQSQ4RHTWpjAQ..0.0.0.0.0.0.~1.~24.6ae68100-6ae68f89-4e")\
+older: read_log(cursor="1bV61kUMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIVAA6qQSQ4RHTWpjAQ..0.0.0.0.0.0.0.~0.~1n.6ae68100-6ae68f89-4e")
+newer: read_log(cursor="1Giol50MJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIVAA6qQSQ4RHTWpjAQ..0.0.0.0.0.0.0.~1.~24.6ae68100-6ae68f89-4e")\
 """)
 
 
@@ -190,7 +190,7 @@ log of etl e1 · source embedded · 2 lines match '/row 1?1[13] |refused/' among
 114 2026-11-01T00:00:17Z| row 113 loaded
 138 00:00:36Z error| ConnectionError: 10.0.0.5 refused
 next: read_log(job='etl', execution='e1', source='embedded', around=138)
-older: read_log(cursor="15G2ffEMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIch4WMjrF-WXKxjaG0YbGscq1BSlppUWp6boI7xvVBsLAA..0.0.0.0.0.0.~0.~36.6ae68100-6ae68f89-8a")\
+older: read_log(cursor="1dYnfcUMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIch4WMjrF-WXKxjaG0YbGscq1BSlppUWp6boI7xvVBsLAA..0.0.0.0.0.0.0.~0.~36.6ae68100-6ae68f89-8a")\
 """)
     text, page = await answer(client, "read_log", **cursor_of(page, "older"))
     assert [line["text"] for line in page["lines"]] == ["row 13 loaded", "row 111 loaded"]
@@ -199,7 +199,7 @@ older: read_log(cursor="15G2ffEMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIch4WMjrF-W
 log of etl e1 · source embedded · 1 line matches '/row 1?1[13] |refused/' among lines 1 to 13 of 138
 12 2026-11-01T00:00:07Z| row 11 loaded
 next: read_log(job='etl', execution='e1', source='embedded', around=12)
-newer: read_log(cursor="1dPGNpUMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIch4WMjrF-WXKxjaG0YbGscq1BSlppUWp6boI7xvVBsLAA..0.0.0.0.0.0.~1.~e.6ae68100-6ae68f89-8a")\
+newer: read_log(cursor="1tcHAc0MJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIch4WMjrF-WXKxjaG0YbGscq1BSlppUWp6boI7xvVBsLAA..0.0.0.0.0.0.0.~1.~e.6ae68100-6ae68f89-8a")\
 """)
 
 
@@ -229,7 +229,7 @@ async def test_a_log_is_followed_with_newer_while_it_is_written(path: Path) -> N
         assert text == snapshot("""\
 log of etl e3 · source embedded · no lines yet, still being written
 next: get_execution(job='etl', execution='e3', source='embedded')
-newer: read_log(cursor="1nvw20kMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDMVA_AA..0.0.0.0.0.0.~1.~1.6ae685b0-0-0")\
+newer: read_log(cursor="1DhloMkMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDMVA_AA..0.0.0.0.0.0.0.~1.~1.6ae685b0-0-0")\
 """)
         store.write([LineRow(nanoseconds_at(21), "e3", "t1", "stdout", f"step {number}") for number in range(3)])
         text, page = await answer(client, "read_log", **cursor_of(page, "newer"))
@@ -238,7 +238,7 @@ log of etl e3 · source embedded · lines 1 to 3 of 3, still being written
 1 2026-11-01T00:21:00Z| step 0
 2| step 1
 3| step 2
-newer: read_log(cursor="1Z2u8ZUMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDMVA_AA..0.0.0.0.0.0.~1.~4.6ae685b0-0-3")\
+newer: read_log(cursor="1r5wUwUMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDMVA_AA..0.0.0.0.0.0.0.~1.~4.6ae685b0-0-3")\
 """)
         text, page = await answer(client, "read_log", **cursor_of(page, "newer"))
         assert (page["lines"], page["growing"]) == ([], True)

@@ -1,6 +1,7 @@
 """Paging: listings, how they combine, and the one walker over them; nothing here knows an upstream."""
 
-from jobtrail.paging.combined import Chain, Mapped, WithinWindow
+from jobtrail.paging.checked import Checked
+from jobtrail.paging.combined import Chain, Mapped
 from jobtrail.paging.concurrency import AT_ONCE, run_concurrently
 from jobtrail.paging.cursor_listing import CursorListing, CursorPage
 from jobtrail.paging.keyset_listing import KeyRange, KeysetListing
@@ -16,6 +17,7 @@ __all__ = [
     "START",
     "Budget",
     "Chain",
+    "Checked",
     "CountedPage",
     "CursorListing",
     "CursorPage",
@@ -32,7 +34,6 @@ __all__ = [
     "Traits",
     "Walk",
     "Walked",
-    "WithinWindow",
     "run_concurrently",
     "walk",
 ]

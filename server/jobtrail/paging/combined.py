@@ -1,9 +1,9 @@
-"""Wraps listings: one stops at the end of a time window, one converts items, one chains several listings."""
+"""Wraps listings: one converts items, one chains several listings."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, TypeVar, cast
 
 from jobtrail.models import Total
 from jobtrail.paging.listing import START, FetchedPage, Position, Traits
@@ -12,44 +12,11 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from datetime import datetime
 
-    from jobtrail.models import Window
     from jobtrail.paging.listing import Listing
-
-
-class _Dated(Protocol):
-    @property
-    def created_at(self) -> datetime | None: ...
 
 
 T = TypeVar("T")
 R = TypeVar("R")
-D = TypeVar("D", bound=_Dated)
-
-
-class WithinWindow(Generic[D]):
-    """A listing in order of time that ends with its window, since nothing behind that can match.
-
-    A listing in another order, or whose upstream applies the window, is read to its end.
-    """
-
-    def __init__(self, listing: Listing[D], window: Window | None) -> None:
-        self._listing = listing
-        self.traits = listing.traits
-        by_time = self.traits.order is not None and self.traits.order.key == "created_at"
-        bound = (window.since if self.traits.descending else window.until) if window else None
-        self._bound = bound if by_time and "window" in self.traits.unapplied else None
-
-    async def fetch(self, at: Position, want: int) -> FetchedPage[D]:
-        """Read one page, without what is past the window."""
-        fetched = await self._listing.fetch(at, want)
-        cut = next((index for index, item in enumerate(fetched.items) if self._is_past(item)), None)
-        return fetched if cut is None else replace(fetched, items=fetched.items[:cut], next=None)
-
-    def _is_past(self, item: D) -> bool:
-        created, bound = item.created_at, self._bound
-        if created is None or bound is None:
-            return False
-        return created < bound if self.traits.descending else created > bound
 
 
 @dataclass
@@ -73,9 +40,7 @@ class Mapped(Generic[R, T]):
         """Read one page."""
         fetched = await self.listing.fetch(at, want)
         items = [self.convert(item) for item in fetched.items]
-        return FetchedPage(
-            items, fetched.after, fetched.next, fetched.total, fetched.note, fetched.exact, fetched.failed
-        )
+        return replace(cast("FetchedPage[Any]", fetched), items=items)
 
 
 class Chain(Generic[T]):
@@ -87,6 +52,7 @@ class Chain(Generic[T]):
     def __init__(self, parts: Mapping[str, Listing[T]]) -> None:
         self._parts = dict(sorted(parts.items()))
         self.traits = Traits.combine(None, parts.values())
+        self._oldest: dict[str, datetime | None] = {}
 
     async def fetch(self, at: Position, want: int) -> FetchedPage[T]:
         """Read one page of the part that `at` lies in, or of the next one if that part is not there any more."""
@@ -110,5 +76,13 @@ class Chain(Generic[T]):
             fetched,
             after=after,
             next=within(fetched.next) if fetched.next else next_part,
+            oldest={} if fetched.next else self._find_oldest(key, fetched.oldest),
             total=fetched.total if len(self._parts) == 1 else Total(kind="unknown"),
         )
+
+    def _find_oldest(self, key: str, oldest: Mapping[str, datetime]) -> Mapping[str, datetime]:
+        """Return when the oldest item of all parts was created, at the end of the last, if this call has read all."""
+        self._oldest[key] = oldest.get("")
+        known = [time for time in self._oldest.values() if time]
+        whole = len(self._oldest) == len(self._parts) and len(known) == len(self._parts)
+        return {"": min(known)} if whole else {}

@@ -27,7 +27,7 @@ _VERSION = "1"
 _MOST_CHARS = 32_768
 _MOST_PAYLOAD = 16_384
 _MOST_DIGITS = 16
-_COUNTS = 6
+_COUNTS = 7
 _URL_SAFE = re.compile(r"[A-Za-z0-9_\-=]*")
 _NUMBER, _ENCODED = "~", "~~"
 _DIGITS = "0123456789abcdefghijklmnopqrstuvwxyz"
@@ -57,8 +57,9 @@ class Cursor:
         scanned: items read so far.
         matched: items that matched so far.
         position: where the walk goes on in its listing.
+        counted: the fewest items that the upstream has counted; 0 if it has not.
         trail: of the walk.
-        drifted: whether the list changed during the walk, so that nothing is exact any more.
+        doubt: 1 if rows may repeat or were left out, so that nothing is exact any more; 2 if some may be missing.
     """
 
     tool: str
@@ -69,15 +70,16 @@ class Cursor:
     scanned: int = 0
     matched: int = 0
     position: Position = START
+    counted: int = 0
     trail: Trail = field(default_factory=Trail)
-    drifted: bool = False
+    doubt: int = 0
 
 
 def seal(cursor: Cursor) -> str:
     """Return the token for a cursor."""
     fields = [cursor.tool, cursor.source, cursor.fingerprint, cursor.args]
     minted = cursor.minted if cursor.position.upstream else 0
-    counts = (minted, cursor.scanned, cursor.matched, *cursor.trail, int(cursor.drifted))
+    counts = (minted, cursor.scanned, cursor.matched, cursor.counted, *cursor.trail, cursor.doubt)
     packer = zlib.compressobj(9, zlib.DEFLATED, -15, zdict=_DICTIONARY)
     payload = json.dumps(fields, separators=(",", ":"), ensure_ascii=False).encode(errors="replace")
     packed = packer.compress(payload) + packer.flush()
@@ -130,7 +132,7 @@ def _read_payload(head: str, tail: str) -> Any:
 
 def _read_cursor(fields: Any, upstream: str, *parts: str) -> Cursor:
     tool, source, fingerprint, args = fields
-    minted, scanned, matched, steps, mark, drifted = counts = [_read_number(part) for part in parts[:_COUNTS]]
+    minted, scanned, matched, counted, *trail, doubt = counts = [_read_number(part) for part in parts[:_COUNTS]]
     plain: dict[str, Any] = dict(args)
     texts = (tool, source, fingerprint)
     if not (
@@ -142,9 +144,7 @@ def _read_cursor(fields: Any, upstream: str, *parts: str) -> Cursor:
     # JSON can spell lone surrogates, which nothing after this could write; what cannot be encoded is a ValueError.
     "".join((*texts, *map(str, plain), *map(str, plain.values()))).encode()
     position = Position(str(_read_part(upstream)), tuple(_read_part(part) for part in parts[_COUNTS:]))
-    return Cursor(
-        tool, source, fingerprint, minted, plain, scanned, matched, position, Trail(steps, mark), bool(drifted)
-    )
+    return Cursor(tool, source, fingerprint, minted, plain, scanned, matched, position, counted, Trail(*trail), doubt)
 
 
 def _make_malformed_error(tool: str) -> MalformedCursor:

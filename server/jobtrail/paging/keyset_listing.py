@@ -2,7 +2,8 @@
 
 A page is asked for from the last key on, that key included. Items of the same key come in an unknown order, but in
 the same one each time: a position counts how many of them were returned, and holds a short hash of each, so that the
-listing goes on at the right item after any of them was deleted.
+listing goes on at the right item after any of them was deleted. Where an upstream ignores the order or the bounds, it
+is read by offset from there on.
 If a descending walk needs several pages, their key ranges are read at the same time; the page before tells how far
 apart the keys are. An upstream also counts a short range sooner than a long one.
 """
@@ -13,12 +14,20 @@ import base64
 import hashlib
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from jobtrail.errors import JobtrailError, StrayCursor, UnreadableAnswer
+from jobtrail.errors import JobtrailError, StrayCursor
 from jobtrail.paging.concurrency import AT_ONCE, run_concurrently
 from jobtrail.paging.listing import FetchedPage, Position
-from jobtrail.paging.offset_listing import MOST_STEPS, OVERLAP, CountedPage
+from jobtrail.paging.offset_listing import (
+    MISCOUNTED,
+    MOST_STEPS,
+    OVERLAP,
+    CountedPage,
+    OffsetListing,
+    make_missing_error,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -28,6 +37,8 @@ if TYPE_CHECKING:
 _FILL = 0.9  # of an answer: items do not keep their distances, and a range that holds more than one is read again
 _MARK = 4  # characters
 _MOST_MARKS = 100
+_MOST_PARTS_OF_ANCHOR = 3
+_BY_OFFSET = "the upstream does not keep to the order or the bounds it was asked for: it is read by offset now"
 _REPEATED = "a row was deleted while paging: rows with the same time as the last one may repeat"
 
 T = TypeVar("T")
@@ -72,12 +83,19 @@ class KeysetListing(Generic[T]):
 
     async def fetch(self, at: Position, want: int) -> FetchedPage[T]:
         """Read a page from the last key on, or several at the same time."""
+        if 0 < len(at.detail) <= _MOST_PARTS_OF_ANCHOR:
+            return await self._by_offset().fetch(at, want)
         if not at.detail:
             page = await self._page(KeyRange(), 0, want)
+            if not self._is_sorted(page.items):
+                return await self._by_offset().fetch(at, want)
             self._learn_spacing(page.items, page.total)
             return self._make_page(page.items, page.total, _Last(-1, "", 0, 0, ""))
         last = _Last.read(at.detail)
         items, total = await self._read_ranges(last, want)
+        if not self._is_sorted(items, last.key):
+            fetched = await self._by_offset().fetch(Position("", (last.done, last.identity, "")), want)
+            return replace(fetched, exact=False, note=fetched.note or _BY_OFFSET)
         if items and self.identity(items[0]) == last.identity:
             return self._make_page(items[1:], total - last.tied, last)
         return await self._find_again(last, want)
@@ -101,7 +119,6 @@ class KeysetListing(Generic[T]):
             }
         )
         pages = [_require_page(answers[number]) for number in range(len(ranges))]
-        self._check_bound(pages[0].items, last)
         items: list[T] = []
         for page, offset in zip(pages, offsets, strict=True):
             items += page.items
@@ -110,15 +127,18 @@ class KeysetListing(Generic[T]):
                 break
         return items, sum(page.total for page in pages)
 
-    def _check_bound(self, items: Sequence[T], last: _Last) -> None:
-        """Raise if the upstream ignores the bound, since it would send the same items for ever."""
-        first = self.order_key(items[0]) if items else last.key
-        if first > last.key if self.traits.descending else first < last.key:
-            raise UnreadableAnswer(
-                "does not keep to the bound of a page, so paging would never end",
-                subject=self.subject,
-                advice="that is a fault of the upstream, ask for less with a narrower window",
-            )
+    def _is_sorted(self, items: Sequence[T], bound: int | None = None) -> bool:
+        """Return whether items keep to the order and to the bound of their page; where not, keys lead nowhere."""
+        keys = [*([] if bound is None else [bound]), *map(self.order_key, items)]
+        return all(last >= key if self.traits.descending else last <= key for last, key in pairwise(keys))
+
+    def _by_offset(self) -> OffsetListing[T]:
+        """Return the same rows by offset, for an upstream that ignores order or bounds."""
+
+        async def fetch_page(offset: int, size: int) -> CountedPage[T]:
+            return await self.fetch_page(KeyRange(), offset, size)
+
+        return OffsetListing(fetch_page, self.identity, lambda _item: None, self.traits, subject=self.subject)
 
     def _learn_spacing(self, items: Sequence[T], total: int) -> bool:
         """Return whether a range holds more than this page; if so, learn from it how long a range may be."""
@@ -164,11 +184,8 @@ class KeysetListing(Generic[T]):
     def _make_page(self, items: Sequence[T], left: int, last: _Last) -> FetchedPage[T]:
         keys = [self.order_key(item) for item in items]
         if not items and left > 0:
-            raise UnreadableAnswer(
-                f"counts {left:,} more rows but sends none",
-                subject=self.subject,
-                advice="that is a fault of the upstream, a retry may help",
-            )
+            raise make_missing_error(left, self.subject)
+        miscounted = len(items) > left
 
         def after(index: int) -> Position:
             tied = 0
@@ -186,6 +203,9 @@ class KeysetListing(Generic[T]):
             after=after,
             next=after(len(items) - 1) if items and len(items) < left else None,
             total=self.traits.make_total(last.done + left),
+            note=MISCOUNTED if miscounted else None,
+            exact=not miscounted,
+            whole=not miscounted,
         )
 
 

@@ -9,6 +9,7 @@ from jobtrail.models import Total
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
 
     from jobtrail.errors import JobtrailError
 
@@ -26,6 +27,11 @@ class Position(NamedTuple):
 
     upstream: str = ""
     detail: tuple[str | int, ...] = ()
+
+    @property
+    def page(self) -> Position:
+        """The page of an upstream's cursor that it lies on; itself where the upstream has no cursors."""
+        return Position(self.upstream) if self.upstream else self
 
 
 START = Position()
@@ -99,7 +105,9 @@ class FetchedPage(Generic[T_co]):
         next: the position after the whole page; None at the end of the listing.
         total: how many the upstream says there are.
         note: something about this page that an agent must know.
-        exact: False if the upstream changed in such a way that items may repeat or be missing.
+        exact: False if items may repeat, or had to be left out, so that no count of the upstream's holds.
+        whole: False if items may be missing.
+        oldest: by part, how far back the list is known to reach: on its last page, where that is known.
         failed: parts of the listing that could not be read, and why; `next` goes on with them.
     """
 
@@ -109,6 +117,8 @@ class FetchedPage(Generic[T_co]):
     total: Total
     note: str | None = None
     exact: bool = True
+    whole: bool = True
+    oldest: Mapping[str, datetime] = field(default_factory=dict[str, "datetime"])
     failed: Mapping[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
 
 

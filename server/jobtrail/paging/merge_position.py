@@ -52,12 +52,14 @@ class MergePosition:
         marks: of the parts for which `time` does not say which items have been returned.
         pages: of the parts past their first page.
         ended: the parts with no items left.
+        oldest: how far back the ended parts of an upstream reach, in microseconds since 1970; 0 if not known.
     """
 
     time: int = BEFORE_EVERY_TIME
     marks: Mapping[str, PartMark] = field(default_factory=dict[str, PartMark])
     pages: Mapping[str, PartPage] = field(default_factory=dict[str, PartPage])
     ended: frozenset[str] = frozenset()
+    oldest: Mapping[str, int] = field(default_factory=dict[str, int])
 
     def mark(self, key: str) -> PartMark:
         """Return which items of a part have been returned."""
@@ -80,6 +82,12 @@ class MergePosition:
         pages = {name: page for name, page in self.pages.items() if name != key}
         return replace(self, pages=pages, ended=self.ended | {key})
 
+    def with_oldest(self, upstream: str, time: int | None) -> MergePosition:
+        """Return the position with what a part that ends tells of how far back its upstream reaches."""
+        if time is None:
+            return self
+        return replace(self, oldest={**self.oldest, upstream: min(time, self.oldest.get(upstream, time))})
+
 
 def write_position(position: MergePosition, keys: Collection[str]) -> Position:
     """Return it as the position of a listing: times relative to its own, defaults left out."""
@@ -87,6 +95,9 @@ def write_position(position: MergePosition, keys: Collection[str]) -> Position:
     detail: list[str | int] = [position.time, _write_ended(position.ended, sorted(keys)), len(marks)]
     for key, mark in marks.items():
         detail += [key, mark.time - position.time, mark.last_id]
+    detail.append(len(position.oldest))
+    for upstream, oldest in position.oldest.items():
+        detail += [upstream, oldest + position.time]
     for key, page in position.pages.items():
         if page != PartPage():
             detail += [
@@ -120,6 +131,10 @@ def _read_detail(parts: Iterator[str | int], keys: list[str]) -> MergePosition:
     for _ in range(_check_count(next(parts))):
         key = _check_text(next(parts))
         marks[key] = PartMark(time + _check_integer(next(parts)), _check_text(next(parts)))
+    oldest: dict[str, int] = {}
+    for _ in range(_check_count(next(parts))):
+        upstream = _check_text(next(parts))
+        oldest[upstream] = _check_integer(next(parts)) - time
     pages: dict[str, PartPage] = {}
     for part in parts:
         time_before, upstream = time + _check_integer(next(parts)), _check_text(next(parts))
@@ -130,6 +145,7 @@ def _read_detail(parts: Iterator[str | int], keys: list[str]) -> MergePosition:
         {key: mark for key, mark in marks.items() if key in keys},
         {key: page for key, page in pages.items() if key in keys and key not in ended},
         ended,
+        oldest,
     )
 
 

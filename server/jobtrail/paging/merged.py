@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import heapq
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -47,13 +48,19 @@ D = TypeVar("D", bound=Dated)
 
 @dataclass(frozen=True)
 class _MergeStep(Generic[D]):
-    """One item returned; `last` says whether it ended its page, `next_page` is the one after that, if any."""
+    """One item returned; `last` says whether it ended its page, `next_page` is the one after that, if any.
+
+    Attributes:
+        oldest: how far back its part reaches, if the part ends with it, as in `MergePosition`.
+    """
 
     key: str
+    upstream: str
     item: D
     time: int
     last: bool
     next_page: PartPage | None
+    oldest: int | None
 
 
 class _CallState(Generic[D]):
@@ -132,6 +139,8 @@ class Merged(Generic[D]):
             total=Total(kind="unknown"),
             note="; ".join(notes) or None,
             exact=all(fetched.exact for fetched in read.values()),
+            whole=all(fetched.whole for fetched in read.values()),
+            oldest=self._list_oldest(end),
             failed=dict(self._state.failed),
         )
 
@@ -173,6 +182,15 @@ class Merged(Generic[D]):
         fresh = {key: page for key, page in following.items() if (key, page.position) not in self._state.prefetched}
         return dict(islice(fresh.items(), max(most, 0)))
 
+    def _list_oldest(self, position: MergePosition) -> dict[str, datetime]:
+        """Return how far back each upstream reaches, of those that have been read to their end."""
+        going_on = {self._upstream_of(key) for key in self._parts if key not in position.ended}
+        return {
+            upstream: datetime.fromtimestamp(time / 1_000_000, UTC)
+            for upstream, time in position.oldest.items()
+            if time > 0 and upstream not in going_on
+        }
+
     def _find_live(self, position: MergePosition) -> list[str]:
         return [key for key in self._parts if key not in position.ended and key not in self._state.failed]
 
@@ -190,8 +208,8 @@ class Merged(Generic[D]):
         except _UPSTREAM_ERRORS as error:
             self._state.unreachable[upstream] = error
             raise
-        pages.add((key, page.position))
-        if fetched.next and (key, fetched.next) in pages:
+        pages.add((key, page.position.page))
+        if fetched.next and (key, fetched.next.page) in pages:
             raise UnreadableAnswer(
                 "handed back a cursor that it had given before, so paging would never end",
                 subject=key,
@@ -218,13 +236,14 @@ class Merged(Generic[D]):
         """Make a page the head of its part, unless all of it was returned before; return the position after that."""
         head = make_head(position.page(key), fetched, position.mark(key), self._sign)
         if not head.exact:
-            fetched = replace(fetched, exact=False, note=_REPEATED)
+            fetched = replace(fetched, exact=False, whole=False, note=_REPEATED)
         if not head.exhausted:
             self._state.heads[key] = head
             return position, fetched
         next_page = head.find_next_page()
         if next_page is None:
-            return position.with_end(key), fetched
+            oldest = _read_oldest(fetched, started=position.page(key) != PartPage())
+            return position.with_end(key).with_oldest(self._upstream_of(key), oldest), fetched
         return position.with_mark(key, head.mark).with_page(key, next_page), fetched
 
     def _merge_heads(self, position: MergePosition, want: int) -> list[_MergeStep[D]]:
@@ -241,7 +260,8 @@ class Merged(Generic[D]):
             item = head.fetched.items[head.index]
             head.index += 1
             next_page = head.find_next_page() if head.exhausted else None
-            steps.append(_MergeStep(key, item, time, head.exhausted, next_page))
+            oldest = _read_oldest(head.fetched, started=True) if head.exhausted and not next_page else None
+            steps.append(_MergeStep(key, self._upstream_of(key), item, time, head.exhausted, next_page, oldest))
             if not head.exhausted:
                 heapq.heappush(nearest, (head.time, key))
                 continue
@@ -254,6 +274,7 @@ class Merged(Generic[D]):
 def _advance(position: MergePosition, steps: Iterable[_MergeStep[D]], failed: frozenset[str]) -> MergePosition:
     """Return the position after some steps; parts that failed do not advance."""
     time, marks, pages, ended = position.time, dict(position.marks), dict(position.pages), set(position.ended)
+    reached = MergePosition(oldest=position.oldest)
     for step in steps:
         if step.time > time:
             time = step.time
@@ -264,7 +285,15 @@ def _advance(position: MergePosition, steps: Iterable[_MergeStep[D]], failed: fr
         elif step.last:
             ended.add(step.key)
             pages.pop(step.key, None)
-    return MergePosition(time, marks, pages, frozenset(ended))
+            reached = reached.with_oldest(step.upstream, step.oldest)
+    return MergePosition(time, marks, pages, frozenset(ended), reached.oldest)
+
+
+def _read_oldest(fetched: FetchedPage[D], *, started: bool) -> int | None:
+    """Return how far back a part reaches whose last page this is: 0 if not known, None if it never had an item."""
+    if oldest := fetched.oldest.get(""):
+        return round(oldest.timestamp() * 1_000_000)
+    return 0 if started or fetched.items else None
 
 
 def _compute_timeout() -> float | None:

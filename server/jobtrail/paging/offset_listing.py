@@ -22,7 +22,18 @@ MOST_STEPS = 50
 OVERLAP = 1
 """The number of items that are read again, to see that they are still there."""
 
+MISCOUNTED = "the upstream sent more rows than it counts, so there may be still more"
+
 T = TypeVar("T")
+
+
+def make_missing_error(count: int, subject: str) -> UnreadableAnswer:
+    """Return the error for rows that an upstream counts and does not send."""
+    return UnreadableAnswer(
+        f"counts {count:,} more rows but sends none",
+        subject=subject,
+        advice="that is a fault of the upstream, a retry may help",
+    )
 
 
 @dataclass(frozen=True)
@@ -99,13 +110,17 @@ class OffsetListing(Generic[T]):
         return way == 1
 
     def _make_page(self, page: CountedPage[T], offset: int, start: int, note: str | None = None) -> FetchedPage[T]:
-        rest = page.items[start:]
+        rest, end = page.items[start:], offset + len(page.items)
+        if not rest and end < page.total:
+            raise make_missing_error(page.total - end, self.subject)
+        if end > page.total and note is None:
+            note = MISCOUNTED
 
         def after(index: int) -> Position:
             item = rest[index]
             return Position("", Anchor(offset + start + index + 1, self.identity(item), self.order_key(item)).write())
 
-        more = bool(rest) and offset + len(page.items) < page.total
+        more = bool(rest) and end < page.total
         return FetchedPage(
             items=rest,
             after=after,
@@ -113,4 +128,5 @@ class OffsetListing(Generic[T]):
             total=self.traits.make_total(page.total),
             note=note,
             exact=note is None,
+            whole=note is None,
         )

@@ -15,10 +15,12 @@ import anyio
 from jobtrail.errors import CursorError, Unreachable, UnreadableAnswer, UpstreamError
 from jobtrail.models import Note, Sentence, Total
 from jobtrail.models.unread import UnreadFields
+from jobtrail.paging.checked import FOREIGN
 from jobtrail.paging.listing import EVERYTHING, START, Position
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
+    from datetime import datetime
 
     from jobtrail.errors import JobtrailError
     from jobtrail.models import Call
@@ -73,6 +75,7 @@ class Walk(Generic[T]):
     Attributes:
         limit: matches to return at most.
         keep: returns whether an item matches.
+        as_asked: whether what matches is exactly what the listing was asked for.
         cost: returns the tokens that a match adds to the answer; called once for each, in order.
         budget: what the call may spend.
         progress: called with the state of the walk after each upstream page that had items.
@@ -83,6 +86,7 @@ class Walk(Generic[T]):
 
     limit: int
     keep: Callable[[T], bool] = lambda _item: True
+    as_asked: bool = False
     cost: Callable[[T], int] = lambda _item: 0
     budget: Budget = field(default_factory=Budget)
     progress: Callable[[Walked[T]], Awaitable[None]] = _report_nothing
@@ -101,8 +105,11 @@ class Walked(Generic[T]):
         scanned, matched: number of items in this call.
         tokens: that the items cost.
         total: number of items in the list, as far as the upstream says.
+        counted: the fewest items that the upstream counted, in lists of exactly what is asked for; None if in none.
         last: the last item scanned.
-        exact: False if items may repeat or be missing.
+        exact: False if items may repeat, or had to be left out, so that no count of the upstream's holds.
+        whole: False if items may be missing.
+        oldest: by part, how far back the list is known to reach.
         notes: what an agent must know.
         failed: parts that could not be read, and why.
         trail: for the next call.
@@ -114,8 +121,11 @@ class Walked(Generic[T]):
     matched: int = 0
     tokens: int = 0
     total: Total = field(default_factory=lambda: Total(kind="unknown"))
+    counted: int | None = None
     last: T | None = None
     exact: bool = True
+    whole: bool = True
+    oldest: dict[str, datetime] = field(default_factory=dict[str, "datetime"])
     notes: list[Note] = field(default_factory=list[Note])
     failed: dict[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
     trail: Trail = field(default_factory=Trail)
@@ -134,7 +144,7 @@ async def walk(listing: Listing[T], how: Walk[T], at: Position = START) -> Walke
     walked, unread = Walked[T](position=at, trail=how.trail), UnreadFields()
     deadline = anyio.current_time() + how.budget.seconds
     # The pages read in this call; a position inside a page counts as that page.
-    seen = {at, Position(at.upstream)} if at.upstream else {at}
+    seen = {at.page}
     while walked.position is not None:
         before = walked.scanned
         try:
@@ -145,7 +155,8 @@ async def walk(listing: Listing[T], how: Walk[T], at: Position = START) -> Walke
                 raise
             walked.notes.append(Sentence("stopped early: ", *error.args, ". The cursor goes on from here."))
             break
-        more = _scan_page(fetched, how, walked, unread)
+        filtered = how.as_asked and listing.traits.filtered_upstream
+        more = _scan_page(fetched, how, walked, unread, filtered=filtered)
         if walked.scanned > before:
             await how.progress(walked)
         if not more or anyio.current_time() >= deadline:
@@ -157,7 +168,7 @@ async def walk(listing: Listing[T], how: Walk[T], at: Position = START) -> Walke
 async def _fetch(listing: Listing[T], how: Walk[T], walked: Walked[T], deadline: float) -> FetchedPage[T]:
     """Read the next page; a read that hangs past the deadline is cancelled."""
     left = how.budget.items - walked.scanned
-    want = min(how.limit, left) if listing.traits.filtered_upstream else left
+    want = min(how.limit, left) if listing.traits.filtered_upstream and walked.exact else left
     try:
         with anyio.CancelScope(deadline=deadline):
             return await listing.fetch(walked.position or START, want)
@@ -182,9 +193,9 @@ def _check_new_page(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T], se
     position = fetched.next
     if position is None:
         return
-    mark = _hash_position(position)
+    mark = _hash_position(position.page)
     trail = walked.trail
-    if position in seen or (position.upstream and trail.steps and mark == trail.mark):
+    if position.page in seen or (position.upstream and trail.steps and mark == trail.mark):
         # Let the next call notice this cursor at once.
         walked.trail = Trail(max(trail.steps, 1), mark)
         raise UnreadableAnswer(
@@ -192,23 +203,31 @@ def _check_new_page(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T], se
             subject=how.subject,
             advice="that is a fault of the upstream, ask for less with a narrower window or query",
         )
-    seen.add(position)
+    seen.add(position.page)
 
 
 def _hash_position(position: Position) -> int:
     return int.from_bytes(hashlib.blake2b(repr(position).encode(errors="replace"), digest_size=4).digest())
 
 
-def _scan_page(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T], unread: UnreadFields) -> bool:
+def _scan_page(
+    fetched: FetchedPage[T], how: Walk[T], walked: Walked[T], unread: UnreadFields, *, filtered: bool
+) -> bool:
     """Move `walked` through a page, as far as its items fit; return whether the walk goes on."""
     walked.total = fetched.total
+    if fetched.total.kind == "exact" and fetched.total.value is not None:
+        walked.counted = min(fetched.total.value, walked.counted or fetched.total.value)
     walked.exact = walked.exact and fetched.exact
+    walked.whole = walked.whole and fetched.whole
     walked.failed.update(fetched.failed)
     if fetched.note and fetched.note not in walked.notes:
         walked.notes.append(fetched.note)
     for index, item in enumerate(fetched.items):
         full = walked.scanned >= how.budget.items
-        if full or (how.keep(item) and not _add_match(item, how, walked)):
+        kept = not full and how.keep(item)
+        if filtered and not full and not kept:
+            _note_foreign(walked)
+        if full or (kept and not _add_match(item, how, walked)):
             if index:
                 walked.position = fetched.after(index - 1)
             return False
@@ -216,9 +235,17 @@ def _scan_page(fetched: FetchedPage[T], how: Walk[T], walked: Walked[T], unread:
         walked.last = item
         unread.add(getattr(item, "unread", ()))
     walked.position = fetched.next
+    walked.oldest.update(fetched.oldest)
     if fetched.next and fetched.next.upstream:
-        walked.trail = walked.trail.after(_hash_position(fetched.next))
+        walked.trail = walked.trail.after(_hash_position(fetched.next.page))
     return len(walked.items) < how.limit and walked.scanned < how.budget.items
+
+
+def _note_foreign(walked: Walked[T]) -> None:
+    """Note that an upstream which filters has sent an item that does not match: what it counts is something else."""
+    walked.exact = False
+    if FOREIGN not in walked.notes:
+        walked.notes.append(FOREIGN)
 
 
 def _add_match(item: T, how: Walk[T], walked: Walked[T]) -> bool:

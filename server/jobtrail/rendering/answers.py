@@ -140,6 +140,8 @@ def write_coverage(page: Page, count: int) -> str:
         parts.append(f"of {seen.scanned:,} scanned")
     if seen.complete:
         return f"{', '.join(parts)}, complete"
+    if page.cursor is None:
+        return Caveat(f"{', '.join(parts)}, read to the end, but rows may be missing")
     if total.kind == "exact" and total.value is not None:
         parts.append(f"of {total.value:,}")
     elif total.kind == "unfiltered" and total.value is not None:

@@ -47,6 +47,8 @@ def _write_reach(one: Failures) -> str:
         return "complete"
     if one.errors and not one.cursor:
         return f"NOT COMPLETE: all but {', '.join(one.errors)} read whole"
+    if not one.cursor:
+        return "NOT COMPLETE: rows may be missing"
     back = f", back to {format_time(one.coverage.back_to)}" if one.coverage.back_to else ""
     return f"NOT COMPLETE{back}"
 
@@ -56,7 +58,9 @@ def _write_nothing_failed(one: Failures) -> str:
         return "no failure among what has a known status; whether the rest failed is not known"
     if one.coverage.complete:
         asked = "the one there is was asked" if one.jobs == 1 else f"all {one.jobs:,} jobs and tasks were asked"
-        return f"nothing failed: {asked}, and the window is covered whole"
+        reach = one.coverage.back_to if one.coverage.back_to != one.window.since else None
+        covered = f"from the oldest there is, {format_time(reach)}, on" if reach else "whole"
+        return f"nothing failed: {asked}, and the window is covered {covered}"
     if one.errors and not one.cursor:
         return f"no failure in what was read whole; whether something failed in {', '.join(one.errors)} is not known"
     return "no failure among what was read, which is not all: whether something failed is not known"

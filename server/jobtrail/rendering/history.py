@@ -43,11 +43,16 @@ def render_history(one: History) -> list[Block]:
 
 def _write_success(one: History) -> str:
     rate = one.current.success_rate
+    noun = "executions" if one.kind == "job" else "runs"
     if rate is None:
-        return "nothing ended by itself in this window"
+        what = "nothing ended by itself" if one.current.attempts else f"no {noun}"
+        return f"{what} in this window, so there is no rate"
     before, verdict = one.before, f", {one.trend}" if one.trend else ""
-    if before is None or before.success_rate is None:
+    if before is None:
         return f"success {rate:.0%}"
+    if before.success_rate is None:
+        then = f"none of {before.attempts:,} {noun} ended by itself" if before.attempts else f"no {noun}"
+        return f"success {rate:.0%} (before: {then})"
     return f"success {rate:.0%} ({before.success_rate:.0%} of {before.attempts:,} in the window before{verdict})"
 
 

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from jobtrail.vocabulary import Status
 
 _LONGEST_NAME = 200
+UNNAMED = "(unnamed)"
+"""Stands for a name that an upstream does not tell."""
 
 W = TypeVar("W", bound=BaseModel)
 
@@ -124,6 +126,14 @@ def _leave_out(value: Any, places: Sequence[tuple[int | str, ...]]) -> Any:
 def clean_line(text: str | None, most: int = 160) -> str | None:
     """Return upstream text as one safe line of at most `most` characters; None for an empty one."""
     return sanitize_text(text, most) or None if text else None
+
+
+def is_named(name: str, told: str | None) -> bool:
+    """Return whether what an item says of its owner is this name; case aside, which some upstreams ignore."""
+    return (
+        told in {None, UNNAMED}
+        or (told or "").casefold() == (clean_line(name, _LONGEST_NAME) or name).strip().casefold()
+    )
 
 
 def translate_status(raw: str | None, known: Mapping[str, Status]) -> tuple[Status, str | None]:

@@ -17,7 +17,16 @@ from jobtrail.sources.list_options import ListOptions
 from jobtrail.text import quote_unless_word
 from jobtrail.tools import params
 from jobtrail.tools.listing import write_strange_notes
-from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, ServerState, write_clock_notes
+from jobtrail.tools.resumable import (
+    LARGEST_LIMIT,
+    MISSING,
+    ResumableCall,
+    ServerState,
+    find_gaps,
+    reach_back,
+    write_clock_notes,
+    write_oldest,
+)
 from jobtrail.vocabulary import FAILURE, is_failure, is_success
 from jobtrail.window import check_begun
 
@@ -75,8 +84,15 @@ async def find_failures(
     causes = await _find_causes(call.sources, walked.items)
     failed = {**there.errors, **walked.failed}
     notes = [*call.notes, *clocks, *walked.notes, *write_strange_notes(there.strange)]
+    oldest = {
+        name: time
+        for name, time in walked.oldest.items()
+        if find_gaps({name: time}, there.windows.get(name) or window)
+    }
+    notes += write_oldest(oldest, window)
     errors: dict[str, Note] = {name: Sentence(*error.args) for name, error in failed.items()}
-    back_to = walked.last.created_at if walked.position is not None and walked.last else None
+    ended = walked.position is None
+    reached = walked.last.created_at if walked.last else None
     return Failures(
         sources=tuple(one.name for one in call.sources),
         sample=tuple(one.name for one in call.sources if one.sample) or None,
@@ -88,8 +104,8 @@ async def find_failures(
         coverage=Coverage(
             scanned=call.cursor.scanned,
             matched=call.cursor.matched,
-            complete=walked.position is None and not errors,
-            back_to=window.since if walked.position is None else back_to,
+            complete=ended and not errors and call.cursor.doubt < MISSING,
+            back_to=reach_back(oldest, window) if ended else reached,
         ),
         cursor=None if walked.position is None else call.seal_cursor(walked.position),
         window=window,
@@ -103,6 +119,7 @@ async def _walk_attempts(call: ResumableCall, there: AttemptSources) -> Walked[O
     how = Walk[OwnedAttempt](
         limit=_MATCHES,
         keep=there.keeps,
+        as_asked=True,
         budget=_WALK,
         subject="none of the sources",
         restart=call.restart(),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
@@ -16,7 +16,15 @@ from jobtrail.sources.list_options import ListOptions, read_sort, read_statuses
 from jobtrail.text import sanitize_text
 from jobtrail.times import format_time
 from jobtrail.tokens import estimate_tokens
-from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, check_parent, write_clock_notes
+from jobtrail.tools.resumable import (
+    LARGEST_LIMIT,
+    MISSING,
+    ResumableCall,
+    check_parent,
+    reach_back,
+    write_clock_notes,
+    write_oldest,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -37,6 +45,11 @@ _HEADER_TOKENS, _FEWEST_TOKENS = 70, 400
 # Tokens of a field in JSON beside its name and its value.
 _FIELD_TOKENS = 2
 
+_DOUBTS = (
+    "",
+    "an earlier page of this walk had rows twice, out of order or of others: they may repeat, and there is no total",
+    "the list changed during this walk, so rows may repeat or be missing",
+)
 _FILTERS = ("query", "search", "status", "since", "until")
 
 T = TypeVar("T", bound=Job | Execution | Task | Run)
@@ -117,6 +130,7 @@ class ListCall(ResumableCall):
         how = Walk[T](
             limit=limit,
             keep=matching.keeps,
+            as_asked=True,
             cost=lambda item: size.add(show(item)),
             budget=Budget(items=most, tokens=self._count_row_tokens(limit)),
             progress=partial(self._report_progress, None if mixed else options.sort),
@@ -125,14 +139,16 @@ class ListCall(ResumableCall):
             restart=self.restart(),
         )
         walked = await walk(listing, how, self.cursor.position)
-        drifted_before = self.cursor.drifted
+        doubt = self.cursor.doubt
         self.advance(walked)
         await check_parent(parent, self.cursor.scanned)
         clocks = write_clock_notes(self.sources) if options.window else []
         notes = [*self.notes, *clocks, *walked.notes, *write_strange_notes(matching.strange)]
-        if drifted_before and walked.exact:
-            notes.append("the list changed during this walk, so rows may repeat or be missing")
-        if walked.position is None and not self.cursor.matched:
+        if doubt and walked.exact:
+            notes.append(_DOUBTS[min(doubt, MISSING)])
+        notes += self._miss_rows(walked)
+        notes += write_oldest({"": walked.oldest[""]} if "" in walked.oldest else {}, options.window)
+        if walked.position is None and not self.cursor.matched and not self.cursor.doubt:
             notes.append(self._suggest_wider())
         return make(
             source=self.source.name,
@@ -164,16 +180,25 @@ class ListCall(ResumableCall):
 
     def _measure_coverage(self, walked: Walked[T], options: ListOptions, *, mixed: bool) -> Coverage:
         """Return what the walk has covered so far."""
-        complete, back_to = walked.position is None, None
-        if complete:
-            back_to = options.window.since if options.window else None
+        ended, back_to = walked.position is None, None
+        complete = ended and self.cursor.doubt < MISSING
+        if ended:
+            back_to = reach_back(walked.oldest, options.window)
         elif options.sort == NEWEST_FIRST and not mixed and walked.last is not None:
             back_to = walked.last.created_at
         return Coverage(scanned=self.cursor.scanned, matched=self.cursor.matched, complete=complete, back_to=back_to)
 
+    def _miss_rows(self, walked: Walked[T]) -> list[str]:
+        """Return a note if the upstream counts more than it has listed, and note that rows may be missing."""
+        counted = self.cursor.counted
+        if walked.position is not None or self.cursor.doubt or counted <= self.cursor.scanned:
+            return []
+        self.cursor = replace(self.cursor, doubt=MISSING)
+        return [f"the upstream counts {counted:,} rows, but has listed {self.cursor.scanned:,}"]
+
     def _count_total(self, walked: Walked[T]) -> Total:
         """Return the total and how exact it is; a walk that ended has counted all."""
-        if self.cursor.drifted:
+        if self.cursor.doubt:
             return Total(kind="unknown")
         if walked.position is None:
             return Total(value=self.cursor.matched, kind="exact")

@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     from jobtrail.sources.base import Source
 
 LARGEST_LIMIT = 100
+MISSING = 2
+"""In a cursor: rows may be missing from the walk."""
 _ALL = "*"
 """In a cursor: every configured source."""
 _BEGAN = "now"
@@ -181,13 +183,14 @@ class ResumableCall:
         return self.now + max(timedelta(), *(one.lead for one in self.sources))
 
     def advance(self, walked: Walked[Any]) -> None:
-        """Add a part of the walk to the cursor: its counts, its trail, and whether the list changed."""
+        """Add a part of the walk to the cursor: its counts, its trail, and whether its rows are in doubt."""
         self.cursor = replace(
             self.cursor,
             scanned=self.cursor.scanned + walked.scanned,
             matched=self.cursor.matched + walked.matched,
+            counted=min(filter(None, (self.cursor.counted, walked.counted)), default=0),
             trail=walked.trail,
-            drifted=self.cursor.drifted or not walked.exact,
+            doubt=max(self.cursor.doubt, 0 if walked.exact else 1, 0 if walked.whole else MISSING),
         )
 
     def restart(self, **changed: str | int | None) -> Call:
@@ -273,6 +276,23 @@ def _compute_fingerprint(sources: Sequence[Source]) -> str:
         return sources[0].fingerprint
     text = "\0".join(f"{one.name}={one.fingerprint}" for one in sources)
     return hashlib.blake2b(text.encode(), digest_size=3).hexdigest()
+
+
+def find_gaps(oldest: Mapping[str, datetime], window: Window | None) -> dict[str, datetime]:
+    """Return when the oldest was created of what does not reach back to the beginning of a window, by part."""
+    since = window.since if window else None
+    return {name: time for name, time in oldest.items() if since and time > since}
+
+
+def reach_back(oldest: Mapping[str, datetime], window: Window | None) -> datetime | None:
+    """Return from when on a walk that ended has covered a window: there may be nothing as old as its beginning."""
+    return max(find_gaps(oldest, window).values(), default=window.since if window else None)
+
+
+def write_oldest(oldest: Mapping[str, datetime], window: Window | None) -> list[str]:
+    """Return a note where a walk ended before its window does."""
+    gaps = [f"{format_time(time)}{f' in {name}' if name else ''}" for name, time in find_gaps(oldest, window).items()]
+    return [f"oldest there is: {', '.join(gaps)}; what ran before, if anything, is not kept"] if gaps else []
 
 
 def require_argument(tool: str, name: str, value: str | None, then: Call) -> str:

@@ -25,7 +25,7 @@ from jobtrail.sources.list_options import ListOptions
 from jobtrail.text import quote_value
 from jobtrail.times import format_date, format_time, parse_duration
 from jobtrail.tools import params
-from jobtrail.tools.resumable import ServerState, require_argument, write_clock_notes
+from jobtrail.tools.resumable import ServerState, find_gaps, require_argument, write_clock_notes, write_oldest
 from jobtrail.vocabulary import is_failure, is_success
 from jobtrail.window import check_begun, counts_from_now, resolve_window
 
@@ -94,7 +94,10 @@ async def history(
         buckets=tuple(one for one in buckets if one.counts),
         sparkline=draw_sparkline(buckets),
         coverage=Coverage(
-            scanned=past.scanned, matched=len(current), complete=whole, back_to=max(past.back_to, start)
+            scanned=past.scanned,
+            matched=len(current),
+            complete=whole,
+            back_to=max(past.back_to, start, past.oldest or start),
         ),
         notes=(*taken, *clipped, *_write_notes(past, whole=whole), *describe_judgements(current)) or None,
         next_calls=_propose_calls(chosen, subject, past, start, whole=whole),
@@ -154,6 +157,7 @@ class _Past:
     scanned: int
     complete: bool
     back_to: datetime
+    oldest: datetime | None
     notes: Sequence[Note]
 
 
@@ -168,9 +172,11 @@ async def _read_past(source: Source, job: Job, window: Window) -> _Past:
         subject=f"source {source.name!r}",
     )
     found = await walk(listing, how)
-    complete = found.position is None
+    complete = found.position is None and found.whole
     reached = window.since if complete or found.last is None else found.last.created_at
-    return _Past(found.items, found.scanned, complete, reached or window.now, found.notes)
+    oldest = max(find_gaps(found.oldest, window).values(), default=None)
+    notes = [*found.notes, *write_oldest(found.oldest, window)]
+    return _Past(found.items, found.scanned, complete, reached or window.now, oldest, notes)
 
 
 def _write_notes(past: _Past, *, whole: bool) -> list[Note]:

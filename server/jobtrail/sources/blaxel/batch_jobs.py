@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, TypeVar
 
 from jobtrail.errors import NotFound, UnknownName
 from jobtrail.models import Call, Job
-from jobtrail.paging import NEWEST_FIRST, Walk, WithinWindow, walk
+from jobtrail.paging import NEWEST_FIRST, Checked, Walk, walk
 from jobtrail.sources.base import BatchJobs, FullExecution
 from jobtrail.sources.blaxel.ended_executions import EndedExecutions
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, build_query
@@ -21,7 +21,7 @@ from jobtrail.sources.blaxel.task_reading import (
     summarize_listed,
 )
 from jobtrail.sources.list_options import ListOptions
-from jobtrail.sources.responses import parse_row, quote_name
+from jobtrail.sources.responses import is_named, parse_row, quote_name
 from jobtrail.text import quote_value, sanitize_text
 from jobtrail.vocabulary import EXECUTION_WORDS, TASK_WORDS
 
@@ -80,7 +80,10 @@ class BlaxelBatch(BatchJobs):
             # The documents leave open whether meta.total counts this job's executions or the workspace's.
             counts_others=True,
         )  # fmt: skip
-        return WithinWindow(pages.list(options), options.window)
+        return Checked(
+            pages.list(options), lambda one: one.id, lambda one: is_named(job, one.job), options.window,
+            subject=self._http.subject,
+        )  # fmt: skip
 
     async def execution(self, job: str, execution: str) -> FullExecution:
         """Read one execution (`GET /jobs/{jobId}/executions/{executionId}`)."""
@@ -125,7 +128,7 @@ class BlaxelBatch(BatchJobs):
             identity=identify, explain=lambda: self._explain_no_tasks(job, execution), parse_row=read,
             final=has_only_ended if self._ended.holds(job, execution) else None,
         )  # fmt: skip
-        return pages.list(options)
+        return Checked(pages.list(options), identify, subject=self._http.subject)
 
     async def log(self, job: str, execution: str, task: str | None, now: datetime, continuation: str = "") -> Log:
         """Return the log of an execution or task (`GET /observability/logs`, which no document has)."""

@@ -13,7 +13,16 @@ from pydantic import Field, WrapValidator
 
 from jobtrail.models import Execution, Job, JobDetail, Task, Total
 from jobtrail.sources.base import FullExecution
-from jobtrail.sources.responses import Integer, Items, OrEmpty, ResponseModel, Time, clean_line, translate_status
+from jobtrail.sources.responses import (
+    UNNAMED,
+    Integer,
+    Items,
+    OrEmpty,
+    ResponseModel,
+    Time,
+    clean_line,
+    translate_status,
+)
 from jobtrail.times import parse_optional_time, seconds_between
 from jobtrail.vocabulary import EXECUTION_WORDS, TASK_WORDS
 
@@ -124,7 +133,7 @@ class WireJob(ResponseModel):
         meta = self.metadata
         schedules = [one.configuration.schedule for one in self.spec.triggers if one.enabled is not False]
         return Job(
-            name=clean_line(meta.name, 200) or "(unnamed)",
+            name=clean_line(meta.name, 200) or UNNAMED,
             kind="job",
             status=clean_line((self.status or "").lower(), 40),
             display_name=clean_line(meta.display_name, 80),
@@ -181,7 +190,7 @@ class WireTask(ResponseModel):
         status, raw = translate_status(self.status, TASK_WORDS)
         started, ended = parse_optional_time(meta.started_at), parse_optional_time(meta.completed_at)
         return Task(
-            name=clean_line(meta.name, 200) or "(unnamed)",
+            name=clean_line(meta.name, 200) or UNNAMED,
             status=status,
             raw_status=raw,
             created_at=parse_optional_time(meta.created_at) or parse_optional_time(meta.scheduled_at),

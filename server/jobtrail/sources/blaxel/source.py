@@ -9,7 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from jobtrail.errors import NotFound, UnknownName, UpstreamError
-from jobtrail.paging import NEWEST_FIRST
+from jobtrail.paging import NEWEST_FIRST, Checked
 from jobtrail.sources.auth import Bearer
 from jobtrail.sources.base import About, Source, Workspace, unknown_name
 from jobtrail.sources.blaxel.batch_jobs import BlaxelBatch
@@ -117,7 +117,8 @@ class Blaxel(Source):
             http=self._http, path="jobs", params=params, identity=lambda job: job.name,
             parse_row=lambda row: parse_row(WireJob, row, self._http.subject).to_job(),
         )  # fmt: skip
-        return pages.list(options, applied={"statuses", *({"query"} if "q" in params else ())})
+        listing = pages.list(options, applied={"statuses", *({"query"} if "q" in params else ())})
+        return Checked(listing, lambda job: job.name, subject=self._http.subject)
 
     async def find_job(self, name: str) -> JobDetail | None:
         """Read one job (`GET /jobs/{jobId}`); `show_secrets` is never sent."""

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AliasChoices, BeforeValidator, Field
 
 from jobtrail.models import Job, JobDetail, Run
-from jobtrail.sources.responses import Integer, OrEmpty, ResponseModel, Time, clean_line, translate_status
+from jobtrail.sources.responses import UNNAMED, Integer, OrEmpty, ResponseModel, Time, clean_line, translate_status
 from jobtrail.times import parse_optional_time, seconds_between
 from jobtrail.vocabulary import END_REASONS, FAILURES, OPEN_PHASES
 
@@ -68,7 +68,7 @@ class WireRun(ResponseModel):
         started, ended = parse_optional_time(self.started), parse_optional_time(self.ended)
         return Run(
             id=clean_line(self.id, 64) or "(no id)",
-            task=clean_line(self.task_name, 200) or "(unnamed)",
+            task=clean_line(self.task_name, 200) or UNNAMED,
             status=status,
             raw_status=raw,
             failure=self.is_failure if over and self.is_failure not in {None, status in FAILURES} else None,
@@ -113,7 +113,7 @@ class WireTaskDefinition(ResponseModel):
     def to_job(self) -> Job:
         """Return it as agents see it."""
         return Job(
-            name=clean_line(self.name, 200) or "(unnamed)",
+            name=clean_line(self.name, 200) or UNNAMED,
             kind="service" if self.kind == "service" else "task",
             description=clean_line(self.description),
             schedule=clean_line(self.cron, 80),

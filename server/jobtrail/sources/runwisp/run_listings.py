@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.errors import BadArgument, NotFound, StrayCursor, UnknownName, UnreadableAnswer, Unsupported
@@ -12,6 +13,7 @@ from jobtrail.paging import (
     NEWEST_FIRST,
     START,
     Chain,
+    Checked,
     CountedPage,
     FetchedPage,
     KeyRange,
@@ -21,10 +23,9 @@ from jobtrail.paging import (
     Position,
     Sort,
     Traits,
-    WithinWindow,
 )
 from jobtrail.sources.base import Runs
-from jobtrail.sources.responses import parse_fields, parse_response, quote_name
+from jobtrail.sources.responses import is_named, parse_fields, parse_response, quote_name
 from jobtrail.sources.runwisp.daemon import LARGEST, RunsEndpoint
 from jobtrail.sources.runwisp.event_stream import follow_runs
 from jobtrail.sources.runwisp.log_pages import RunLog, WireLog
@@ -111,6 +112,8 @@ class RunWispRuns(Runs):
         by_time = options.sort.key == "created_at"
         traits = Traits(options.sort, LARGEST, options.filters(applied=applied))
         listing = _make_keyset_listing(endpoint, traits, since) if by_time else _make_offset_listing(endpoint, traits)
+        every = RunsEndpoint(self._daemon, "api/runs", {"taskName": task} if task else {})
+        listing = self._check(listing, task, options, partial(_find_oldest, every, task) if since else None)
         by_word = options.statuses and "failed" in options.statuses.words and not options.statuses.failures
         return _FailedRuns(listing, endpoint) if by_word else listing
 
@@ -120,7 +123,20 @@ class RunWispRuns(Runs):
         path = f"api/tasks/{quote_name('task', task)}/runs"
         endpoint = RunsEndpoint(self._daemon, path, params, lambda: self._explain(task))
         listing = _make_offset_listing(endpoint, Traits(options.sort, LARGEST, options.filters()))
-        return WithinWindow(listing, options.window)
+        return self._check(listing, task, options)
+
+    def _check(
+        self,
+        listing: Listing[Run],
+        task: str | None,
+        options: ListOptions,
+        find_oldest: Callable[[], Awaitable[datetime | None]] | None = None,
+    ) -> Listing[Run]:
+        """Return a listing whose runs are checked: that each is one run of the task, in order."""
+        return Checked(
+            listing, lambda run: run.id, lambda run: task is None or is_named(task, run.task),
+            options.window, find_oldest, self._http.subject,
+        )  # fmt: skip
 
     async def get(self, run: str) -> Run:
         """Read one run (`GET /api/runs/{runId}`)."""
@@ -178,6 +194,14 @@ class RunWispRuns(Runs):
         """Raise unless the daemon defines a task; an unknown one lists as empty on 1.x."""
         if all(one.name != task for one in await self._daemon.definitions()):
             raise await self._explain(task)
+
+
+async def _find_oldest(endpoint: RunsEndpoint, task: str | None) -> datetime | None:
+    """Ask for the oldest run there is; None if there is none, or it is of another task."""
+    page = await endpoint.get(1, sortField="createdAt", sortDirection="asc")
+    first = next((run.to_run() for run in page.items), None)
+    other = first is None or (task is not None and not is_named(task, first.task))
+    return None if first is None or other else first.created_at
 
 
 def _make_keyset_listing(endpoint: RunsEndpoint, traits: Traits, since: datetime | None) -> Listing[Run]:

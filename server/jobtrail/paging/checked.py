@@ -1,0 +1,266 @@
+"""A listing whose rows are checked as they arrive, since an upstream may ignore what it was asked.
+
+What can be mended is mended, and told: rows of others are left out, and a row that came before; where rows are out of
+order, nothing is concluded from the order any more.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import re
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Generic, TypeVar
+
+from jobtrail.errors import UnreadableAnswer, UpstreamError
+from jobtrail.paging.anchor import Key, compare_keys
+from jobtrail.paging.listing import START, FetchedPage, Position
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
+
+    from jobtrail.models import Window
+    from jobtrail.paging.listing import Listing, Sort
+
+FOREIGN = "the upstream sent rows that it was not asked for: they are left out"
+REPEATED = "the upstream sent rows twice: each is listed once"
+DISORDERED = "the upstream does not keep to the order it was asked for: all of it is read, as it comes"
+_MOST_REPEATED = 3
+"""Pages in a row with nothing but repeats, after which paging would never end."""
+_STATE = "="
+_LARGEST = 10**21
+_WORDLESS = re.compile(r"[\W_]+")
+# What stands for a name or an id that a row does not have.
+_NAMELESS = re.compile(r"(\(.*\))?")
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class _Memory:
+    """What a position tells of the rows before it.
+
+    Attributes:
+        disordered: whether some were out of order.
+        last: a hash of the last one, where a page of an upstream's cursor begins; empty otherwise.
+        key: what that one is sorted by; None if not known.
+    """
+
+    disordered: bool = False
+    last: str = ""
+    key: int | None = None
+
+    def write(self, inner: Position) -> Position:
+        """Return a position of the listing with this in front."""
+        if self == _Memory():
+            return inner
+        head = f"{_STATE}{_STATE if self.disordered else ''}{self.last}"
+        return Position(inner.upstream, (head, "" if self.key is None else self.key, *inner.detail))
+
+    @classmethod
+    def read(cls, position: Position) -> tuple[_Memory, Position]:
+        """Return what `write` wrote; a position without it has no memory."""
+        match position.detail:
+            case (str(head), key, *detail) if head.startswith(_STATE):
+                known = key if isinstance(key, int) and abs(key) < _LARGEST else None
+                last = head.lstrip(_STATE)
+                disordered = len(head) - len(last) > 1
+                return cls(disordered, last, known), Position(position.upstream, tuple(detail))
+            case _:
+                return cls(), position
+
+
+@dataclass
+class Checked(Generic[T]):
+    """A listing whose rows are checked; one in order of time ends with its window, since nothing behind can match.
+
+    A listing in another order, one whose rows are out of order, and one whose upstream applies the window are read to
+    their end. An instance is of one call: it knows the rows that were read in it.
+
+    Attributes:
+        listing: what is checked.
+        identity: returns a text unique to an item.
+        belongs: whether an item is of what was asked for.
+        window: of creation; None for none.
+        find_oldest: returns when the oldest item of all was created, where the upstream applies the window.
+        subject: how an error names the upstream.
+    """
+
+    listing: Listing[T]
+    identity: Callable[[T], str]
+    belongs: Callable[[T], bool] = lambda _item: True
+    window: Window | None = None
+    find_oldest: Callable[[], Awaitable[datetime | None]] | None = None
+    subject: str = "the upstream"
+    _seen: set[str] = field(default_factory=set[str])
+    _repeated: int = 0
+    _oldest: datetime | None = None
+    _whole: bool = False
+
+    def __post_init__(self) -> None:
+        self.traits = self.listing.traits
+        self._by_time = self.traits.order is not None and self.traits.order.key == "created_at"
+        bound = (self.window.since if self.traits.descending else self.window.until) if self.window else None
+        self._bound = bound if self._by_time and "window" in self.traits.unapplied else None
+
+    async def fetch(self, at: Position, want: int) -> FetchedPage[T]:
+        """Read one page, without what does not belong to it and what is past the window."""
+        memory, inner = _Memory.read(at)
+        fetched = await self.listing.fetch(inner, want)
+        own = [index for index, item in enumerate(fetched.items) if self.belongs(item)]
+        new = self._drop_repeats(own, fetched.items, memory)
+        self._check_progress(own, new)
+        ordered = self._is_ordered([fetched.items[index] for index in new], memory.key) and not memory.disordered
+        page = self._pick(fetched, new, replace(memory, disordered=not ordered))
+        faults = {
+            FOREIGN: len(own) < len(fetched.items), REPEATED: len(new) < len(own), DISORDERED: not ordered,
+        }  # fmt: skip
+        told = [fetched.note or "", *(note for note, true in faults.items() if true)]
+        page = replace(
+            page, note="; ".join(filter(None, told)) or None, exact=page.exact and not any(faults.values())
+        )
+        return await self._find_end(page, at, ordered=ordered)
+
+    def _drop_repeats(self, indices: Sequence[int], items: Sequence[T], memory: _Memory) -> list[int]:
+        """Return the rows that did not come before, in this call or, as far as a position tells, in the last."""
+        overlap = self._find_overlap(indices, items, memory)
+        new: list[int] = []
+        for index in indices:
+            name = self.identity(items[index])
+            if index in overlap or (name in self._seen and not _NAMELESS.fullmatch(name)):
+                continue
+            self._seen.add(name)
+            new.append(index)
+        return new
+
+    def _find_overlap(self, indices: Sequence[int], items: Sequence[T], memory: _Memory) -> set[int]:
+        """Return the rows up to the last one of the page before, if that is here again."""
+        if not memory.last:
+            return set()
+        names = [_hash(self.identity(items[index])) for index in indices]
+        overlap = indices[: names.index(memory.last) + 1] if memory.last in names else indices[:0]
+        ordered = self._is_ordered([items[index] for index in overlap], None)
+        return set(overlap if ordered else overlap[-1:])
+
+    def _check_progress(self, own: Sequence[int], new: Sequence[int]) -> None:
+        """Raise if page after page has nothing but repeats."""
+        self._repeated = self._repeated + 1 if own and not new else 0
+        if self._repeated >= _MOST_REPEATED:
+            raise UnreadableAnswer(
+                "sends the same rows again and again, so paging would never end",
+                subject=self.subject,
+                advice="that is a fault of the upstream, ask for less with a narrower window or query",
+            )
+
+    def _is_ordered(self, items: Sequence[T], before: Key | None) -> bool:
+        """Return whether no item comes before one that it follows, the first of them one with the key `before`."""
+        order = self.traits.order
+        if order is None:
+            return True
+        return (
+            any(
+                _is_sorted([before, *(read(getattr(item, attribute, None)) for item in items)], order)
+                for attribute, read in _KEYS.get(order.key, ())
+            )
+            or order.key not in _KEYS
+        )
+
+    def _pick(self, fetched: FetchedPage[T], kept: Sequence[int], memory: _Memory) -> FetchedPage[T]:
+        """Return a page of some of its rows; its positions remember what was read."""
+        items = [fetched.items[index] for index in kept]
+
+        def remember(position: Position, item: T | None) -> Position:
+            if position.detail or not position.upstream:
+                return replace(memory, last="", key=None).write(position)
+            # A page begins there, and only its last row tells whether the next one repeats some.
+            known = memory if item is None else replace(memory, last=_hash(self.identity(item)), key=_read_time(item))
+            return known.write(position)
+
+        def after(place: int) -> Position:
+            return remember(fetched.after(kept[place]), items[place])
+
+        return replace(
+            fetched,
+            items=items,
+            after=after,
+            next=fetched.next and remember(fetched.next, items[-1] if items else None),
+        )
+
+    async def _find_end(self, page: FetchedPage[T], at: Position, *, ordered: bool) -> FetchedPage[T]:
+        """Return a page up to the end of the window, and when its list began where the page shows that."""
+        times = [getattr(item, "created_at", None) for item in page.items]
+        self._whole = self._whole or at == START
+        self._oldest = min([*filter(None, times), *filter(None, [self._oldest])], default=None)
+        cut = next((index for index, time in enumerate(times) if self._is_past(time)), None) if ordered else None
+        if cut is not None:
+            page = replace(page, items=page.items[:cut], next=None)
+        descending = self._by_time and self.traits.descending
+        oldest = None
+        if cut is not None and descending:
+            oldest = times[cut]
+        elif page.next is None and self.find_oldest is not None:
+            with suppress(UpstreamError):
+                told = await self.find_oldest()
+                oldest = min(filter(None, (told, self._oldest)), default=None) if told else None
+        elif (ordered and self._by_time and not descending and at == START) or (
+            page.next is None and (self._whole or (ordered and descending))
+        ):
+            oldest = self._oldest
+        return replace(page, oldest={"": oldest} if oldest else {})
+
+    def _is_past(self, time: datetime | None) -> bool:
+        if time is None or self._bound is None:
+            return False
+        return time < self._bound if self.traits.descending else time > self._bound
+
+
+def _is_sorted(keys: Sequence[Key | None], order: Sort) -> bool:
+    known = [key for key in keys if key is not None]
+    return all(compare_keys(key, last, descending=order.descending) != -1 for last, key in pairwise(known))
+
+
+def _hash(identity: str) -> str:
+    digest = hashlib.blake2b(identity.encode(errors="replace"), digest_size=3).digest()
+    return base64.urlsafe_b64encode(digest).decode()
+
+
+def _read_time(item: object) -> int | None:
+    return _to_microseconds(getattr(item, "created_at", None))
+
+
+def _to_microseconds(time: datetime | None) -> int | None:
+    return None if time is None else round(time.timestamp() * 1_000_000)
+
+
+def _scale(number: float | None) -> int | None:
+    return None if number is None else round(number * 1_000_000)
+
+
+def _fold_words(name: str | None) -> str | None:
+    return None if name is None else _WORDLESS.sub("", name.casefold())
+
+
+def _list_readings(attribute: str) -> tuple[tuple[str, Callable[[Any], Key | None]], ...]:
+    """Return how a name may be sorted: as it is, whatever its case, or by its letters alone."""
+    return (
+        (attribute, lambda name: name),
+        (attribute, lambda name: name and name.casefold()),
+        (attribute, _fold_words),
+    )
+
+
+_KEYS: dict[str, tuple[tuple[str, Callable[[Any], Key | None]], ...]] = {
+    "created_at": (("created_at", _to_microseconds),),
+    "started_at": (("started_at", _to_microseconds),),
+    "duration": (("duration_s", _scale),),
+    "exit_code": (("exit_code", lambda code: code),),
+    "name": _list_readings("name"),
+    "task": _list_readings("task"),
+}
+"""What shows that items are in order of a field: an attribute, and readings of it, one of which is enough.
+
+A status has none: it may be sorted by a phase, which what has ended does not show.
+"""
