@@ -8,7 +8,7 @@ import sqlite3
 import subprocess
 import sys
 import tempfile
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from tests.plane.records import make_execution, make_job
 from tests.store.test_database import as_somebody_else
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
 
 @pytest.fixture
@@ -66,6 +66,47 @@ def test_a_file_of_ours_that_is_open_to_others_is_closed_to_them(tmp_path: Path,
     with closing(Store(path)) as store:
         store.write([make_job("etl")])
         assert {mode for name, mode in modes(tmp_path).items() if name != "."} == {0o600}
+
+
+def write_notes(path: Path) -> None:
+    path.write_text("notes")
+
+
+def write_other_database(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as db:
+        db.execute("CREATE TABLE bookmarks (address TEXT)")
+
+
+def make_pipe(path: Path) -> None:
+    os.mkfifo(path)
+
+
+@pytest.mark.parametrize("make", [write_notes, write_other_database, make_pipe])
+def test_what_is_no_store_is_refused_as_it_is(tmp_path: Path, make: Callable[[Path], None]) -> None:
+    path = tmp_path / "named-by-mistake"
+    make(path)
+    path.chmod(0o644)
+    before = path.stat()
+    with pytest.raises(StoreError):
+        Store(path)
+    assert (path.stat().st_mode, path.stat().st_size) == (before.st_mode, before.st_size)
+
+
+def test_what_links_beside_a_store_lead_to_stays_as_it_is(tmp_path: Path) -> None:
+    path, precious, folder = tmp_path / "store.db", tmp_path / "precious", tmp_path / "folder"
+    Store(path).close()
+    folder.mkdir(mode=0o755)
+    (tmp_path / "store.db-recorders").symlink_to(folder)
+    for end in ("-wal", "-shm", "-journal"):
+        precious.write_text("mine")
+        precious.chmod(0o644)
+        (tmp_path / f"store.db{end}").unlink(missing_ok=True)
+        (tmp_path / f"store.db{end}").symlink_to(precious)
+        with suppress(StoreError), closing(Store(path)), LivenessLock(path):
+            pass
+        (tmp_path / f"store.db{end}").unlink(missing_ok=True)
+        assert (precious.read_text(), precious.stat().st_mode & 0o777) == ("mine", 0o644)
+    assert folder.stat().st_mode & 0o777 == 0o755
 
 
 @pytest.mark.parametrize("log", [False, True], ids=["without its log", "with its log"])

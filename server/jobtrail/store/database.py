@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.store.faults import SQLITE_FAULTS, UNWRITABLE, StoreError, explain_fault, explain_faults
-from jobtrail.store.files import copy_with_log, make_file, measure_log, resolve
+from jobtrail.store.files import copy_with_log, make_file, measure_log, narrow_files, resolve
 from jobtrail.store.row_types import make_row
 from jobtrail.store.schema import check_schema, list_migrations, migrate, read_version
 
@@ -121,6 +121,8 @@ class Database:
     def _migrate(self) -> None:
         version, scripts = self._check_schema(), self._list_migrations()
         if self.path is not None:
+            # Not before it is known to be a store: somebody may have named another file.
+            narrow_files(self.path)
             if version == 0:
                 # Before there is a table, so that pruned pages can be given back to the file system.
                 self._db.execute("PRAGMA auto_vacuum = INCREMENTAL")

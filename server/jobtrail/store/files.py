@@ -34,29 +34,42 @@ def make_folder(path: Path) -> None:
 
 
 def make_file(path: Path) -> None:
-    """Make a store's file if it is not there, and take from others what they may do with one that is ours.
+    """Make a store's file for its owner alone if it is not there.
 
     An existing file is not opened, because closing it would release the locks that SQLite holds for this process.
 
     Raises:
-        OSError: it cannot be made.
+        OSError: it cannot be made, or what is there is no file.
     """
     real = resolve(path)
-    if real.is_dir():
-        raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR))
     make_folder(real.parent)
-    with suppress(FileExistsError):
+    try:
         os.close(os.open(real, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        if real.is_dir():
+            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
+        if not real.is_file():
+            raise OSError(errno.EINVAL, "it is a device, a pipe or a socket") from None
+
+
+def narrow_files(path: Path) -> None:
+    """Take from others what they may do with a store's files, which must be known to be a store's."""
+    real = resolve(path)
     for name in _BESIDE:
         narrow(real.with_name(f"{real.name}{name}"))
 
 
 def narrow(path: Path) -> None:
-    """Take from others what they may do with a file or folder that is ours; where that fails it stays as it is."""
+    """Take from others what they may do with a file or folder that is ours; where that fails it stays as it is.
+
+    What a link leads to, or what has another name too, is somebody else's matter.
+    """
     if sys.platform == "win32":
         return
     with suppress(OSError):
-        found = path.stat()
+        found = path.lstat()
+        if not (stat.S_ISDIR(found.st_mode) or (stat.S_ISREG(found.st_mode) and found.st_nlink == 1)):
+            return
         if found.st_uid == os.geteuid() and found.st_mode & _OTHERS:
             path.chmod(stat.S_IMODE(found.st_mode) & ~_OTHERS)
 
