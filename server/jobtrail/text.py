@@ -47,7 +47,7 @@ def sanitize_text(text: str, most: int = 160) -> str:
 
 def quote_value(value: object, most: int = 80) -> str:
     """Return a caller's value as `!r` would show it, made safe and clipped."""
-    return _quote(sanitize_text(value, most)) if isinstance(value, str) else sanitize_text(repr(value), most)
+    return quote(sanitize_text(value, most)) if isinstance(value, str) else sanitize_text(repr(value), most)
 
 
 def quote_unless_word(text: str, most: int = 200) -> str:
@@ -57,11 +57,11 @@ def quote_unless_word(text: str, most: int = 200) -> str:
     field of ours. What is quoted is written as `!r` writes it, with its `·` escaped.
     """
     line = sanitize_text(text, most)
-    return line if _WORD.fullmatch(line) else _quote(line)
+    return line if _WORD.fullmatch(line) else quote(line)
 
 
-def _quote(line: str) -> str:
-    # What separates the facts of a header is escaped, so that whoever looks for it finds none in a quoted text.
+def quote(line: str) -> str:
+    """Return a text in quotes, without what separates the facts of a header: whoever looks for it finds none here."""
     return repr(line).replace("·", r"\u00b7")
 
 

@@ -173,6 +173,10 @@ def make_summaries(say: Iterator[str]) -> list[BaseModel]:
             errors={"prod": Sentence(*refused.args)}, coverage=COVERED, window=window,
             filters={"status": next(say), "job": next(say)},
         ),
+        Failures(
+            sources=("prod",), jobs=2, failures=0, causes=(), errors={f"prod/{next(say)}": Sentence(*refused.args)},
+            coverage=COVERED.model_copy(update={"complete": False}), window=window, filters={"status": "failed"},
+        ),
         History(
             source="prod", job=next(say), kind="job", window=window, bucket="1d", buckets=(), sparkline="",
             current=Period(attempts=0, counts={}), coverage=COVERED, next_calls=(Call("get_job", {"job": next(say)}),),

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import InstanceOf, PlainSerializer, WithJsonSchema
 
-from jobtrail.text import quote_unless_word
+from jobtrail.text import quote, quote_unless_word
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -39,7 +39,7 @@ def _write_argument(name: str, value: object) -> str:
     if value is ...:
         return "…"
     # A cursor is URL-safe, so nothing in it needs escaping.
-    return f'"{value}"' if name == "cursor" else repr(value)
+    return f'"{value}"' if name == "cursor" else quote(value) if isinstance(value, str) else repr(value)
 
 
 class Sentence:

@@ -6,7 +6,15 @@ from typing import TYPE_CHECKING
 
 from jobtrail.models import Sentence
 from jobtrail.rendering.blocks import Caveat, Header, Line, StatusText
-from jobtrail.rendering.parts import make_cursor_line, make_note_lines, make_table, write_filters, write_window
+from jobtrail.rendering.parts import (
+    make_cursor_line,
+    make_note_lines,
+    make_table,
+    write_filters,
+    write_names,
+    write_window,
+)
+from jobtrail.text import quote_unless_word
 from jobtrail.times import format_time
 
 if TYPE_CHECKING:
@@ -32,7 +40,7 @@ def render_failures(one: Failures) -> list[Block]:
         Header("failures", facts),
         *rows,
         *([] if one.causes else [Line(_write_nothing_failed(one))]),
-        *(Line(Sentence(f"{name}: ", text), "error") for name, text in (one.errors or {}).items()),
+        *(Line(Sentence(f"{quote_unless_word(name)}: ", text), "error") for name, text in (one.errors or {}).items()),
         *make_note_lines(one.notes),
         *make_cursor_line("more", "find_failures", one.cursor),
     ]
@@ -46,7 +54,7 @@ def _write_reach(one: Failures) -> str:
     if one.coverage.complete:
         return "complete"
     if one.errors and not one.cursor:
-        return f"NOT COMPLETE: all but {', '.join(one.errors)} read whole"
+        return f"NOT COMPLETE: all but {write_names(one.errors)} read whole"
     if not one.cursor:
         return "NOT COMPLETE: rows may be missing"
     back = f", back to {format_time(one.coverage.back_to)}" if one.coverage.back_to else ""
@@ -62,7 +70,9 @@ def _write_nothing_failed(one: Failures) -> str:
         covered = f"from the oldest there is, {format_time(reach)}, on" if reach else "whole"
         return f"nothing failed: {asked}, and the window is covered {covered}"
     if one.errors and not one.cursor:
-        return f"no failure in what was read whole; whether something failed in {', '.join(one.errors)} is not known"
+        return (
+            f"no failure in what was read whole; whether something failed in {write_names(one.errors)} is not known"
+        )
     return "no failure among what was read, which is not all: whether something failed is not known"
 
 
