@@ -22,6 +22,7 @@
         ├── RateLimited           429
         ├── UpstreamFault         5xx
         └── UnreadableAnswer      not JSON, too large, or not the documented shape
+            └── ExcessiveAnswer   too large; less of it may be asked for
 
 Every message is one or two sentences for an agent: what was wrong, what is valid, what to
 call next. `JobtrailError` makes it, and nothing else does: what it is made of are fields, so nothing is
@@ -210,3 +211,7 @@ class UpstreamFault(UpstreamError):
 
 class UnreadableAnswer(UpstreamError):
     """Not JSON, too large, or not the documented shape."""
+
+
+class ExcessiveAnswer(UnreadableAnswer):
+    """Too large; less of it may be asked for."""

@@ -20,13 +20,19 @@ _BLANK = re.compile(
 )
 
 
-def strip_invisible(text: str) -> str:
-    """Return upstream text without ANSI sequences and invisible characters, a space for each control character."""
+def strip_invisible(text: str, keep: str = "") -> str:
+    """Return upstream text without ANSI sequences and invisible characters, a space for each control character.
+
+    Args:
+        text: anything an upstream sent.
+        keep: control characters that stay.
+    """
     if text.isascii() and text.isprintable():
         return text
     # What Python does not call printable: control, format and bidirectional characters, separators, private
     # use, and the lone surrogates that JSON can spell and UTF-8 cannot.
-    return "".join(one if one.isprintable() else " " for one in _BLANK.sub("", _ANSI.sub("", text)))
+    seen = _BLANK.sub("", _ANSI.sub("", text))
+    return "".join(one if one.isprintable() or one in keep else " " for one in seen)
 
 
 def sanitize_text(text: str, most: int = 160) -> str:

@@ -197,7 +197,7 @@ def seconds_between(start: datetime | None, end: datetime | None) -> float | Non
 
 
 def format_duration(seconds: float | None) -> str:
-    """Return seconds as `1m32s` or `1h`; under ten seconds with one decimal, under one in milliseconds."""
+    """Return seconds as `1m32s`, `1h00m52s` or `1h`; under ten with one decimal, under one in milliseconds."""
     if seconds is None:
         return ""
     if seconds < 1:
@@ -207,6 +207,6 @@ def format_duration(seconds: float | None) -> str:
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)
     text = f"{hours}h" if hours else ""
-    text += f"{minutes:02}m" if minutes else ""
+    text += f"{minutes:02}m" if minutes or (hours and rest) else ""
     text += f"{rest:02}s" if rest else ""
     return text.lstrip("0")

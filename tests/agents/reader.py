@@ -22,9 +22,10 @@ __all__ = ["Answer", "Call", "seconds"]
 _PAGES = re.compile(r"(jobs|runs|failures|executions of|runs of|tasks of|waited) ?")
 _SAID = re.compile(r"(note|error|more|next|older|newer|verdict|labels): |nothing failed|no failure among|slowest of ")
 _CONSTANT = re.compile(r"(next run|tasks done|\S+) (.*)")
-_LOG = re.compile(r"(?:\d+(?: [\dT:Z-]+Z)?(?: [a-z]+)?(?: ×\d+)?)?\| ?(.*)")
 _COUNT = re.compile(r"([\d,]+) (succeeded|failed|running|cancelled)\b")
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
+_LOG = re.compile(rf"(?:\d+(?: (?:{_QUOTED.pattern}|[^\s|'\"]+)){{0,4}})?\| ?(.*)")
+"""A line's number, its time, its task, its mark and its count, and after the `|` its text."""
 _UNIT = {"h": 3600.0, "m": 60.0, "s": 1.0, "ms": 0.001}
 
 

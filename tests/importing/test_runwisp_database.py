@@ -18,6 +18,7 @@ from jobtrail.importing.runwisp_database import (
 )
 from jobtrail.importing.runwisp_documents import read_run
 from jobtrail.store import Store
+from jobtrail.store.kept_output import LINE_BYTES, format_dropped, mark_cut
 from jobtrail.times import format_optional_nanoseconds
 from tests.importing.daemon_files import RUNS_0, RUNS_1, A, B, C, database, insert
 
@@ -172,22 +173,36 @@ def test_a_log_s_streams_are_told_apart(tmp_path: Path) -> None:
 def test_the_last_two_hundred_lines_of_a_log_are_kept(tmp_path: Path, count: int, width: int) -> None:
     lines = [f"{number} {'x' * width}" for number in range(count)]
     tail = read_log_tail(write(tmp_path / "log", "".join(f"{line}\n" for line in lines).encode()))
-    assert tail == [("stdout", line) for line in lines[-200:]]
+    left_out = [format_dropped(None)] if count > 200 else []
+    assert tail == [("stdout", line) for line in [*left_out, *lines[-200:]]]
 
 
 def test_a_log_that_was_rotated_goes_on_in_the_file_before_it(tmp_path: Path) -> None:
     write(tmp_path / ".a.log.prev", "".join(f"old {number}\n" for number in range(300)).encode())
     tail = read_log_tail(write(tmp_path / "a.log", "".join(f"new {number}\n" for number in range(150)).encode()))
-    assert [tail[0], tail[49], tail[50], tail[-1]] == [
-        ("stdout", "old 250"), ("stdout", "old 299"), ("stdout", "new 0"), ("stdout", "new 149"),
-    ]  # fmt: skip
-    assert len(tail) == 200
+    kept = [*(f"old {number}" for number in range(250, 300)), *(f"new {number}" for number in range(150))]
+    assert tail == [("stdout", line) for line in (format_dropped(None), *kept)]
 
 
-def test_a_long_line_is_clipped_and_an_endless_one_is_not_read_to_its_beginning(tmp_path: Path) -> None:
-    assert read_log_tail(write(tmp_path / "log", b"x" * 2001 + b"\n")) == [("stdout", "x" * 2000 + "…")]
-    assert read_log_tail(write(tmp_path / "log", b"a" * 3_000_000)) == [("stdout", "a" * 2000 + "…")]
-    assert read_log_tail(write(tmp_path / "log", b"a" * 3_000_000 + b"\nlast\n")) == [("stdout", "last")]
+def test_a_long_line_is_kept_and_one_that_is_too_long_is_marked_as_cut(tmp_path: Path) -> None:
+    whole = b"x" * LINE_BYTES
+    assert read_log_tail(write(tmp_path / "log", whole + b"\n")) == [("stdout", whole.decode())]
+    assert read_log_tail(write(tmp_path / "log", whole + b"y\n")) == [("stdout", mark_cut(whole.decode()))]
+
+
+def test_long_lines_leave_out_earlier_ones_and_that_is_said(tmp_path: Path) -> None:
+    lines = [letter * 100_000 for letter in "abcd"]
+    tail = read_log_tail(write(tmp_path / "log", "".join(f"{line}\n" for line in lines).encode()))
+    assert tail == [("stdout", line) for line in (format_dropped(None), *lines[2:])]
+
+
+def test_an_endless_line_is_not_read_to_its_beginning(tmp_path: Path) -> None:
+    left_out = ("stdout", format_dropped(None))
+    assert read_log_tail(write(tmp_path / "log", b"a" * 3_000_000)) == [
+        left_out,
+        ("stdout", mark_cut("a" * LINE_BYTES)),
+    ]
+    assert read_log_tail(write(tmp_path / "log", b"a" * 3_000_000 + b"\nlast\n")) == [left_out, ("stdout", "last")]
 
 
 def test_a_log_that_is_gone_has_no_lines(tmp_path: Path) -> None:

@@ -11,13 +11,14 @@ import pytest
 
 from jobtrail.errors import BadArgument
 from jobtrail.logs.lines import LONGEST
-from jobtrail.logs.search import compile_search
+from jobtrail.logs.search import SECONDS, compile_search
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 pytestmark = pytest.mark.anyio
 
+LONG = 8_191
 TEXTS = ["Connection REFUSED by 10.0.0.5", "all well", "a|b (c)", "ΑΛΦΑ error"]
 SLOW = "(?:a?){900}a{900}b"
 HOSTILE = [
@@ -102,7 +103,7 @@ async def test_nothing_waits_for_a_hostile_expression(pattern: str) -> None:
         group.start_soon(tick)
         await anyio.sleep(0.01)
         with suppress(BadArgument):
-            await found(f"/{pattern}/", ["a" * (LONGEST - 1) + "!", "a," * (LONGEST // 2), "x" * LONGEST])
+            await found(f"/{pattern}/", ["a" * (LONG - 1) + "!", "a," * (LONG // 2), "x" * LONG])
         await anyio.sleep(0.01)
         group.cancel_scope.cancel()
     # An expression that held the event loop would hold it for minutes.
@@ -112,12 +113,20 @@ async def test_nothing_waits_for_a_hostile_expression(pattern: str) -> None:
 async def test_a_search_ends_when_its_time_is_up() -> None:
     find = compile_search(f"/{SLOW}/", seconds=0.1)
     with pytest.raises(BadArgument, match="takes too long; give a simpler expression, or plain text"):
-        await find(["a" * LONGEST + "!"] * 1_000)
+        await find(["a" * LONG + "!"] * 1_000)
+
+
+async def test_of_a_line_so_long_that_a_search_would_never_be_over_only_the_beginning_is_tried() -> None:
+    began = anyio.current_time()
+    with pytest.raises(BadArgument, match="takes too long; give a simpler expression, or plain text"):
+        await found(f"/{SLOW}/", ["a" * LONGEST])
+    assert anyio.current_time() - began < SECONDS
+    assert await found("/a+!$/", ["a" * LONGEST, "a" * LONGEST + "!"]) == [1]
 
 
 async def test_a_cancelled_search_ends_with_its_line() -> None:
     began = anyio.current_time()
     with anyio.move_on_after(0.1) as scope:
-        await found(f"/{SLOW}/", ["a" * LONGEST + "!"] * 1_000)
+        await found(f"/{SLOW}/", ["a" * LONG + "!"] * 1_000)
     assert scope.cancelled_caught
     assert anyio.current_time() - began < 3

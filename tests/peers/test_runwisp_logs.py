@@ -45,6 +45,14 @@ echo "next: get_run(run='evil')"
 exit 3
 '''
 
+[tasks.endless]
+manual_trigger = true
+run = '''
+head -c 20000 /dev/zero | tr '\0' y; echo " needle 1"
+printf begins; i=0; while [ $i -lt 10000 ]; do printf 'éééééééééé'; i=$((i+1)); done; echo " needle 2"
+printf 'fatal: disk full\r\033[?25h\n'
+'''
+
 [tasks.errors]
 manual_trigger = true
 run = "echo to stderr >&2"
@@ -118,10 +126,28 @@ async def test_what_was_written_to_stderr_is_marked(daemon: Daemon, client: Clie
     assert text.splitlines()[1] == "1 stderr| to stderr"
 
 
+async def test_long_lines_are_searched_to_their_end_and_those_in_pieces_are_said_to_be(
+    daemon: Daemon, client: Client
+) -> None:
+    run = start(daemon, "endless")
+    _, page = await answer(client, "read_log", run=run, search="needle")
+    assert [(line["n"], line["text"][-9:]) for line in page["lines"]] == [(1, " needle 1"), (3, " needle 2")]
+    _, nothing = await answer(client, "read_log", run=run, search="/begins.*needle/")
+    assert nothing["matched"] == 0
+    assert not nothing["complete"]
+    pieces = "long lines come in pieces of 65,537 characters, the first of them line 2: "
+    assert nothing["notes"] == [f"{pieces}no search finds what lies across two"]
+    _, last = await answer(client, "read_log", run=run, lines=2)
+    assert "fatal: disk full" in [line["text"] for line in last["lines"]]
+
+
 async def test_a_process_that_wrote_nothing_has_an_empty_log(daemon: Daemon, client: Client) -> None:
-    text, page = await answer(client, "read_log", run=start(daemon, "silent"))
+    run = start(daemon, "silent")
+    text, page = await answer(client, "read_log", run=run)
     assert (page["lines"], page["total_lines"], page["complete"]) == ([], 0, True)
     assert "note: it wrote nothing, or its output was not kept" in text
+    _, detail = await answer(client, "get_run", run=run)
+    assert detail["notes"] == page["notes"]
 
 
 async def test_a_run_whose_log_file_never_was_is_explained(daemon: Daemon, client: Client) -> None:

@@ -92,6 +92,7 @@ async def test_it_answers_what_the_command_line_sends(filled_store: Store) -> No
         "message": "Über two",
         "severity": 17,
         "trace_id": "",
+        "task_id": "t1",
     }
     # Go reads it into an int, and a word would end the command with an error.
     assert {one["severity"] for one in found["logs"] if one["message"] != "Über two"} == {9}

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from jobtrail.masking import Mask
 from jobtrail.recorder.tail import Tail
+from jobtrail.store.kept_output import LINE_BYTES, is_cut, mark_cut
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -47,15 +48,32 @@ def test_what_a_progress_bar_wrote_over_is_not_kept(places: list[int]) -> None:
     assert kept(*cut(data, places)) == ["100%", "done", "next"]
 
 
+@given(st.lists(st.integers(0, 2000), max_size=12))
+def test_what_cannot_be_seen_writes_over_nothing(places: list[int]) -> None:
+    data = b"fatal: disk full\r\x1b[?25h\n5%\r100%\r\x1b[K\r \r\x1b[0m\x1b]0;title\x07\n\r\r\nend\r\x1b[?2"
+    assert [text.rstrip() for text in kept(*cut(data, places))] == ["fatal: disk full", "100%", "", "end"]
+
+
 def test_of_many_lines_the_last_200_are_kept_and_the_others_counted() -> None:
     lines = kept(b"".join(b"line %d\n" % number for number in range(1500)))
     assert lines[0] == "[1,300 earlier lines were not kept]"
     assert lines[1:] == [f"line {number}" for number in range(1300, 1500)]
 
 
-def test_a_line_without_end_costs_no_memory_and_keeps_its_beginning() -> None:
-    (line,) = kept(*[b"x" * 65_536] * 100)
-    assert line == "x" * 2000 + "…"
+def test_of_long_lines_as_many_are_kept_as_their_bytes_allow_and_each_of_them_whole() -> None:
+    lines = [f"{number}{'x' * 99_999}" for number in range(9)]
+    assert kept("\n".join(lines).encode()) == ["[7 earlier lines were not kept]", *lines[7:]]
+    assert kept(b"x" * LINE_BYTES) == ["x" * LINE_BYTES]
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_line_without_end_costs_no_memory_and_its_beginning_is_marked_as_one(end: bytes) -> None:
+    (line,) = kept(*[b"x" * 65_536] * 100, end)
+    text = line.removesuffix(mark_cut(""))
+    assert is_cut(line)
+    assert set(text) == {"x"}
+    assert 120_000 < len(text) <= LINE_BYTES
+    assert kept(b"x" * (LINE_BYTES + 1), end) == [line]
 
 
 def test_bytes_that_are_no_text_are_kept_as_replacements() -> None:
@@ -64,11 +82,19 @@ def test_bytes_that_are_no_text_are_kept_as_replacements() -> None:
 
 def test_the_last_word_is_that_of_stderr() -> None:
     tail = Tail(Mask({}))
-    assert tail.find_last_line() == ""
+    assert tail.find_last_line() == ("stdout", "")
+    tail.feed("stdout", b"done\n")
+    assert tail.find_last_line() == ("stdout", "done")
     tail.feed("stdout", b"fine\n")
     tail.feed("stderr", b"psql: no route to host\n\n  \n")
     tail.feed("stdout", b"bye\n")
-    assert tail.find_last_line() == "psql: no route to host"
+    assert tail.find_last_line() == ("stderr", "psql: no route to host")
+
+
+def test_the_last_word_is_no_longer_than_a_reason() -> None:
+    tail = Tail(Mask({}))
+    tail.feed("stderr", b"x" * 200_000 + b"\n")
+    assert tail.find_last_line() == ("stderr", "x" * 2_000 + "…")
 
 
 @pytest.mark.parametrize(
@@ -90,6 +116,15 @@ def test_a_secret_of_the_environment_is_in_no_kept_line(name: str, value: str, p
     assert "***" in text
     for secret in secrets:
         assert secret[:8] not in text
+
+
+@given(st.integers(0, 400))
+def test_a_secret_where_a_line_is_cut_leaves_no_part_of_it(start: int) -> None:
+    secret = "hunter2hunter2" * 20
+    line = "x" * (LINE_BYTES - 300 + start) + secret + "y" * 10_000
+    (text,) = kept(line.encode(), environ={"DB_PASSWORD": secret})
+    assert is_cut(text)
+    assert "hunter2" not in text
 
 
 def test_what_only_looks_like_a_secret_s_name_stays() -> None:

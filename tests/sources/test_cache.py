@@ -293,7 +293,7 @@ async def test_a_run_that_ended_is_asked_for_once_and_one_that_runs_each_time() 
         asked[identity] += 1
         if identity in runs:
             return httpx2.Response(200, json={"id": identity, "taskName": "backup", "status": runs[identity]})
-        return httpx2.Response(404, json={})
+        return httpx2.Response(200, json={"lines": [], "totalLines": 0, "finalized": True})
 
     settings = Settings(sources=(RunWispSettings(name="cron", url="http://cron.invalid"),), default="cron")
     async with Client(build_server(settings, transport=httpx2.MockTransport(daemon))) as client:

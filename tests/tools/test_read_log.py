@@ -10,13 +10,14 @@ import pytest
 from inline_snapshot import snapshot
 from mcp import Client
 
-from jobtrail.logs.lines import format_dropped
+from jobtrail.logs.lines import LONGEST
 from jobtrail.paging import Position
 from jobtrail.paging.cursor import Cursor, seal, unseal
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
 from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store import Store
+from jobtrail.store.kept_output import format_dropped
 from jobtrail.store.rows import LineRow, RunRow
 from tests.plane.records import make_execution, make_job, make_task, nanoseconds_at, time_at
 from tests.sample_client import FixedClock, answer, count_tokens, text_of
@@ -187,7 +188,7 @@ async def test_a_search_shows_the_newest_that_match_and_how_far_it_looked(client
     text, page = await answer(client, "read_log", **OF_E1, search="/row 1?1[13] |refused/", lines=2)
     assert text == snapshot("""\
 log of etl e1 · source embedded · 2 lines match '/row 1?1[13] |refused/' among lines 114 to 138 of 138
-114 2026-11-01T00:00:17Z| row 113 loaded
+114 2026-11-01T00:00:17Z t1| row 113 loaded
 138 00:00:36Z error| ConnectionError: 10.0.0.5 refused
 next: read_log(job='etl', execution='e1', source='embedded', around=138)
 older: read_log(cursor="1dYnfcUMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIch4WMjrF-WXKxjaG0YbGscq1BSlppUWp6boI7xvVBsLAA..0.0.0.0.0.0.0.~0.~36.6ae68100-6ae68f89-8a")\
@@ -197,7 +198,7 @@ older: read_log(cursor="1dYnfcUMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIch4WMjrF-W
     text, page = await answer(client, "read_log", **cursor_of(page, "older"))
     assert text == snapshot("""\
 log of etl e1 · source embedded · 1 line matches '/row 1?1[13] |refused/' among lines 1 to 13 of 138
-12 2026-11-01T00:00:07Z| row 11 loaded
+12 2026-11-01T00:00:07Z t1| row 11 loaded
 next: read_log(job='etl', execution='e1', source='embedded', around=12)
 newer: read_log(cursor="1tcHAc0MJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIch4WMjrF-WXKxjaG0YbGscq1BSlppUWp6boI7xvVBsLAA..0.0.0.0.0.0.0.~1.~e.6ae68100-6ae68f89-8a")\
 """)
@@ -228,6 +229,7 @@ async def test_a_log_is_followed_with_newer_while_it_is_written(path: Path) -> N
         text, page = await answer(client, "read_log", job="etl", execution="e3")
         assert text == snapshot("""\
 log of etl e3 · source embedded · no lines yet, still being written
+note: line numbers are provisional while it is written: lines can arrive late, between others
 next: get_execution(job='etl', execution='e3', source='embedded')
 newer: read_log(cursor="1DhloMkMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDMVA_AA..0.0.0.0.0.0.0.~1.~1.6ae685b0-0-0")\
 """)
@@ -235,9 +237,10 @@ newer: read_log(cursor="1DhloMkMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDMVA_AA..0.0
         text, page = await answer(client, "read_log", **cursor_of(page, "newer"))
         assert text == snapshot("""\
 log of etl e3 · source embedded · lines 1 to 3 of 3, still being written
-1 2026-11-01T00:21:00Z| step 0
+1 2026-11-01T00:21:00Z t1| step 0
 2| step 1
 3| step 2
+note: line numbers are provisional while it is written: lines can arrive late, between others
 newer: read_log(cursor="1r5wUwUMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDMVA_AA..0.0.0.0.0.0.0.~1.~4.6ae685b0-0-3")\
 """)
         text, page = await answer(client, "read_log", **cursor_of(page, "newer"))
@@ -423,3 +426,46 @@ async def test_a_log_that_lost_its_beginning_is_never_called_complete(tmp_path: 
             text, content = await answer(client, "read_log", **OF_T1, **arguments)
             assert "note: 99,800 earlier lines were not kept; numbers count from the first that was" in text
             assert not content["complete"]
+
+
+async def test_lines_that_are_too_many_bytes_for_one_answer_are_read_in_smaller_pieces(no_settings: Path) -> None:
+    daemon = Daemon([f"{number} " + "x" * 40_000 for number in range(2_000)])
+    async with client_of(no_settings, daemon, BL_API_KEY=None) as client:
+        _, page = await answer(client, "read_log", run=run_id(0), source="runwisp", search="/^7 x+$/")
+    assert ([line["n"] for line in page["lines"]], page["matched"], page["complete"]) == ([8], 1, True)
+
+
+async def test_of_a_line_without_end_it_is_said_how_far_it_was_looked_at(no_settings: Path) -> None:
+    daemon = Daemon(["first", "x" * LONGEST + "needle", "last"])
+    async with client_of(no_settings, daemon, BL_API_KEY=None) as client:
+        text, page = await answer(client, "read_log", run=run_id(0), source="runwisp", search="needle")
+    assert (page["matched"], page["complete"]) == (0, False)
+    assert "note: of line 2 and others like it only the first 1,048,576 characters were looked at" in text
+
+
+def refuse_log(request: httpx2.Request) -> httpx2.Response | None:
+    return json_of({"title": "Not Found"}, 404)(request) if request.url.path.endswith("/log") else None
+
+
+def fail_log(request: httpx2.Request) -> httpx2.Response | None:
+    return json_of({"title": "Bad"}, 500)(request) if request.url.path.endswith("/log") else None
+
+
+@pytest.mark.parametrize(
+    ("texts", "sick", "said"),
+    [
+        ([], None, "it wrote nothing, or its output was not kept"),
+        (["line"], refuse_log, f"source 'runwisp' keeps no log of run {run_id(0)}"),
+        (["line"], fail_log, "source 'runwisp' failed (HTTP 500): 'Bad'"),
+    ],
+)
+async def test_get_run_says_of_a_log_what_read_log_says(
+    no_settings: Path, texts: list[str], sick: Callable[[httpx2.Request], httpx2.Response | None] | None, said: str
+) -> None:
+    daemon = Daemon(texts)
+    daemon.sick = sick or daemon.sick
+    async with client_of(no_settings, daemon, BL_API_KEY=None) as client:
+        log = text_of(await client.call_tool("read_log", {"run": run_id(0), "source": "runwisp"}))
+        run, _ = await answer(client, "get_run", run=run_id(0), source="runwisp")
+    assert said in log
+    assert said in run

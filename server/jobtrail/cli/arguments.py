@@ -69,8 +69,8 @@ The address holds a key, so that only who gets it can read your jobs. Ctrl-C end
 _RECORD_USAGE = "jobtrail record --job NAME [options] -- COMMAND [ARGUMENT ...]"
 _RECORD_EPILOG = """\
 The command's output is passed through and its exit code returned (124 for a timeout, 128 and the signal's number for
-a signal, 127 for a command that is not there). Its last 200 lines are kept, without the secrets of the environment.
-What it runs may call `jobtrail record -- …` without --job, which adds a task to the same execution.
+a signal, 127 for a command that is not there). Its last 200 lines are kept, 256 KiB at most, without the secrets of
+the environment. What it runs may call `jobtrail record -- …` without --job, which adds a task to the same execution.
 
   jobtrail record --job nightly -- ./nightly.sh
   jobtrail record --job thumbnails --from files.txt --parallel 8 --timeout 5m --retries 2 -- convert {} {}.png

@@ -203,11 +203,8 @@ class _SourceCheckup:
             lambda rows: f"newest of {_clean_name(rows[0].task or '?')}: {rows[0].status}" if rows else "none yet",
         )
         if runs:
-            await self._check_read(
-                "run log",
-                lambda: scheduled.log_tail(runs[0].id, 1),
-                lambda tail: _format_line_count(tail.total_lines) if tail else "this one keeps none",
-            )
+            log = await scheduled.log(runs[0].id)
+            await self._check_read("run log", lambda: log.read(-1, 1), _describe_lines, soft=True)
 
     async def _check_read(
         self, check: str, read: Callable[[], Awaitable[T]], describe: Callable[[T], str], *, soft: bool = False

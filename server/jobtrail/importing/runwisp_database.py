@@ -16,10 +16,11 @@ from functools import cache, partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobtrail.store.faults import SQLITE_FAULTS
+from jobtrail.store.kept_output import BYTES, LINE_BYTES, LINES, format_dropped, mark_cut
 from jobtrail.store.schema import APPLICATION_ID
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 _HEADER = b"SQLite format 3\0"
@@ -29,7 +30,6 @@ _LOG = re.compile(r"\d{8}_\d{6}_([0-9A-HJKMNP-TV-Z]{26})\.log")
 _TASK = re.compile(r"(?!\.{1,2}$)[a-zA-Z0-9._:-]{1,100}")
 _SYSTEM = re.compile(r"\[\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\] \[SYSTEM\] ")
 _ERROR = "[ERR] "
-_LINES, _LINE_LENGTH = 200, 2_000
 _BLOCK, _FURTHEST_BACK = 1 << 16, 1 << 21
 
 Stream = Literal["stdout", "stderr", "system"]
@@ -148,41 +148,59 @@ def _find_logs(folder: Path, task: str) -> dict[str, Path]:
 
 
 def read_log_tail(path: Path) -> list[tuple[Stream, str]]:
-    """Return the last 200 lines of a run's log as (stream, text), each up to 2,000 characters; none where it is gone.
+    """Return the last lines of a run's log as (stream, text), as many as `store.kept_output` says.
 
-    A log that was rotated goes on in a hidden file beside it.
+    A log that is gone has none. One that was rotated goes on in a hidden file beside it. If lines were left out, the
+    first one says so.
     """
-    lines = _read_last_lines(path, _LINES)
-    if len(lines) < _LINES:
-        lines = [*_read_last_lines(path.with_name(f".{path.name}.prev"), _LINES - len(lines)), *lines]
-    return [_parse_line(line) for line in lines]
+    lines, is_whole = _read_last_lines(path)
+    if is_whole:
+        before, is_whole = _read_last_lines(path.with_name(f".{path.name}.prev"))
+        lines = [*before, *lines]
+    kept = _keep_last(lines)
+    found = [_parse_line(line) for line in kept]
+    return found if is_whole and len(kept) == len(lines) else [("stdout", format_dropped(None)), *found]
 
 
-def _read_last_lines(path: Path, most: int) -> list[bytes]:
-    """Return the last lines of a file, reading no more than two megabytes of it; none where it is gone."""
+def _keep_last(lines: Sequence[bytes]) -> list[bytes]:
+    """Return the last lines that may be kept, and of each one byte more than may be, to tell that there was more."""
+    kept: deque[bytes] = deque()
+    for line in reversed(lines[-LINES:]):
+        kept.appendleft(line[: LINE_BYTES + 1])
+        if sum(map(len, kept)) > BYTES:
+            kept.popleft()
+            break
+    return [*kept]
+
+
+def _read_last_lines(path: Path) -> tuple[list[bytes], bool]:
+    """Return the last lines of a file, and whether those are all; of a file that is gone none, and these are all.
+
+    No more than two megabytes are read.
+    """
     blocks: deque[bytes] = deque()
     try:
         with path.open("rb") as file:
             end = start = file.seek(0, os.SEEK_END)
-            while start > 0 and sum(block.count(b"\n") for block in blocks) <= most and end - start < _FURTHEST_BACK:
+            while start > 0 and sum(block.count(b"\n") for block in blocks) <= LINES and end - start < _FURTHEST_BACK:
                 length = min(_BLOCK, start)
                 start = file.seek(start - length)
                 blocks.appendleft(file.read(length))
     except OSError:
-        return []
+        return [], True
     lines = b"".join(blocks).split(b"\n")
     if not lines[-1]:
         lines.pop()
     # Where the reading began there may be but the end of a line.
-    return (lines[1:] or lines if start > 0 else lines)[-most:]
+    return lines[1:] or lines if start > 0 else lines, start == 0
 
 
 def _parse_line(line: bytes) -> tuple[Stream, str]:
-    text = line.rstrip(b"\r").decode(errors="replace").replace("\0", "")
+    text = line[:LINE_BYTES].rstrip(b"\r").decode(errors="replace").replace("\0", "")
     if found := _SYSTEM.match(text):
         stream, text = "system", text[found.end() :]
     elif text.startswith(_ERROR):
         stream, text = "stderr", text[len(_ERROR) :]
     else:
         stream = "stdout"
-    return stream, text if len(text) <= _LINE_LENGTH else text[:_LINE_LENGTH] + "…"
+    return stream, mark_cut(text) if len(line) > LINE_BYTES else text

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from jobtrail.logs.log import Line
 
-LONGEST = 8_192
+LONGEST = 1_048_576
 """Characters of a line that are looked at; what is behind them is neither searched nor shown."""
 
 MatchSpan = tuple[int, int]
@@ -25,7 +25,6 @@ _SHOWN = 300
 _DEEPEST = 16
 # What stands before a line's own text: its number, its count.
 _PREFIX_TOKENS = 6
-_NOT_KEPT = re.compile(r"\[([0-9][0-9,]{0,20}) earlier lines were not kept\]")
 _TIME = re.compile(
     r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d:\d\d(?:[.,]\d+)?(?:Z|[+-]\d\d:?\d\d)?|\b\d\d:\d\d:\d\d(?:[.,]\d+)?Z?\b"
 )
@@ -34,16 +33,16 @@ _TIME = re.compile(
 def clean_log_text(text: str) -> str:
     """Return a log's line as a terminal would show it at last, on one line: no ANSI, no control or unseen characters.
 
-    Its indentation stays, since that says what belongs to what; other runs of blanks become one.
+    What carriage returns wrote over is left out, but not for what cannot be seen. Its indentation stays, since that
+    says what belongs to what; other runs of blanks become one.
     """
-    text = text[: LONGEST * 2].rstrip("\r\n")
-    if "\r" in text:
-        text = text.replace("\r\n", "\n").rpartition("\r")[2]
+    text = text[:LONGEST].rstrip("\r\n")
     if not (text.isascii() and text.isprintable()):
-        text = strip_invisible(text.replace("\n", " ⏎ ").replace("\t", "    "))
+        text = text.replace("\r\n", "\n").replace("\n", " ⏎ ").replace("\t", "    ")
+        text = strip_invisible(text, keep="\r").rstrip().rpartition("\r")[2]
     bare = text.lstrip()
     indent = min(len(text) - len(bare), _DEEPEST) if bare else 0
-    return (" " * indent + " ".join(bare.split()))[:LONGEST]
+    return " " * indent + " ".join(bare.split())
 
 
 def clip_text(text: str, found: MatchSpan = (0, 0), most: int = _SHOWN) -> str:
@@ -63,6 +62,7 @@ class Row:
     Attributes:
         n: the number of the first.
         times: how many there are.
+        same: what all of them have in common; the text, which may be long, as its hash.
     """
 
     n: int
@@ -70,13 +70,14 @@ class Row:
     text: str
     mark: str
     at: datetime | None
-    same: tuple[str, str]
+    task: str
+    same: tuple[str, str, int]
 
     @classmethod
     def of(cls, line: Line, text: str, found: MatchSpan) -> Row:
         """Return the row of one line."""
-        same = (line.mark, _TIME.sub("", text))
-        return cls(line.n, 1, clip_text(text, found), line.mark, line.at, same)
+        same = (line.task, line.mark, hash(_TIME.sub("", text)))
+        return cls(line.n, 1, clip_text(text, found), line.mark, line.at, line.task, same)
 
 
 @dataclass
@@ -115,20 +116,9 @@ class Rows:
         return row.n == (edge.n - 1 if before else edge.n + edge.times)
 
     def _pay_tokens(self, row: Row) -> bool:
-        cost = estimate_tokens(row.text) + _PREFIX_TOKENS
+        cost = estimate_tokens(row.text) + estimate_tokens(row.task) + _PREFIX_TOKENS
         if self.rows and cost > self.tokens:
             self.cut = True
             return False
         self.tokens -= cost
         return True
-
-
-def format_dropped(count: int) -> str:
-    """Return the line that stands where a recorder dropped lines."""
-    return f"[{count:,} earlier lines were not kept]"
-
-
-def count_dropped(text: str) -> int:
-    """Return how many lines such a line stands for; none where it is another."""
-    found = _NOT_KEPT.fullmatch(text.strip())
-    return int(found[1].replace(",", "")) if found else 0

@@ -19,12 +19,14 @@ class Line:
         mark: what the upstream says of it, where that is not the usual: `stderr`, `system`, `warning`, `error`,
             `fatal`.
         at: when it was written, where the upstream knows.
+        task: the task of the execution that wrote it, where the upstream tells.
     """
 
     n: int
     text: str
     mark: str = ""
     at: datetime | None = None
+    task: str = ""
 
 
 @dataclass(frozen=True)
@@ -44,6 +46,10 @@ class Lines:
     final: bool
 
 
+EMPTY = "it wrote nothing, or its output was not kept"
+"""A note for agents on a log that has ended without a line."""
+
+
 class Log(Protocol):
     """A log that can be read at any line."""
 
@@ -59,7 +65,7 @@ class Log(Protocol):
 
     @property
     def partial(self) -> bool:
-        """Whether there were lines that can no longer be read, or are not."""
+        """Whether what was read is known to lack something: lines or parts of lines that are not kept or not read."""
         ...
 
     @property

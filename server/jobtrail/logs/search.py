@@ -21,7 +21,7 @@ from jobtrail.errors import BadArgument
 from jobtrail.text import quote_value, sanitize_text
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Sequence
+    from collections.abc import Awaitable, Callable, Iterator, Sequence
 
     from jobtrail.logs.lines import MatchSpan
 
@@ -32,8 +32,10 @@ SECONDS = 5.0
 _LONGEST = 300
 _EXPRESSION = re.compile(r"/(.*)/([gimsuxy]{0,3})", re.DOTALL)
 """With the flags that other languages know."""
-SLICE = 100
-"""Lines that are read between two turns of others: a hundred of the longest take some hundredths of a second."""
+TURN = 250_000
+"""Characters that are looked at between two turns of others, which takes some hundredths of a second."""
+_PROBE = 8_192
+"""Characters of a longer line that tell how long an expression takes for all of it."""
 _PROGRAM_BYTES = 256 * 1024
 """Memory for a compiled expression. The largest that fits takes about 0.3 s for the longest line."""
 
@@ -66,12 +68,24 @@ def compile_search(search: str | None, seconds: float = SECONDS) -> Find:
 
     async def find(texts: Sequence[str]) -> Sequence[MatchSpan | None]:
         places: list[int] = []
-        for first in range(0, len(texts), SLICE):
-            places += [text.lower().find(wanted) for text in texts[first : first + SLICE]]
+        for batch in batch_by_length(texts):
+            places += [text.lower().find(wanted) for text in batch]
             await anyio.lowlevel.checkpoint()
         return [None if place < 0 else (place, place + len(wanted)) for place in places]
 
     return find
+
+
+def batch_by_length(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """Yield texts in batches of `TURN` characters, or of one text that is longer; each counts as 100 at least."""
+    first = length = 0
+    for index, text in enumerate(texts):
+        length += max(len(text), 100)
+        if length >= TURN:
+            yield texts[first : index + 1]
+            first, length = index + 1, 0
+    if first < len(texts):
+        yield texts[first:]
 
 
 def _read_expression(search: str) -> str | None:
@@ -126,14 +140,14 @@ def _compile(search: str, between: str) -> Search:
 async def _find_in_thread(
     search: str, find: Search, seconds: float, texts: Sequence[str]
 ) -> Sequence[MatchSpan | None]:
-    """Look through lines in a thread that ends when its time is up or the call is cancelled."""
+    """Look through lines in a thread that ends when its time is up or the call is cancelled, between two lines."""
     deadline = time.monotonic() + seconds
 
     def find_all() -> list[MatchSpan | None]:
         places: list[MatchSpan | None] = []
         for text in texts:
             anyio.from_thread.check_cancelled()
-            if time.monotonic() > deadline:
+            if time.monotonic() + _estimate_seconds(find, text) > deadline:
                 raise BadArgument(
                     f"search={quote_value(search)} takes too long; give a simpler expression, or plain text"
                 )
@@ -141,3 +155,12 @@ async def _find_in_thread(
         return places
 
     return await anyio.to_thread.run_sync(find_all)
+
+
+def _estimate_seconds(find: Search, text: str) -> float:
+    """Return about how long a search of a long line takes, from its beginning: nothing can end it on the way."""
+    if len(text) <= _PROBE:
+        return 0.0
+    began = time.monotonic()
+    find(text[:_PROBE])
+    return (time.monotonic() - began) * len(text) / _PROBE

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 import anyio
 import anyio.lowlevel
 
-from jobtrail.errors import UnreadableAnswer, UpstreamError
-from jobtrail.logs.lines import Row, Rows, clean_log_text
-from jobtrail.logs.search import SLICE
+from jobtrail.errors import ExcessiveAnswer, UnreadableAnswer, UpstreamError
+from jobtrail.logs.lines import LONGEST, Row, Rows, clean_log_text
+from jobtrail.logs.search import batch_by_length
 from jobtrail.models import Note, Sentence
 
 if TYPE_CHECKING:
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
     from jobtrail.logs.log import Line, Lines, Log
     from jobtrail.logs.search import Find
+
+_FEWER = 16
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,7 @@ class Stretch:
         kept_from: the number of the oldest line that is still kept.
         final: whether no more will be written.
         matched: lines that the rows stand for.
+        too_long: the lines of which only the beginning was looked at.
     """
 
     rows: Rows
@@ -58,6 +61,7 @@ class Stretch:
     kept_from: int = 1
     final: bool = True
     matched: int = 0
+    too_long: list[int] = field(default_factory=list[int])
     notes: list[Note] = field(default_factory=list[Note])
 
     @property
@@ -68,6 +72,15 @@ class Stretch:
     def learn(self, piece: Lines) -> None:
         """Take what a piece says of the whole log."""
         self.total, self.kept_from, self.final = piece.total, piece.first, piece.final
+
+    def cover(self, line: Line, *, back: bool) -> None:
+        """Cover one line more."""
+        if len(line.text) > LONGEST:
+            self.too_long.append(line.n)
+        if back:
+            self.first = line.n
+        else:
+            self.last = line.n
 
 
 async def read_stretch(
@@ -91,11 +104,16 @@ async def read_stretch(
     """
     found = Stretch(Rows(bounds.rows, bounds.tokens), start, start - 1)
     deadline = anyio.current_time() + bounds.seconds
-    want = bounds.piece
+    want, most = bounds.piece, log.most
     while True:
+        size = min(want, most)
         try:
-            piece = await _read_piece(log, found, min(want, log.most), back=back, tail=start == 0)
+            piece = await _read_piece(log, found, size, back=back, tail=start == 0)
         except UpstreamError as error:
+            if isinstance(error, ExcessiveAnswer) and size > 1:
+                # Long lines: fewer of them fit into an answer.
+                most = max(1, size // _FEWER)
+                continue
             if not found.scanned:
                 raise
             found.notes.append(Sentence("stopped early: ", *error.args, ". The cursor goes on from here."))
@@ -145,8 +163,8 @@ async def _read_piece(log: Log, found: Stretch, want: int, *, back: bool, tail: 
 async def _add_lines(found: Stretch, lines: Sequence[Line], find: Find, *, back: bool) -> bool:
     """Add lines to what is covered; return False where one had no room."""
     texts: list[str] = []
-    for first in range(0, len(lines), SLICE):
-        texts += [clean_log_text(line.text) for line in lines[first : first + SLICE]]
+    for batch in batch_by_length([line.text for line in lines]):
+        texts += map(clean_log_text, batch)
         await anyio.lowlevel.checkpoint()
     places = await find(texts)
     order = range(len(lines) - 1, -1, -1) if back else range(len(lines))
@@ -158,8 +176,5 @@ async def _add_lines(found: Stretch, lines: Sequence[Line], find: Find, *, back:
             found.matched += 1
         elif found.rows.full:
             return False
-        if back:
-            found.first = line.n
-        else:
-            found.last = line.n
+        found.cover(line, back=back)
     return True

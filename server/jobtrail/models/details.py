@@ -88,6 +88,7 @@ class LogLine(FrozenModel):
     n: int = Field(description="number of the (first) line, from 1")
     text: str
     times: int | None = Field(default=None, description="how many lines it stands for, where that is not one")
+    task: str | None = Field(default=None, description="of an execution, where its source tells")
     mark: str | None = Field(default=None, description="stderr, system, warning, error or fatal")
     at: Timestamp | None = None
 

@@ -219,11 +219,10 @@ async def _pump(stream: Stream, pipe: _Pipe, spec: ProcessSpec) -> None:
 
 
 def _build_result(code: int, spec: ProcessSpec, shutdown: Shutdown, *, timed_out: bool) -> ProcessResult:
-    last = spec.tail.find_last_line()
     shell_code = code if code >= 0 else 128 - code
     if timed_out:
         limit = f"it ran longer than its {spec.timeout:g} seconds and was ended"
-        why = f"{limit}; last output: {last}" if last else limit
+        why = "; ".join(filter(None, (limit, _tell_last_output(spec.tail))))
         notice = f"timed out after {format_duration(spec.timeout or 0)} and was ended"
         return ProcessResult("timeout", _TIMED_OUT, "timeout", why, notice)
     if shutdown.requested.is_set():
@@ -233,8 +232,17 @@ def _build_result(code: int, spec: ProcessSpec, shutdown: Shutdown, *, timed_out
     if code == 0:
         return ProcessResult("success", 0)
     if code < 0:
-        return ProcessResult("failure", shell_code, f"killed by {_name_signal(-code)}", last)
-    return ProcessResult("failure", code, f"exit code {code}", last)
+        return ProcessResult("failure", shell_code, f"killed by {_name_signal(-code)}", _tell_last_output(spec.tail))
+    stream, last = spec.tail.find_last_line()
+    # What a command that failed wrote to stderr last is its reason; to stdout it wrote its results.
+    why = last if stream == "stderr" else _tell_last_output(spec.tail)
+    return ProcessResult("failure", code, f"exit code {code}", why)
+
+
+def _tell_last_output(tail: Tail) -> str:
+    """Return the last line of output as what it is, where it does not say why the command ended; empty if none."""
+    _, last = tail.find_last_line()
+    return f"last output: {last}" if last else ""
 
 
 def _name_signal(number: int) -> str:

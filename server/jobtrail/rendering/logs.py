@@ -1,7 +1,7 @@
 """Renders pages of logs and results of waits.
 
-An upstream's text comes after a `|`. Before it are the line's number, its time if it differs from the line above, its
-mark, and how many equal lines it stands for.
+An upstream's text comes after a `|`. Before it are the line's number, its time and its task if they differ from those
+above, its mark, and how many equal lines it stands for.
 """
 
 from __future__ import annotations
@@ -28,13 +28,10 @@ if TYPE_CHECKING:
 
 def render_log(page: LogPage) -> list[Block]:
     """Return the blocks of a page of a log."""
-    above = [None, *(line.at for line in page.lines[:-1])]
-    lines = zip(page.lines, above, strict=False)
+    lines = zip(page.lines, [None, *page.lines], strict=False)
     return [
         Header(f"log of {_name_log(page)}", [write_source(page.source, page.sample), _write_reach(page)]),
-        LogLines(
-            [f"{_write_line_prefix(line, format_time(before))}| {line.text}".rstrip() for line, before in lines]
-        ),
+        LogLines([f"{_write_line_prefix(line, above)}| {line.text}".rstrip() for line, above in lines]),
         *make_note_lines(page.notes),
         *make_next_lines(page.next_calls),
         *make_cursor_line("older", "read_log", page.older),
@@ -70,12 +67,13 @@ def _write_reach(page: LogPage) -> str:
     return ", ".join(fact for fact in facts if fact)
 
 
-def _write_line_prefix(line: LogLine, above: str) -> str:
-    now = format_time(line.at)
+def _write_line_prefix(line: LogLine, above: LogLine | None) -> str:
+    now, before = format_time(line.at), format_time(above.at if above else None)
     # The day is left out if it is that of the line above.
-    time = "" if now == above else now.partition("T")[2] if now[:10] == above[:10] else now
+    time = "" if now == before else now.partition("T")[2] if now[:10] == before[:10] else now
+    task = "" if line.task == (above and above.task) else quote_unless_word(line.task or "")
     times = f"×{line.times}" if line.times else ""
-    return " ".join(part for part in (str(line.n), time, line.mark or "", times) if part)
+    return " ".join(part for part in (str(line.n), time, task, line.mark or "", times) if part)
 
 
 def render_wait_result(answer: Waited) -> list[Block]:

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
     from jobtrail.analysis.task_summary import TaskSummary
     from jobtrail.logs.log import Log
-    from jobtrail.models import Attempt, Execution, Job, JobDetail, LogTail, Run, Task
+    from jobtrail.models import Attempt, Execution, Job, JobDetail, Run, Task
     from jobtrail.paging import Listing
     from jobtrail.sources.list_options import ListOptions
     from jobtrail.vocabulary import Status
@@ -159,11 +159,7 @@ class Runs(Protocol):
         ...
 
     async def log(self, run: str) -> Log:
-        """Return the log of a run; reading it raises where there is none."""
-        ...
-
-    async def log_tail(self, run: str, lines: int) -> LogTail | None:
-        """Return the last lines of a run's log; None where the upstream has no logs."""
+        """Return the log of a run; reading it raises `Unsupported` where there is none."""
         ...
 
     async def follow(self, changed: Callable[[str], None]) -> None:

@@ -17,6 +17,7 @@ from pydantic_core import from_json
 
 from jobtrail.errors import (
     BadArgument,
+    ExcessiveAnswer,
     NotFound,
     RateLimited,
     Rejected,
@@ -199,14 +200,18 @@ class Http:
         except httpx2.HTTPError as error:
             raise self._explain_failure(error) from None
         if len(body) > self.limits.body:
-            raise self._make_excess_error(f"sent more than {self.limits.body // 1024 // 1024} MiB in one answer")
+            raise self._make_excess_error(
+                ExcessiveAnswer, f"sent more than {self.limits.body // 1024 // 1024} MiB in one answer"
+            )
         return _Fetched(body, response.headers.get("etag", ""))
 
     def _parse(self, body: bytes | None, params: Mapping[str, str | int] | None) -> Any:
         """Return the JSON of a body, unless it would hold up everybody else: nothing else runs while it is parsed."""
         body = body or b""
         if _count_values(body) > self.limits.values:
-            raise self._make_excess_error(f"sent more than {self.limits.values:,} values in one answer")
+            raise self._make_excess_error(
+                ExcessiveAnswer, f"sent more than {self.limits.values:,} values in one answer"
+            )
         try:
             answer = _parse_json(body)
         except (ValueError, RecursionError):
@@ -218,13 +223,11 @@ class Http:
         rows, asked = _count_rows(answer), (params or {}).get("limit")
         if rows > (self.limits.rows if asked is None else int(asked) + self.limits.surplus):
             where = "in one answer" if asked is None else f"where {asked:,} were asked for"
-            raise self._make_excess_error(f"sent {rows:,} rows {where}")
+            raise self._make_excess_error(UnreadableAnswer, f"sent {rows:,} rows {where}")
         return answer
 
-    def _make_excess_error(self, what: str) -> UnreadableAnswer:
-        return UnreadableAnswer(
-            what, subject=self.subject, advice="ask for less with a smaller limit or a narrower window"
-        )
+    def _make_excess_error(self, kind: type[UnreadableAnswer], what: str) -> UnreadableAnswer:
+        return kind(what, subject=self.subject, advice="ask for less with a smaller limit or a narrower window")
 
     def _check_json(self, response: httpx2.Response) -> None:
         """Refuse what is not JSON before reading it: RunWisp 1.x answers unknown paths with a web page."""

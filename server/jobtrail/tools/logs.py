@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Literal
 from mcp.server.mcpserver import Context
 
 from jobtrail.errors import BadArgument, MissingArgument, StrayCursor
-from jobtrail.logs.lines import Row
+from jobtrail.logs.lines import LONGEST, Row
+from jobtrail.logs.log import EMPTY
 from jobtrail.logs.search import compile_search
 from jobtrail.logs.walk import Bounds, read_stretch
 from jobtrail.models import Call, LogLine, LogPage, Note
@@ -152,6 +153,7 @@ class _Reading:
             else None
         )
         on.first = back.first
+        on.too_long += back.too_long
         on.notes += back.notes
         return _Stretch([*chain(back.rows.rows, on.rows.rows)], on, cut)
 
@@ -197,12 +199,17 @@ def _make_page(call: ResumableCall, log: Log, stretch: _Stretch) -> LogPage:
         kept_from=found.kept_from if found.kept_from > 1 else None,
         growing=not found.final,
         matched=found.matched if call.get_text_argument("search") else None,
-        complete=found.first == 1 and not newer and not log.partial,
+        complete=found.first == 1 and not newer and not log.partial and not found.too_long,
         older=call.seal_cursor(Position("", (_BACK, found.first, *kept))) if older else None,
         newer=call.seal_cursor(Position("", (_ON, found.last + 1, *kept))) if newer else None,
         lines=tuple(
             LogLine(
-                n=row.n, text=row.text, times=row.times if row.times > 1 else None, mark=row.mark or None, at=row.at
+                n=row.n,
+                text=row.text,
+                times=row.times if row.times > 1 else None,
+                task=row.task or None if call.get_text_argument("task") is None else None,
+                mark=row.mark or None,
+                at=row.at,
             )
             for row in stretch.rows
         ),
@@ -212,10 +219,12 @@ def _make_page(call: ResumableCall, log: Log, stretch: _Stretch) -> LogPage:
 
 def _write_notes(call: ResumableCall, log: Log, stretch: _Stretch) -> list[Note]:
     notes = [*call.notes, *stretch.found.notes]
-    if not call.resumed:
-        notes += [note for note in (call.source.log_note, log.note) if note]
+    notes += [note for note in ("" if call.resumed else call.source.log_note, log.note) if note]
+    if stretch.found.too_long:
+        line = min(stretch.found.too_long)
+        notes.append(f"of line {line:,} and others like it only the first {LONGEST:,} characters were looked at")
     if not stretch.found.total and stretch.found.final:
-        notes.append("it wrote nothing, or its output was not kept")
+        notes.append(EMPTY)
     search = call.get_text_argument("search")
     if search and not search.startswith("/") and set(search) & set("|*+[\\^$") and not stretch.rows:
         notes.append("search was taken as plain text; a regular expression is written /…/")

@@ -7,7 +7,9 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.errors import UpstreamError
+from jobtrail.errors import Unsupported, UpstreamError
+from jobtrail.logs.lines import clean_log_text, clip_text
+from jobtrail.logs.log import EMPTY
 from jobtrail.models import Call, ListedRun, LogTail, Run, RunDetail, RunPage
 from jobtrail.models.unread import describe_unread
 from jobtrail.rendering.parts import write_status
@@ -20,7 +22,7 @@ from jobtrail.vocabulary import UNFINISHED, is_failure
 if TYPE_CHECKING:
     from jobtrail.sources.base import Runs, Source
 
-_TAIL = 20
+_TAIL, _LONGEST_LINE = 20, 400
 _SCANNED_AT_ONCE = 20_000
 """Runs that one call reads at most: 20 pages of 1,000, as many as it reads of executions."""
 
@@ -68,7 +70,7 @@ async def get_run(ctx: Context[ServerState], run: params.Run = None, source: par
     chosen = ctx.request_context.lifespan_context.sources.get(source, needs="runs")
     runs = chosen.need_runs(Call("get_execution", {"job": ..., "execution": ...}))
     one = await runs.get(require_argument("get_run", "run", run, Call("list_runs")))
-    log, notes = await _read_tail(runs, one.id)
+    log, note = await _read_tail(runs, one.id)
     return RunDetail(
         source=chosen.name,
         sample=chosen.sample or None,
@@ -76,18 +78,25 @@ async def get_run(ctx: Context[ServerState], run: params.Run = None, source: par
         run=one,
         queued_s=seconds_between(one.created_at, one.started_at),
         log=log,
-        notes=(*describe_unread(one.unread), *notes) or None,
+        notes=(*describe_unread(one.unread), *([note] if note else [])) or None,
         next_calls=_propose_calls(chosen, one),
     )
 
 
-async def _read_tail(runs: Runs, run: str) -> tuple[LogTail | None, list[str]]:
-    """Return the log's tail; a log that cannot be read does not hide the run."""
+async def _read_tail(runs: Runs, run: str) -> tuple[LogTail | None, str]:
+    """Return the log's tail, and what to know of it; a log that cannot be read does not hide the run."""
     try:
-        log = await runs.log_tail(run, _TAIL)
+        log = await runs.log(run)
+        read = await log.read(-_TAIL, _TAIL)
+    except Unsupported as error:
+        return None, f"{error.subject} {error.describe_problem()}".lstrip()
     except UpstreamError as error:
-        return None, [f"the log could not be read: {error}"]
-    return log, [] if log else ["this source has no log for this run"]
+        return None, f"the log could not be read: {error}"
+    if not read.lines:
+        return None, EMPTY if read.final else "its log has no lines yet"
+    last = read.lines[-_TAIL:]
+    lines = tuple(clip_text(clean_log_text(line.text), most=_LONGEST_LINE) for line in last)
+    return LogTail(lines=lines, first_line=last[0].n, total_lines=read.total), log.note
 
 
 def _write_verdict(one: Run) -> str:

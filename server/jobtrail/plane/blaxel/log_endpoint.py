@@ -73,6 +73,7 @@ def select_logs(store: Store, query: OutputQuery) -> dict[str, Any]:
             "message": row["text"],
             "severity": _NUMBERS.get(row["stream"], 0),
             "trace_id": "",
+            "task_id": row["task"],
         }
         for row in rows
     ]

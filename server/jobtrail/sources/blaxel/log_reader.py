@@ -16,7 +16,7 @@ from pydantic import Field
 from jobtrail.errors import NotFound, StrayCursor, UnreadableAnswer, Unsupported
 from jobtrail.logs.log import Line, Lines
 from jobtrail.models import Call
-from jobtrail.sources.responses import Integer, Items, ResponseModel, parse_response
+from jobtrail.sources.responses import Integer, Items, ResponseModel, clean_line, parse_response
 from jobtrail.times import NANOSECONDS, format_time, from_nanoseconds, parse_optional_time
 from jobtrail.vocabulary import ENDED
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from jobtrail.sources.http import Http
 
 _MOST = 1_000
+_LONGEST_TASK = 200
 _PATH = "observability/logs"
 _WINDOW = timedelta(days=3)
 # Lines arrive late: the command line, too, looks a day ahead while it follows a log.
@@ -41,10 +42,12 @@ class _BlaxelLogLine(ResponseModel):
     timestamp: str | None = None
     message: str | None = None
     severity: Integer | str | None = None
+    task_id: str | None = None
 
     def to_line(self, number: int) -> Line:
         mark = next((word for numbers, word in _MARKS if self.severity in numbers), "")
-        return Line(number, self.message or "", mark, parse_optional_time(self.timestamp))
+        at, task = parse_optional_time(self.timestamp), clean_line(self.task_id, _LONGEST_TASK)
+        return Line(number, self.message or "", mark, at, task or "")
 
 
 class _WireLogs(ResponseModel):
@@ -137,8 +140,11 @@ class TaskLog:
 
     @property
     def note(self) -> str:
-        """A note for agents where only the last three days of the log are read; else empty."""
-        return "" if self.span.whole else "at most three days of a log are read; these are the last"
+        """A note for agents where only the last three days are read, or lines can still come between others."""
+        notes = [] if self.span.whole else ["at most three days of a log are read; these are the last"]
+        if not self.span.end:
+            notes.append("line numbers are provisional while it is written: lines can arrive late, between others")
+        return "; ".join(notes)
 
     async def read(self, first: int, want: int) -> Lines:
         """Read lines; those from a number on are found from the newest, however many have come meanwhile."""

@@ -62,7 +62,9 @@ class Embedded(Source):
         close: Callable[[], Awaitable[None]],
     ) -> None:
         self._blaxel = Blaxel(name, batch, fingerprint, explain=self.explain_unknown, wrap_log=RecordedLog)
-        self._runwisp = RunWisp(name, scheduled, fingerprint, explain=self._explain_unknown_task)
+        self._runwisp = RunWisp(
+            name, scheduled, fingerprint, explain=self._explain_unknown_task, wrap_log=RecordedLog
+        )
         super().__init__(name, fingerprint, batch=self._blaxel.batch, runs=self._runwisp.runs)
         self._is_sample = is_sample
         self._close = close

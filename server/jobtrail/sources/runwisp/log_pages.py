@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING
 
 from pydantic import Field
 
-from jobtrail.errors import NotFound, UnreadableAnswer
+from jobtrail.errors import ExcessiveAnswer, NotFound, UnreadableAnswer
 from jobtrail.logs.log import Line, Lines
-from jobtrail.models import LogTail
 from jobtrail.sources.responses import Integer, ResponseModel, clean_line, parse_response
 from jobtrail.times import from_nanoseconds
 
@@ -18,8 +17,9 @@ if TYPE_CHECKING:
     from jobtrail.errors import UpstreamError
     from jobtrail.sources.http import Http
 
-_LONGEST_LINE = 400
 _MOST = 5_000
+_PIECE = 65_537
+"""Characters, seen of RunWisp 1.0.1: a line that has more is sent as several, and all but the last have so many."""
 
 
 class _RunWispLogLine(ResponseModel):
@@ -48,17 +48,6 @@ class WireLog(ResponseModel):
     total_lines: Integer | None = Field(default=None, alias="totalLines")
     finalized: bool = True
 
-    def to_tail(self, most: int) -> LogTail | None:
-        """Return its last lines as agents see them, `most` at the most; None where there is none."""
-        lines = (self.lines or [])[-most:]
-        if not lines:
-            return None
-        return LogTail(
-            lines=tuple(clean_line(one.text, _LONGEST_LINE) or "" for one in lines),
-            first_line=self._number(len(self.lines or []) - len(lines)),
-            total_lines=self._total,
-        )
-
     def to_lines(self) -> Lines:
         """Return it as read."""
         lines = [one.to_line(self._number(index)) for index, one in enumerate(self.lines or [])]
@@ -85,18 +74,37 @@ class RunLog:
 
     most = _MOST
     continuation = ""
-    note = ""
-    partial = False
 
     def __init__(self, http: Http, path: str, explain: Callable[[UpstreamError], Awaitable[Exception]]) -> None:
         self._http = http
         self._path = path
         self._explain = explain
+        self._pieces: set[int] = set()
+
+    @property
+    def partial(self) -> bool:
+        """Whether a line came in pieces, as far as what was read tells."""
+        return bool(self._pieces)
+
+    @property
+    def note(self) -> str:
+        """A note for agents where a line came in pieces: a search looks at each of them alone."""
+        if not self._pieces:
+            return ""
+        return (
+            f"long lines come in pieces of {_PIECE:,} characters, the first of them line {min(self._pieces):,}: "
+            "no search finds what lies across two"
+        )
 
     async def read(self, first: int, want: int) -> Lines:
         """Read lines; the daemon, too, counts back from the end with a negative number."""
         params = {"from": first - 1 if first > 0 else first, "limit": max(1, min(want, _MOST))}
         try:
-            return parse_response(WireLog, await self._http.get(self._path, params), self._http.subject).to_lines()
+            body = await self._http.get(self._path, params)
+            lines = parse_response(WireLog, body, self._http.subject).to_lines()
+        except ExcessiveAnswer:
+            raise
         except (NotFound, UnreadableAnswer) as error:
             raise await self._explain(error) from None
+        self._pieces |= {line.n for line in lines.lines if len(line.text) == _PIECE}
+        return lines

@@ -25,10 +25,10 @@ from jobtrail.paging import (
     Traits,
 )
 from jobtrail.sources.base import Runs
-from jobtrail.sources.responses import is_named, parse_fields, parse_response, quote_name
+from jobtrail.sources.responses import is_named, parse_fields, quote_name
 from jobtrail.sources.runwisp.daemon import LARGEST, RunsEndpoint
 from jobtrail.sources.runwisp.event_stream import follow_runs
-from jobtrail.sources.runwisp.log_pages import RunLog, WireLog
+from jobtrail.sources.runwisp.log_pages import RunLog
 from jobtrail.sources.runwisp.response_models import RUN_WORDS, RUN_WORDS_1, WireRun
 from jobtrail.text import quote_value
 from jobtrail.times import format_microseconds, format_nanoseconds, parse_optional_nanoseconds, to_nanoseconds
@@ -38,7 +38,8 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobtrail.errors import UpstreamError
-    from jobtrail.models import LogTail, Run
+    from jobtrail.logs.log import Log
+    from jobtrail.models import Run
     from jobtrail.paging import Listing
     from jobtrail.sources.list_options import ListOptions
     from jobtrail.sources.runwisp.daemon import Daemon
@@ -65,15 +66,19 @@ class RunWispRuns(Runs):
     Args:
         daemon: whose runs they are.
         explain: returns the error for a task that is not defined.
+        wrap_log: adds to a log what is known of it elsewhere.
     """
 
     words = RUN_WORDS
     sorts = tuple(_SORTS_1)
 
-    def __init__(self, daemon: Daemon, explain: Callable[[str], Awaitable[UnknownName]]) -> None:
+    def __init__(
+        self, daemon: Daemon, explain: Callable[[str], Awaitable[UnknownName]], wrap_log: Callable[[Log], Log]
+    ) -> None:
         self._daemon = daemon
         self._http = daemon.http
         self._explain = explain
+        self._wrap_log = wrap_log
 
     async def list(self, task: str | None, options: ListOptions) -> Listing[Run]:
         """List runs, newest first by key; other orders by offset.
@@ -158,17 +163,7 @@ class RunWispRuns(Runs):
                 advice=("call ", Call("list_runs"), ", which shows the same fields"),
             ) from None
 
-    async def log_tail(self, run: str, lines: int) -> LogTail | None:
-        """Read the last lines of a log (`GET /api/runs/{runId}/log?from=-N`, 1.x only)."""
-        if not await self._daemon.is_modern():
-            return None
-        try:
-            body = await self._http.get(f"api/runs/{run}/log", {"from": -lines, "limit": lines})
-        except NotFound:
-            return None
-        return parse_response(WireLog, body, self._http.subject).to_tail(lines)
-
-    async def log(self, run: str) -> RunLog:
+    async def log(self, run: str) -> Log:
         """Return the log of a run (`GET /api/runs/{runId}/log`, 1.x only)."""
         _check_id(run)
 
@@ -183,7 +178,7 @@ class RunWispRuns(Runs):
                 return Unsupported(what, subject=self._http.subject, advice=advice)
             return error
 
-        return RunLog(self._http, f"api/runs/{run}/log", explain)
+        return self._wrap_log(RunLog(self._http, f"api/runs/{run}/log", explain))
 
     async def follow(self, changed: Callable[[str], None]) -> None:
         """Read the daemon's events (`GET /api/events/stream`, 1.x only) until it ends them, or cannot be reached."""

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import timedelta
 
+    from jobtrail.logs.log import Log
     from jobtrail.models import Job, JobDetail
     from jobtrail.paging import Listing
     from jobtrail.sources.http import Http
@@ -45,6 +46,7 @@ class RunWisp(Source):
 
     Args:
         explain: returns the error for a task that does not exist, where this source alone cannot tell.
+        wrap_log: adds to a log what is known of it elsewhere.
     """
 
     kind = "runwisp"
@@ -56,10 +58,11 @@ class RunWisp(Source):
         fingerprint: str,
         *,
         explain: Callable[[str], Awaitable[UnknownName]] | None = None,
+        wrap_log: Callable[[Log], Log] = lambda log: log,
     ) -> None:
         self._http = http
         self._daemon = Daemon(http)
-        super().__init__(name, fingerprint, runs=RunWispRuns(self._daemon, explain or self.explain_unknown))
+        super().__init__(name, fingerprint, runs=RunWispRuns(self._daemon, explain or self.explain_unknown, wrap_log))
 
     @property
     def sample(self) -> bool:
