@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import re
 from calendar import monthrange
+from contextlib import suppress
 from datetime import UTC, date, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import lru_cache
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 NANOSECONDS = 1_000_000_000
 """In a second."""
@@ -161,6 +163,22 @@ def format_time(time: datetime | None) -> str:
 def format_minute(time: datetime) -> str:
     """Return a time in UTC to the minute."""
     return f"{time.astimezone(UTC):%Y-%m-%dT%H:%MZ}"
+
+
+def format_local(text: str | None, zone: str | None) -> str | None:
+    """Return an upstream's time to the second with an offset that is not of UTC; None where there is no such time.
+
+    Args:
+        text: the time.
+        zone: whose time it is; where that is not known here, the offset is that of the text.
+    """
+    if parse_optional_time(text) is None:
+        return None
+    local = datetime.fromisoformat(text or "")
+    # A zone is an upstream's word: it may be none, or no name at all.
+    with suppress(ValueError, OSError, OverflowError, ZoneInfoNotFoundError):
+        local = local.astimezone(ZoneInfo(zone)) if zone and local.tzinfo else local
+    return local.isoformat(timespec="seconds") if local.utcoffset() else None
 
 
 def format_date(time: datetime) -> str:

@@ -184,7 +184,7 @@ class OnWhichSchedule(_OfTheSample):
 
     def truth(self, world: World) -> object:
         defined = world.rows.definition("reindex-search")
-        return defined["cron"], defined["nextRunAt"]
+        return f"{defined['cron']} ({defined['timezone']})", defined["nextRunAt"]
 
 
 class WhichRecovered(_OfTheSample):

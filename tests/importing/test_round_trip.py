@@ -337,7 +337,7 @@ def seen(pages: list[Any]) -> list[Any]:
                 found.append(shown(one))
             else:
                 found.append(WireJob.model_validate(one).to_detail(""))
-        found += [WireTaskDefinition.model_validate(one).to_detail("") for one in page.get("items") or ()]
+        found += [WireTaskDefinition.model_validate(one).to_detail("", None) for one in page.get("items") or ()]
         found += [WireRun.model_validate(one).to_run() for one in page.get("runs") or ()]
     return found
 

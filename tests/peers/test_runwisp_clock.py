@@ -13,7 +13,7 @@ from jobtrail.protocol.app import build_server
 from jobtrail.sources.registry import load_settings
 from jobtrail.window import Clock
 from tests.peers.runwisp_daemon import DaemonRunRow, insert_runs, read_runs, stored_time, ulid
-from tests.sample_client import answer
+from tests.sample_client import answer, rows_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +64,22 @@ async def test_the_last_ten_minutes_are_those_of_the_daemon(
         assert f"note: the clock of source runwisp is 1h {way} this machine's: its times are its own" in text
     for found in (runs, failures, history):
         assert abs(datetime.fromisoformat(found["window"]["now"]) - true) < timedelta(minutes=1)
+
+
+async def test_a_schedule_has_its_zone_and_the_next_run_is_in_both(runwisp_daemon: Daemon, no_settings: Path) -> None:
+    settings = load_settings({"RUNWISP_URL": runwisp_daemon.url}, no_settings)
+    async with Client(build_server(settings)) as client:
+        text, job = await answer(client, "get_job", job="healthcheck-tls")
+        _, jobs = await answer(client, "list_jobs")
+    assert runwisp_daemon.get("/api/daemon").json()["resolvedTimezone"] == "Europe/Bratislava"
+    assert job["job"]["schedule"] == "0 0 29 2 * (Europe/Bratislava)"
+    assert job["job"]["next_run_at"] == "2028-02-28T23:00:00Z"
+    assert job["job"]["next_run_local"] == "2028-02-29T00:00:00+01:00"
+    assert "next run '2028-02-28T23:00:00Z = 2028-02-29T00:00:00+01:00'" in text
+    told = {one["name"]: one.get("cron") for one in runwisp_daemon.get("/api/tasks").json()["items"]}
+    assert {one["name"]: one["schedule"] for one in rows_of(jobs)} == {
+        name: f"{cron} (Europe/Bratislava)" if cron else "no schedule" for name, cron in told.items()
+    }
 
 
 async def test_a_week_is_all_of_it(runwisp_daemon: Daemon, no_settings: Path) -> None:

@@ -139,7 +139,7 @@ def test_saved_answers_of_the_daemon_are_imported_like_its_database(
     theirs = {one["name"]: one for one in pages[0]["items"]}
     mine = {one["name"]: one for one in read_answers(store, "/api/tasks")[0]["items"]}
     for name, definition in theirs.items():
-        told, kept = (WireTaskDefinition.model_validate(one).to_detail("") for one in (definition, mine[name]))
+        told, kept = (WireTaskDefinition.model_validate(one).to_detail("", None) for one in (definition, mine[name]))
         assert kept == told
     from_database = brought(store, settled.db)
     assert from_database.outcomes.keys() <= {("run", ImportOutcome.SAME), ("run", ImportOutcome.FORWARD)}

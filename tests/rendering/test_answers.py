@@ -35,7 +35,7 @@ async def test_list_jobs(client: Client) -> None:
     assert text == snapshot("""\
 jobs · source embedded, SAMPLE DATA · 1 row, of 8 scanned, complete · query postgres · name:asc
 name	kind	schedule	next run	group	about
-backup-postgres	task	15 3 * * *	2026-11-24T03:15:00Z	Backups	Nightly dump of the primary database to off-site storage.\
+backup-postgres	task	15 3 * * * (UTC)	2026-11-24T03:15:00Z	Backups	Nightly dump of the primary database to off-site storage.\
 """)
 
 
@@ -51,7 +51,7 @@ async def test_get_job(client: Client) -> None:
     text, _ = await answer(client, "get_job", job="nightly-etl")
     assert text == snapshot("""\
 job nightly-etl · source embedded, SAMPLE DATA
-status deployed · schedule '0 2 * * *' · changed 2024-08-20T00:00:07Z · about 'Nightly ETL'
+status deployed · schedule '0 2 * * * (UTC)' · changed 2024-08-20T00:00:07Z · about 'Nightly ETL'
 enabled true · region us-pdx-1 · image registry.internal/nightly-etl:6157567e · generation mk3 · memory_mb 2048 · timeout_s 3600 · max_retries 2 · triggers cron
 labels: team=data, env=production
 environment (names only): LOG_LEVEL, DATABASE_URL
@@ -63,7 +63,7 @@ async def test_get_job_of_a_scheduled_task(client: Client) -> None:
     text, _ = await answer(client, "get_job", job="backup-postgres")
     assert text == snapshot("""\
 task backup-postgres · source embedded, SAMPLE DATA
-schedule '15 3 * * *' · next run 2026-11-24T03:15:00Z · group Backups · about 'Nightly dump of the primary database to off-site storage.'
+schedule '15 3 * * * (UTC)' · next run 2026-11-24T03:15:00Z · group Backups · about 'Nightly dump of the primary database to off-site storage.'
 timeout_s 7200 · retry_attempts 1 · on_overlap skip
 last 17: 12 succeeded, 3 timeout, 2 failed · newest succeeded 2026-11-23T03:15:00Z · last success 2026-11-23T03:15:00Z · last failure 01M7RXSQZS70G2AC00ZNA6MD9F\
 """)

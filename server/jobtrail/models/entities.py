@@ -54,7 +54,8 @@ class FrozenModel(BaseModel):
 class ListedJob(FrozenModel):
     """A job as a list shows it.
 
-    `status` is the deployment status of a batch job, in lower case; the others have none.
+    `status` is the deployment status of a batch job, in lower case; the others have none. `schedule` names its zone,
+    or says that there is none; `next_run_local` is the next run in that zone, where it is not UTC.
     """
 
     name: str
@@ -64,6 +65,7 @@ class ListedJob(FrozenModel):
     description: MaskedText | None = None
     schedule: str | None = None
     next_run_at: Timestamp | None = None
+    next_run_local: str | None = None
     created_at: Timestamp | None = None
     updated_at: Timestamp | None = None
     group: str | None = None

@@ -71,7 +71,7 @@ def _make_job_row(job: ListedJob) -> dict[str, str]:
         "kind": job.kind,
         "status": StatusText(quote_unless_word(job.status), job.status) if job.status else "",
         "schedule": job.schedule or "",
-        "next run": format_time(job.next_run_at),
+        "next run": " = ".join(filter(None, (format_time(job.next_run_at), job.next_run_local))),
         "changed": format_time(job.updated_at or job.created_at),
         "group": job.group or "",
         "about": job.display_name or job.description or "",

@@ -101,7 +101,7 @@ def build_definition(task: SampleTask, now: datetime) -> DefinitionRow:
         "onOverlap": "skip",
     }
     if task.cron:
-        fields |= {"cron": task.cron, "nextRunAt": format_time(following)}
+        fields |= {"cron": task.cron, "timezone": "UTC", "nextRunAt": format_time(following)}
     return DefinitionRow(task.name, fields)
 
 

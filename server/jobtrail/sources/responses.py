@@ -136,6 +136,13 @@ def is_named(name: str, told: str | None) -> bool:
     )
 
 
+def describe_schedule(expressions: str | None, zone: str | None) -> str:
+    """Return cron expressions with the zone that they are of, or that there are none."""
+    if not expressions:
+        return "no schedule"
+    return f"{clean_line(expressions, 80)} ({clean_line(zone, 40) or 'zone unknown'})"
+
+
 def translate_status(raw: str | None, known: Mapping[str, Status]) -> tuple[Status, str | None]:
     """Return our status for an upstream's word, and that word if it differs from ours."""
     if not raw:

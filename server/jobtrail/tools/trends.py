@@ -64,13 +64,13 @@ async def history(
     here = state.clock.now().replace(microsecond=0)
     now = here + chosen.lead
     window, taken = resolve_window(since or "7d", until, state.clock, now)
-    taken += write_clock_notes([chosen])
     asked = window or Window(now=now)
     check_begun(asked, since, max(here, now))
     start, end, clipped = _clip_window(asked)
     width = _read_width(bucket, end - start)
     subject = (await chosen.job(name)).job
     past = await _read_past(chosen, subject, Window(since=start - (end - start), until=end, now=now))
+    taken += write_clock_notes([chosen])
     current = [one for one in past.attempts if one.created_at and one.created_at >= start]
     whole = past.back_to <= start
     before = [one for one in past.attempts if one.created_at and one.created_at < start] if past.complete else None

@@ -21,6 +21,7 @@ from jobtrail.sources.responses import (
     ResponseModel,
     Time,
     clean_line,
+    describe_schedule,
     translate_status,
 )
 from jobtrail.times import parse_optional_time, seconds_between
@@ -131,19 +132,31 @@ class WireJob(ResponseModel):
     def to_job(self) -> Job:
         """Return it as agents see it."""
         meta = self.metadata
-        schedules = [one.configuration.schedule for one in self.spec.triggers if one.enabled is not False]
         return Job(
             name=clean_line(meta.name, 200) or UNNAMED,
             kind="job",
             status=clean_line((self.status or "").lower(), 40),
             display_name=clean_line(meta.display_name, 80),
-            schedule=clean_line(", ".join(schedule for schedule in schedules if schedule), 80),
+            schedule=self._describe_schedule(),
             created_at=parse_optional_time(meta.created_at),
             updated_at=parse_optional_time(meta.updated_at),
             labels={clean_line(k, 64) or "": clean_line(v, 64) or "" for k, v in list(meta.labels.items())[:20]}
             or None,
             unread=self.unread,
         )
+
+    def _describe_schedule(self) -> str | None:
+        """Return the schedules of its triggers; no document gives them a zone, so they are in UTC.
+
+        Of a job that names neither triggers nor what it runs, or cannot be read there, nothing is known.
+        """
+        found = [one for one in self.spec.triggers if one.configuration.schedule]
+        enabled = [one for one in found if one.enabled is not False]
+        text = ", ".join(one.configuration.schedule or "" for one in enabled or found)
+        known = {"triggers", "runtime"} & self.spec.model_fields_set
+        if not text and (not known or any(name.startswith("spec") for name in self.unread)):
+            return None
+        return ("" if enabled or not text else "disabled: ") + describe_schedule(text, "UTC")
 
     def to_detail(self, source: str) -> JobDetail:
         """Return it with its settings; environment variables by name only."""

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING
 
 import anyio
 
-from jobtrail.errors import NotFound, Rejected, UnreadableAnswer
+from jobtrail.errors import NotFound, Rejected, UnreadableAnswer, UpstreamError
 from jobtrail.paging import AT_ONCE, CountedPage
 from jobtrail.sources.responses import parse_response, parse_row
-from jobtrail.sources.runwisp.response_models import WireRun, WireRuns, WireTaskDefinition, WireTasks
+from jobtrail.sources.runwisp.response_models import WireDaemon, WireRun, WireRuns, WireTaskDefinition, WireTasks
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
 
     from jobtrail.sources.http import Http
 
@@ -31,6 +31,7 @@ class Daemon:
         self.http = http
         self.limiter = anyio.CapacityLimiter(AT_ONCE)
         self._is_modern: bool | None = None
+        self._zone: str | None = None
 
     async def is_modern(self) -> bool:
         """Return whether it speaks the 1.x dialect; looked up once."""
@@ -43,8 +44,25 @@ class Daemon:
         return self._is_modern
 
     def forget_dialect(self) -> None:
-        """Look the dialect up again next time: the daemon may have been replaced."""
-        self._is_modern = None
+        """Look the dialect and the zone up again next time: the daemon may have been replaced."""
+        self._is_modern = self._zone = None
+
+    async def describe(self) -> WireDaemon:
+        """Return what the daemon says of itself (`GET /api/daemon`, 1.x only)."""
+        try:
+            return parse_response(WireDaemon, await self.http.get("api/daemon"), self.http.subject)
+        except (NotFound, Rejected, UnreadableAnswer):
+            return WireDaemon()
+
+    async def find_zone(self, definitions: Sequence[WireTaskDefinition]) -> str | None:
+        """Return the zone of schedules that name none, looked up once; None if all do, or it is not told."""
+        if self._zone is None and any(one.cron and not one.timezone for one in definitions):
+            try:
+                self._zone = (await self.describe()).timezone or ""
+            except UpstreamError:
+                # The definitions are worth more than the zone.
+                return None
+        return self._zone or None
 
     async def definitions(self) -> list[WireTaskDefinition]:
         """Read every task definition (`GET /api/tasks`, which does not page)."""

@@ -11,8 +11,17 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AliasChoices, BeforeValidator, Field
 
 from jobtrail.models import Job, JobDetail, Run
-from jobtrail.sources.responses import UNNAMED, Integer, OrEmpty, ResponseModel, Time, clean_line, translate_status
-from jobtrail.times import parse_optional_time, seconds_between
+from jobtrail.sources.responses import (
+    UNNAMED,
+    Integer,
+    OrEmpty,
+    ResponseModel,
+    Time,
+    clean_line,
+    describe_schedule,
+    translate_status,
+)
+from jobtrail.times import format_local, parse_optional_time, seconds_between
 from jobtrail.vocabulary import END_REASONS, FAILURES, OPEN_PHASES
 
 if TYPE_CHECKING:
@@ -34,9 +43,10 @@ def _either(camel: str, *others: str) -> AliasChoices:
 
 
 class WireDaemon(ResponseModel):
-    """Schema of `GET /api/daemon`, as far as it tells who answers."""
+    """Schema of `GET /api/daemon`, as far as it tells who answers, and the zone of schedules that name none."""
 
     version: str | None = None
+    timezone: str | None = Field(default=None, validation_alias=_either("resolvedTimezone", "resolved_timezone"))
 
 
 class WireRun(ResponseModel):
@@ -110,22 +120,29 @@ class WireTaskDefinition(ResponseModel):
     restart: str | None = None
     env: OrEmpty[dict[str, object]] = Field(default_factory=dict[str, object])
 
-    def to_job(self) -> Job:
-        """Return it as agents see it."""
+    def to_job(self, zone: str | None) -> Job:
+        """Return it as agents see it.
+
+        Args:
+            zone: of its schedule if it names none.
+        """
+        zone = None if "timezone" in self.unread else self.timezone or zone
+        # Of a task that is only known by its runs, nothing else is.
+        known = self.cron or (self.kind and "cron" not in self.unread)
         return Job(
             name=clean_line(self.name, 200) or UNNAMED,
             kind="service" if self.kind == "service" else "task",
             description=clean_line(self.description),
-            schedule=clean_line(self.cron, 80),
+            schedule=describe_schedule(self.cron, zone) if known else None,
             next_run_at=parse_optional_time(self.next_run_at),
+            next_run_local=format_local(self.next_run_at, zone),
             group=clean_line(self.group, 80),
             unread=self.unread,
         )
 
-    def to_detail(self, source: str) -> JobDetail:
+    def to_detail(self, source: str, zone: str | None) -> JobDetail:
         """Return it with its settings; durations arrive in nanoseconds."""
         found = {
-            "timezone": self.timezone,
             "timeout_s": f"{self.timeout / _NANOSECONDS:g}" if self.timeout else None,
             "retry_attempts": self.retries,
             "on_overlap": self.overlap,
@@ -135,7 +152,7 @@ class WireTaskDefinition(ResponseModel):
         }
         settings = {key: clean_line(str(value)) or "" for key, value in found.items() if value not in {None, ""}}
         names = tuple(name for key in list(self.env)[:40] if (name := clean_line(key, 64)))
-        return JobDetail(source=source, job=self.to_job(), settings=settings, env_names=names or None)
+        return JobDetail(source=source, job=self.to_job(zone), settings=settings, env_names=names or None)
 
 
 class WireTasks(ResponseModel):

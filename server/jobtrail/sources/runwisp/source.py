@@ -10,17 +10,15 @@ from typing import TYPE_CHECKING
 
 import httpx2
 
-from jobtrail.errors import BadArgument, NotFound, Rejected, UnknownName, UnreadableAnswer
+from jobtrail.errors import BadArgument, UnknownName
 from jobtrail.models import Call
 from jobtrail.paging import CountedPage, OffsetListing, Traits
 from jobtrail.sources.auth import Bearer
 from jobtrail.sources.base import About, Source, unknown_name
 from jobtrail.sources.http_client import open_http
-from jobtrail.sources.responses import parse_response
 from jobtrail.sources.runwisp.daemon import Daemon
 from jobtrail.sources.runwisp.login import RunWispLogin
 from jobtrail.sources.runwisp.registration import DEFAULT_URL
-from jobtrail.sources.runwisp.response_models import WireDaemon
 from jobtrail.sources.runwisp.run_listings import RunWispRuns
 from jobtrail.text import quote_unless_word, sanitize_text
 
@@ -88,10 +86,7 @@ class RunWisp(Source):
         """Return the dialect, and the daemon's version (`GET /api/daemon`, 1.x only)."""
         if not await self._daemon.is_modern():
             return About("RunWisp older than 1.0: task by task, no logs", self._http.ahead)
-        try:
-            daemon = parse_response(WireDaemon, await self._http.get("api/daemon"), self._http.subject)
-        except (NotFound, Rejected, UnreadableAnswer):
-            daemon = WireDaemon()
+        daemon = await self._daemon.describe()
         return About(f"RunWisp {quote_unless_word(daemon.version or '1.x', 40)}, dialect 1.x", self._http.ahead)
 
     def jobs(self, options: ListOptions) -> Listing[Job]:
@@ -108,10 +103,10 @@ class RunWisp(Source):
             )
 
         async def fetch_page(offset: int, size: int) -> CountedPage[Job]:
+            definitions = await self._daemon.definitions()
+            zone = await self._daemon.find_zone(definitions)
             jobs = sorted(
-                (one.to_job() for one in await self._daemon.definitions()),
-                key=lambda job: job.name,
-                reverse=options.sort.descending,
+                (one.to_job(zone) for one in definitions), key=lambda job: job.name, reverse=options.sort.descending
             )
             return CountedPage(jobs[offset : offset + size], len(jobs))
 
@@ -121,7 +116,7 @@ class RunWisp(Source):
     async def find_job(self, name: str) -> JobDetail | None:
         """Read one definition out of the list, which both dialects have."""
         found = next((one for one in await self._daemon.definitions() if one.name == name), None)
-        return found.to_detail(self.name) if found else None
+        return found.to_detail(self.name, await self._daemon.find_zone([found])) if found else None
 
     async def explain_unknown(self, name: str) -> UnknownName:
         """Return the error for a task that the daemon does not define."""
