@@ -136,57 +136,6 @@ def test_stdout_carries_nothing_but_json_rpc_and_garbage_does_not_end_the_server
     assert answers[12]["isError"]
 
 
-def request_of(identity: str, rest: bytes) -> bytes:
-    return b'{"jsonrpc":"2.0","id":' + identity.encode() + b"," + rest + b"}"
-
-
-NO_MESSAGES: dict[str, tuple[bytes, int | None, int]] = {
-    "lone-surrogate": (request_of("7", b'"method":"ping","params":{"x":"\\ud800"}'), None, -32700),
-    "number-of-5000-digits": (request_of("7", b'"method":"ping","params":{"x":' + b"9" * 5_000 + b"}"), None, -32700),
-    "lists-1000-deep": (request_of("7", b'"method":"ping","params":' + b"[" * 1_000 + b"]" * 1_000), None, -32700),
-    "broken": (b'{"jsonrpc":"2.0","id":7,', None, -32700),
-    "text": (b"hello", None, -32700),
-    "params-that-are-a-list": (request_of("7", b'"method":"ping","params":[1]'), 7, -32600),
-    "no-jsonrpc": (b'{"id":7,"method":"ping"}', 7, -32600),
-    "other-jsonrpc": (b'{"jsonrpc":"1.0","id":7,"method":"ping"}', 7, -32600),
-    "no-method": (b'{"jsonrpc":"2.0","id":7}', 7, -32600),
-    "method-that-is-a-number": (request_of("7", b'"method":5'), 7, -32600),
-    "id-with-a-fraction": (request_of("1.5", b'"method":"ping"'), None, -32600),
-    "id-null": (request_of("null", b'"method":"ping"'), None, -32600),
-    "id-true": (request_of("true", b'"method":"ping"'), None, -32600),
-    "batch": (b'[{"jsonrpc":"2.0","id":7,"method":"ping"}]', None, -32600),
-    "empty-batch": (b"[]", None, -32600),
-    "number": (b"7", None, -32600),
-}
-
-
-def test_what_is_no_message_is_answered_over_stdio_as_json_rpc_says_and_the_server_goes_on() -> None:
-    with start_by_hand() as (process, lines):
-        assert process.stdin
-        for name, (line, identity, code) in NO_MESSAGES.items():
-            print(line.decode(), file=process.stdin, flush=True)
-            answered = json.loads(next(lines))
-            assert (answered["id"], answered["error"]["code"]) == (identity, code), name
-            assert len(answered["error"]["message"]) < 200
-        print(json.dumps({"jsonrpc": "2.0", "id": 8, "method": "ping"}), file=process.stdin, flush=True)
-        assert json.loads(next(lines)) == {"jsonrpc": "2.0", "id": 8, "result": {}}
-
-
-def test_responses_and_blank_lines_are_never_answered_and_what_fits_nothing_is_logged() -> None:
-    with start_by_hand() as (process, lines):
-        assert process.stdin
-        assert process.stderr
-        print("", "  ", sep="\n", file=process.stdin)
-        print('{"jsonrpc":"2.0","id":null,"error":{"code":-32700,"message":"?"}}', file=process.stdin)
-        print('{"jsonrpc":"2.0","id":1.5,"result":{}}', file=process.stdin)
-        print('{"jsonrpc":"2.0","id":99,"result":{}}', file=process.stdin)
-        print(json.dumps({"jsonrpc": "2.0", "id": 8, "method": "ping"}), file=process.stdin, flush=True)
-        assert json.loads(next(lines))["id"] == 8
-        process.stdin.close()
-        assert process.wait(END_SECONDS) == 0
-        assert process.stderr.read().count("dropped a response that is no JSON-RPC") == 1
-
-
 @pytest.mark.parametrize("number", [None, signal.SIGTERM, signal.SIGINT])
 def test_a_stdio_server_ends_by_itself_when_stdin_closes_or_a_signal_comes(number: int | None) -> None:
     with start_by_hand() as (process, lines):

@@ -17,7 +17,7 @@ from starlette.responses import PlainTextResponse, Response
 
 from jobtrail.serving import connections
 from tests.plane.serving import serve_app
-from tests.serving.processes import ENV, JOBTRAIL, SECONDS, TOKEN, kill_after
+from tests.serving.processes import ENV, JOBTRAIL, SECONDS, TOKEN, Transport, kill_after, start_server
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -175,6 +175,48 @@ def test_a_client_that_does_not_read_its_response_is_given_up(monkeypatch: pytes
             while piece := connection.recv(65_536):
                 received += len(piece)
     assert received < 32 * 1024 * 1024
+
+
+def post(path: str, rest: str) -> bytes:
+    accepts = "Content-Type: application/json\r\nAccept: application/json, text/event-stream\r\n"
+    return f"POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n{accepts}{rest}".encode()
+
+
+CHUNKS = "Transfer-Encoding: chunked\r\n\r\n"
+MALFORMED = {
+    "lengths-that-differ": post("/mcp", "Content-Length: 2\r\nContent-Length: 3\r\n\r\n{}"),
+    "length-that-is-none": post("/mcp", "Content-Length: -2\r\n\r\n{}"),
+    "bad-chunk": post("/mcp", f"{CHUNKS}ZZ\r\n"),
+    "bad-second-chunk": post("/mcp", f"{CHUNKS}1\r\n{{\r\nZZ\r\n"),
+    "bad-chunk-after-the-answer": post("/nowhere", f"{CHUNKS}ZZ\r\n"),
+    "bad-chunk-after-a-refusal": post("/mcp", f"Origin: http://evil.example\r\n{CHUNKS}ZZ\r\n"),
+    "bad-second-request": b"GET /healthz HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\nGET\r\n\r\n",
+    "tls": bytes([22, 3, 1, 2, 0, 1, 0, 1, 252, 3, 3]) + b"\r\n\r\n",
+    "no-host": b"POST /mcp HTTP/1.1\r\n\r\n",
+    "half-a-body": post("/mcp", "Content-Length: 100\r\n\r\n{"),
+}
+
+
+@pytest.mark.parametrize("transport", ["http", "sse"])
+def test_what_is_no_http_ends_its_connection_without_a_traceback(transport: Transport) -> None:
+    with start_server(transport) as server:
+        for sends in MALFORMED.values():
+            for body in (sends, sends.replace(b"/mcp", b"/messages/?session_id=" + b"0" * 32)):
+                with ExitStack() as stack:
+                    connection = connect(stack, server.root, body)
+                    connection.shutdown(socket.SHUT_WR)
+                    assert is_closed(connection)
+        assert is_well(server.root)
+        said = server.end()
+    assert "Traceback" not in said
+    assert max(len(line) for line in said.splitlines()) < 120
+
+
+def test_an_upgrade_is_ignored_and_the_request_answered() -> None:
+    upgrade = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
+    with start_server("http") as server:
+        assert httpx2.get(f"{server.root}/healthz", headers=upgrade).text == "ok\n"
+        assert server.end() == ""
 
 
 def test_a_connection_that_is_used_again_and_again_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import hmac
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mcp.server.transport_security import TransportSecurityMiddleware, TransportSecuritySettings
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse
 
 from jobtrail.errors import SettingsError
@@ -107,8 +108,9 @@ class AccessMiddleware:
         if refusal is not None:
             await refusal(scope, receive, send)
             return
-        whole = _SingleResponse(send)
-        await self._app(scope, receive, whole.send)
+        whole = _WholeResponse(send)
+        with suppress(ClientDisconnect):
+            await self._app(scope, receive, whole.send)
         await whole.end()
 
     def _has_token(self, request: Request) -> bool:
@@ -128,29 +130,20 @@ def _refuse_malformed(request: Request) -> PlainTextResponse | None:
     return None
 
 
-class _SingleResponse:
-    """One whole response: an event stream that stops with the server is ended, not left open.
-
-    The SDK's SSE endpoint returns a second, empty response after such a stream; it is dropped.
-    """
+class _WholeResponse:
+    """A response that is ended where its app does not: an event stream that stops with the server."""
 
     def __init__(self, send: Send) -> None:
         self._send = send
-        self._started = False
-        self._more = True
+        self._open = False
 
     async def send(self, message: Message) -> None:
-        """Pass on the messages of the first response."""
-        if message["type"] == "http.response.start":
-            if self._started:
-                await self.end()
-            self._started = True
-        if self._more:
-            self._more = message["type"] != "http.response.body" or message.get("more_body", False)
-            await self._send(message)
+        """Pass on a message, and note whether another is to come."""
+        self._open = message["type"] == "http.response.start" or message.get("more_body", False)
+        await self._send(message)
 
     async def end(self) -> None:
-        """End the response where its app did not."""
-        if self._started and self._more:
-            self._more = False
+        """End the response."""
+        if self._open:
+            self._open = False
             await self._send({"type": "http.response.body", "body": b"", "more_body": False})

@@ -30,6 +30,8 @@ TO_COME = {
 _MOST, _BACKLOG = 1_000, 128
 _FILES_WANTED = 4_096
 _LOG_SECONDS = 60.0
+_STRANGERS = {__name__, "jobtrail.protocol.messages"}
+"""What of Jobtrail logs what strangers do."""
 
 
 def raise_file_limit() -> int:
@@ -58,7 +60,7 @@ class RepeatsFilter(logging.Filter):
 
     def filter(self, record: logging.LogRecord) -> bool:
         """Return whether to log a record; the rest of Jobtrail says only what it means to."""
-        if record.name.startswith("jobtrail.") and record.name != __name__:
+        if record.name.startswith("jobtrail.") and record.name not in _STRANGERS:
             return True
         # A message that is not made of a template and arguments may be another each time.
         said = record.msg if record.args else None
@@ -92,6 +94,8 @@ class BoundedProtocol(H11Protocol):
     most: int
     waiting: OrderedDict[BoundedProtocol, None]
 
+    # None until the first request of the connection has begun, which uvicorn does not declare.
+    cycle: Any
     _timer: asyncio.TimerHandle | None = None
     _awaits: Any = None
 
@@ -121,6 +125,20 @@ class BoundedProtocol(H11Protocol):
         super().on_response_complete()
         self._note_progress()
 
+    def send_400_response(self, msg: str) -> None:
+        """Refuse what is no HTTP, unless a response is under way: then the connection ends without another."""
+        if self.cycle is not None:
+            self.cycle.disconnected = True
+            self.cycle.message_event.set()
+        if self.conn.our_state in {h11.IDLE, h11.SEND_RESPONSE}:
+            super().send_400_response(msg)
+        else:
+            self.transport.close()
+
+    def _should_upgrade(self) -> bool:
+        """Answer in HTTP whatever else a client could speak (RFC 9110, section 7.8)."""
+        return False
+
     def pause_writing(self) -> None:
         """Bound how long a response that is not read is kept."""
         super().pause_writing()
@@ -134,7 +152,8 @@ class BoundedProtocol(H11Protocol):
     def _note_progress(self, *, begins: bool = False) -> None:
         """Note whether a whole request has come, and start the time limit of what is waited for, unless it runs."""
         awaits = self.conn.their_state
-        if awaits in TO_COME or self.cycle.response_complete:
+        # The first request of a connection may have no beginning that can be read.
+        if awaits in TO_COME or self.cycle is None or self.cycle.response_complete:
             self.waiting.setdefault(self)
         else:
             self.waiting.pop(self, None)
