@@ -18,7 +18,7 @@ _QUOTED = r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\""""
 _TOKEN = re.compile(rf"{_QUOTED}|[^\s'\"(),:]+(?:[,:]+[^\s'\"(),:]+)*|[(),:]")
 _LOG = re.compile(r"((?:\d+(?: [\dT:Z-]+)?(?: [a-z]+)?(?: ×\d+)?)?)\| ?(.*)")
 _LABEL = re.compile(r"(note|error|more|next|older|newer|verdict|labels|environment \(names only\)|record): (.*)")
-_OF_WORDS = {"status", "tasks", "open", "tasks done", "failed"}
+_OF_WORDS = {"status", "deployment", "tasks", "open", "tasks done", "failed"}
 
 
 def read_facts(text: str) -> list[Fact]:

@@ -51,7 +51,7 @@ async def test_get_job(client: Client) -> None:
     text, _ = await answer(client, "get_job", job="nightly-etl")
     assert text == snapshot("""\
 job nightly-etl · source embedded, SAMPLE DATA
-status deployed · schedule '0 2 * * * (UTC)' · changed 2024-08-20T00:00:07Z · about 'Nightly ETL'
+deployment deployed · schedule '0 2 * * * (UTC)' · changed 2024-08-20T00:00:07Z · about 'Nightly ETL'
 enabled true · region us-pdx-1 · image registry.internal/nightly-etl:6157567e · generation mk3 · memory_mb 2048 · timeout_s 3600 · max_retries 2 · triggers cron
 labels: team=data, env=production
 environment (names only): LOG_LEVEL, DATABASE_URL
@@ -65,7 +65,7 @@ async def test_get_job_of_a_scheduled_task(client: Client) -> None:
 task backup-postgres · source embedded, SAMPLE DATA
 schedule '15 3 * * * (UTC)' · next run 2026-11-24T03:15:00Z · group Backups · about 'Nightly dump of the primary database to off-site storage.'
 timeout_s 7200 · retry_attempts 1 · on_overlap skip
-last 17: 12 succeeded, 3 timeout, 2 failed · newest succeeded 2026-11-23T03:15:00Z · last success 2026-11-23T03:15:00Z · last failure 01M7RXSQZS70G2AC00ZNA6MD9F\
+all 17: 12 succeeded, 3 timeout, 2 failed · newest succeeded 2026-11-23T03:15:00Z · last success 2026-11-23T03:15:00Z · last failure 01M7RXSQZS70G2AC00ZNA6MD9F\
 """)
 
 
@@ -74,7 +74,7 @@ async def test_list_executions(client: Client) -> None:
         client, "list_executions", job="invoice-export", status="failed,timeout", since="2d", limit=3
     )
     assert text == snapshot("""\
-executions of invoice-export · source embedded, SAMPLE DATA · 3 rows, of 9 scanned, upstream counts 80 in all, back to 2026-11-22T09:20:00Z, more to read · status failed,timeout · since 2026-11-21T12:00:00Z (now 2026-11-23T12:00:00Z) · created_at:desc · every row: status failed, tasks 6
+executions of invoice-export · source embedded, SAMPLE DATA · 3 rows, of 9 scanned, upstream counts 80 in all, back to 2026-11-22T09:20:00Z, more to read · status failed,timeout · since 2026-11-21T12:00:00Z (now 2026-11-23T12:00:00Z) · created_at:desc · every row: status failed, tasks 6, running 0, cancelled 0
 id	created	duration	ok	failed	retried
 exec-3e21440c5bee	2026-11-23T09:20:00Z	10m11s	5	1	1
 exec-64ae726da2cf	2026-11-22T12:20:00Z	10m06s	2	4	4
@@ -87,7 +87,7 @@ async def test_get_execution_of_10000_tasks(client: Client) -> None:
     text, _ = await answer(client, "get_execution", **BIG)
     assert text == snapshot("""\
 execution exec-688fbc5309ca of backfill-embeddings · source embedded, SAMPLE DATA
-verdict: failed: of 10,000 tasks 9,702 succeeded, 298 failed
+verdict: failed: of 10,000 tasks 9,702 succeeded, 298 failed, 0 running, 0 cancelled
 created 2026-11-17T06:00:00Z · started 2026-11-17T06:00:21Z · ended 2026-11-17T06:59:56Z · queued 22s · ran 59m35s · parallelism 200 · timeout 1h · retried 385
 298 failed tasks by cause, from all tasks:
 count	example	tasks	time
@@ -107,7 +107,7 @@ async def test_get_execution_that_is_running_says_how_to_ask_again(client: Clien
     text, _ = await answer(client, "get_execution", job="preview-build", execution=running["items"][0]["id"])
     assert text == snapshot("""\
 execution exec-fdde3da01d36 of preview-build · source embedded, SAMPLE DATA
-verdict: running: of 4 tasks 1 succeeded, 3 running
+verdict: running: of 4 tasks 1 succeeded, 0 failed, 3 running, 0 cancelled
 created 2026-11-23T11:33:00Z · started 2026-11-23T11:33:23Z · queued 23s · parallelism 4 · timeout 1h · retried 0
 next: wait_for(job='preview-build', execution='exec-fdde3da01d36', source='embedded')\
 """)
@@ -127,10 +127,10 @@ more: list_tasks(cursor="1zLkC6UPzcWpuUmoKKGh1lJJTzMyTjBCWJCUmZ6dl5uToQtQA4wSsAd
 async def test_list_runs(client: Client) -> None:
     text, _ = await answer(client, "list_runs", task="backup-postgres", status="failed,timeout", limit=2)
     assert text == snapshot("""\
-runs of backup-postgres · source embedded, SAMPLE DATA · 2 rows, of 5, more to read · status failed,timeout · created_at:desc · every row: status failed, exit 2, trigger api
+runs of backup-postgres · source embedded, SAMPLE DATA · 2 rows, of 5, more to read · status failed,timeout · created_at:desc · every row: status failed, exit 2, trigger api, instance 0
 id	created	duration	attempt
 01M7RXSQZS70G2AC00ZNA6MD9F	2026-11-19T03:32:26Z	16m41s	2
-01M7RWSSS0XF5P5SRCP8B92M69	2026-11-19T03:15:00Z	17m16s
+01M7RWSSS0XF5P5SRCP8B92M69	2026-11-19T03:15:00Z	17m16s	1
 more: list_runs(cursor="1pCXDlUP1f2puUmoKKGR1lJJTzMyTjJBsTUpMzi4t0C3ILy5JhwQtbkthfqmNBQA..0.2.2.5.0.0.0.~dmyuzmvlb0g0.01M7RWSSS0XF5P5SRCP8B92M69.~1.~2")\
 """)
 
@@ -138,14 +138,14 @@ more: list_runs(cursor="1pCXDlUP1f2puUmoKKGR1lJJTzMyTjJBsTUpMzi4t0C3ILy5JhwQtbkt
 async def test_list_runs_of_all_tasks(client: Client) -> None:
     text, _ = await answer(client, "list_runs", status="failed,timeout", since="12h")
     assert text == snapshot("""\
-runs of all tasks · source embedded, SAMPLE DATA · 6 rows, complete · status failed,timeout · since 2026-11-23T00:00:00Z (now 2026-11-23T12:00:00Z) · created_at:desc
+runs of all tasks · source embedded, SAMPLE DATA · 6 rows, complete · status failed,timeout · since 2026-11-23T00:00:00Z (now 2026-11-23T12:00:00Z) · created_at:desc · every row: instance 0
 id	task	status	created	duration	exit	trigger	attempt
 01M83XJMYYKACNP9SA7VD69TXZ	healthcheck-api	timeout	2026-11-23T10:00:13Z	1.6s	-1	cron	2
-01M83XJ880CH86JX615VZ8MKAW	healthcheck-api	failed	2026-11-23T10:00:00Z	2.5s	1	cron
+01M83XJ880CH86JX615VZ8MKAW	healthcheck-api	failed	2026-11-23T10:00:00Z	2.5s	1	cron	1
 01M838ZTSH6F5Z2WM9VDEV0MMV	healthcheck-api	timeout	2026-11-23T04:00:24Z	1.7s	-1	ui	3
 01M838ZE9VK0A7CRVPFCGMKVVT	healthcheck-api	failed	2026-11-23T04:00:12Z	2.4s	1	ui	2
-01M838Z2G0V6YNF3C5GJGP8787	healthcheck-api	timeout	2026-11-23T04:00:00Z	1.7s	-1	ui
-01M82V7M002TY8ZGCTFWHKWERT	report-usage	failed	2026-11-23T00:00:00Z	42s	3	api\
+01M838Z2G0V6YNF3C5GJGP8787	healthcheck-api	timeout	2026-11-23T04:00:00Z	1.7s	-1	ui	1
+01M82V7M002TY8ZGCTFWHKWERT	report-usage	failed	2026-11-23T00:00:00Z	42s	3	api	1\
 """)
 
 
@@ -154,7 +154,7 @@ async def test_get_run(client: Client) -> None:
     assert text == snapshot("""\
 run 01M7RXSQZS70G2AC00ZNA6MD9F of backup-postgres · source embedded, SAMPLE DATA
 verdict: failed with exit code 2
-created 2026-11-19T03:32:26Z · duration 16m41s · trigger api · attempt 2 · queued 588ms · started 2026-11-19T03:32:27Z · ended 2026-11-19T03:49:08Z · retry of 01M7RWSSS0XF5P5SRCP8B92M69
+created 2026-11-19T03:32:26Z · duration 16m41s · trigger api · attempt 2 · instance 0 · queued 588ms · started 2026-11-19T03:32:27Z · ended 2026-11-19T03:49:08Z · retry of 01M7RWSSS0XF5P5SRCP8B92M69
 log, lines 1 to 3 of 3:
 | pg_dump: dumping database acme, snapshot 78eef90a4f
 | pg_dump: error: connection to server at '10.0.42.183' failed: timeout expired

@@ -95,7 +95,7 @@ hostile = st.lists(
 
 def make_job(say: Iterator[str]) -> Job:
     return Job(
-        name=next(say), kind="job", status=next(say), display_name=next(say), schedule=next(say), group=next(say),
+        name=next(say), kind="job", deployment=next(say), display_name=next(say), schedule=next(say), group=next(say),
         labels={next(say): next(say)},
     )  # fmt: skip
 

@@ -112,7 +112,7 @@ async def test_what_is_judged_otherwise_is_in_the_structure_and_only_there_where
         _, past = await answer(client, "history", job="backup")
     judged: list[Any] = [one.get("failure") for one in rows_of(page)]
     assert judged == [None, None, True]
-    assert past["notes"] == ["1 cancelled counts as failures, as the upstream judges"]
+    assert "1 cancelled counts as failures, as the upstream judges" in past["notes"]
 
 
 async def test_a_status_that_nobody_knows_is_never_nothing_failed() -> None:
@@ -122,6 +122,5 @@ async def test_a_status_that_nobody_knows_is_never_nothing_failed() -> None:
     assert found["causes"] == []
     assert "nothing failed" not in text
     assert "whether the rest failed is not known" in text
-    assert found["notes"] == [
-        "1 scanned has a status not known here (preempted) and is not among these; status=unknown lists it"
-    ]
+    note = "1 scanned has a status not known here (preempted) and is not among these; status=unknown lists it"
+    assert note in found["notes"]

@@ -303,6 +303,7 @@ id	status	tasks done	failed	duration
 a	running	0 → 3 of 4	0 → 1
 b	failed	1 of 1	1	1m
 c	queued	0 of 0	0
+note: a, c: shown as imported, before the end; a later import tells how it went on
 next: get_execution(job='etl', execution='b', source='embedded')
 next: wait_for(job='etl', execution='a,c', timeout=0.3, source='embedded')\
 """)

@@ -14,17 +14,19 @@ if TYPE_CHECKING:
     from jobtrail.models import Attempt
 
 
-def summarize_attempts(newest_first: Sequence[Attempt]) -> AttemptRecord:
+def summarize_attempts(newest_first: Sequence[Attempt], *, complete: bool) -> AttemptRecord:
     """Return counts by status, and the last success and failure, of a job's newest attempts.
 
     Args:
         newest_first: executions or runs.
+        complete: whether the job has no others.
     """
     newest = newest_first[0] if newest_first else None
     success = next((one for one in newest_first if is_success(one)), None)
     failure = next((one for one in newest_first if is_failure(one)), None)
     return AttemptRecord(
         of=len(newest_first),
+        complete=complete,
         counts=dict(Counter(one.status for one in newest_first).most_common()),
         newest_status=newest.status if newest else None,
         newest_at=newest.created_at if newest else None,

@@ -84,7 +84,7 @@ function jobSection(board, source, signal) {
     { "aria-label": `Jobs ${source}` },
     el("h2", {}, source ? "Jobs of " : "Jobs", foreign(source)),
     walkTable(
-      ["job", "kind", "status", "schedule", "next run"],
+      ["job", "kind", "deployment", "schedule", "next run"],
       "job",
       (came) =>
         new Walk(
@@ -113,7 +113,7 @@ function jobRow(board, source, job) {
       ),
     ),
     el("td", {}, job.kind),
-    el("td", {}, foreign(job.status)),
+    el("td", {}, foreign(job.deployment)),
     el("td", {}, foreign(job.schedule, { class: "code" })),
     el("td", {}, moment(job.next_run_at)),
   );

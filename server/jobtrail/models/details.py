@@ -11,9 +11,10 @@ from jobtrail.vocabulary import Status
 
 
 class AttemptRecord(FrozenModel):
-    """The newest attempts of a job, as counts by status over exactly `of` attempts."""
+    """The newest attempts of a job, as counts by status over exactly `of` attempts; `complete` if these are all."""
 
     of: int
+    complete: bool = False
     counts: dict[str, int]
     newest_status: Status | None = None
     newest_at: Timestamp | None = None

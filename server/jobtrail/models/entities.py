@@ -54,13 +54,14 @@ class FrozenModel(BaseModel):
 class ListedJob(FrozenModel):
     """A job as a list shows it.
 
-    `status` is the deployment status of a batch job, in lower case; the others have none. `schedule` names its zone,
-    or says that there is none; `next_run_local` is the next run in that zone, where it is not UTC.
+    `deployment` is the status of a batch job's definition, in lower case, and says nothing of how it ran; the others
+    have none. `schedule` names its zone, or says that there is none; `next_run_local` is the next run in that zone,
+    where it is not UTC.
     """
 
     name: str
     kind: Literal["job", "task", "service"]
-    status: str | None = None
+    deployment: str | None = None
     display_name: MaskedText | None = None
     description: MaskedText | None = None
     schedule: str | None = None
@@ -69,6 +70,11 @@ class ListedJob(FrozenModel):
     created_at: Timestamp | None = None
     updated_at: Timestamp | None = None
     group: str | None = None
+
+    @property
+    def status(self) -> str | None:
+        """What a filter by status looks at."""
+        return self.deployment
 
 
 class Job(ListedJob):

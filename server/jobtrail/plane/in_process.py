@@ -110,6 +110,11 @@ class InProcessPlane:
         except StoreError:
             return
 
+    async def list_recorded(self) -> frozenset[str]:
+        """Return the ids of the executions of which a recorder runs a task."""
+        own = self._own
+        return frozenset() if own is None else await anyio.to_thread.run_sync(own.store.list_recorded)
+
     def _close_sample(self) -> None:
         if self._sample is not None:
             self._sample[0].close()

@@ -69,7 +69,7 @@ def _make_job_row(job: ListedJob) -> dict[str, str]:
     return {
         "name": job.name,
         "kind": job.kind,
-        "status": StatusText(quote_unless_word(job.status), job.status) if job.status else "",
+        "deployment": StatusText(quote_unless_word(job.deployment), job.deployment) if job.deployment else "",
         "schedule": job.schedule or "",
         "next run": " = ".join(filter(None, (format_time(job.next_run_at), job.next_run_local))),
         "changed": format_time(job.updated_at or job.created_at),
@@ -87,9 +87,9 @@ def _make_execution_row(one: ListedExecution) -> dict[str, str]:
         "tasks": write_count(one.tasks),
         "ok": write_count(one.succeeded),
         "failed": write_count(one.failed),
-        "running": write_count(one.running or None),
-        "cancelled": write_count(one.cancelled or None),
-        "retried": write_count(one.retried or None),
+        "running": write_count(one.running),
+        "cancelled": write_count(one.cancelled),
+        "retried": write_count(one.retried),
     }
 
 
@@ -200,11 +200,11 @@ def _render_record(record: AttemptRecord) -> Line:
     if not record.of:
         return Line("it has never run", "record")
     counts = ", ".join(f"{count} {status}" for status, count in record.counts.items())
-    last_failure = quote_unless_word(record.last_failure) if record.last_failure else "not among these"
+    which, nothing = (f"all {record.of}", "none") if record.complete else (f"last {record.of}", "not among these")
+    last_failure = quote_unless_word(record.last_failure) if record.last_failure else nothing
     return Line(
-        f"last {record.of}: {counts} · newest {record.newest_status} {format_time(record.newest_at)} · "
-        f"last success {format_time(record.last_success_at) or 'not among these'} · "
-        f"last failure {last_failure}"
+        f"{which}: {counts} · newest {record.newest_status} {format_time(record.newest_at)} · "
+        f"last success {format_time(record.last_success_at) or nothing} · last failure {last_failure}"
     )
 
 

@@ -98,6 +98,14 @@ class BatchJobs(Protocol):
         """
         ...
 
+    async def explain_no_tasks(self, job: str, execution: str) -> str | None:
+        """Return why an execution lists no tasks, a note for agents; None where it has none.
+
+        Raises:
+            UnknownName: there is no such execution.
+        """
+        ...
+
     async def owner(self, execution: str) -> str:
         """Return the job of an execution.
 
@@ -260,6 +268,10 @@ class Source:
     async def explain_unknown(self, name: str) -> UnknownName:
         """Return the error for a name that no definition has: it offers the closest ones."""
         raise NotImplementedError
+
+    async def explain_unfinished(self, attempts: Iterable[Attempt]) -> list[str]:
+        """Return notes on attempts that are shown as not ended, and of which that may not be so any more."""
+        return []
 
     async def job(self, name: str) -> JobDetail:
         """Return one definition, with no `record`.

@@ -93,6 +93,11 @@ class Store(Database):
             "executions", ("created_at", "id") if query.sort == "createdAt" else ("id",), where, values, query
         )
 
+    def list_recorded(self) -> frozenset[str]:
+        """Return the ids of the executions of which a recorder runs a task."""
+        held = "SELECT DISTINCT execution FROM tasks WHERE recorder IS NOT NULL AND ended_at IS NULL"
+        return frozenset(row["id"] for row in self.select(f"SELECT id FROM executions WHERE key IN ({held})"))  # noqa: S608 # no value in it
+
     def find_execution(self, workspace: str, job: str, identity: str) -> Row | None:
         """Return one execution."""
         sql = "SELECT * FROM executions WHERE workspace = ? AND job = ? AND id = ?"

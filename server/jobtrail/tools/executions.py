@@ -57,7 +57,7 @@ async def list_executions(
     )  # fmt: skip
     name = require_argument("list_executions", "job", call.get_text_argument("job"), Call("list_jobs"))
     batch = call.source.need_batch()
-    options = await call.read_options(batch.execution_words, batch.execution_sorts)
+    options = await call.read_options(batch.execution_words, batch.execution_sorts, "execution")
     return await call.read_page(
         partial(ExecutionPage, job=name),
         batch.executions(name, options),
@@ -92,14 +92,14 @@ async def list_tasks(
     batch = call.source.need_batch()
     identity = (call.get_text_argument("execution") or "").strip() or await find_newest(call.source, name)
     call.args["execution"] = identity
-    options = await call.read_options(batch.task_words, batch.task_sorts)
+    options = await call.read_options(batch.task_words, batch.task_sorts, "task")
     return await call.read_page(
         partial(TaskPage, job=name, execution=identity),
         batch.tasks(name, identity, options),
         options,
         lambda one: [one.name],
         _make_task_row,
-        parent=partial(batch.execution, name, identity),
+        parent=partial(batch.explain_no_tasks, name, identity),
     )
 
 
@@ -125,6 +125,7 @@ async def get_execution(
     identity = execution if execution and execution.strip() else await find_newest(chosen, name)
     full, tasks = await chosen.need_batch().explain(name, identity)
     one = full.execution
+    notes = (*describe_unread(one.unread), *tasks.notes, *await chosen.explain_unfinished([one]))
     return ExecutionDetail(
         source=chosen.name,
         sample=chosen.sample or None,
@@ -136,7 +137,7 @@ async def get_execution(
         failures=tasks.failures,
         slowest=tasks.slowest,
         coverage=Coverage(scanned=tasks.scanned, matched=tasks.failed, complete=tasks.complete),
-        notes=(*describe_unread(one.unread), *tasks.notes) or None,
+        notes=notes or None,
         next_calls=_propose_calls(chosen, one, tasks),
     )
 
@@ -172,10 +173,10 @@ def _write_verdict(one: Execution) -> str:
             (one.running, "running"),
             (one.cancelled, "cancelled"),
         )
-        if count
+        if count is not None
     ]
     noun = "task" if one.tasks == 1 else "tasks"
-    return f"{words}: of {one.tasks:,} {noun} {', '.join(parts) or 'none has started'}"
+    return f"{words}: of {one.tasks:,} {noun} {', '.join(parts)}".rstrip()
 
 
 def _propose_calls(source: Source, one: Execution, tasks: TaskSummary) -> tuple[Call, ...]:

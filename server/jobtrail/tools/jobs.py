@@ -29,7 +29,7 @@ async def list_jobs(
     cursor: params.Cursor = None,
     source: params.Source = None,
 ) -> JobPage:
-    """What exists: batch jobs, scheduled tasks and services, with kind, status, schedule and last change.
+    """What exists: batch jobs, scheduled tasks and services, with kind, deployment, schedule and last change.
 
     Start here when a job's name is not known. For kind job go on with list_executions, for task or
     service with list_runs.
@@ -89,10 +89,12 @@ async def get_job(ctx: Context[ServerState], job: params.Job = None, source: par
     detail = await chosen.job(name)
     listing = await chosen.attempts(detail.job, ListOptions(sort=NEWEST_FIRST))
     recent = await walk(listing, Walk[Attempt](limit=_RECENT, subject=f"source {chosen.name!r}"))
+    notes = [*describe_unread(detail.job.unread), *recent.notes, *describe_judgements(recent.items)]
+    notes += await chosen.explain_unfinished(recent.items)
     return detail.model_copy(
         update={
-            "record": summarize_attempts(recent.items),
+            "record": summarize_attempts(recent.items, complete=recent.position is None),
             "sample": chosen.sample or None,
-            "notes": (*describe_unread(detail.job.unread), *recent.notes, *describe_judgements(recent.items)) or None,
+            "notes": tuple(notes) or None,
         }
     )

@@ -31,6 +31,7 @@ if TYPE_CHECKING:
 
     from jobtrail.models import Page, Window
     from jobtrail.paging import Listing, Sort, Walked
+    from jobtrail.sources.list_options import StatusFilter
     from jobtrail.vocabulary import Status
 
 DEFAULT_LIMIT = 20
@@ -82,21 +83,25 @@ class MakePage(Protocol[R_contra, P_co]):
 class ListCall(ResumableCall):
     """A list call of one source."""
 
-    async def read_options(self, words: Mapping[str, Status], sorts: Sequence[str]) -> ListOptions:
+    async def read_options(self, words: Mapping[str, Status], sorts: Sequence[str], noun: str) -> ListOptions:
         """Return what to ask the source for.
 
         Args:
             words: the upstream's statuses.
             sorts: the fields it can sort by.
+            noun: what the list is of.
 
         Raises:
             BadArgument: an argument that the source cannot understand.
         """
+        statuses = read_statuses(self.get_text_argument("status"), words)
+        if statuses is not None and not self.resumed:
+            self.notes.extend(_describe_impossible(statuses, words, noun))
         return ListOptions(
             window=await self.resolve_window(),
             sort=read_sort(self.get_text_argument("sort"), sorts, NEWEST_FIRST),
             query=(self.get_text_argument("query") or self.get_text_argument("search") or "").strip() or None,
-            statuses=read_statuses(self.get_text_argument("status"), words),
+            statuses=statuses,
         )
 
     async def read_page(
@@ -119,7 +124,8 @@ class ListCall(ResumableCall):
             searched: the texts of an item in which `query` is looked for; none where only the
                 upstream can search.
             show: returns what the page shows of an item.
-            parent: asks the source for what the listing belongs to (`check_parent`).
+            parent: asks the source for what the listing belongs to (`check_parent`); a text that it returns says why
+                nothing is listed.
             most: items to scan at most.
         """
         limit = self.clamp("limit", DEFAULT_LIMIT, LARGEST_LIMIT)
@@ -141,14 +147,18 @@ class ListCall(ResumableCall):
         walked = await walk(listing, how, self.cursor.position)
         doubt = self.cursor.doubt
         self.advance(walked)
-        await check_parent(parent, self.cursor.scanned)
+        why = await check_parent(parent, self.cursor.scanned)
+        attempts = [one for one in walked.items if isinstance(one, Execution | Run)]
+        stale = await self.source.explain_unfinished(attempts)
         clocks = write_clock_notes(self.sources) if options.window else []
-        notes = [*self.notes, *clocks, *walked.notes, *write_strange_notes(matching.strange)]
+        notes = [*self.notes, *clocks, *walked.notes, *write_strange_notes(matching.strange), *stale]
         if doubt and walked.exact:
             notes.append(_DOUBTS[min(doubt, MISSING)])
         notes += self._miss_rows(walked)
         notes += write_oldest({"": walked.oldest[""]} if "" in walked.oldest else {}, options.window)
-        if walked.position is None and not self.cursor.matched and not self.cursor.doubt:
+        if isinstance(why, str):
+            notes.append(why)
+        elif walked.position is None and not self.cursor.matched and not self.cursor.doubt:
             notes.append(self._suggest_wider())
         return make(
             source=self.source.name,
@@ -215,6 +225,16 @@ class ListCall(ResumableCall):
         if dropped is None:
             return "there is nothing to list: it exists and is empty"
         return Sentence("nothing matched; to widen: ", self.restart(**{dropped: None}))
+
+
+def _describe_impossible(statuses: StatusFilter, words: Mapping[str, Status], noun: str) -> list[str]:
+    """Return a note where a status was asked for that nothing here can have."""
+    never = statuses.words - {*words.values(), "unknown"}
+    if not never:
+        return []
+    note = f"no {noun} of this source is ever {' or '.join(sorted(never))}"
+    late = noun == "task" and "timeout" in never
+    return [f"{note}; those of an execution that timed out end failed or cancelled" if late else note]
 
 
 @dataclass

@@ -306,8 +306,10 @@ def require_argument(tool: str, name: str, value: str | None, then: Call) -> str
     return value.strip()
 
 
-async def check_parent(parent: Callable[[], Awaitable[object]] | None, read: int) -> None:
+async def check_parent(parent: Callable[[], Awaitable[object]] | None, read: int) -> object:
     """Ask whether what was read exists, if it was empty: many upstreams answer an unknown name with an empty list.
+
+    Return what the source answered; None where it was not asked.
 
     Args:
         parent: asks the source for the job, task or execution that was read; None where nothing was named.
@@ -316,5 +318,4 @@ async def check_parent(parent: Callable[[], Awaitable[object]] | None, read: int
     Raises:
         UnknownName: it does not exist.
     """
-    if parent is not None and not read:
-        await parent()
+    return await parent() if parent is not None and not read else None

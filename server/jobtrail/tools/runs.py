@@ -50,7 +50,7 @@ async def list_runs(
     )  # fmt: skip
     name = call.get_text_argument("task")
     runs = call.source.need_runs()
-    options = await call.read_options(runs.words, runs.sorts)
+    options = await call.read_options(runs.words, runs.sorts, "run")
     return await call.read_page(
         partial(RunPage, task=name),
         await runs.list(name, options),
@@ -71,6 +71,7 @@ async def get_run(ctx: Context[ServerState], run: params.Run = None, source: par
     runs = chosen.need_runs(Call("get_execution", {"job": ..., "execution": ...}))
     one = await runs.get(require_argument("get_run", "run", run, Call("list_runs")))
     log, note = await _read_tail(runs, one.id)
+    notes = [*describe_unread(one.unread), *([note] if note else [])]
     return RunDetail(
         source=chosen.name,
         sample=chosen.sample or None,
@@ -78,7 +79,7 @@ async def get_run(ctx: Context[ServerState], run: params.Run = None, source: par
         run=one,
         queued_s=seconds_between(one.created_at, one.started_at),
         log=log,
-        notes=(*describe_unread(one.unread), *([note] if note else [])) or None,
+        notes=(*notes, *await chosen.explain_unfinished([one])) or None,
         next_calls=_propose_calls(chosen, one),
     )
 

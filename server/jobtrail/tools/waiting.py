@@ -59,6 +59,7 @@ async def wait_for(
     await waiting.wait_until_ended(chosen.need_runs().follow if run else None)
     waited = anyio.current_time() - began
     notes = _write_unread_notes(watched)
+    notes += await chosen.explain_unfinished(one.now for one in watched if one.now)
     if seconds != asked:
         notes.append(f"timeout {quote_value(asked, 20)} was taken as {seconds:g}; it can be 0 to {_LONGEST:g} s")
     return Waited(

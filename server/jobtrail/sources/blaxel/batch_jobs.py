@@ -13,8 +13,9 @@ from jobtrail.sources.blaxel.ended_executions import EndedExecutions
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, build_query
 from jobtrail.sources.blaxel.execution_owners import ExecutionOwners
 from jobtrail.sources.blaxel.log_reader import LogEndpoint, Span, TaskLog
-from jobtrail.sources.blaxel.response_models import WireExecution
+from jobtrail.sources.blaxel.response_models import EXECUTION_WORDS, TASK_WORDS, WireExecution
 from jobtrail.sources.blaxel.task_reading import (
+    describe_unlisted,
     has_only_ended,
     name_row,
     read_task,
@@ -23,7 +24,6 @@ from jobtrail.sources.blaxel.task_reading import (
 from jobtrail.sources.list_options import ListOptions
 from jobtrail.sources.responses import is_named, parse_row, quote_name
 from jobtrail.text import quote_value, sanitize_text
-from jobtrail.vocabulary import EXECUTION_WORDS, TASK_WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -46,6 +46,7 @@ class BlaxelBatch(BatchJobs):
         jobs: lists its jobs.
         explain: returns the error for a job that does not exist.
         wrap_log: adds to a log what is known of it elsewhere.
+        lacking: why tasks may be counted and not listed, and what would mend that.
     """
 
     execution_words = EXECUTION_WORDS
@@ -58,11 +59,13 @@ class BlaxelBatch(BatchJobs):
         jobs: Callable[[ListOptions], Listing[Job]],
         explain: Callable[[str], Awaitable[UnknownName]],
         wrap_log: Callable[[Log], Log],
+        lacking: str = "",
     ) -> None:
         self._http = http
         self._jobs = jobs
         self._explain = explain
         self._wrap_log = wrap_log
+        self._lacking = lacking
         self._logs = LogEndpoint(http)
         self._owners = ExecutionOwners(http)
         self._ended = EndedExecutions(http)
@@ -102,9 +105,18 @@ class BlaxelBatch(BatchJobs):
         if full.tasks is not None:
             return full, full.tasks
         rows = self._list_tasks(job, execution, ListOptions(sort=NEWEST_FIRST), lambda row: row, name_row)
-        summary = await summarize_listed(full.execution, rows, self._http.subject)
+        summary = await summarize_listed(full.execution, rows, self._http.subject, self._lacking)
         self._ended.add_tasks(job, execution, summary)
         return full, summary
+
+    async def explain_no_tasks(self, job: str, execution: str) -> str | None:
+        """Return why an execution lists no tasks; None where it has none.
+
+        Raises:
+            UnknownName: there is no such execution.
+        """
+        one = (await self.execution(job, execution)).execution
+        return describe_unlisted(one, self._lacking) if one.tasks else None
 
     async def owner(self, execution: str) -> str:
         """Return the job of an execution; the API has no path from one to the other, so jobs are asked in turn."""

@@ -25,13 +25,19 @@ from jobtrail.sources.responses import (
     translate_status,
 )
 from jobtrail.times import parse_optional_time, seconds_between
-from jobtrail.vocabulary import EXECUTION_WORDS, TASK_WORDS
+from jobtrail.vocabulary import EXECUTION_WORDS as DOCUMENTED_EXECUTION_WORDS
+from jobtrail.vocabulary import TASK_WORDS as DOCUMENTED_TASK_WORDS
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from jobtrail.analysis.task_summary import TaskSummary
     from jobtrail.vocabulary import Status
+
+# What its guides call an execution that its specification says succeeded.
+_GUIDES: Mapping[str, Status] = {"completed": "succeeded"}
+EXECUTION_WORDS: Mapping[str, Status] = {**DOCUMENTED_EXECUTION_WORDS, **_GUIDES}
+TASK_WORDS: Mapping[str, Status] = {**DOCUMENTED_TASK_WORDS, **_GUIDES}
 
 _ATTEMPT = re.compile(r"attempt ([0-9]{1,6})")
 
@@ -135,7 +141,7 @@ class WireJob(ResponseModel):
         return Job(
             name=clean_line(meta.name, 200) or UNNAMED,
             kind="job",
-            status=clean_line((self.status or "").lower(), 40),
+            deployment=clean_line((self.status or "").lower(), 40),
             display_name=clean_line(meta.display_name, 80),
             schedule=self._describe_schedule(),
             created_at=parse_optional_time(meta.created_at),
@@ -180,6 +186,15 @@ class _Condition(ResponseModel):
     execution_reason: str | None = Field(default=None, alias="executionReason")
     message: str | None = None
     reason: str | None = None
+
+
+def join_reasons(reason: str | None, execution_reason: str | None, message: str | None) -> str:
+    """Return what a condition says of why, from the general to the particular; empty for nothing.
+
+    An `executionReason` that only counts attempts says nothing of why.
+    """
+    particular = None if execution_reason and _ATTEMPT.fullmatch(execution_reason) else execution_reason
+    return ": ".join(dict.fromkeys(part for part in (reason, particular, message) if part))
 
 
 class _TaskMetadata(ResponseModel):
@@ -229,10 +244,9 @@ class WireTask(ResponseModel):
 
     def _reason(self) -> str | None:
         """Return the newest condition that says why, as one line."""
-        for condition in reversed(self.conditions or ()):
-            parts = [part for part in (condition.reason, condition.message) if part]
-            if parts:
-                return clean_line(": ".join(parts))
+        for one in reversed(self.conditions or ()):
+            if why := join_reasons(one.reason, one.execution_reason, one.message):
+                return clean_line(why)
         return None
 
 

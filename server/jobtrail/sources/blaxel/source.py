@@ -47,6 +47,7 @@ class Blaxel(Source):
     Args:
         explain: returns the error for a job that does not exist, where this source alone cannot tell.
         wrap_log: adds to a log what is known of it elsewhere.
+        lacking: why tasks may be counted and not listed, and what would mend that.
     """
 
     kind = "blaxel"
@@ -65,8 +66,9 @@ class Blaxel(Source):
         *,
         explain: Callable[[str], Awaitable[UnknownName]] | None = None,
         wrap_log: Callable[[Log], Log] = lambda log: log,
+        lacking: str = "",
     ) -> None:
-        batch = BlaxelBatch(http, self.jobs, explain or self.explain_unknown, wrap_log)
+        batch = BlaxelBatch(http, self.jobs, explain or self.explain_unknown, wrap_log, lacking)
         super().__init__(name, fingerprint, batch=batch)
         self._http = http
 

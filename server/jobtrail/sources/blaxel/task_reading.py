@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 from jobtrail.paging import EVERYTHING, Budget, Walk, walk
 from jobtrail.rendering.parts import write_names
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST
-from jobtrail.sources.blaxel.response_models import WireTask
+from jobtrail.sources.blaxel.response_models import TASK_WORDS, WireTask, join_reasons
 from jobtrail.sources.responses import clean_line, parse_row
-from jobtrail.vocabulary import ENDED, FAILURES, TASK_WORDS
+from jobtrail.vocabulary import ENDED, FAILURES
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -47,9 +47,8 @@ def _add_row(tally: TaskTally, row: Any, subject: str) -> None:
 def _read_reason(conditions: list[dict[str, str | None]]) -> str:
     """Return what `WireTask` takes as the reason; empty for none."""
     for condition in reversed(conditions):
-        parts = [part for part in (condition.get("reason"), condition.get("message")) if part]
-        if parts:
-            return clean_line(": ".join(parts)) or ""
+        if why := join_reasons(condition.get("reason"), condition.get("executionReason"), condition.get("message")):
+            return clean_line(why) or ""
     return ""
 
 
@@ -79,10 +78,16 @@ def summarize_sent(one: Execution, rows: Sequence[object] | None, subject: str) 
     return _judge(one, _tally_rows(rows, subject), complete=True, notes=())
 
 
-async def summarize_listed(one: Execution, listing: Listing[object], subject: str) -> TaskSummary:
+async def summarize_listed(one: Execution, listing: Listing[object], subject: str, lacking: str = "") -> TaskSummary:
     """Return what the tasks of a listing came to, as far as the budget of one call reaches.
 
     If nothing failed, only one page is read, to find the slowest tasks.
+
+    Args:
+        one: the execution.
+        listing: its tasks.
+        subject: how errors name the upstream.
+        lacking: why the upstream may count tasks and list none, and what would mend that.
     """
     fine = one.tasks is not None and one.failed == 0 and one.status not in FAILURES
     how = Walk[object](limit=EVERYTHING, subject=subject, budget=_A_PAGE if fine else Budget())
@@ -90,12 +95,20 @@ async def summarize_listed(one: Execution, listing: Listing[object], subject: st
     notes = list(walked.notes)
     cut_short = bool(notes) or (walked.position is not None and walked.scanned < how.budget.items)
     summary = replace(_tally_rows(walked.items, subject), cut_short=cut_short)
+    if one.tasks and walked.position is None and not walked.scanned and lacking:
+        return replace(summary, complete=fine, notes=(*notes, describe_unlisted(one, lacking)))
     if fine:
         # The counts say that no task failed, so the unread tasks hold no failure.
         return replace(summary, notes=(*notes, *summary.notes))
     if walked.position is not None and not notes:
         notes.append(f"only the first {walked.scanned:,} tasks were read; list_tasks goes through all of them")
     return _judge(one, summary, complete=walked.position is None, notes=notes)
+
+
+def describe_unlisted(one: Execution, lacking: str) -> str:
+    """Return a note for an execution whose tasks are counted and not listed."""
+    noun = "task" if one.tasks == 1 else "tasks"
+    return f"the upstream counts {one.tasks or 0:,} {noun} here and lists none{lacking and f': {lacking}'}"
 
 
 def _tally_rows(rows: Iterable[Any], subject: str) -> TaskSummary:
@@ -123,5 +136,6 @@ def _judge(one: Execution, summary: TaskSummary, *, complete: bool, notes: Itera
         notes.append(f"some tasks have a status not known here: {write_names(summary.strange[:3])}")
     if complete and summary.failed < counted:
         complete = False
-        notes.append(f"the upstream counts {counted:,} failed tasks, but lists {summary.failed:,}")
+        noun = "task" if counted == 1 else "tasks"
+        notes.append(f"the upstream counts {counted:,} failed {noun}, but lists {summary.failed:,}")
     return replace(summary, complete=complete, notes=tuple(notes))

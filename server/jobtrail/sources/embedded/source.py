@@ -19,12 +19,13 @@ from jobtrail.sources.embedded.recorded_log import RecordedLog
 from jobtrail.sources.http_client import open_http
 from jobtrail.sources.list_options import ListOptions
 from jobtrail.sources.runwisp.source import RunWisp
-from jobtrail.text import quote_value
+from jobtrail.text import quote_unless_word, quote_value
+from jobtrail.vocabulary import UNFINISHED
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterable
 
-    from jobtrail.models import JobDetail
+    from jobtrail.models import Attempt, JobDetail
     from jobtrail.paging import Listing
     from jobtrail.sources.embedded.registration import EmbeddedSettings
     from jobtrail.sources.http import Http
@@ -32,6 +33,10 @@ if TYPE_CHECKING:
 
 # A reserved name (RFC 2606): it never leaves the process.
 _PLANE_URL = "http://plane.invalid"
+_LACKING = (
+    "it was imported from a list of executions; import what GET /jobs/{jobId}/executions/{executionId} answers, "
+    "which has its tasks"
+)
 _KINDS = {"job": "batch job", "task": "scheduled task", "service": "service"}
 
 
@@ -42,6 +47,7 @@ class Embedded(Source):
         batch: the client of the plane's batch jobs.
         scheduled: the client of its scheduled tasks.
         is_sample: whether the plane shows its sample.
+        list_recorded: returns the ids of the executions that recorders of this machine run.
         close: ends the plane, after both clients are closed.
     """
 
@@ -59,14 +65,18 @@ class Embedded(Source):
         batch: Http,
         scheduled: Http,
         is_sample: Callable[[], bool],
+        list_recorded: Callable[[], Awaitable[frozenset[str]]],
         close: Callable[[], Awaitable[None]],
     ) -> None:
-        self._blaxel = Blaxel(name, batch, fingerprint, explain=self.explain_unknown, wrap_log=RecordedLog)
+        self._blaxel = Blaxel(
+            name, batch, fingerprint, explain=self.explain_unknown, wrap_log=RecordedLog, lacking=_LACKING
+        )
         self._runwisp = RunWisp(
             name, scheduled, fingerprint, explain=self._explain_unknown_task, wrap_log=RecordedLog
         )
         super().__init__(name, fingerprint, batch=self._blaxel.batch, runs=self._runwisp.runs)
         self._is_sample = is_sample
+        self._list_recorded = list_recorded
         self._close = close
 
     @property
@@ -88,6 +98,18 @@ class Embedded(Source):
     async def about(self) -> About:
         """Return which APIs are spoken in-process; its clock is ours."""
         return About(f"{(await self._blaxel.about()).speaks} and {(await self._runwisp.about()).speaks}")
+
+    async def explain_unfinished(self, attempts: Iterable[Attempt]) -> list[str]:
+        """Return a note on attempts that were imported while they ran: nothing tells the store how they went on."""
+        unfinished = [one for one in attempts if one.status in UNFINISHED]
+        if not unfinished or self.sample:
+            return []
+        recorded = await self._list_recorded()
+        stale = [quote_unless_word(one.id) for one in unfinished if one.id not in recorded]
+        if not stale:
+            return []
+        named = ", ".join(stale[:3]) + (f" and {len(stale) - 3:,} more" if len(stale) > 3 else "")  # noqa: PLR2004
+        return [f"{named}: shown as imported, before the end; a later import tells how it went on"]
 
     def jobs(self, options: ListOptions) -> Listing[Job]:
         """List batch jobs, then scheduled tasks; a deployment status or a time order has only the former."""
@@ -127,4 +149,6 @@ def open_source(one: EmbeddedSettings, fingerprint: str, context: SourceContext)
     inside = replace(context, transport=httpx2.ASGITransport(plane))
     batch = open_http(one, f"{_PLANE_URL}/v0", inside, headers=VERSION_HEADER)
     scheduled = open_http(one, _PLANE_URL, inside)
-    return Embedded(one.name, fingerprint, batch, scheduled, lambda: plane.shows_sample, plane.aclose)
+    return Embedded(
+        one.name, fingerprint, batch, scheduled, lambda: plane.shows_sample, plane.list_recorded, plane.aclose
+    )

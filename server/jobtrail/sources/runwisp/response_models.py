@@ -88,9 +88,9 @@ class WireRun(ResponseModel):
             duration_s=seconds_between(started, ended) if over else None,
             exit_code=self.exit_code if over and status not in {"missed", "skipped"} else None,
             trigger=clean_line(self.triggered_by, 40),
-            attempt=self.attempt + 1 if self.attempt else None,
+            attempt=None if self.attempt is None else self.attempt + 1,
             retry_of=clean_line(self.retry_of, 64),
-            instance=self.instance or None,
+            instance=self.instance,
             unread=self.unread,
         )
 
@@ -143,7 +143,7 @@ class WireTaskDefinition(ResponseModel):
     def to_detail(self, source: str, zone: str | None) -> JobDetail:
         """Return it with its settings; durations arrive in nanoseconds."""
         found = {
-            "timeout_s": f"{self.timeout / _NANOSECONDS:g}" if self.timeout else None,
+            "timeout_s": None if self.timeout is None else f"{self.timeout / _NANOSECONDS:g}",
             "retry_attempts": self.retries,
             "on_overlap": self.overlap,
             "max_concurrent": self.concurrent,
