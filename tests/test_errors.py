@@ -32,9 +32,13 @@ def make_answer(status: int, **headers: str) -> httpx2.Response:
 @pytest.mark.parametrize(
     ("status", "sentence"),
     [
-        (401, "source 'a' refused the credentials (HTTP 401, request id r-1); check the key"),
+        (401, "source 'a' wants credentials, and none were given (HTTP 401, request id r-1); check the key"),
+        (403, "source 'a' refused access (HTTP 403, request id r-1): 'no'; check the key"),
         (404, "source 'a' has nothing at this address (HTTP 404, request id r-1): 'no'; check the key"),
-        (429, "source 'a' limits its callers (HTTP 429, request id r-1); wait 7 s and make the same call again"),
+        (
+            429,
+            "source 'a' limits its callers (HTTP 429, request id r-1): 'no'; wait 7 s and make the same call again",
+        ),
         (
             503,
             "source 'a' failed (HTTP 503, request id r-1): 'no'; that is the upstream's fault, a retry may help",
@@ -52,6 +56,15 @@ def test_an_answer_s_status_and_request_id_are_fields_of_the_error(status: int, 
     assert error.said == ("no" if "'no'" in sentence else "")
     assert error.retry_after == (7.0 if error.retryable else None)
     assert str(error) == sentence
+
+
+@pytest.mark.parametrize("is_login", [False, True])
+def test_credentials_that_were_given_were_refused(is_login: bool) -> None:  # pytest gives it
+    answer = make_answer(401)
+    if not is_login:
+        answer.request.headers["Authorization"] = "Bearer key"
+    error = make_error(answer, b"{}", subject="it", settings_advice="check the key", is_login=is_login)
+    assert str(error) == "it refused the credentials (HTTP 401); check the key"
 
 
 def test_an_error_without_an_answer_has_no_status() -> None:

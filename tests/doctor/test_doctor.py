@@ -166,15 +166,20 @@ async def test_a_source_that_nobody_answers_for_is_said_to_be_unreachable_and_th
     assert verdicts(found, "blaxel (blaxel)")["executions"] == "ok"
 
 
-@pytest.mark.parametrize("status", [401, 403])
-async def test_refused_credentials_are_named_by_kind_with_the_setting_to_change(tmp_path: Path, status: int) -> None:
+@pytest.mark.parametrize(
+    ("status", "said"),
+    [(401, "refused the credentials (HTTP 401)"), (403, "refused access (HTTP 403): 'bad key …'")],
+)
+async def test_refused_credentials_are_named_by_kind_with_the_setting_to_change(
+    tmp_path: Path, status: int, said: str
+) -> None:
     upstream = Upstream()
     upstream.sick = json_of({"error": f"bad key {SECRETS[0]}"}, status)
     found = await checks(machine(tmp_path, **ENVIRON), upstream, "blaxel")
     assert {one.subject for one in found} == {"blaxel (blaxel)"}
     assert verdicts(found, "blaxel (blaxel)") == {"reachable": "ok", "credentials": "failed"}
     one = the(found, "source", "credentials")
-    assert one.found == f"API key: refused the credentials (HTTP {status})"
+    assert one.found == f"API key: {said}"
     assert one.fix is not None
     assert one.fix.startswith("put a valid one into BL_API_URL, BL_API_KEY")
 

@@ -228,7 +228,9 @@ async def test_a_daemon_with_a_password_names_the_setting_that_is_wrong(
     async with server_for(runwisp_locked, no_settings, **given) as client:
         result = await client.call_tool("list_runs", {})
     assert result.is_error
-    assert "refused the credentials (HTTP 401)" in str(result.content)
+    wrong = "refused the credentials" if given else "wants credentials, and none were given"
+    assert f"{wrong} (HTTP 401)" in str(result.content)
+    assert ("the next log-in is tried in 60 s" in str(result.content)) == ("RUNWISP_PASSWORD" in given)
     assert "RUNWISP_PASSWORD" in str(result.content)
     assert "wrong-secret" not in str(result.content)
 

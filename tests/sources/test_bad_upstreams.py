@@ -64,10 +64,21 @@ class Row:
     asked: int = 1
 
 
+def echo_credentials(request: httpx2.Request) -> httpx2.Response:
+    return httpx2.Response(403, json={"error": f"not for {request.headers['authorization']}, password=pw-secret-789"})
+
+
 ANY_SOURCE = {
     "web-page-with-200": Row(html(), HTML_200),
     "401": Row(json_of({"error": "bad tok-secret-456, sk-secret-123"}, 401), r"refused the credentials \(HTTP 401\)"),
-    "403": Row(json_of({"error": "not for tok-secret-456"}, 403), r"refused the credentials \(HTTP 403\)"),
+    "403": Row(
+        json_of({"error": "forbidden", "code": 403, "message": "workspace is suspended: unpaid invoice"}, 403),
+        r"refused access \(HTTP 403\): 'workspace is suspended: unpaid invoice'; check ",
+    ),
+    "403-in-plain-text": Row(
+        raw(b"RBAC: access denied\n", 403, "text/plain; charset=utf-8"), r"HTTP 403\): 'RBAC: access denied'; check "
+    ),
+    "403-that-echoes": Row(echo_credentials, r"refused access \(HTTP 403\): 'not for Bearer "),
     "404-for-everything": Row(json_of({"message": "no"}, 404), r"has nothing at this address \(HTTP 404\): 'no'"),
     "429-in-seconds": Row(json_of({}, 429, Retry_After="2"), "wait 2 s and make the same call again", TRIES),
     "429-until-a-date-gone-by": Row(

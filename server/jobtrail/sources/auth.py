@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import AsyncGenerator, Callable
+from math import ceil
 from typing import Any
 
 import anyio
@@ -71,7 +72,8 @@ class Login(httpx2.Auth):
         while True:
             async with self._lock:
                 if not self._token or self.clock() >= self._valid_until:
-                    self._reraise_recent_login_error()
+                    if refusal := self._find_recent_refusal():
+                        raise refusal
                     login = self.log_in(request)
                     step = await anext(login)
                     while step is not None:
@@ -84,27 +86,34 @@ class Login(httpx2.Auth):
                 return
             if fresh:
                 # A log-in that helps nothing; more of them would only use up what the upstream allows.
-                self._keep_login_error(
-                    Unauthorized(
-                        "refused a token it had just given",
-                        subject=self._subject,
-                        status=_REFUSED,
-                        advice=self._settings_advice,
-                    )
+                raise self._keep_login_error(
+                    Unauthorized("refused a token it had just given", subject=self._subject, status=_REFUSED)
                 )
-                return
             # The upstream forgot the token: a restart, or it ended early.
             if self._token == used:
                 self._token = ""
 
-    def _keep_login_error(self, error: Unauthorized) -> None:
+    def _keep_login_error(self, error: Unauthorized) -> Unauthorized:
+        """Keep an error that log-ins of the next minute would end in too; return it as it is raised now."""
         self._token = ""
         self._login_error = (self.clock() + _REFUSED_SECONDS, error)
+        return self._add_wait(error, _REFUSED_SECONDS)
 
-    def _reraise_recent_login_error(self) -> None:
-        """Raise the last log-in error again while it is recent: RunWisp allows five log-ins in five minutes."""
-        if self._login_error and self.clock() < self._login_error[0]:
-            raise self._login_error[1].with_traceback(None)
+    def _find_recent_refusal(self) -> Unauthorized | None:
+        """Return the last log-in error while it is recent: RunWisp allows five log-ins in five minutes."""
+        until, error = self._login_error or (0.0, None)
+        left = until - self.clock()
+        return self._add_wait(error, left) if error is not None and left > 0 else None
+
+    def _add_wait(self, error: Unauthorized, seconds: float) -> Unauthorized:
+        advice = f"{self._settings_advice}; the next log-in is tried in {ceil(seconds)} s"
+        return Unauthorized(
+            *error.problem,
+            subject=error.subject,
+            status=error.status,
+            request_id=error.request_id,
+            advice=advice,
+        )
 
     def make_unreadable_error(self, what: str) -> UnreadableAnswer:
         """Return the error of a log-in that was answered with something else than documented."""
@@ -122,12 +131,10 @@ class Login(httpx2.Auth):
         """
         content = await self._read_body(response)
         if response.is_error:
-            # Nothing is quoted here: what was sent was secrets, and an upstream may echo them.
-            error = make_error(
-                response, b"", subject=f"{self._subject} (log-in)", settings_advice=self._settings_advice
-            )
+            subject = f"{self._subject} (log-in)"
+            error = make_error(response, b"", subject=subject, settings_advice=self._settings_advice, is_login=True)
             if isinstance(error, Unauthorized):
-                self._keep_login_error(error)
+                error = self._keep_login_error(error)
             raise error
         try:
             body = json.loads(content)

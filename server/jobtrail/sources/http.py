@@ -27,6 +27,7 @@ from jobtrail.errors import (
     UpstreamError,
     UpstreamFault,
 )
+from jobtrail.masking import mask_text
 from jobtrail.text import sanitize_text
 from jobtrail.times import parse_http_date
 from jobtrail.window import Clock
@@ -43,12 +44,18 @@ SAMPLE_HEADER = "Jobtrail-Data"
 
 _REQUEST_IDS = ("x-cf-request-id", "cf-ray", "x-request-id")
 _ERROR_BODY = 65_536
+_LONGEST_MESSAGE = 4_000
 _LARGE = 8 * 1024 * 1024
 # Seconds for which what an answer told of the upstream's clock is taken to be so.
 _RECENT = 300.0
 # Seconds by which a date of a header is older at most: it has whole seconds, and some servers write it once a second.
 _DATE_LAG = 2.0
-_NOT_MODIFIED, _CLIENT_ERROR, _SERVER_ERROR = 304, 400, 500
+_NOT_MODIFIED, _CLIENT_ERROR, _UNAUTHORIZED, _TOO_MANY, _SERVER_ERROR = 304, 400, 401, 429, 500
+_REFUSALS: Mapping[int, tuple[type[UpstreamError], str]] = {
+    _UNAUTHORIZED: (Unauthorized, "refused the credentials"),
+    403: (Unauthorized, "refused access"),
+    404: (NotFound, "has nothing at this address"),
+}
 
 
 class _Fetched(NamedTuple):
@@ -349,7 +356,9 @@ def _format_address(client: httpx2.AsyncClient) -> str:
     return f"{url.scheme}://{url.host}" + (f":{url.port}" if url.port else "")
 
 
-def make_error(response: httpx2.Response, body: bytes, *, subject: str, settings_advice: str) -> UpstreamError:
+def make_error(
+    response: httpx2.Response, body: bytes, *, subject: str, settings_advice: str, is_login: bool = False
+) -> UpstreamError:
     """Return the error that stands for an upstream's status code.
 
     Args:
@@ -357,37 +366,42 @@ def make_error(response: httpx2.Response, body: bytes, *, subject: str, settings
         body: its body as far as read; any of the documented error shapes, or anything else.
         subject: how the message names the upstream.
         settings_advice: which setting to check when credentials are refused.
+        is_login: whether it answers a log-in. What was sent was secrets, and an upstream may echo them, so that
+            nothing is quoted.
     """
     wait = _read_retry_after(response)
-    kind, problem, advice = _explain_status(response.status_code, settings_advice, wait)
+    is_signed = is_login or "authorization" in response.request.headers
+    kind, problem, advice = _explain_status(response.status_code, settings_advice, wait, is_signed=is_signed)
     retryable = kind in {RateLimited, UpstreamFault}
+    # Of refused credentials there is nothing else to say.
+    is_quoted = not is_login and response.status_code != _UNAUTHORIZED
     return kind(
         problem,
         subject=subject,
         advice=advice,
         status=response.status_code,
         request_id=_read_request_id(response),
-        said="" if kind in {Unauthorized, RateLimited} else _read_message(response, body),
+        said=_read_message(response, body) if is_quoted else "",
         retryable=retryable,
         retry_after=wait if retryable else None,
     )
 
 
-def _explain_status(status: int, settings_advice: str, wait: float | None) -> tuple[type[UpstreamError], str, str]:
+def _explain_status(
+    status: int, settings_advice: str, wait: float | None, *, is_signed: bool
+) -> tuple[type[UpstreamError], str, str]:
     """Return the error that a status code means, what is wrong, and what to do about it."""
-    match status:
-        case 401 | 403:
-            return Unauthorized, "refused the credentials", settings_advice
-        case 404:
-            return NotFound, "has nothing at this address", settings_advice
-        case 429:
-            pause = f"wait {wait:.0f} s" if wait is not None else "wait a little"
-            return RateLimited, "limits its callers", f"{pause} and make the same call again"
-        case _ if status >= _SERVER_ERROR:
-            return UpstreamFault, "failed", "that is the upstream's fault, a retry may help"
-        case _:
-            advice = "the same call will be refused again, change its arguments"
-            return Rejected, "refused the request", advice
+    if status in _REFUSALS:
+        kind, problem = _REFUSALS[status]
+        if status == _UNAUTHORIZED and not is_signed:
+            problem = "wants credentials, and none were given"
+        return kind, problem, settings_advice
+    if status == _TOO_MANY:
+        pause = f"wait {wait:.0f} s" if wait is not None else "wait a little"
+        return RateLimited, "limits its callers", f"{pause} and make the same call again"
+    if status >= _SERVER_ERROR:
+        return UpstreamFault, "failed", "that is the upstream's fault, a retry may help"
+    return Rejected, "refused the request", "the same call will be refused again, change its arguments"
 
 
 def _read_request_id(response: httpx2.Response) -> str:
@@ -411,14 +425,19 @@ def _read_retry_after(response: httpx2.Response) -> float | None:
 
 
 def _read_message(response: httpx2.Response, body: bytes) -> str:
-    """Return the upstream's own words, safe and clipped; nothing where the body is not JSON."""
-    if "json" not in response.headers.get("content-type", ""):
-        return ""
-    try:
-        found = _find_message(json.loads(body))
-    except (ValueError, RecursionError):
-        return ""
-    return sanitize_text(_mask_credentials(response, found), 200) if found else ""
+    """Return the upstream's own words, safe, clipped, without secrets; nothing where the body is no JSON or text."""
+    kind = response.headers.get("content-type", "")
+    if kind.startswith("text/plain"):
+        found = body.decode(errors="replace")
+    elif "json" in kind:
+        try:
+            found = _find_message(json.loads(body))
+        except (ValueError, RecursionError):
+            found = None
+    else:
+        found = None
+    # Cut before it is masked, since that takes time in proportion to a text.
+    return sanitize_text(mask_text(_mask_credentials(response, found[:_LONGEST_MESSAGE])), 200) if found else ""
 
 
 def _mask_credentials(response: httpx2.Response, text: str) -> str:
