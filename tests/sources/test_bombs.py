@@ -115,6 +115,11 @@ BOMBS = {
     "many-tasks": Bomb(EXECUTION, lambda: execution_with(many(b"{}", 50_000)), "of 2 tasks 2 succeeded"),
     "definitions": Bomb(DEFINITIONS, lambda: runwisp_page(many(b"{}", 300_000)), "300,000 rows in one answer"),
     "a-line": Bomb(LOG, lambda: log_of(b'[{"n":0,"text":"' + b"x" * (30 * MIB) + b'"}]'), "lines 1 to 1 of 1"),
+    "commas-in-lines": Bomb(
+        LOG, lambda: log_of(many(b'{"n":0,"text":"' + b"1,{" * 1_000 + b'"}', 5_000)), "lines 1 to 1 of 1"
+    ),
+    "tiny-texts": Bomb(EXECUTIONS, lambda: blaxel_page(many(b'""', 3_000_000)), VALUES),
+    "quotes": Bomb(EXECUTIONS, lambda: blaxel_page(b"[1" + b",1" * 800_000 + b',"\\"' * 4_000_000), VALUES),
     "lines": Bomb(LOG, lambda: log_of(many(b"{}", 300_000)), "300,000 rows where 100 were asked for"),
 }
 EVENT = b'data: {"run": {"id": "%s"}}\n\n' % run_id(1).encode()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import socket
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -46,7 +48,7 @@ def open_http(
         headers: sent with each request.
     """
     limits, transport = HttpLimits(), context.transport
-    if transport is None and is_loopback(httpx2.URL(base).host):
+    if transport is None and _is_this_machine(httpx2.URL(base).host):
         # A client with a transport of its own does not look for a proxy, which would be sent the credentials.
         transport = httpx2.AsyncHTTPTransport()
     client = httpx2.AsyncClient(
@@ -67,3 +69,13 @@ def open_http(
         cache=cache,
         clock=context.clock,
     )
+
+
+def _is_this_machine(host: str) -> bool:
+    """Return whether a connection to an address never leaves this machine, in any spelling that connects.
+
+    `127.1` and `0x7f000001` are 127.0.0.1; 0.0.0.0 is this machine too, and every name under `localhost` (RFC 6761).
+    """
+    with suppress(OSError):
+        host = socket.inet_ntoa(socket.inet_aton(host))
+    return is_loopback(host) or host in {"0.0.0.0", "::"} or host.lower().rstrip(".").endswith(".localhost")  # noqa: S104 # nothing listens here
