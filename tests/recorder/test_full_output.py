@@ -44,17 +44,22 @@ def test_output_that_no_device_takes_is_told_once_and_recorded_whole(stand: Stan
     assert [text for _, text in task.output] == ["line 1", "line 2", "line 3", "last"]
 
 
-def test_where_not_even_the_warning_can_be_written_the_command_is_recorded_all_the_same(stand: Stand) -> None:
+@pytest.mark.parametrize("several", [False, True])
+def test_where_not_even_the_warning_can_be_written_the_command_is_recorded_all_the_same(
+    stand: Stand, *, several: bool
+) -> None:
+    options = ["--from", "-"] if several else []
+    command = ["sh", "-c", "echo a; echo b >&2; exit 3"]
     with FULL.open("wb") as full:
         ended = subprocess.run(
-            [sys.executable, "-m", "jobtrail", "record", "--job", "nightly", "--", "sh", "-c", "echo a; echo b >&2"],
+            [sys.executable, "-m", "jobtrail", "record", "--job", "nightly", *options, "--", *command],
             env={**os.environ, "JOBTRAIL_STORE": str(stand.path)},
-            stdin=subprocess.DEVNULL,
+            input=b"one\n" if several else b"",
             stdout=full,
             stderr=full,
             timeout=60,
             check=False,
         )
-    assert ended.returncode == 0
+    assert ended.returncode == 3
     _, (task,) = stand.only()
     assert sorted(text for _, text in task.output) == ["a", "b"]

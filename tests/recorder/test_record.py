@@ -168,10 +168,11 @@ def test_a_reader_that_has_enough_ends_the_command_as_it_would_without_us(stand:
 
 
 def test_a_child_left_behind_does_not_hold_the_recorder(stand: Stand) -> None:
-    code, out, _ = stand.record("--job", "nightly", "--", "sh", "-c", "echo started; sleep 600 & echo $!")
-    started, pid = out.split()
-    assert (code, started) == (0, b"started")
-    os.kill(int(pid), signal.SIGKILL)
+    with stand.start("--job", "nightly", "--", "sh", "-c", "sleep 600 & echo $!") as process:
+        assert process.stdout is not None
+        pid = int(process.stdout.readline())
+        assert process.wait(SECONDS) == 0
+        os.kill(pid, signal.SIGKILL)
     assert stand.only()[0]["status"] == "succeeded"
 
 

@@ -21,6 +21,7 @@ _CANNOT_RUN = 2
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; 2 comes with one sentence on standard error."""
+    _open_missing_streams()
     given = [*(argv if argv is not None else sys.argv[1:])]
     # After `--` comes the command to record, with its own options.
     end = given.index("--") if "--" in given else len(given)
@@ -44,6 +45,19 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"jobtrail: the answer cannot be written ({error.strerror})", file=sys.stderr)
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return _CANNOT_RUN
+
+
+def _open_missing_streams() -> None:
+    """Open the standard streams that whoever started us has closed, on the null device.
+
+    Otherwise a file or a socket of ours takes their number, and gets what is written to them.
+    """
+    for name, mode in (("stdin", "r"), ("stdout", "w"), ("stderr", "w")):
+        if getattr(sys, name) is None:
+            # The lowest number that is free, which is that of the stream.
+            file = os.open(os.devnull, os.O_RDWR)
+            os.set_inheritable(file, True)  # noqa: FBT003 # it takes no name
+            setattr(sys, name, os.fdopen(file, mode))
 
 
 def _load(name: str) -> Callable[..., int]:

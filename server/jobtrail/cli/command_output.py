@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
-import sys
+import select
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
+from jobtrail.recorder.pipes import DESCRIPTORS
+from jobtrail.recorder.threads import run_in_daemon_thread
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -24,7 +25,7 @@ class OutputForwarder:
     def warn(self, text: str) -> None:
         """Print a warning, if standard error can be written."""
         with suppress(OSError):
-            print(f"jobtrail: {text}", file=sys.stderr, flush=True)
+            _write_all(DESCRIPTORS["stderr"], f"jobtrail: {text}\n".encode(errors="backslashreplace"))
 
     def show_progress(self, ended: int, failed: int, total: int) -> None:
         """Show nothing: only the progress bar does."""
@@ -43,7 +44,7 @@ class OutputForwarder:
             return
         try:
             # In a thread: the reader may be slow.
-            await anyio.to_thread.run_sync(_write_all, 1 if stream == "stdout" else 2, chunk)
+            await run_in_daemon_thread(lambda: _write_all(DESCRIPTORS[stream], chunk))
         except BrokenPipeError:
             raise
         except OSError as error:
@@ -77,4 +78,8 @@ class LineForwarder(OutputForwarder):
 def _write_all(file: int, chunk: bytes) -> None:
     left = memoryview(chunk)
     while left:
-        left = left[os.write(file, left) :]
+        try:
+            left = left[os.write(file, left) :]
+        except BlockingIOError:
+            # Whoever shares the file with us made it so.
+            select.select([], [file], [])

@@ -35,7 +35,7 @@ def run(arguments: argparse.Namespace) -> int:
         except CannotJoin as error:
             raise SettingsError(str(error)) from None
     if plan.inputs is not None:
-        print(f"jobtrail: {_format_summary(plan, result)}", file=sys.stderr)
+        OutputForwarder().warn(_format_summary(plan, result))
     return result.code
 
 
@@ -49,11 +49,13 @@ def _build_plan(arguments: argparse.Namespace) -> Plan:
     Raises:
         SettingsError: options exclude each other, or a file cannot be read.
     """
-    job, execution = arguments.job, arguments.execution
+    job, execution, inherited = arguments.job, arguments.execution, False
     if job is None:
         # Inside a recorded command: add a task to the same execution.
         job = _read_name("JOBTRAIL_JOB")
-        execution = execution or _read_name("JOBTRAIL_EXECUTION")
+        if execution is None:
+            execution = _read_name("JOBTRAIL_EXECUTION")
+            inherited = execution is not None
     if not job:
         raise SettingsError(f"record needs --job NAME; {arguments.parser.usage}")
     if not arguments.command:
@@ -66,6 +68,7 @@ def _build_plan(arguments: argparse.Namespace) -> Plan:
         job=job,
         command=arguments.command,
         execution=execution,
+        inherited=inherited,
         task=arguments.task,
         inputs=None if arguments.inputs is None else _read_input_lines(arguments.inputs),
         labels=dict(arguments.label),

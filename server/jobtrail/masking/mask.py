@@ -32,7 +32,7 @@ class Mask:
     def __init__(self, environ: Mapping[str, str], secrets: Iterable[str] = ()) -> None:
         found = {one.strip() for one in secrets}
         found |= {one.strip(_EDGES) for name, value in environ.items() for one in _find_secrets(name, value)}
-        found |= {form for one in found for form in (quote(one, safe=""), unquote(one), json.dumps(one)[1:-1])}
+        found |= {form for one in found for form in _list_spellings(one)}
         # The longest first, so that a secret within another one does not leave a part of it.
         words = sorted((re.escape(one) for one in found if len(one) >= _SHORTEST), key=len, reverse=True)
         self._pattern = re.compile("|".join(words)) if words else None
@@ -57,6 +57,19 @@ class Mask:
         return text if self._pattern is None else self._pattern.sub(MASKED, text)
 
 
+def _list_spellings(secret: str) -> Iterator[str]:
+    """Yield other spellings of a secret: in an address, in JSON, and as a text is read whose bytes are no UTF-8."""
+    try:
+        raw = secret.encode(errors="surrogateescape")
+    except UnicodeEncodeError:
+        # JSON can hold half of a pair, which is no byte of the system.
+        raw = secret.encode(errors="surrogatepass")
+    yield raw.decode(errors="replace")
+    yield quote(raw, safe="")
+    yield unquote(secret)
+    yield json.dumps(secret)[1:-1]
+
+
 def _find_secrets(name: str, value: str) -> Iterator[str]:
     """Yield what of a variable's value is secret."""
     for start, end in list_secret_spans(value):
@@ -72,10 +85,12 @@ def _split_value(value: str) -> Iterator[str]:
     """Yield the parts of a secret that may stand alone: lines, items of a list, strings of a JSON document."""
     if value.lstrip().startswith(("{", "[")):
         try:
-            yield from _list_strings(json.loads(value))
-        except ValueError:
+            document = json.loads(value)
+        except (ValueError, RecursionError):
+            # No JSON, or nested without end.
             pass
         else:
+            yield from _list_strings(document)
             return
     for item in _SEPARATORS.split(value):
         yield item.strip(_BRACKETS)
@@ -88,15 +103,19 @@ def _split_value(value: str) -> Iterator[str]:
 
 def _list_strings(document: Any) -> Iterator[str]:
     """Yield the strings of a JSON document; of an object that names its secrets, only these."""
-    if isinstance(document, str):
-        yield document
-        yield from document.splitlines()
-    elif isinstance(document, list):
-        for one in cast("list[Any]", document):
-            yield from _list_strings(one)
-    elif isinstance(document, dict):
-        fields = cast("dict[str, Any]", document)
-        names = {one for one in fields if is_secret_name(one)}
-        for key, one in fields.items():
-            if not names or key in names or isinstance(one, dict | list):
-                yield from _list_strings(one)
+    left = [document]
+    while left:
+        one = left.pop()
+        if isinstance(one, str):
+            yield one
+            yield from one.splitlines()
+        elif isinstance(one, list):
+            left += cast("list[Any]", one)
+        elif isinstance(one, dict):
+            fields = cast("dict[str, Any]", one)
+            names = {name for name in fields if is_secret_name(name)}
+            left += (
+                inner
+                for name, inner in fields.items()
+                if not names or name in names or isinstance(inner, dict | list)
+            )

@@ -32,6 +32,7 @@ class Plan:
         job: the job it is recorded under.
         command: the program and its arguments; an input line replaces `{}` in them.
         execution: the execution to join, or the id of a new one; None for a new one with an id of its own.
+        inherited: the execution is that of an outer recorder; if it cannot be joined, a new one is made.
         task: the task's name; None for one that is numbered.
         inputs: a task for each of these lines; None for one task.
         labels: the job's, by key.
@@ -45,6 +46,7 @@ class Plan:
     job: str
     command: Sequence[str]
     execution: str | None = None
+    inherited: bool = False
     task: str | None = None
     inputs: Sequence[str] | None = None
     labels: Mapping[str, str] = field(default_factory=dict[str, str])

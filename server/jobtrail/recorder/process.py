@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import math
 import os
 import signal
 import sys
-from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from subprocess import DEVNULL
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Literal
 
 import anyio
 
+from jobtrail.recorder.pipes import OutputPipe
 from jobtrail.times import format_duration
 
 if TYPE_CHECKING:
@@ -24,7 +25,8 @@ if TYPE_CHECKING:
 
 _GRACE = 10.0
 _DRAIN = 2.0
-_CHUNK = 65_536
+_TOGETHER = 0.1
+"""Seconds; a terminal's signal reaches the command too, whose end may be noticed before it."""
 _NOT_FOUND, _NOT_RUNNABLE, _TIMED_OUT = 127, 126, 124
 
 
@@ -52,20 +54,36 @@ class Shutdown:
 
     Attributes:
         requested: set by the first signal.
-        signal: the number of that signal; 0 before it.
+        hurried: set by a signal that finds no child to pass it on to: it ends what the recorder itself waits for.
+        signal: the number of the first signal; 0 before it.
+        at: when that came, on the event loop's clock.
+        children: what runs.
+        drains: the scopes in which the output of ended children is passed on.
     """
 
     requested: anyio.Event = field(default_factory=anyio.Event)
+    hurried: anyio.Event = field(default_factory=anyio.Event)
     signal: int = 0
+    at: float = math.inf
     children: list[_Child] = field(default_factory=list["_Child"])
+    drains: list[anyio.CancelScope] = field(default_factory=list[anyio.CancelScope])
 
     def pass_on(self, number: int) -> None:
         """Pass a signal on to every child; after the first signal, kill them instead."""
         again = self.requested.is_set()
-        self.signal = self.signal or number
+        if not again:
+            self.signal, self.at = number, anyio.current_time()
         for child in self.children:
             child.send(signal.SIGKILL if again else number, from_terminal=number == signal.SIGINT and not again)
+        for drain in self.drains:
+            self.limit_drain(drain)
+        if not self.children:
+            self.hurried.set()
         self.requested.set()
+
+    def limit_drain(self, drain: anyio.CancelScope) -> None:
+        """Give the output of an ended child two seconds more, however slow its reader is."""
+        drain.deadline = min(drain.deadline, anyio.current_time() + _DRAIN)
 
     async def kill_stragglers(self) -> None:
         """Wait for the first signal, and ten seconds later kill every child that still runs."""
@@ -95,10 +113,17 @@ class ProcessSpec:
 
 
 class _Child:
-    """A process and, unless it shares the terminal, its process group."""
+    """A process and, unless it shares the terminal, its process group.
+
+    Attributes:
+        timed_out: whether it was ended since its timeout was over.
+        ended_at: when it was seen to have ended, on the event loop's clock.
+    """
 
     def __init__(self, process: Process, *, own_group: bool) -> None:
         self.process = process
+        self.timed_out = False
+        self.ended_at = math.inf
         self._own_group = own_group
 
     def send(self, number: int, *, from_terminal: bool = False) -> None:
@@ -113,6 +138,16 @@ class _Child:
         except ProcessLookupError:
             pass
 
+    def has_ended(self) -> bool:
+        """Return whether the process has ended, though the event loop may not know it yet."""
+        if self.process.returncode is not None or not hasattr(os, "waitid"):
+            return self.process.returncode is not None
+        try:
+            return os.waitid(os.P_PID, self.process.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+        except ChildProcessError:
+            # The event loop has taken its exit code.
+            return True
+
     async def end(self) -> None:
         """Send SIGTERM, and SIGKILL if the process runs on for ten seconds."""
         self.send(signal.SIGTERM)
@@ -126,38 +161,69 @@ async def run_process(spec: ProcessSpec, shutdown: Shutdown) -> ProcessResult:
     """Run a command until it ends, its timeout is over or the recorder is shut down."""
     # A process that reads from a terminal must be in its foreground group.
     own_group = not (spec.alone and sys.stdin is not None and sys.stdin.isatty())
-    pipes: dict[Stream, _Pipe] = {"stdout": _Pipe(), "stderr": _Pipe()}
-    process = await _start(spec, pipes, own_group=own_group)
-    if isinstance(process, ProcessResult):
-        return process
-    child = _Child(process, own_group=own_group)
-    shutdown.children.append(child)
-    if shutdown.requested.is_set():
-        child.send(shutdown.signal)
     try:
-        return await _wait_for_end(child, pipes, spec, shutdown)
-    finally:
-        shutdown.children.remove(child)
+        pipes = OutputPipe("stdout"), OutputPipe("stderr")
+        process = await _start(spec, *pipes, own_group=own_group)
+    except (OSError, ValueError) as error:
+        return _explain_failed_start(spec.command[0], error)
+    child = _Child(process, own_group=own_group)
+    async with anyio.create_task_group() as pumps:
+        for pipe in pipes:
+            pumps.start_soon(pipe.pump, spec.tail, spec.sink)
+        await _wait_for_end(child, spec.timeout, shutdown)
+        # What a grandchild writes later is passed on without us.
+        for pipe in pipes:
+            pipe.limit_wait(_DRAIN)
+        shutdown.drains.append(pumps.cancel_scope)
+        if shutdown.requested.is_set():
+            shutdown.limit_drain(pumps.cancel_scope)
+    shutdown.drains.remove(pumps.cancel_scope)
+    spec.tail.close()
+    stopped_by = shutdown.signal if shutdown.at <= child.ended_at + _TOGETHER else 0
+    return _build_result(process.returncode or 0, spec, stopped_by, timed_out=child.timed_out)
 
 
-async def _start(spec: ProcessSpec, pipes: Mapping[Stream, _Pipe], *, own_group: bool) -> Process | ProcessResult:
-    """Start a command; return a result at once if it cannot be started."""
+async def _start(spec: ProcessSpec, stdout: OutputPipe, stderr: OutputPipe, *, own_group: bool) -> Process:
+    """Start a command.
+
+    Raises:
+        OSError: it cannot be started.
+        ValueError: its arguments cannot be passed to the system.
+    """
     try:
         return await anyio.open_process(
             spec.command,
             stdin=None if spec.alone else DEVNULL,
-            stdout=pipes["stdout"].write_end,
-            stderr=pipes["stderr"].write_end,
+            stdout=stdout.write_end,
+            stderr=stderr.write_end,
             env=spec.environ,
             start_new_session=own_group,
         )
-    except (OSError, ValueError) as error:
-        for pipe in pipes.values():
-            os.close(pipe.read_end)
-        return _explain_failed_start(spec.command[0], error)
+    except (OSError, ValueError):
+        stdout.close()
+        stderr.close()
+        raise
     finally:
-        for pipe in pipes.values():
-            os.close(pipe.write_end)
+        os.close(stdout.write_end)
+        os.close(stderr.write_end)
+
+
+async def _wait_for_end(child: _Child, timeout: float | None, shutdown: Shutdown) -> None:  # noqa: ASYNC109 # not ours
+    """Wait until a child has ended; once its timeout is over, end it."""
+    shutdown.children.append(child)
+    if shutdown.requested.is_set():
+        child.send(shutdown.signal)
+    try:
+        with anyio.move_on_after(timeout) as limit:
+            await child.process.wait()
+        # It may have ended in time, while this process was stopped.
+        child.timed_out = limit.cancelled_caught and not child.has_ended()
+        if child.timed_out:
+            await child.end()
+        await child.process.wait()
+    finally:
+        shutdown.children.remove(child)
+        child.ended_at = anyio.current_time()
 
 
 def _explain_failed_start(name: str, error: OSError | ValueError) -> ProcessResult:
@@ -172,62 +238,16 @@ def _explain_failed_start(name: str, error: OSError | ValueError) -> ProcessResu
     return ProcessResult("failure", _NOT_RUNNABLE, "command cannot run", f"{program}: {why}", notice)
 
 
-class _Pipe:
-    """A pipe that can be closed before the process ends, as the event loop's own pipes cannot."""
-
-    def __init__(self) -> None:
-        self.read_end, self.write_end = os.pipe()
-        os.set_blocking(self.read_end, False)
-
-    async def read(self) -> bytes:
-        """Wait for output and return it; empty at the end."""
-        await anyio.wait_readable(self.read_end)
-        return os.read(self.read_end, _CHUNK)
-
-
-async def _wait_for_end(
-    child: _Child, pipes: Mapping[Stream, _Pipe], spec: ProcessSpec, shutdown: Shutdown
-) -> ProcessResult:
-    process, timed_out = child.process, False
-    async with anyio.create_task_group() as group:
-        for stream, pipe in pipes.items():
-            group.start_soon(_pump, stream, pipe, spec)
-        with anyio.move_on_after(spec.timeout) as limit:
-            await process.wait()
-        if limit.cancelled_caught:
-            timed_out = True
-            await child.end()
-        # A grandchild may keep the pipes open for ever.
-        group.cancel_scope.deadline = anyio.current_time() + _DRAIN
-    spec.tail.close()
-    with suppress(OSError):
-        await spec.sink("stdout", b"")
-        await spec.sink("stderr", b"")
-    return _build_result(process.returncode or 0, spec, shutdown, timed_out=timed_out)
-
-
-async def _pump(stream: Stream, pipe: _Pipe, spec: ProcessSpec) -> None:
-    try:
-        while chunk := await pipe.read():
-            spec.tail.feed(stream, chunk)
-            await spec.sink(stream, chunk)
-    except OSError:
-        # The reader of our output is gone: close the pipe, so that the command gets SIGPIPE as it would without us.
-        return
-    finally:
-        os.close(pipe.read_end)
-
-
-def _build_result(code: int, spec: ProcessSpec, shutdown: Shutdown, *, timed_out: bool) -> ProcessResult:
+def _build_result(code: int, spec: ProcessSpec, stopped_by: int, *, timed_out: bool) -> ProcessResult:
     shell_code = code if code >= 0 else 128 - code
     if timed_out:
         limit = f"it ran longer than its {spec.timeout:g} seconds and was ended"
         why = "; ".join(filter(None, (limit, _tell_last_output(spec.tail))))
         notice = f"timed out after {format_duration(spec.timeout or 0)} and was ended"
         return ProcessResult("timeout", _TIMED_OUT, "timeout", why, notice)
-    if shutdown.requested.is_set():
+    if stopped_by:
         return ProcessResult(
-            "cancelled", shell_code or 128 + shutdown.signal, "cancelled", f"by {_name_signal(shutdown.signal)}"
+            "cancelled", shell_code or 128 + stopped_by, "cancelled", f"by {_name_signal(stopped_by)}"
         )
     if code == 0:
         return ProcessResult("success", 0)

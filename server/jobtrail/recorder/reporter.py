@@ -10,12 +10,13 @@ import math
 import secrets
 import time
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import anyio
-import anyio.to_thread
 
 from jobtrail.errors import JobtrailError
+from jobtrail.recorder.threads import run_in_daemon_thread
 from jobtrail.store.faults import StoreError, is_busy
 from jobtrail.store.files import is_open_to_others
 from jobtrail.store.liveness import PULSE_SECONDS, LivenessLock, make_token
@@ -73,7 +74,7 @@ class Reporter:
         """
         opening = RecordingRequest(
             plan.job,
-            plan.execution or f"exec-{secrets.token_hex(6)}",
+            plan.execution or _make_execution_id(),
             [command.name for command in commands],
             title=plan.title,
             labels=dict(plan.labels),
@@ -82,10 +83,11 @@ class Reporter:
             timeout_s=max(1, round(plan.timeout)) if plan.timeout else None,
             at=time.time_ns(),
         )
-        self.execution = opening.execution
-        await self._submit(lambda: self._open(open_store, opening))
+        if not self._gave_up:
+            self.execution = opening.execution
+        await self._submit(lambda: self._open(open_store, opening, inherited=plan.inherited))
 
-    def _open(self, open_store: Callable[[], Store], opening: RecordingRequest) -> None:
+    def _open(self, open_store: Callable[[], Store], opening: RecordingRequest, *, inherited: bool) -> None:
         if self._store is None:
             self._store = open_store()
             self._until.callback(self._store.close)
@@ -95,7 +97,15 @@ class Reporter:
             with suppress(OSError):
                 self._lock = self._until.enter_context(LivenessLock(self._store.path))
         token = make_token() if self._lock is None else self._lock.token
-        self._recording = Recording(self._store, token, opening)
+        try:
+            self._recording = Recording(self._store, token, opening)
+        except CannotJoin as error:
+            if not inherited:
+                raise
+            own = replace(opening, execution=_make_execution_id())
+            self._recording = Recording(self._store, token, own)
+            self.execution = own.execution
+            self._warn(f"{error.what}; this is recorded as one of its own, {own.execution}")
 
     def _warn_of_others(self, store: Store) -> None:
         if store.path is not None and is_open_to_others(store.path):
@@ -113,8 +123,12 @@ class Reporter:
                 group.start_soon(self._keep_alive)
                 await self._write_reports()
                 group.cancel_scope.cancel()
-            await anyio.to_thread.run_sync(self._until.close)
+            with suppress(Exception):
+                # All is written or lost by now.
+                await run_in_daemon_thread(self._until.close)
         finally:
+            if self._lock is not None:
+                self._lock.release()
             self._finished.set()
 
     async def _keep_alive(self) -> None:
@@ -138,15 +152,23 @@ class Reporter:
                 written.set()
                 self._behind = self._behind and reports.statistics().current_buffer_used > 0
 
-    async def close(self) -> None:
-        """Take no more reports, and wait until all are written or lost."""
+    async def close(self, hurried: anyio.Event) -> None:
+        """Take no more reports, and wait until all are written or lost.
+
+        Args:
+            hurried: ends the wait, but not its first moment; whoever runs `run` may cancel it then.
+        """
         self._closing = True
         self._send.close()
         with anyio.move_on_after(_PATIENCE):
             await self._finished.wait()
-        if not self._finished.is_set():
+        if not self._finished.is_set() and not hurried.is_set():
             self._warn("waiting for the store, which another process holds, to record how it went")
-            await self._finished.wait()
+            async with anyio.create_task_group() as group:
+                for event in (self._finished, hurried):
+                    group.start_soon(_cancel_after, event, group.cancel_scope)
+        if not self._finished.is_set():
+            self.lose("a signal ended the wait for the store, which another process holds")
 
     async def report_begin(self, number: int) -> None:
         """Report that a try at a task begins; tasks are numbered from 0 in the plan's order."""
@@ -210,7 +232,7 @@ class Reporter:
             # Each try waits for two minutes. Retry until the commands end, then once more.
             last = self._closing
             try:
-                await anyio.to_thread.run_sync(write)
+                await run_in_daemon_thread(write)
             except CannotJoin as error:
                 if not self._behind:
                     self.refused = error
@@ -225,10 +247,23 @@ class Reporter:
 
     def _give_up(self, error: Exception) -> None:
         foreseen = isinstance(error, JobtrailError | CannotJoin)
-        why = str(error) if foreseen else f"{type(error).__name__}: {error}"
-        what = "this is not recorded" if self._recording is None else "how this goes on is not recorded"
+        why = sanitize_text(str(error) if foreseen else f"{type(error).__name__}: {error}", _LONGEST_REASON)
         advice = "" if isinstance(error, CannotJoin) else "; `jobtrail doctor` looks at the store"
-        self._warn(f"{what}: {sanitize_text(why, _LONGEST_REASON)}{advice}")
+        self.lose(why + advice)
+
+    def lose(self, why: str) -> None:
+        """Record nothing from now on, and say why."""
+        what = "this is not recorded" if self._recording is None else "how this goes on is not recorded"
+        self._warn(f"{what}: {why}")
         self._gave_up = True
         if self._recording is None:
             self.execution = None
+
+
+def _make_execution_id() -> str:
+    return f"exec-{secrets.token_hex(6)}"
+
+
+async def _cancel_after(event: anyio.Event, scope: anyio.CancelScope) -> None:
+    await event.wait()
+    scope.cancel()

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 import anyio
 
-from jobtrail.masking import Mask
+from jobtrail.masking import MASKED, Mask
 from jobtrail.recorder.plan import Plan, RecordingResult, TaskCommand
 from jobtrail.recorder.process import ProcessResult, ProcessSpec, Shutdown, run_process
 from jobtrail.recorder.reporter import Reporter
@@ -59,10 +59,8 @@ async def run_and_record(plan: Plan, open_store: Callable[[], Store], observer: 
     Raises:
         CannotJoin: the execution that the plan names cannot be joined; nothing was run.
     """
-    mask = Mask(os.environ)
-    plan = plan.apply_mask(mask)
-    commands = plan.list_commands(mask)
     reporter = Reporter(observer.warn)
+    plan, commands, mask = _prepare(plan, reporter)
     runner = _PlanRunner(plan, reporter, observer, mask, len(commands))
     async with anyio.create_task_group() as reporting:
         reporting.start_soon(reporter.run)
@@ -73,11 +71,36 @@ async def run_and_record(plan: Plan, open_store: Callable[[], Store], observer: 
                 await reporter.open_execution(open_store, plan, commands)
                 if reporter.refused is None:
                     await runner.run_all(commands)
-                await reporter.close()
+                await reporter.close(runner.shutdown.hurried)
                 running.cancel_scope.cancel()
+        reporting.cancel_scope.cancel()
     if reporter.refused is not None:
         raise reporter.refused
     return RecordingResult(runner.choose_exit_code(), reporter.execution, dict(runner.counts))
+
+
+def _prepare(plan: Plan, reporter: Reporter) -> tuple[Plan, Sequence[TaskCommand], Callable[[str], str]]:
+    """Return the plan as it is recorded, its commands and what masks their output.
+
+    Where that fails, in whatever way, nothing is recorded, since it could hold a secret; the commands are run.
+    """
+    try:
+        mask = Mask(os.environ)
+        masked = plan.apply_mask(mask)
+        return masked, masked.list_commands(mask), mask
+    except Exception as error:  # noqa: BLE001 # what is recorded is made from anything, and costs no command
+        reporter.lose(f"its secrets cannot be masked ({type(error).__name__})")
+        return plan, plan.list_commands(_mask_all), _mask_all
+
+
+def _list_signals() -> list[signal.Signals]:
+    """Return the signals that end this process; whoever started it may want it to ignore some, as `nohup` does."""
+    ending = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    return [one for one in ending if signal.getsignal(one) != signal.SIG_IGN]
+
+
+def _mask_all(_text: str) -> str:
+    return MASKED
 
 
 @dataclass
@@ -85,7 +108,7 @@ class _PlanRunner:
     plan: Plan
     reporter: Reporter
     observer: RecordingObserver
-    mask: Mask
+    mask: Callable[[str], str]
     total: int
     shutdown: Shutdown = field(default_factory=Shutdown)
     counts: Counter[str] = field(default_factory=Counter[str])
@@ -94,7 +117,7 @@ class _PlanRunner:
 
     async def pass_on_signals(self, *, task_status: TaskStatus[None]) -> None:
         """Pass the signals that end this process on to the commands."""
-        with anyio.open_signal_receiver(signal.SIGINT, signal.SIGTERM, signal.SIGHUP) as signals:
+        with anyio.open_signal_receiver(*_list_signals()) as signals:
             task_status.started()
             async for number in signals:
                 self.shutdown.pass_on(number)
@@ -106,6 +129,8 @@ class _PlanRunner:
         # If the store does not have the execution yet, a recorder that the command starts would make it, and end it.
         if self.reporter.is_open and self.reporter.execution is not None:
             environ["JOBTRAIL_EXECUTION"] = self.reporter.execution
+        elif not self.plan.inherited:
+            environ.pop("JOBTRAIL_EXECUTION", None)
         async with anyio.create_task_group() as group:
             for _ in range(max(1, min(self.plan.parallel, len(commands)))):
                 group.start_soon(self._run_waiting_tasks, waiting, environ)

@@ -75,10 +75,15 @@ class LivenessLock:
             os.utime(self._file)
 
     def __exit__(self, *_exc: object) -> None:
+        self.release()
+
+    def release(self) -> None:
+        """Remove the file, if it is still there; the recorder has ended."""
         with suppress(OSError):
             self._path.unlink(missing_ok=True)
         with suppress(OSError):
             os.close(self._file)
+        self._file = -1
 
 
 def read_vanished_at(store: Path, token: str, pulse: int | None) -> int | None:

@@ -50,7 +50,15 @@ _Owner = tuple[str, str]
 
 
 class CannotJoin(Exception):
-    """An execution that takes no more tasks; the message says what to do."""
+    """An execution that takes no more tasks; the message says what to do.
+
+    Attributes:
+        what: why it takes none.
+    """
+
+    def __init__(self, what: str, advice: str) -> None:
+        super().__init__(f"{what}; {advice}")
+        self.what = what
 
 
 @dataclass(frozen=True)
@@ -185,18 +193,19 @@ def build_condition(reason: str, message: str, attempt: int | None = None) -> di
 def _check_open(db: sqlite3.Connection, row: sqlite3.Row, opening: RecordingRequest) -> None:
     if row["job"] != opening.job:
         raise CannotJoin(
-            f"execution {opening.execution!r} is one of job {row['job']!r}, not of {opening.job!r}; "
-            "give that job, or another --execution"
+            f"execution {opening.execution!r} is one of job {row['job']!r}, not of {opening.job!r}",
+            "give that job, or another --execution",
         )
     if row["ended_at"] is not None:
         raise CannotJoin(
-            f"execution {opening.execution!r} has ended ({row['status']}) and takes no more tasks; "
-            "leave --execution out for a new one"
+            f"execution {opening.execution!r} has ended ({row['status']}) and takes no more tasks",
+            "leave --execution out for a new one",
         )
     held = "SELECT 1 FROM tasks WHERE execution = ? AND ended_at IS NULL AND recorder IS NOT NULL"
     if db.execute(held, (row["key"],)).fetchone() is None:
         raise CannotJoin(
-            f"execution {opening.execution!r} was imported, nothing here runs it; leave --execution out for a new one"
+            f"execution {opening.execution!r} was imported, nothing here runs it",
+            "leave --execution out for a new one",
         )
 
 
