@@ -31,22 +31,17 @@ class WhatFailed(_OfTheSample):
     budget = 2_700
 
     async def read(self, agent: Agent) -> object:
-        answer = await agent.ask("find_failures", since="yesterday")
-        if any("not shown" in note for note in answer.notes):
-            answer = await agent.ask("find_failures", since="yesterday", limit=MOST)
-        assert answer.complete
+        answers = [answer async for answer in agent.walk("find_failures", since="yesterday")]
         counts: Counter[str] = Counter()
-        for row in answer.rows:
+        for row in (row for answer in answers for row in answer.rows):
             counts[row["job"]] += int(row["count"])
         return counts
 
     async def compute(self, program: Program) -> object:
-        answer = await program.ask("find_failures", since="yesterday")
-        if sum(cause["count"] for cause in answer["causes"]) < answer["failures"]:
-            answer = await program.ask("find_failures", since="yesterday", limit=MOST)
-        assert answer["coverage"]["complete"]
+        answers = [answer async for answer in program.walk("find_failures", since="yesterday")]
+        assert answers[-1]["coverage"]["complete"]
         counts: Counter[str] = Counter()
-        for cause in answer["causes"]:
+        for cause in (cause for answer in answers for cause in answer["causes"]):
             counts[cause["job"]] += cause["count"]
         return counts
 
@@ -194,12 +189,13 @@ class WhichRecovered(_OfTheSample):
     async def read(self, agent: Agent) -> object:
         answer = await agent.ask("find_failures", since="24h", limit=MOST)
         assert answer.complete
-        return {row["job"] for row in answer.rows if row["recovered"] == "yes"}
+        return {row["job"] for row in answer.rows} - {row["job"] for row in answer.rows if row["recovered"] == "no"}
 
     async def compute(self, program: Program) -> object:
         answer = await program.ask("find_failures", since="24h", limit=MOST)
         assert answer["coverage"]["complete"]
-        return {cause["job"] for cause in answer["causes"] if cause.get("recovered")}
+        causes = answer["causes"]
+        return {cause["job"] for cause in causes} - {cause["job"] for cause in causes if not cause.get("recovered")}
 
     def truth(self, world: World) -> object:
         failed = {row["job"] for row in world.rows.attempts(NOW - timedelta(days=1)) if row["word"] in BAD}

@@ -87,7 +87,7 @@ def blind_to(*prefixes: str) -> type[Agent]:
         as_parameter(question, unseen)
         for question in QUESTIONS
         for name, unseen in (
-            ("WhatFailed", "note: "),
+            ("WhatFailed", "more: "),
             ("CursorTooOld", "more: "),
             ("EveryBackup", "more: "),
             ("NothingKnown", "error: "),

@@ -382,8 +382,8 @@ def page(*names: str, notes: tuple[str, ...], cursor: str | None = None) -> JobP
 
 def causes(*rows: FailureCause, cursor: str | None = None, errors: dict[str, Note] | None = None) -> Failures:
     return Failures(
-        sources=("a",), jobs=1, failures=sum(row.count for row in rows), causes=rows, errors=errors,
-        coverage=COVERAGE, cursor=cursor, window=Window(now=time_at(0)), filters={},
+        sources=("a",), jobs=1, failures=sum(row.count for row in rows), causes_found=len(rows), causes=rows,
+        errors=errors, coverage=COVERAGE, cursor=cursor, window=Window(now=time_at(0)), filters={},
     )  # fmt: skip
 
 

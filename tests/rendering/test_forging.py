@@ -169,12 +169,12 @@ def make_summaries(say: Iterator[str]) -> list[BaseModel]:
     )  # fmt: skip
     return [
         Failures(
-            sources=("prod",), jobs=2, failures=2, causes=(cause, cause.model_copy(update={"job": next(say)})),
+            sources=("prod",), jobs=2, failures=2, causes_found=2, causes=(cause, cause.model_copy(update={"job": next(say)})),
             errors={"prod": Sentence(*refused.args)}, coverage=COVERED, window=window,
             filters={"status": next(say), "job": next(say)},
         ),
         Failures(
-            sources=("prod",), jobs=2, failures=0, causes=(), errors={f"prod/{next(say)}": Sentence(*refused.args)},
+            sources=("prod",), jobs=2, failures=0, causes_found=0, causes=(), errors={f"prod/{next(say)}": Sentence(*refused.args)},
             coverage=COVERED.model_copy(update={"complete": False}), window=window, filters={"status": "failed"},
         ),
         History(

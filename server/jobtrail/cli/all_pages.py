@@ -80,7 +80,8 @@ def merge_pages(pages: Sequence[FrozenModel]) -> FrozenModel:
         errors: dict[str, Note] = {name: text for page in parts for name, text in (page.errors or {}).items()}
         whole["errors"] = errors or None
         whole["failures"] = sum(page.failures for page in parts)
-        whole["causes"] = _merge_causes([row for page in parts for row in page.causes])
+        causes = _merge_causes([row for page in parts for row in page.causes])
+        whole |= {"causes": causes, "causes_found": len(causes)}
     else:
         whole["items"] = tuple(row for page in pages for row in _list_rows(page))
     return last.model_copy(update=whole)
@@ -88,9 +89,9 @@ def merge_pages(pages: Sequence[FrozenModel]) -> FrozenModel:
 
 def _merge_causes(rows: Sequence[FailureCause]) -> tuple[FailureCause, ...]:
     """Return one row for each cause of a job, with the counts of all pages; the first page has the newest times."""
-    found: dict[tuple[str, str, str], FailureCause] = {}
+    found: dict[tuple[str, ...], FailureCause] = {}
     for row in rows:
-        key = (row.source, row.job, make_signature(row.cause))
+        key = (row.source, row.job, row.status, make_signature(row.cause))
         there = found.setdefault(key, row)
         if there is not row:
             first = min(filter(None, (there.first_at, row.first_at)), default=None)

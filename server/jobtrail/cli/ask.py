@@ -75,11 +75,6 @@ class _ToolCall:
         """Whether the tool's answers are pages of a list."""
         return "cursor" in (self.tool.output_schema or {}).get("properties", {})
 
-    @property
-    def has_causes(self) -> bool:
-        """Whether the rows of an answer are causes of failures."""
-        return "causes" in (self.tool.output_schema or {}).get("properties", {})
-
 
 def _find_tool(name: str, tools: Mapping[str, Tool]) -> Tool:
     if name not in tools:
@@ -95,9 +90,6 @@ def _check_follow(call: _ToolCall) -> None:
     if call.follow and not call.has_pages:
         raise SettingsError(f"{call.tool.name} answers in one piece, or in both directions; --all is for lists")
     if call.follow and "cursor" not in call.given:
-        if call.has_causes:
-            # A limit hides causes that no further page shows.
-            call.given["limit"] = LARGEST_LIMIT
         call.given.setdefault("limit", LARGEST_LIMIT)
 
 

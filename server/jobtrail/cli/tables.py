@@ -139,7 +139,7 @@ def _choose_style(name: str, cell: str) -> str:
     if isinstance(cell, blocks.StatusText):
         return _COLOURS.get(cell.status, "")
     if name == "recovered":
-        return {"yes": "green", "no": "red"}.get(cell, "")
+        return "red" if cell == "no" else "green"
     return "red" if name in {"failed", "timeout"} and cell not in {"", "0"} else ""
 
 

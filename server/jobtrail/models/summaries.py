@@ -73,7 +73,8 @@ class FailureCause(FrozenModel):
     count: int
     first_at: Timestamp | None = None
     last_at: Timestamp | None = None
-    recovered: bool | None = Field(default=None, description="whether the job's latest attempt that ended succeeded")
+    recovered: bool | None = Field(default=None, description="whether the job succeeded after last_at")
+    recovered_at: Timestamp | None = Field(default=None, description="when it first did")
     example: str = Field(description="id of the newest of them")
     open: NextCall = Field(description="the call that explains it")
 
@@ -88,6 +89,9 @@ class Failures(Rows):
     jobs: int
     failures: int = Field(description="of this page")
     unknown: int = Field(default=0, exclude=True)
+    failures_found: int | None = Field(default=None, description="where not all causes are read")
+    causes_read: int | None = Field(default=None, description="of how many of these")
+    causes_found: int = Field(description="in what was read, this page's among them")
     causes: tuple[FailureCause, ...]
     errors: dict[str, Note] | None = None
     coverage: Coverage

@@ -5,7 +5,17 @@ from jobtrail.paging.combined import Chain, Mapped
 from jobtrail.paging.concurrency import AT_ONCE, run_concurrently
 from jobtrail.paging.cursor_listing import CursorListing, CursorPage
 from jobtrail.paging.keyset_listing import KeyRange, KeysetListing
-from jobtrail.paging.listing import EVERYTHING, NEWEST_FIRST, START, FetchedPage, Listing, Position, Sort, Traits
+from jobtrail.paging.listing import (
+    EVERYTHING,
+    NEWEST_FIRST,
+    OLDEST_FIRST,
+    START,
+    FetchedPage,
+    Listing,
+    Position,
+    Sort,
+    Traits,
+)
 from jobtrail.paging.merged import Merged
 from jobtrail.paging.offset_listing import CountedPage, OffsetListing
 from jobtrail.paging.walker import Budget, Trail, Walk, Walked, walk
@@ -14,6 +24,7 @@ __all__ = [
     "AT_ONCE",
     "EVERYTHING",
     "NEWEST_FIRST",
+    "OLDEST_FIRST",
     "START",
     "Budget",
     "Chain",

@@ -53,6 +53,7 @@ class Sort:
 
 
 NEWEST_FIRST = Sort("created_at", descending=True)
+OLDEST_FIRST = NEWEST_FIRST.flipped()
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import anyio
@@ -95,6 +96,18 @@ class Walk(Generic[T]):
     restart: Call | None = None
 
 
+class Mark(NamedTuple):
+    """A place in a walk, right behind a match.
+
+    Attributes:
+        scanned: items scanned up to there.
+        find_position: returns where a walk goes on that ended there.
+    """
+
+    scanned: int
+    find_position: Callable[[], Position]
+
+
 @dataclass
 class Walked(Generic[T]):
     """What a walk came to.
@@ -102,6 +115,7 @@ class Walked(Generic[T]):
     Attributes:
         position: where the walk goes on; None at the end of the listing.
         items: the matches.
+        marks: a mark for each of them.
         scanned, matched: number of items in this call.
         tokens: that the items cost.
         total: number of items in the list, as far as the upstream says.
@@ -117,6 +131,7 @@ class Walked(Generic[T]):
 
     position: Position | None
     items: list[T] = field(default_factory=list[T])
+    marks: list[Mark] = field(default_factory=list[Mark])
     scanned: int = 0
     matched: int = 0
     tokens: int = 0
@@ -129,6 +144,13 @@ class Walked(Generic[T]):
     notes: list[Note] = field(default_factory=list[Note])
     failed: dict[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
     trail: Trail = field(default_factory=Trail)
+
+    def cut(self, count: int) -> None:
+        """Take back all but the first `count` matches; a walk from `position` comes to the others again."""
+        if count < len(self.items):
+            mark = self.marks[count - 1]
+            self.items, self.marks, self.matched = self.items[:count], self.marks[:count], count
+            self.scanned, self.position, self.last = mark.scanned, mark.find_position(), self.items[-1]
 
 
 async def walk(listing: Listing[T], how: Walk[T], at: Position = START) -> Walked[T]:
@@ -234,6 +256,8 @@ def _scan_page(
         walked.scanned += 1
         walked.last = item
         unread.add(getattr(item, "unread", ()))
+        if len(walked.marks) < len(walked.items):
+            walked.marks.append(Mark(walked.scanned, partial(fetched.after, index)))
     walked.position = fetched.next
     walked.oldest.update(fetched.oldest)
     if fetched.next and fetched.next.upstream:

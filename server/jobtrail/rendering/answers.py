@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jobtrail.models import (
     ExecutionDetail,
     ExecutionPage,
+    FailureCause,
     Failures,
     History,
     JobDetail,
@@ -27,7 +28,7 @@ from jobtrail.models import (
     Waited,
 )
 from jobtrail.rendering.blocks import Caveat, Header, Line, LogLines, StatusText, Table, to_text
-from jobtrail.rendering.failures import render_failures
+from jobtrail.rendering.failures import make_cause_row, render_failures
 from jobtrail.rendering.history import render_history
 from jobtrail.rendering.logs import render_log, render_wait_result
 from jobtrail.rendering.parts import (
@@ -47,12 +48,12 @@ from jobtrail.text import quote_unless_word
 from jobtrail.times import format_duration, format_time
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from pydantic import BaseModel
 
     from jobtrail.models import AttemptRecord, FailureGroup
-    from jobtrail.rendering.blocks import Block
+    from jobtrail.rendering.blocks import Block, Cell
 
 
 def render(answer: BaseModel) -> str:
@@ -117,12 +118,13 @@ def _make_run_row(one: ListedRun) -> dict[str, str]:
     }
 
 
-def make_row(item: object) -> dict[str, str]:
+def make_row(item: object) -> Mapping[str, Cell]:
     """Return an item's cells by column, empty where nothing is known."""
     return _ROWS[type(item)](item)
 
 
-_ROWS: dict[type, Callable[[Any], dict[str, str]]] = {
+_ROWS: dict[type, Callable[[Any], Mapping[str, Cell]]] = {
+    FailureCause: make_cause_row,
     ListedJob: _make_job_row,
     ListedExecution: _make_execution_row,
     Task: _make_task_row,

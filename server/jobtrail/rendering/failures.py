@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 def render_failures(one: Failures) -> list[Block]:
     """Return the blocks of an answer; it says that nothing failed only if everything was read."""
     seen = one.coverage
-    same, rows = make_table([_make_cause_row(cause) for cause in one.causes])
+    same, rows = make_table([make_cause_row(cause) for cause in one.causes])
     sources = f"sources {', '.join(_write_source_name(name, one.sample) for name in one.sources)}"
-    scanned = f"{seen.matched:,} of {seen.scanned:,} scanned, {_write_reach(one)}"
+    scanned = f"{seen.matched:,} of {seen.scanned:,} scanned, {_write_causes(one)}{_write_reach(one)}"
     facts = [
         Caveat(sources) if one.sample else sources,
         f"{one.jobs:,} {'job or task' if one.jobs == 1 else 'jobs and tasks'}",
@@ -48,6 +48,17 @@ def render_failures(one: Failures) -> list[Block]:
 
 def _write_source_name(source: str, sample: tuple[str, ...] | None) -> str:
     return f"{source} (SAMPLE DATA)" if source in (sample or ()) else source
+
+
+def _write_causes(one: Failures) -> str:
+    """Return how many causes are shown of those that there are, and of how many failures causes were read."""
+    shown, there = len(one.causes), one.causes_found
+    parts = [
+        f"{shown:,} of {there:,} causes" if shown < there else f"{there:,} {'cause' if there == 1 else 'causes'}"
+    ]
+    if one.failures_found is not None and one.causes_read is not None:
+        parts.append(f"causes read of {one.causes_read:,} of {one.failures_found:,} failures")
+    return f"{', '.join(parts)}, " if there else ""
 
 
 def _write_reach(one: Failures) -> str:
@@ -76,8 +87,9 @@ def _write_nothing_failed(one: Failures) -> str:
     return "no failure among what was read, which is not all: whether something failed is not known"
 
 
-def _make_cause_row(cause: FailureCause) -> dict[str, Cell]:
-    recovered = {True: "yes", False: "no", None: ""}[cause.recovered]
+def make_cause_row(cause: FailureCause) -> dict[str, Cell]:
+    """Return the cells of a cause, by column."""
+    recovered = format_time(cause.recovered_at) or {True: "yes", False: "no", None: ""}[cause.recovered]
     first = format_time(cause.first_at) if cause.first_at != cause.last_at else ""
     return {
         "count": str(cause.count),

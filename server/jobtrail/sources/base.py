@@ -170,6 +170,10 @@ class Runs(Protocol):
         """Return the log of a run; reading it raises `Unsupported` where there is none."""
         ...
 
+    async def find_cause(self, run: str) -> str | None:  # those of a source with logs need it
+        """Return the last line of an ended run's log that tells why it failed; None where none does."""
+        return None
+
     async def follow(self, changed: Callable[[str], None]) -> None:
         """Call `changed` with the id of each run that changes, while the upstream reports any; many never do."""
         ...

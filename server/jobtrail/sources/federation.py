@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from jobtrail.errors import UnknownName, Unreachable
 from jobtrail.models import Job, Run
@@ -22,6 +22,9 @@ if TYPE_CHECKING:
     from jobtrail.sources.base import Source
     from jobtrail.sources.list_options import StatusFilter
     from jobtrail.vocabulary import Status
+
+
+Kind = Literal["job", "task", "service"]
 
 
 @dataclass(frozen=True)
@@ -73,7 +76,7 @@ class AttemptSources:
 
     Attributes:
         parts: a listing for each batch job, and for all tasks of a daemon or each of them, by `source/job`.
-        jobs: number of jobs and tasks in them.
+        kinds: of the jobs and tasks in them, by source and name.
         errors: sources whose jobs could not be listed, and why.
         wanted: which statuses to keep, by source; None for all.
         strange: how many were not kept for each raw status that no document lists.
@@ -81,11 +84,16 @@ class AttemptSources:
     """
 
     parts: dict[str, Listing[OwnedAttempt]] = field(default_factory=dict[str, "Listing[OwnedAttempt]"])
-    jobs: int = 0
+    kinds: dict[tuple[str, str], Kind] = field(default_factory=dict[tuple[str, str], "Kind"])
     errors: dict[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
     wanted: dict[str, StatusFilter | None] = field(default_factory=dict[str, "StatusFilter | None"])
     strange: Counter[str] = field(default_factory=Counter[str])
     windows: dict[str, Window] = field(default_factory=dict[str, "Window"])
+
+    @property
+    def jobs(self) -> int:
+        """The number of jobs and tasks in them."""
+        return len(self.kinds)
 
     def merge(self) -> Merged[OwnedAttempt]:
         """Return all attempts as one listing, newest first."""
@@ -131,9 +139,9 @@ async def discover_parts(
     )
     for name in by_name:
         match answers.get(name):
-            case _Listed(parts, jobs, window):
+            case _Listed(parts, kinds, window):
                 found.parts |= parts
-                found.jobs += jobs
+                found.kinds |= kinds
                 found.windows[name] = window
             case None:
                 found.errors[name] = Unreachable(
@@ -149,10 +157,10 @@ async def discover_parts(
 
 @dataclass(frozen=True)
 class _Listed:
-    """A source's listings by `source/job`, how many jobs and tasks they are of, and their window."""
+    """A source's listings by `source/job`, the kinds of the jobs and tasks they are of, and their window."""
 
     parts: dict[str, Listing[OwnedAttempt]]
-    jobs: int
+    kinds: dict[tuple[str, str], Kind]
     window: Window
 
 
@@ -178,7 +186,7 @@ async def _list_parts(
         each = jobs
     for one in each:
         parts[f"{source.name}/{one.name}"] = _add_owner(await source.attempts(one, options), source.name, one.name)
-    return _Listed(parts, len(jobs), window)
+    return _Listed(parts, {(source.name, one.name): one.kind for one in jobs}, window)
 
 
 def _add_owner(listing: Listing[Attempt], source: str, job: str) -> Listing[OwnedAttempt]:

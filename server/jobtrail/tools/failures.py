@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
 
-import anyio
 from mcp.server.mcpserver import Context
 
-from jobtrail.analysis.failure_groups import make_signature
-from jobtrail.models import Call, Coverage, Execution, FailureCause, Failures, Job, Note, Run, Sentence
-from jobtrail.paging import AT_ONCE, NEWEST_FIRST, Budget, Walk, run_concurrently, walk
+from jobtrail.errors import StrayCursor, Unreachable
+from jobtrail.models import Call, Coverage, FailureCause, Failures, Note, Run, Sentence
+from jobtrail.paging import Budget, Position, Walk, walk
 from jobtrail.sources.federation import OwnedAttempt, discover_parts
-from jobtrail.sources.list_options import ListOptions
-from jobtrail.text import quote_unless_word
+from jobtrail.times import format_microseconds
 from jobtrail.tools import params
-from jobtrail.tools.listing import write_strange_notes
+from jobtrail.tools.failure_causes import Cause, CauseReader, ReadCauses, Recovery, group_causes
+from jobtrail.tools.listing import DEFAULT_LIMIT, PageSize, count_row_tokens, write_strange_notes
 from jobtrail.tools.resumable import (
     LARGEST_LIMIT,
     MISSING,
@@ -27,23 +26,21 @@ from jobtrail.tools.resumable import (
     write_clock_notes,
     write_oldest,
 )
-from jobtrail.vocabulary import FAILURE, is_failure, is_success
+from jobtrail.vocabulary import FAILURE
 from jobtrail.window import check_begun
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from jobtrail.models import Window
     from jobtrail.paging import Walked
-    from jobtrail.sources.base import Source
     from jobtrail.sources.federation import AttemptSources
 
-_DEFAULT_CAUSES = 10
 _MATCHES = 500
 # Seconds for each step; together well under a desktop client's 60.
-_DISCOVERY_SECONDS, _WALK, _EXPLAIN_SECONDS = 10.0, Budget(items=5_000, seconds=15.0), 12.0
-_EXPLAINED, _EXPLAINED_OF_A_JOB = 40, 5
-_NOT_READ = "(cause not read: get_execution tells)"
-_RECENT = 10
+_DISCOVERY_SECONDS, _WALK, _EXPLAIN_SECONDS, _RECOVERY_SECONDS = 10.0, Budget(items=5_000, seconds=15.0), 12.0, 10.0
+# Tokens of the header beyond those of a list's.
+_FACTS_TOKENS = 30
 
 
 async def find_failures(
@@ -67,7 +64,7 @@ async def find_failures(
     )  # fmt: skip
     find_window = partial(call.find_window, "24h")
     find_window()
-    count = call.clamp("limit", _DEFAULT_CAUSES, LARGEST_LIMIT)
+    limit = call.clamp("limit", DEFAULT_LIMIT, LARGEST_LIMIT)
     filters = {
         "status": call.get_text_argument("status") or FAILURE,
         **({"job": job} if (job := call.get_text_argument("job")) else {}),
@@ -79,83 +76,160 @@ async def find_failures(
     # Several sources have each their own window, and the answer shows that on our clock.
     window = find_window(call.source if len(call.sources) == 1 else None)
     check_begun(window, call.get_text_argument("since"), call.latest)
-    clocks = write_clock_notes(call.sources, there.windows if len(call.sources) > 1 else {})
-    walked = await _walk_attempts(call, there)
-    causes = await _find_causes(call.sources, walked.items)
-    failed = {**there.errors, **walked.failed}
-    notes = [*call.notes, *clocks, *walked.notes, *write_strange_notes(there.strange)]
-    oldest = {
-        name: time
-        for name, time in walked.oldest.items()
-        if find_gaps({name: time}, there.windows.get(name) or window)
-    }
-    notes += write_oldest(oldest, window)
-    errors: dict[str, Note] = {name: Sentence(*error.args) for name, error in failed.items()}
-    ended = walked.position is None
-    reached = walked.last.created_at if walked.last else None
-    return Failures(
-        sources=tuple(one.name for one in call.sources),
-        sample=tuple(one.name for one in call.sources if one.sample) or None,
-        jobs=there.jobs,
-        failures=walked.matched,
-        unknown=there.strange.total(),
-        causes=tuple(causes[:count]),
-        errors=errors or None,
-        coverage=Coverage(
-            scanned=call.cursor.scanned,
-            matched=call.cursor.matched,
-            complete=ended and not errors and call.cursor.doubt < MISSING,
-            back_to=reach_back(oldest, window) if ended else reached,
-        ),
-        cursor=None if walked.position is None else call.seal_cursor(walked.position),
-        window=window,
-        filters=filters,
-        notes=(*notes, *_write_hidden_notes(causes[count:])) or None,
-    )
+    call.notes += write_clock_notes(call.sources, there.windows if len(call.sources) > 1 else {})
+    reader = CauseReader(call.sources, there.kinds, call.now)
+    stretch = await _read_stretch(call, there, reader)
+    shown = stretch.choose_causes(limit)
+    recoveries = await reader.find_recoveries(shown, _RECOVERY_SECONDS)
+    rows = _fit_rows(call, shown, recoveries, limit)
+    return _make_answer(call, there, window, filters, stretch, rows)
 
 
-async def _walk_attempts(call: ResumableCall, there: AttemptSources) -> Walked[OwnedAttempt]:
-    """Walk everything that was attempted, newest first, for what was asked for."""
+@dataclass(frozen=True)
+class _Place:
+    """Where a page of causes begins: in a stretch of failures, which the page's call reads again.
+
+    Attributes:
+        position: where the stretch begins.
+        failures: in it; 0 if it has not been read yet.
+        shown: how many of its causes earlier pages had.
+        last: id of the newest failure of the last of these.
+    """
+
+    position: Position
+    failures: int = 0
+    shown: int = 0
+    last: str = ""
+
+    @classmethod
+    def read(cls, position: Position) -> _Place:
+        """Return what `write` wrote.
+
+        Raises:
+            StrayCursor: it did not.
+        """
+        match position.detail:
+            case ():
+                return cls(position)
+            case (int(failures), int(shown), str(last), *rest) if 0 <= shown <= failures <= _MATCHES:
+                return cls(Position(position.upstream, tuple(rest)), failures, shown, last)
+            case _:
+                raise StrayCursor("this cursor does not fit what it walks")
+
+    def write(self) -> Position:
+        """Return it as a position, for a cursor."""
+        return Position(self.position.upstream, (self.failures, self.shown, self.last, *self.position.detail))
+
+
+@dataclass(frozen=True)
+class _Stretch:
+    """Failures that one call read, and why they failed.
+
+    Attributes:
+        place: where the page begins.
+        walked: the failures whose causes were read in time.
+        found: how many failures the walk came to.
+        causes: of those in `walked`.
+        skipped: how many of them earlier pages had.
+        notes: what an agent must know.
+        unread: failures of which the cause could not be read.
+    """
+
+    place: _Place
+    walked: Walked[OwnedAttempt]
+    found: int
+    causes: Sequence[Cause]
+    skipped: int
+    notes: Sequence[Note]
+    unread: int
+
+    def choose_causes(self, limit: int) -> Sequence[Cause]:
+        """Return the causes that come next."""
+        return self.causes[self.skipped : self.skipped + limit]
+
+    def find_next(self, shown: int) -> _Place | None:
+        """Return where the page after so many causes begins; None if that were all."""
+        end = self.skipped + shown
+        if end < len(self.causes):
+            last = self.causes[end - 1].newest.id if end else ""
+            return _Place(self.place.position, len(self.walked.items), end, last)
+        return None if self.walked.position is None else _Place(self.walked.position)
+
+
+async def _read_stretch(call: ResumableCall, there: AttemptSources, reader: CauseReader) -> _Stretch:
+    """Read the failures from the cursor's place on, and as many of their causes as there is time for.
+
+    Raises:
+        Unreachable: a stretch that was read before could not be read whole again.
+    """
+    place = _Place.read(call.cursor.position)
     how = Walk[OwnedAttempt](
-        limit=_MATCHES,
+        limit=place.failures or _MATCHES,
         keep=there.keeps,
         as_asked=True,
         budget=_WALK,
         subject="none of the sources",
         restart=call.restart(),
     )
-    walked = await walk(there.merge(), how, call.cursor.position)
-    call.advance(walked)
-    return walked
+    walked = await walk(there.merge(), how, place.position)
+    found = len(walked.items)
+    causes = await reader.read(walked.items, _EXPLAIN_SECONDS)
+    # One failure at least, so that a walk goes on.
+    texts = causes.texts or ["(cause not read in time)"][:found]
+    walked.cut(len(texts))
+    if len(texts) < place.failures and walked.position is not None:
+        raise Unreachable(
+            f"could not be read again as far as before: {len(texts)} of {place.failures} failures",
+            subject="what this cursor walks", advice="call again with the same cursor", retryable=True,
+        )  # fmt: skip
+    groups = group_causes(walked.items, texts)
+    skipped, notes = _skip_shown(place, groups)
+    notes += write_strange_notes(there.strange)
+    if causes.errors:
+        notes.append(_describe_unread(causes))
+    return _Stretch(
+        place, walked, found, groups, skipped, notes, len(causes.errors) or len(texts) - len(causes.texts)
+    )
 
 
-async def _find_causes(sources: Sequence[Source], failures: Sequence[OwnedAttempt]) -> list[FailureCause]:
-    """Return failures by job and cause, those with the newest first."""
-    by_name = {one.name: one for one in sources}
-    lanes = {name: anyio.CapacityLimiter(AT_ONCE) for name in by_name}
-    explained = {
-        (one.source, one.id): partial(_explain, by_name[one.source], one) for one in _choose_explained(failures)
-    }
-    read = await run_concurrently(explained, lambda key: lanes[key[0]], _EXPLAIN_SECONDS)
-    jobs = {(one.source, one.job): isinstance(one.item, Run) for one in failures}
-    latest = {key: partial(_has_recovered, by_name[key[0]], key[1], runs=runs) for key, runs in jobs.items()}
-    recovered = await run_concurrently(latest, lambda key: lanes[key[0]], _EXPLAIN_SECONDS)
-    groups: dict[tuple[str, str, str], list[tuple[OwnedAttempt, str]]] = {}
-    for one in failures:
-        answer = read.get((one.source, one.id))
-        reason = answer if isinstance(answer, str) else _write_outcome(one)
-        groups.setdefault((one.source, one.job, make_signature(reason)), []).append((one, reason))
-    causes: list[FailureCause] = []
-    for (source, job, _), group in groups.items():
-        answer = recovered.get((source, job))
-        reason = group[0][1]
-        causes.append(_make_cause([one for one, _ in group], reason, answer if isinstance(answer, bool) else None))
-    return causes
+def _skip_shown(place: _Place, causes: Sequence[Cause]) -> tuple[int, list[Note]]:
+    """Return how many causes earlier pages had, with a note if they are not the same any more."""
+    if not place.shown:
+        return 0, []
+    last = next((number for number, one in enumerate(causes, 1) if one.newest.id == place.last), None)
+    total = sum(len(one.failures) for one in causes)
+    if last == place.shown and total == place.failures:
+        return place.shown, []
+    changed = "failures came or went since the first page: causes may repeat or be missing, and counts differ"
+    return min(last or place.shown, len(causes)), [changed]
 
 
-def _make_cause(group: Sequence[OwnedAttempt], reason: str, recovered: bool | None) -> FailureCause:  # noqa: FBT001 # private
-    newest = group[0]
-    times = [one.created_at for one in group if one.created_at]
+def _describe_unread(causes: ReadCauses) -> Note:
+    first = next(iter(causes.errors.values()))
+    noun = "failure" if len(causes.errors) == 1 else "failures"
+    return Sentence(f"the cause of {len(causes.errors)} {noun} could not be read: ", *first.args)
+
+
+def _fit_rows(
+    call: ResumableCall, causes: Sequence[Cause], recoveries: Sequence[Recovery], limit: int
+) -> list[FailureCause]:
+    """Return rows for causes, as many as fit into an answer."""
+    size, most = PageSize[FailureCause](), count_row_tokens(call, limit) - _FACTS_TOKENS
+    used = 0
+    for cause, recovery in zip(causes, recoveries, strict=True):
+        used += size.add(_make_row(cause, recovery))
+        if used > most and len(size.rows) > 1:
+            call.notes.append(
+                f"stopped at {len(size.rows) - 1} of {limit} causes, since they are long; "
+                "the cursor goes on with the next"
+            )
+            return size.rows[:-1]
+    return size.rows
+
+
+def _make_row(cause: Cause, recovery: Recovery) -> FailureCause:
+    newest = cause.newest
+    times = [one.created_at for one in cause.failures if one.created_at]
     run = isinstance(newest.item, Run)
     named = {"run": newest.id} if run else {"job": newest.job, "execution": newest.id}
     return FailureCause(
@@ -163,56 +237,64 @@ def _make_cause(group: Sequence[OwnedAttempt], reason: str, recovered: bool | No
         job=newest.job,
         kind="run" if run else "execution",
         status=newest.status,
-        cause=reason,
-        count=len(group),
+        cause=cause.text,
+        count=len(cause.failures),
         first_at=min(times, default=None),
         last_at=max(times, default=None),
-        recovered=recovered,
+        recovered=recovery.recovered,
+        recovered_at=recovery.at,
         example=newest.id,
         open=Call("get_run" if run else "get_execution", {**named, "source": newest.source}),
     )
 
 
-def _choose_explained(failures: Sequence[OwnedAttempt]) -> list[OwnedAttempt]:
-    """Return the executions whose tasks are read: the newest, a few of each job; others would say much the same."""
-    chosen: list[OwnedAttempt] = []
-    per_job: Counter[tuple[str, str]] = Counter()
-    for one in failures:
-        if isinstance(one.item, Execution) and per_job[one.source, one.job] < _EXPLAINED_OF_A_JOB:
-            per_job[one.source, one.job] += 1
-            chosen.append(one)
-    return chosen[:_EXPLAINED]
+def _make_answer(
+    call: ResumableCall,
+    there: AttemptSources,
+    window: Window,
+    filters: dict[str, str],
+    stretch: _Stretch,
+    rows: Sequence[FailureCause],
+) -> Failures:
+    walked, following, before = stretch.walked, stretch.find_next(len(rows)), call.cursor
+    failed = {**there.errors, **walked.failed}
+    errors: dict[str, Note] = {name: Sentence(*error.args) for name, error in failed.items()}
+    call.advance(walked)
+    read, found = call.cursor.matched, before.matched + stretch.found
+    partly = found > read or stretch.unread > 0
+    reached = walked.last.created_at if walked.last else None
+    windows = {name: there.windows.get(name) or window for name in walked.oldest}
+    oldest = {name: time for name, time in walked.oldest.items() if find_gaps({name: time}, windows[name])}
+    coverage = Coverage(
+        scanned=call.cursor.scanned,
+        matched=read,
+        complete=following is None and not errors and not stretch.unread and call.cursor.doubt < MISSING,
+        back_to=reach_back(oldest, window) if walked.position is None else reached,
+    )
+    if following and following.failures:
+        # The next page reads this stretch again: without what has come since.
+        call.cursor = before
+        call.args.setdefault("until", _find_end(there, walked.items))
+    return Failures(
+        sources=tuple(one.name for one in call.sources),
+        sample=tuple(one.name for one in call.sources if one.sample) or None,
+        jobs=there.jobs,
+        failures=sum(one.count for one in rows),
+        unknown=there.strange.total(),
+        failures_found=found if partly else None,
+        causes_read=read - stretch.unread if partly else None,
+        causes_found=len(stretch.causes),
+        causes=tuple(rows),
+        errors=errors or None,
+        coverage=coverage,
+        cursor=None if following is None else call.seal_cursor(following.write()),
+        window=window,
+        filters=filters,
+        notes=(*call.notes, *walked.notes, *stretch.notes, *write_oldest(oldest, window)) or None,
+    )
 
 
-def _write_outcome(one: OwnedAttempt) -> str:
-    if isinstance(one.item, Execution):
-        return _NOT_READ
-    words = one.item.raw_status or one.item.status
-    return words if one.item.exit_code is None else f"{words} with exit code {one.item.exit_code}"
-
-
-async def _explain(source: Source, one: OwnedAttempt) -> str:
-    """Return the most frequent cause among an execution's tasks."""
-    full, tasks = await source.need_batch().explain(one.job, one.id)
-    if not tasks.failures:
-        return full.execution.raw_status or full.execution.status
-    most = tasks.failures[0].example
-    return most if tasks.causes == 1 else f"{most} (and {tasks.causes - 1} other causes)"
-
-
-async def _has_recovered(source: Source, job: str, *, runs: bool) -> bool | None:
-    """Return whether the latest attempt of a job that ended succeeded; None where none of the latest has ended."""
-    listing = await source.attempts(Job(name=job, kind="task" if runs else "job"), ListOptions(sort=NEWEST_FIRST))
-    recent = await walk(listing, Walk[Execution | Run](limit=_RECENT, subject=f"source {source.name!r}"))
-    return next((is_success(one) for one in recent.items if is_success(one) or is_failure(one)), None)
-
-
-def _write_hidden_notes(hidden: Sequence[FailureCause]) -> list[str]:
-    """Return a note where there are more causes than are shown."""
-    if not hidden:
-        return []
-    jobs = sorted({one.job for one in hidden})
-    named = ", ".join(quote_unless_word(job, 40) for job in jobs[:5])
-    others = " and others" if len(jobs) > 5 else ""  # noqa: PLR2004 # as many as are named
-    count = f"{len(hidden)} older causes ({sum(one.count for one in hidden):,} failures)"
-    return [f"{count} are not shown, of {named}{others}; give job=…, or a larger limit"]
+def _find_end(there: AttemptSources, failures: Sequence[OwnedAttempt]) -> str:
+    """Return until when the pages of these failures look: when their walk began, or the newest that came since."""
+    came = [one.created_at for one in failures if one.created_at and one.created_at > there.windows[one.source].now]
+    return format_microseconds(max(came)) if came else "now"

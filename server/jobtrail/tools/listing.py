@@ -80,6 +80,13 @@ class MakePage(Protocol[R_contra, P_co]):
         ...
 
 
+def count_row_tokens(call: ResumableCall, limit: int) -> int:
+    """Return the tokens for rows: those of an answer less its header, cursor and notes."""
+    rest = _HEADER_TOKENS + estimate_tokens(call.seal_cursor(call.cursor.position))
+    rest += sum(estimate_tokens(str(value)) for value in call.args.values())
+    return max(max(_PAGE_TOKENS, limit * _ROW_TOKENS) - rest, _FEWEST_TOKENS)
+
+
 class ListCall(ResumableCall):
     """A list call of one source."""
 
@@ -132,13 +139,13 @@ class ListCall(ResumableCall):
         matching = _Filter(options, searched)
         # Each part is in order of time, but parts are read one after another, so the whole is not.
         mixed = options.sort.key == "created_at" and listing.traits.order is None
-        size = _PageSize[R]()
+        size = PageSize[R]()
         how = Walk[T](
             limit=limit,
             keep=matching.keeps,
             as_asked=True,
             cost=lambda item: size.add(show(item)),
-            budget=Budget(items=most, tokens=self._count_row_tokens(limit)),
+            budget=Budget(items=most, tokens=count_row_tokens(self, limit)),
             progress=partial(self._report_progress, None if mixed else options.sort),
             trail=self.cursor.trail,
             subject=f"source {self.source.name!r}",
@@ -172,12 +179,6 @@ class ListCall(ResumableCall):
             filters=self._describe_filters(),
             items=tuple(size.rows[: len(walked.items)]),
         )
-
-    def _count_row_tokens(self, limit: int) -> int:
-        """Return the tokens for rows: those of an answer less its header, cursor and notes."""
-        rest = _HEADER_TOKENS + estimate_tokens(self.seal_cursor(self.cursor.position))
-        rest += sum(estimate_tokens(str(value)) for value in self.args.values())
-        return max(max(_PAGE_TOKENS, limit * _ROW_TOKENS) - rest, _FEWEST_TOKENS)
 
     async def _report_progress(self, sort: Sort | None, walked: Walked[T]) -> None:
         """Report counts to the client, and the time reached if the whole walk is sorted by time."""
@@ -290,7 +291,7 @@ class _Columns:
 _estimate_value = lru_cache(maxsize=1_024)(estimate_tokens)
 
 
-class _PageSize(Generic[R]):
+class PageSize(Generic[R]):
     """How many tokens a page has, as rows are added to it.
 
     Attributes:
@@ -305,7 +306,7 @@ class _PageSize(Generic[R]):
     def add(self, row: R) -> int:
         """Add a row; return the tokens that the text grows by, or four fifths of the structured content if more."""
         self.rows.append(row)
-        self._text.add(make_row(row), lambda _name: 1)
+        self._text.add({name: str(cell) for name, cell in make_row(row).items()}, lambda _name: 1)
         self._structured.add(row.to_json(), lambda name: _estimate_value(name.replace("_", "")) + _FIELD_TOKENS)
         before, self._size = self._size, max(self._size, self._text.tokens, self._structured.tokens * 4 // 5)
         return self._size - before

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, cast
 
 from pydantic import Field
 
@@ -62,6 +62,11 @@ class WireLog(ResponseModel):
         lines = self.lines or []
         n = lines[index].n
         return n + 1 if n is not None else self._total - len(lines) + index + 1
+
+
+def is_final_log(body: Any) -> bool:
+    """Return whether a log as it was answered will not change any more."""
+    return isinstance(body, dict) and cast("dict[str, Any]", body).get("finalized") is True
 
 
 class RunLog:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.errors import BadArgument, NotFound, StrayCursor, UnknownName, UnreadableAnswer, Unsupported
+from jobtrail.logs.cause import find_telling_line
 from jobtrail.models import Call
 from jobtrail.paging import (
     NEWEST_FIRST,
@@ -25,10 +26,10 @@ from jobtrail.paging import (
     Traits,
 )
 from jobtrail.sources.base import Runs
-from jobtrail.sources.responses import is_named, parse_fields, quote_name
+from jobtrail.sources.responses import is_named, parse_fields, parse_response, quote_name
 from jobtrail.sources.runwisp.daemon import LARGEST, RunsEndpoint
 from jobtrail.sources.runwisp.event_stream import follow_runs
-from jobtrail.sources.runwisp.log_pages import RunLog
+from jobtrail.sources.runwisp.log_pages import RunLog, WireLog, is_final_log
 from jobtrail.sources.runwisp.response_models import RUN_WORDS, RUN_WORDS_1, WireRun
 from jobtrail.text import quote_value
 from jobtrail.times import format_microseconds, format_nanoseconds, parse_optional_nanoseconds, to_nanoseconds
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
     from jobtrail.sources.list_options import ListOptions
     from jobtrail.sources.runwisp.daemon import Daemon
 
+_CAUSE_LINES = 40
 _ID = re.compile(r"[0-9A-HJKMNP-TV-Z]{26}")
 _SORTS_1 = {
     "created_at": "createdAt",
@@ -162,6 +164,17 @@ class RunWispRuns(Runs):
                 subject=self._http.subject,
                 advice=("call ", Call("list_runs"), ", which shows the same fields"),
             ) from None
+
+    async def find_cause(self, run: str) -> str | None:
+        """Look for the cause in the last lines of the log; one that is whole does not change, so it is kept."""
+        if not await self._daemon.is_modern():
+            return None
+        params: dict[str, str | int] = {"from": -_CAUSE_LINES, "limit": _CAUSE_LINES}
+        try:
+            body = await self._http.get(f"api/runs/{run}/log", params, final=is_final_log)
+        except NotFound:
+            return None
+        return find_telling_line(parse_response(WireLog, body, self._http.subject).to_lines().lines)
 
     async def log(self, run: str) -> Log:
         """Return the log of a run (`GET /api/runs/{runId}/log`, 1.x only)."""

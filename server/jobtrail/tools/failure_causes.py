@@ -1,0 +1,234 @@
+"""Why attempts failed, and whether their jobs have recovered since: what `find_failures` asks the sources for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING
+
+import anyio
+
+from jobtrail.analysis.failure_groups import make_signature
+from jobtrail.errors import JobtrailError
+from jobtrail.models import Attempt, Execution, Job, Run, Window
+from jobtrail.paging import AT_ONCE, NEWEST_FIRST, OLDEST_FIRST, Budget, Walk, run_concurrently, walk
+from jobtrail.sources.list_options import ListOptions, StatusFilter
+from jobtrail.vocabulary import is_success
+
+if TYPE_CHECKING:
+    from collections.abc import Hashable, Iterable, Mapping, Sequence
+    from datetime import datetime
+
+    from jobtrail.sources.base import Source
+    from jobtrail.sources.federation import Kind, OwnedAttempt
+
+_RECENT = Budget(items=2_000, seconds=10.0)
+_GOOD: Mapping[Kind, StatusFilter] = {
+    "job": StatusFilter(frozenset({"succeeded"})),
+    "task": StatusFilter(frozenset({"succeeded"})),
+    # A service does not end: it is well again while it runs.
+    "service": StatusFilter(frozenset({"succeeded", "running"})),
+}
+
+
+@dataclass(frozen=True)
+class Cause:
+    """Failures of one job, one status and one cause, the newest first.
+
+    Attributes:
+        text: why the newest failed.
+    """
+
+    text: str
+    failures: Sequence[OwnedAttempt]
+
+    @property
+    def newest(self) -> OwnedAttempt:
+        """The newest of them."""
+        return self.failures[0]
+
+    @property
+    def job(self) -> tuple[str, str]:
+        """The source and the job."""
+        return self.newest.source, self.newest.job
+
+
+@dataclass(frozen=True)
+class Recovery:
+    """Whether a job has succeeded since it failed, and when it first did; None where that is not known."""
+
+    recovered: bool | None = None
+    at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class ReadCauses:
+    """Why failures failed, in their order: of as many of them as were read in time.
+
+    Attributes:
+        texts: of each.
+        errors: by the number of a failure, why its cause could not be read.
+    """
+
+    texts: Sequence[str]
+    errors: Mapping[int, JobtrailError]
+
+
+class CauseReader:
+    """Asks sources about failures, each at most `AT_ONCE` times at the same time.
+
+    Args:
+        sources: those that the failures are of.
+        kinds: of jobs, by source and name.
+        now: until when a job can have recovered.
+    """
+
+    def __init__(self, sources: Iterable[Source], kinds: Mapping[tuple[str, str], Kind], now: datetime) -> None:
+        self._sources = {one.name: one for one in sources}
+        self._kinds = kinds
+        self._now = now
+        self._lanes = {name: anyio.CapacityLimiter(AT_ONCE) for name in self._sources}
+
+    async def read(self, failures: Sequence[OwnedAttempt], seconds: float) -> ReadCauses:
+        """Read why attempts failed, the newest first, as far as the time reaches."""
+        calls = {(one.source, place): partial(self._read_cause, one) for place, one in enumerate(failures)}
+        answers = await run_concurrently(calls, self._limit, seconds)
+        by_place = {place: answer for (_, place), answer in answers.items()}
+        read = next((place for place in range(len(failures)) if place not in by_place), len(failures))
+        errors = {place: one for place in range(read) if isinstance(one := by_place[place], JobtrailError)}
+        texts = [
+            one if isinstance(one := by_place[place], str) else _write_unread(failures[place], one)
+            for place in range(read)
+        ]
+        return ReadCauses(texts, errors)
+
+    async def find_recoveries(self, causes: Sequence[Cause], seconds: float) -> list[Recovery]:
+        """Return, for each cause, whether its job has succeeded since it last occurred."""
+        by_job: dict[tuple[str, str], list[int]] = {}
+        for place, cause in enumerate(causes):
+            by_job.setdefault(cause.job, []).append(place)
+        calls = {
+            job: partial(self._find_recoveries_of_job, job, [causes[place].newest for place in places])
+            for job, places in by_job.items()
+        }
+        answers = await run_concurrently(calls, self._limit, seconds)
+        found = [Recovery()] * len(causes)
+        for job, places in by_job.items():
+            answer = answers.get(job)
+            if isinstance(answer, list):
+                for place, recovery in zip(places, answer, strict=True):
+                    found[place] = recovery
+        return found
+
+    def _limit(self, key: tuple[str, Hashable]) -> anyio.CapacityLimiter:
+        return self._lanes[key[0]]
+
+    async def _read_cause(self, one: OwnedAttempt) -> str:
+        """Return the most frequent cause among an execution's tasks, or the last telling line of a run's log."""
+        source = self._sources[one.source]
+        if isinstance(one.item, Run):
+            told = await source.need_runs().find_cause(one.id)
+            return _write_outcome(one.item) if told is None else f"{told}{_write_ending(one.item)}"
+        full, tasks = await source.need_batch().explain(one.job, one.id)
+        if not tasks.failures:
+            return full.execution.raw_status or full.execution.status
+        most = tasks.failures[0].example
+        return most if tasks.causes == 1 else f"{most} (and {tasks.causes - 1} other causes)"
+
+    async def _find_recoveries_of_job(self, job: tuple[str, str], failures: Sequence[OwnedAttempt]) -> list[Recovery]:
+        source, kind = self._sources[job[0]], self._kinds.get(job, "task")
+        if isinstance(failures[0].item, Execution):
+            kind = "job"
+        search = _RecoverySearch(source, Job(name=job[1], kind=kind), self._now)
+        return await search.find([one.item for one in failures])
+
+
+@dataclass(frozen=True)
+class _RecoverySearch:
+    """Looks for the first success of a job after each of its failures."""
+
+    source: Source
+    job: Job
+    now: datetime
+
+    async def find(self, failures: Sequence[Attempt]) -> list[Recovery]:
+        """Return a recovery for each failure.
+
+        An upstream that filters is asked for the first success after each; another one is read back to the oldest.
+        """
+        dated = [one.created_at for one in failures if one.created_at]
+        if len(dated) < len(failures):
+            return [Recovery()] * len(failures)
+        listing = await self.source.attempts(self.job, self._list_since(min(dated), newest_first=False))
+        if listing.traits.filtered_upstream:
+            return [await self._find_first(one) for one in failures]
+        return await self._find_among_recent(failures, min(dated))
+
+    def _list_since(self, moment: datetime, *, newest_first: bool) -> ListOptions:
+        return ListOptions(
+            sort=NEWEST_FIRST if newest_first else OLDEST_FIRST,
+            statuses=_GOOD[self.job.kind],
+            window=Window(since=moment, now=self.now),
+        )
+
+    async def _find_first(self, failure: Attempt) -> Recovery:
+        moment = failure.created_at or self.now
+        listing = await self.source.attempts(self.job, self._list_since(moment, newest_first=False))
+        how = Walk[Attempt](
+            limit=1, keep=lambda one: self._is_recovery(one, failure), budget=_RECENT, subject=self.source.name
+        )
+        found = await walk(listing, how)
+        if found.items:
+            return Recovery(recovered=True, at=found.items[0].created_at)
+        return Recovery(recovered=False if found.position is None else None)
+
+    async def _find_among_recent(self, failures: Sequence[Attempt], oldest: datetime) -> list[Recovery]:
+        listing = await self.source.attempts(self.job, self._list_since(oldest, newest_first=True))
+        recent = await walk(listing, Walk[Attempt](limit=_RECENT.items, budget=_RECENT, subject=self.source.name))
+        reached = recent.last.created_at if recent.position is not None and recent.last else None
+        return [self._judge(recent.items, one, reached) for one in failures]
+
+    def _judge(self, recent: Sequence[Attempt], failure: Attempt, reached: datetime | None) -> Recovery:
+        """Return a recovery, given the newest attempts back to a time; None for all since the failure."""
+        whole = reached is None or (failure.created_at is not None and reached < failure.created_at)
+        since = [one for one in recent if self._is_recovery(one, failure)]
+        if since:
+            return Recovery(recovered=True, at=since[-1].created_at if whole else None)
+        return Recovery(recovered=False if whole else None)
+
+    def _is_recovery(self, one: Attempt, failure: Attempt) -> bool:
+        if one.created_at is None or failure.created_at is None or one.created_at <= failure.created_at:
+            return False
+        same = not isinstance(one, Run) or not isinstance(failure, Run) or one.instance == failure.instance
+        return same and (is_success(one) or (self.job.kind == "service" and one.status == "running"))
+
+
+def group_causes(failures: Sequence[OwnedAttempt], texts: Sequence[str]) -> list[Cause]:
+    """Return failures by job, status and cause, in the order of the newest of each.
+
+    Args:
+        failures: newest first.
+        texts: why each failed.
+    """
+    groups: dict[tuple[str, ...], tuple[str, list[OwnedAttempt]]] = {}
+    for one, text in zip(failures, texts, strict=True):
+        key = (one.source, one.job, one.status, make_signature(text))
+        groups.setdefault(key, (text, []))[1].append(one)
+    return [Cause(text, group) for text, group in groups.values()]
+
+
+def _write_outcome(run: Run) -> str:
+    words = run.raw_status or run.status
+    return words if run.exit_code is None else f"{words} with exit code {run.exit_code}"
+
+
+def _write_ending(run: Run) -> str:
+    """Return how a run ended as far as its status does not tell it, to stand behind a line of its log."""
+    parts = [*filter(None, [run.raw_status]), *([] if run.exit_code is None else [f"exit code {run.exit_code}"])]
+    return f" ({', '.join(parts)})" if parts else ""
+
+
+def _write_unread(one: OwnedAttempt, error: JobtrailError) -> str:
+    """Return what stands for a cause that could not be read; what a run itself says of its end is known."""
+    known = f"{_write_outcome(one.item)}, " if isinstance(one.item, Run) else ""
+    return f"({known}cause not read: {error.describe_problem()})"
