@@ -79,11 +79,17 @@ class OffsetListing(Generic[T]):
             if start == 0 and offset and last.key is not None and not behind:
                 # All of the page comes after the last item, and earlier items might too: step back.
                 offset = max(offset - want, 0)
-            elif start is not None and 0 < start == len(page.items) and offset + start < page.total:
-                # The last item returned ends this page: read the next one from it on.
+            elif (
+                start is not None
+                and 0 < start == len(page.items)
+                and (offset + start < page.total or (start > OVERLAP and last.number < page.total))
+            ):
+                # The last item returned ends this page, as far as its offset is to be believed: read on from it.
                 offset, behind = offset + start - 1, True
             elif start is not None:
-                return self._make_page(page, offset, start)
+                # Where it has moved, the rest may not be all, whatever the offset says.
+                short = last.number + len(page.items) - start < page.total
+                return self._make_page(page, offset, start, more=start > OVERLAP and short)
             elif last.key is None:
                 return self._make_page(page, offset, min(OVERLAP, len(page.items)), self.drifted)
             elif not page.items:
@@ -109,7 +115,9 @@ class OffsetListing(Generic[T]):
             way = compare_keys(self.identity(item), last.identity, descending=descending)
         return way == 1
 
-    def _make_page(self, page: CountedPage[T], offset: int, start: int, note: str | None = None) -> FetchedPage[T]:
+    def _make_page(
+        self, page: CountedPage[T], offset: int, start: int, note: str | None = None, *, more: bool = False
+    ) -> FetchedPage[T]:
         rest, end = page.items[start:], offset + len(page.items)
         if not rest and end < page.total:
             raise make_missing_error(page.total - end, self.subject)
@@ -120,7 +128,7 @@ class OffsetListing(Generic[T]):
             item = rest[index]
             return Position("", Anchor(offset + start + index + 1, self.identity(item), self.order_key(item)).write())
 
-        more = bool(rest) and end < page.total
+        more = bool(rest) and (more or end < page.total)
         return FetchedPage(
             items=rest,
             after=after,
