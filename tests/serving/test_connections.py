@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from starlette.types import Receive, Scope, Send
 
+LARGE = 32 * 1024 * 1024
 FILES = 256
 """Files that the server may open: half of them are for connections."""
 COMMANDS = {
@@ -71,13 +72,15 @@ def connect(stack: ExitStack, url: str, sends: bytes) -> socket.socket:
 
 
 def is_closed(connection: socket.socket) -> bool:
-    """Return whether a server closes a connection, whatever it says before."""
+    """Return whether a server closes a connection in time, whatever it says before."""
     connection.settimeout(SECONDS)
     try:
         while connection.recv(65_536):
             pass
     except ConnectionError:
         return True
+    except TimeoutError:
+        return False
     return True
 
 
@@ -112,11 +115,15 @@ def test_a_crowd_that_sends_little_keeps_nobody_out(sends: bytes) -> None:
 
 
 async def read_all(scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with the length of a request's body, and with a mebibyte of zeros to a GET."""
+    """Answer with the length of a request's body and the client's port, and with 32 MiB of zeros to a GET."""
     request = Request(scope, receive)
     with suppress(ClientDisconnect):
         body = await request.body()
-        answer = Response(b"0" * (32 * 1024 * 1024)) if request.method == "GET" else PlainTextResponse(str(len(body)))
+        answer = (
+            Response(b"0" * LARGE)
+            if request.method == "GET"
+            else PlainTextResponse(f"{len(body)} {request.client and request.client.port}")
+        )
         await answer(scope, receive, send)
 
 
@@ -129,7 +136,7 @@ def test_the_oldest_that_waits_makes_room_for_a_new_connection(
     with serve_app(read_all, **bounds) as url, ExitStack() as stack:
         crowd = [connect(stack, url, sends) for _ in range(11)]
         assert is_closed(crowd[0])
-        assert httpx2.post(url, content=b"12345", timeout=SECONDS).text == "5"
+        assert httpx2.post(url, content=b"12345", timeout=SECONDS).text.startswith("5 ")
     assert "closed a connection to make room: 10 are open" in caplog.messages
 
 
@@ -174,7 +181,27 @@ def test_a_client_that_does_not_read_its_response_is_given_up(monkeypatch: pytes
         with suppress(ConnectionError):
             while piece := connection.recv(65_536):
                 received += len(piece)
-    assert received < 32 * 1024 * 1024
+    assert received < LARGE
+
+
+def test_a_client_that_reads_slowly_gets_its_whole_response(monkeypatch: pytest.MonkeyPatch) -> None:
+    with in_a_hurry(monkeypatch) as url, ExitStack() as stack:
+        connection = connect(stack, url, b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\n\r\n")
+        received = 0
+        while piece := connection.recv(1024 * 1024):
+            received += len(piece)
+            time.sleep(0.02)
+    assert received > LARGE
+
+
+def test_a_connection_that_rests_between_requests_is_kept_in_silence(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    with in_a_hurry(monkeypatch) as url, httpx2.Client(timeout=SECONDS) as client:
+        first = client.post(url, content=b"").text
+        time.sleep(1)
+        assert client.post(url, content=b"").text == first
+    assert [one for one in caplog.messages if "closed" in one] == []
 
 
 def post(path: str, rest: str) -> bytes:
@@ -221,9 +248,13 @@ def test_an_upgrade_is_ignored_and_the_request_answered() -> None:
 
 def test_a_connection_that_is_used_again_and_again_is_kept(monkeypatch: pytest.MonkeyPatch) -> None:
     with in_a_hurry(monkeypatch) as url, httpx2.Client(timeout=SECONDS) as client:
+        ports = set[str]()
         for size in range(20):
-            assert client.post(url, content=b"x" * size).text == str(size)
+            received, port = client.post(url, content=b"x" * size).text.split()
+            assert received == str(size)
+            ports.add(port)
             time.sleep(0.05)
+    assert len(ports) == 1
 
 
 def test_what_is_logged_again_and_again_is_logged_once_a_minute_with_its_count(

@@ -96,7 +96,8 @@ class BoundedProtocol(H11Protocol):
 
     # None until the first request of the connection has begun, which uvicorn does not declare.
     cycle: Any
-    _timer: asyncio.TimerHandle | None = None
+    _arrival: asyncio.TimerHandle | None = None
+    _reader: asyncio.TimerHandle | None = None
     _awaits: Any = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # pyright: ignore[reportIncompatibleMethodOverride] # as uvicorn's
@@ -110,7 +111,7 @@ class BoundedProtocol(H11Protocol):
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Give the place back."""
-        self._stop_timer()
+        self._arrival, self._reader = _stop(self._arrival), _stop(self._reader)
         self.waiting.pop(self, None)
         super().connection_lost(exc)
 
@@ -121,9 +122,13 @@ class BoundedProtocol(H11Protocol):
         self._note_progress(begins=begins)
 
     def on_response_complete(self) -> None:
-        """Wait for the next request."""
+        """Wait for the next request; uvicorn closes the connection in silence if none begins soon."""
         super().on_response_complete()
         self._note_progress()
+        if self.conn.their_state is h11.IDLE:
+            self._arrival = _stop(self._arrival)
+        if self._reader is None:
+            self._watch_reader()
 
     def send_400_response(self, msg: str) -> None:
         """Refuse what is no HTTP, unless a response is under way: then the connection ends without another."""
@@ -142,12 +147,17 @@ class BoundedProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """Bound how long a response that is not read is kept."""
         super().pause_writing()
-        self._start_timer(STALLED_SECONDS, "closed a connection whose client did not read for %g s")
+        if self._reader is None:
+            self._watch_reader()
 
-    def resume_writing(self) -> None:
-        """Go on with a response."""
-        super().resume_writing()
-        self._stop_timer()
+    def _watch_reader(self, unread: int | None = None) -> None:
+        """Give a connection up whose client has read nothing of its response since the last look at it."""
+        self._reader = None
+        left = self.transport.get_write_buffer_size()
+        if left and left == unread:
+            self.drop("closed a connection whose client did not read for %g s", STALLED_SECONDS)
+        elif left:
+            self._reader = self.loop.call_later(STALLED_SECONDS, self._watch_reader, left)
 
     def _note_progress(self, *, begins: bool = False) -> None:
         """Note whether a whole request has come, and start the time limit of what is waited for, unless it runs."""
@@ -160,27 +170,24 @@ class BoundedProtocol(H11Protocol):
         if awaits is self._awaits and not (begins and awaits is h11.IDLE):
             return
         self._awaits = awaits
+        self._arrival = _stop(self._arrival)
         if awaits in TO_COME:
-            self._start_timer(*TO_COME[awaits])
-        else:
-            self._stop_timer()
-
-    def _start_timer(self, seconds: float, why: str) -> None:
-        self._stop_timer()
-        self._timer = self.loop.call_later(seconds, self.drop, why, seconds)
-
-    def _stop_timer(self) -> None:
-        if self._timer is not None:
-            self._timer.cancel()
-            self._timer = None
+            seconds, why = TO_COME[awaits]
+            self._arrival = self.loop.call_later(seconds, self.drop, why, seconds)
 
     def drop(self, why: str, number: float) -> None:
         """Close the connection at once, and say why."""
         logger.warning(why, number)
         self.waiting.pop(self, None)
         self.connections.discard(self)
-        self._stop_timer()
+        self._arrival, self._reader = _stop(self._arrival), _stop(self._reader)
         self.transport.abort()
+
+
+def _stop(timer: asyncio.TimerHandle | None) -> None:
+    """Stop a timer if it runs; there is none then."""
+    if timer is not None:
+        timer.cancel()
 
 
 def bound_connections(files: int) -> dict[str, Any]:
