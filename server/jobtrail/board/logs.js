@@ -102,7 +102,9 @@ class LogDialog {
     const what = searched
       ? `${plural(page.matched, "line")} found in what was read`
       : `${plural(shown, "row")} shown of ${plural(page.total_lines, "line")}`;
-    const rest = this.page.older || this.page.newer ? "more to read" : "all of it";
+    // What was not kept, or cut, is no page that could be read: the notes say it.
+    const end = page.complete ? "all of it" : "nothing more to read";
+    const rest = this.page.older || this.page.newer ? "more to read" : end;
     return [
       shown || searched ? `${what}, ${rest}` : "No lines",
       page.growing ? "still being written" : "",

@@ -43,7 +43,7 @@ async function showRun(board, route, signal) {
       el(
         "h2",
         {},
-        tail ? `The last ${plural(tail.length, "line")} of ${count(detail.log.total_lines)}` : "No log at hand",
+        tail ? `The last ${plural(tail.length, "line")} of ${count(detail.log.total_lines)}` : "Log",
       ),
       tail ? el("ol", { class: "lines" }, tail) : "",
       notes(detail.notes),
