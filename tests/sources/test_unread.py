@@ -142,6 +142,45 @@ async def test_one_thing_with_an_unreadable_field_is_shown_without_it(
     assert field in str(found["notes"])
 
 
+@pytest.mark.parametrize(
+    ("field", "value"), [("ts", "soon"), ("text", 5), ("stream", {}), ("n", "third"), (WHOLE, "x")]
+)
+async def test_a_line_of_a_runs_log_that_cannot_be_read_hides_no_other(
+    field: str, value: object, tmp_path: Path
+) -> None:
+    upstream = Upstream()
+    lines: list[Any] = [{"n": number, "text": f"line {number}", "ts": 0, "stream": "stdout"} for number in range(3)]
+    lines[1] = change(lines[1], field, value)
+    body = {"lines": lines, "totalLines": 3}
+    upstream.sick = lambda request: httpx2.Response(200, json=body) if request.url.path.endswith("/log") else None
+    async with client_of(tmp_path, upstream) as client:
+        text, found = await answer(client, "read_log", run=run_of(2)["id"])
+    assert [one["n"] for one in rows_of(found, "lines")] == [1, 2, 3]
+    assert f"{field} could not be read in 1 line and is left out there" in text
+    assert not found["complete"]
+
+
+@pytest.mark.parametrize(("field", "value"), [("timestamp", 5), ("message", 5), ("severity", {}), (WHOLE, "x")])
+async def test_a_line_of_an_executions_log_that_cannot_be_read_hides_no_other(
+    field: str, value: object, tmp_path: Path
+) -> None:
+    upstream = Upstream()
+    lines: list[Any] = [
+        {"timestamp": "2026-11-01T00:02:00Z", "message": f"line {n}", "severity": 9} for n in range(3)
+    ]
+    lines[1] = change(lines[1], field, value)
+    body = {"etl": {"logs": lines, "totalCount": 3}}
+    upstream.sick = lambda request: (
+        httpx2.Response(200, json=body) if request.url.path.endswith("/observability/logs") else None
+    )
+    async with client_of(tmp_path, upstream) as client:
+        text, found = await answer(client, "read_log", job="etl", execution="exec-0002")
+    assert [one["n"] for one in rows_of(found, "lines")] == [1, 2, 3]
+    assert "could not be read in 1 line and" in text
+    assert field.strip("()") in text
+    assert not found["complete"]
+
+
 async def test_a_run_without_a_readable_time_does_not_end_the_walk(tmp_path: Path) -> None:
     upstream = Upstream()
     upstream.runs = [run_of(number) for number in reversed(range(60))]

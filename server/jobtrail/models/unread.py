@@ -42,6 +42,9 @@ class UnreadFields:
         self._rows = 0
         self._fields: set[str] = set()
 
+    def __bool__(self) -> bool:
+        return self._rows > 0
+
     def add(self, fields: Collection[str]) -> None:
         """Add a row's fields that could not be read, which may be none."""
         if fields:

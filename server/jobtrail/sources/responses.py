@@ -14,7 +14,7 @@ from jobtrail.text import quote_unless_word, quote_value, sanitize_text
 from jobtrail.times import parse_time
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Collection, Mapping
 
     from jobtrail.vocabulary import Status
 
@@ -89,7 +89,7 @@ def parse_fields(shape: type[W], body: Any, subject: str) -> W:
     try:
         return shape.model_validate(body)
     except ValidationError as error:
-        places = [one["loc"] for one in error.errors(include_url=False, include_input=False)]
+        places = {_find_place(body, one["loc"]) for one in error.errors(include_url=False, include_input=False)}
     parsed = parse_response(shape, _leave_out(body, places), subject)
     names = (".".join(str(part) for part in place if isinstance(part, str)) for place in places)
     return parsed.model_copy(update={"unread": tuple(sanitize_text(name, 80) for name in names)})
@@ -108,7 +108,17 @@ def parse_row(shape: type[W], row: Any, subject: str) -> W:
     return shape().model_copy(update={"unread": (WHOLE,)})
 
 
-def _leave_out(value: Any, places: Sequence[tuple[int | str, ...]]) -> Any:
+def _find_place(value: Any, place: tuple[int | str, ...]) -> tuple[int | str, ...]:
+    """Return the place in a JSON value that an error is of; beyond it stand the types that it could have had."""
+    for depth, key in enumerate(place):
+        try:
+            value = value[key]
+        except (TypeError, LookupError):
+            return place[:depth]
+    return place
+
+
+def _leave_out(value: Any, places: Collection[tuple[int | str, ...]]) -> Any:
     """Return a JSON value without what is at some places in it."""
     inside: dict[int | str, list[tuple[int | str, ...]]] = {}
     for first, *rest in filter(None, places):

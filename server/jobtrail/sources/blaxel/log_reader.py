@@ -16,7 +16,8 @@ from pydantic import Field
 from jobtrail.errors import NotFound, StrayCursor, UnreadableAnswer, Unsupported
 from jobtrail.logs.log import Line, Lines
 from jobtrail.models import Call
-from jobtrail.sources.responses import Integer, Items, ResponseModel, clean_line, parse_response
+from jobtrail.models.unread import UnreadFields
+from jobtrail.sources.responses import Integer, Items, ResponseModel, clean_line, parse_response, parse_row
 from jobtrail.times import NANOSECONDS, format_time, from_nanoseconds, parse_optional_time
 from jobtrail.vocabulary import ENDED
 
@@ -51,7 +52,8 @@ class _BlaxelLogLine(ResponseModel):
 
 
 class _WireLogs(ResponseModel):
-    logs: Items[_BlaxelLogLine] = Field(default_factory=list[_BlaxelLogLine])
+    # Read one by one.
+    logs: Items[object] = Field(default_factory=list[object])
     total: Integer = Field(default=0, alias="totalCount")
 
 
@@ -114,6 +116,7 @@ class TaskLog:
         self._selection = {"workloadIds": job, "executionId": execution, "taskId": task}
         self.span = span
         self._total = total
+        self._unread = UnreadFields("line")
 
     @classmethod
     def resume(cls, endpoint: LogEndpoint, job: str, execution: str, task: str, continuation: str) -> TaskLog:
@@ -135,8 +138,8 @@ class TaskLog:
 
     @property
     def partial(self) -> bool:
-        """Whether the span leaves out what the execution wrote first."""
-        return not self.span.whole
+        """Whether the span leaves out what the execution wrote first, or something could not be read."""
+        return not self.span.whole or bool(self._unread)
 
     @property
     def note(self) -> str:
@@ -144,7 +147,7 @@ class TaskLog:
         notes = [] if self.span.whole else ["at most three days of a log are read; these are the last"]
         if not self.span.end:
             notes.append("line numbers are provisional while it is written: lines can arrive late, between others")
-        return "; ".join(notes)
+        return "; ".join([*notes, *self._unread.write_notes()])
 
     async def read(self, first: int, want: int) -> Lines:
         """Read lines; those from a number on are found from the newest, however many have come meanwhile."""
@@ -214,7 +217,10 @@ class TaskLog:
 
     def _number_lines(self, page: _WireLogs, offset: int) -> Lines:
         newest = page.total - offset
-        lines = [one.to_line(newest - index) for index, one in enumerate(page.logs)]
+        sent = [parse_row(_BlaxelLogLine, one, self._http.subject) for one in page.logs]
+        for one in sent:
+            self._unread.add(one.unread)
+        lines = [one.to_line(newest - index) for index, one in enumerate(sent)]
         return Lines(lines[::-1], page.total, 1, final=self.span.end != 0)
 
 

@@ -8,7 +8,8 @@ from pydantic import Field
 
 from jobtrail.errors import ExcessiveAnswer, NotFound, UnreadableAnswer
 from jobtrail.logs.log import Line, Lines
-from jobtrail.sources.responses import Integer, ResponseModel, clean_line, parse_response
+from jobtrail.models.unread import UnreadFields
+from jobtrail.sources.responses import Integer, ResponseModel, clean_line, parse_response, parse_row
 from jobtrail.times import from_nanoseconds
 
 if TYPE_CHECKING:
@@ -41,27 +42,28 @@ class _RunWispLogLine(ResponseModel):
 
 
 class WireLog(ResponseModel):
-    """Schema LogPageBody."""
+    """Schema LogPageBody; its lines are read one by one."""
 
-    lines: list[_RunWispLogLine] | None = None
+    lines: list[object] | None = None
     first_available: Integer = Field(default=0, alias="firstAvailable")
     total_lines: Integer | None = Field(default=None, alias="totalLines")
     finalized: bool = True
 
-    def to_lines(self) -> Lines:
-        """Return it as read."""
-        lines = [one.to_line(self._number(index)) for index, one in enumerate(self.lines or [])]
+    def to_lines(self, subject: str, unread: UnreadFields) -> Lines:
+        """Return it as read; what of its lines cannot be read is added to `unread`."""
+        sent = [parse_row(_RunWispLogLine, one, subject) for one in self.lines or []]
+        for one in sent:
+            unread.add(one.unread)
+        lines = [one.to_line(self._number(one.n, len(sent) - index)) for index, one in enumerate(sent)]
         return Lines(lines, self._total, self.first_available + 1, self.finalized)
 
     @property
     def _total(self) -> int:
         return self.total_lines if self.total_lines is not None else len(self.lines or [])
 
-    def _number(self, index: int) -> int:
-        """Return the number of a line, from 1; where none is sent, the last line is the log's last."""
-        lines = self.lines or []
-        n = lines[index].n
-        return n + 1 if n is not None else self._total - len(lines) + index + 1
+    def _number(self, sent: int | None, left: int) -> int:
+        """Return the number of a line, from 1; where none is sent, the last of those left is the log's last."""
+        return self._total - left + 1 if sent is None else sent + 1
 
 
 def is_final_log(body: Any) -> bool:
@@ -85,28 +87,30 @@ class RunLog:
         self._path = path
         self._explain = explain
         self._pieces: set[int] = set()
+        self._unread = UnreadFields("line")
 
     @property
     def partial(self) -> bool:
-        """Whether a line came in pieces, as far as what was read tells."""
-        return bool(self._pieces)
+        """Whether a line came in pieces or could not be read, as far as what was read tells."""
+        return bool(self._pieces or self._unread)
 
     @property
     def note(self) -> str:
-        """A note for agents where a line came in pieces: a search looks at each of them alone."""
-        if not self._pieces:
-            return ""
-        return (
-            f"long lines come in pieces of {_PIECE:,} characters, the first of them line {min(self._pieces):,}: "
-            "no search finds what lies across two"
-        )
+        """A note for agents where a line came in pieces, which are searched alone, or could not be read."""
+        notes = self._unread.write_notes()
+        if self._pieces:
+            notes.append(
+                f"long lines come in pieces of {_PIECE:,} characters, the first of them line {min(self._pieces):,}: "
+                "no search finds what lies across two"
+            )
+        return "; ".join(notes)
 
     async def read(self, first: int, want: int) -> Lines:
         """Read lines; the daemon, too, counts back from the end with a negative number."""
         params = {"from": first - 1 if first > 0 else first, "limit": max(1, min(want, _MOST))}
         try:
             body = await self._http.get(self._path, params)
-            lines = parse_response(WireLog, body, self._http.subject).to_lines()
+            lines = parse_response(WireLog, body, self._http.subject).to_lines(self._http.subject, self._unread)
         except ExcessiveAnswer:
             raise
         except (NotFound, UnreadableAnswer) as error:

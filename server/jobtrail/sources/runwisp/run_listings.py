@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 from jobtrail.errors import BadArgument, NotFound, StrayCursor, UnknownName, UnreadableAnswer, Unsupported
 from jobtrail.logs.cause import find_telling_line
 from jobtrail.models import Call
+from jobtrail.models.unread import UnreadFields
 from jobtrail.paging import (
     NEWEST_FIRST,
     START,
@@ -174,7 +175,8 @@ class RunWispRuns(Runs):
             body = await self._http.get(f"api/runs/{run}/log", params, final=is_final_log)
         except NotFound:
             return None
-        return find_telling_line(parse_response(WireLog, body, self._http.subject).to_lines().lines)
+        read = parse_response(WireLog, body, self._http.subject)
+        return find_telling_line(read.to_lines(self._http.subject, UnreadFields()).lines)
 
     async def log(self, run: str) -> Log:
         """Return the log of a run (`GET /api/runs/{runId}/log`, 1.x only)."""
