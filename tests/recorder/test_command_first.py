@@ -17,6 +17,7 @@ import pytest
 from jobtrail.cli.command_output import OutputForwarder
 from jobtrail.recorder import Plan, run_and_record
 from jobtrail.store import Store
+from jobtrail.times import NANOSECONDS
 from tests.recorder.recording import SECONDS
 
 if TYPE_CHECKING:
@@ -72,6 +73,9 @@ def test_what_came_from_the_command_is_written_however_long_the_reader_takes(sta
         time.sleep(SLOW)
         assert len(process.stdout.read()) == 150_000
     assert process.returncode == 0
+    execution, _ = stand.only()
+    # As long as the command ran: what is left of its output fits into the pipes.
+    assert execution["ended_at"] - execution["started_at"] < SLOW * NANOSECONDS
 
 
 @pytest.mark.parametrize("closes", [False, True], ids=["a reader that reads", "one that goes away"])

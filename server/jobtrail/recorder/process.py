@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import math
 import os
 import signal
 import sys
-from dataclasses import dataclass, field
+import time
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from subprocess import DEVNULL
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 import anyio
 
 from jobtrail.recorder.pipes import OutputPipe
-from jobtrail.times import format_duration
+from jobtrail.times import NANOSECONDS, format_duration
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -25,8 +25,8 @@ if TYPE_CHECKING:
 
 _GRACE = 10.0
 _DRAIN = 2.0
-_TOGETHER = 0.1
-"""Seconds; a terminal's signal reaches the command too, whose end may be noticed before it."""
+_TOGETHER = NANOSECONDS // 10
+"""A terminal's signal reaches the command too, whose end may be noticed before it."""
 _NOT_FOUND, _NOT_RUNNABLE, _TIMED_OUT = 127, 126, 124
 
 
@@ -39,6 +39,7 @@ class ProcessResult:
         reason: the reason of the recorded condition, such as `exit code 3`.
         message: the message of that condition.
         notice: a sentence for the terminal about something the command could not print itself; otherwise empty.
+        ended_at: when it ended, in nanoseconds since 1970; its output may end later. None if it did not start.
     """
 
     kind: Literal["success", "failure", "timeout", "cancelled"]
@@ -46,6 +47,7 @@ class ProcessResult:
     reason: str = ""
     message: str = ""
     notice: str = ""
+    ended_at: int | None = None
 
 
 @dataclass
@@ -56,7 +58,7 @@ class Shutdown:
         requested: set by the first signal.
         hurried: set by a signal that finds no child to pass it on to: it ends what the recorder itself waits for.
         signal: the number of the first signal; 0 before it.
-        at: when that came, on the event loop's clock.
+        at: when that came, in nanoseconds since 1970; 0 before it.
         children: what runs.
         drains: the scopes in which the output of ended children is passed on.
     """
@@ -64,7 +66,7 @@ class Shutdown:
     requested: anyio.Event = field(default_factory=anyio.Event)
     hurried: anyio.Event = field(default_factory=anyio.Event)
     signal: int = 0
-    at: float = math.inf
+    at: int = 0
     children: list[_Child] = field(default_factory=list["_Child"])
     drains: list[anyio.CancelScope] = field(default_factory=list[anyio.CancelScope])
 
@@ -72,7 +74,7 @@ class Shutdown:
         """Pass a signal on to every child; after the first signal, kill them instead."""
         again = self.requested.is_set()
         if not again:
-            self.signal, self.at = number, anyio.current_time()
+            self.signal, self.at = number, time.time_ns()
         for child in self.children:
             child.send(signal.SIGKILL if again else number, from_terminal=number == signal.SIGINT and not again)
         for drain in self.drains:
@@ -117,13 +119,13 @@ class _Child:
 
     Attributes:
         timed_out: whether it was ended since its timeout was over.
-        ended_at: when it was seen to have ended, on the event loop's clock.
+        ended_at: when it was seen to have ended, in nanoseconds since 1970; 0 before.
     """
 
     def __init__(self, process: Process, *, own_group: bool) -> None:
         self.process = process
         self.timed_out = False
-        self.ended_at = math.inf
+        self.ended_at = 0
         self._own_group = own_group
 
     def send(self, number: int, *, from_terminal: bool = False) -> None:
@@ -180,7 +182,8 @@ async def run_process(spec: ProcessSpec, shutdown: Shutdown) -> ProcessResult:
     shutdown.drains.remove(pumps.cancel_scope)
     spec.tail.close()
     stopped_by = shutdown.signal if shutdown.at <= child.ended_at + _TOGETHER else 0
-    return _build_result(process.returncode or 0, spec, stopped_by, timed_out=child.timed_out)
+    result = _build_result(process.returncode or 0, spec, stopped_by, timed_out=child.timed_out)
+    return replace(result, ended_at=child.ended_at)
 
 
 async def _start(spec: ProcessSpec, stdout: OutputPipe, stderr: OutputPipe, *, own_group: bool) -> Process:
@@ -223,7 +226,7 @@ async def _wait_for_end(child: _Child, timeout: float | None, shutdown: Shutdown
         await child.process.wait()
     finally:
         shutdown.children.remove(child)
-        child.ended_at = anyio.current_time()
+        child.ended_at = time.time_ns()
 
 
 def _explain_failed_start(name: str, error: OSError | ValueError) -> ProcessResult:

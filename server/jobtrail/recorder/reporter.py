@@ -180,9 +180,11 @@ class Reporter:
 
         await self._submit(write)
 
-    async def report_retry(self, number: int, conditions: Sequence[dict[str, str]], tail: Tail) -> None:
-        """Report that a try failed and another one follows."""
-        at, so_far = time.time_ns(), [*conditions]
+    async def report_retry(
+        self, number: int, conditions: Sequence[dict[str, str]], tail: Tail, at: int | None
+    ) -> None:
+        """Report that a try failed, now or at an earlier moment, and another one follows."""
+        at, so_far = at or time.time_ns(), [*conditions]
 
         def write() -> None:
             recording = self._get_recording()
@@ -197,9 +199,10 @@ class Reporter:
         status: TaskEnding,
         conditions: Sequence[dict[str, str]] = (),
         tail: Tail | None = None,
+        at: int | None = None,
     ) -> None:
-        """Report how tasks ended."""
-        at, so_far = time.time_ns(), [*conditions]
+        """Report how tasks ended, now or at an earlier moment."""
+        at, so_far = at or time.time_ns(), [*conditions]
 
         def write() -> None:
             recording = self._get_recording()

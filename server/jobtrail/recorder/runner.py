@@ -163,13 +163,13 @@ class _PlanRunner:
                 conditions.append(build_condition(result.reason, self.mask(result.message), tries))
             if result.kind in {"success", "cancelled"} or tries > self.plan.retries:
                 break
-            await self.reporter.report_retry(number, conditions, tail)
+            await self.reporter.report_retry(number, conditions, tail, result.ended_at)
             if await self._wait_for_shutdown(self.plan.retry_delay):
                 result = ProcessResult("cancelled", 128 + self.shutdown.signal)
                 conditions.append(build_condition("cancelled", "before its next try"))
                 tail = Tail(self.mask)
                 break
-        await self.reporter.report_end([number], _ENDINGS[result.kind], conditions, tail)
+        await self.reporter.report_end([number], _ENDINGS[result.kind], conditions, tail, result.ended_at)
         return result
 
     def _warn_once(self, result: ProcessResult, command: TaskCommand) -> None:
