@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 import threading
 from datetime import UTC, datetime, timedelta
@@ -15,14 +16,13 @@ from mcp.types import TextContent
 
 from jobtrail.protocol.app import build_server
 from jobtrail.sources.registry import load_settings
-from tests.peers.runwisp_daemon import DaemonRunRow, insert_runs, read_runs, stored_time, ulid
+from tests.peers.runwisp_daemon import Daemon, DaemonRunRow, insert_runs, read_runs, stored_time, ulid
 from tests.sample_client import rows_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Callable
     from pathlib import Path
 
-    from tests.peers.runwisp_daemon import Daemon
 
 pytestmark = pytest.mark.anyio
 
@@ -288,3 +288,30 @@ async def test_a_run_that_the_daemon_missed_while_it_was_down_is_a_failure_every
         detail = await ask(client, "get_run", run=missed["id"])
     assert detail["verdict"] == "missed"
     assert "exit_code" not in detail["run"]
+
+
+async def test_each_failure_has_its_cause_from_the_log_and_its_recovery_though_its_task_is_not_defined_any_more(
+    runwisp_binary: Path, runwisp_home: Path, no_settings: Path
+) -> None:
+    config = runwisp_home / "runwisp.toml"
+    tasks = re.split(r"(?m)^(?=\[)", config.read_text(encoding="utf-8"))
+    kept = "".join(task for task in tasks if not task.startswith("[tasks.healthcheck-api]"))
+    config.write_text(kept, encoding="utf-8")
+    with Daemon(runwisp_binary, runwisp_home) as daemon:
+        ended = "task_name = 'healthcheck-api' AND end_reason = ?"
+        failed = [row["created_at"] for row in read_runs(daemon.db, ended, ["failed"])]
+        well = min(
+            row["created_at"]
+            for row in read_runs(daemon.db, f"{ended} AND created_at > ?", ["succeeded", max(failed)])
+        )
+        async with server_for(daemon, no_settings) as client:
+            every = await ask(client, "find_failures", since="60d")
+            asked = [
+                await ask(client, tool, job="healthcheck-api") for tool in ("find_failures", "get_job", "history")
+            ]
+    (cause,) = [one for one in rows_of(every, "causes") if one["job"] == "healthcheck-api"]
+    assert cause["cause"] == "[health] api probe failed: upstream returned 502 (exit code 1)"
+    assert cause["count"] == len(failed)
+    assert cause["recovered_at"] == f"{well[:19].replace(' ', 'T')}Z"
+    for answer in asked:
+        assert "note: it is not defined any more: what it ran before is kept" in answer["text"]

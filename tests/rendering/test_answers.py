@@ -33,7 +33,7 @@ async def client() -> AsyncGenerator[Client]:
 async def test_list_jobs(client: Client) -> None:
     text, _ = await answer(client, "list_jobs", query="postgres")
     assert text == snapshot("""\
-jobs · source embedded, SAMPLE DATA · 1 row, of 8 scanned, complete · query postgres · name:asc
+jobs · source embedded, SAMPLE DATA · 1 row, of 8 scanned, complete · query postgres, searched in names and labels, and of tasks in descriptions and groups · name:asc
 name	kind	schedule	next run	group	about
 backup-postgres	task	15 3 * * * (UTC)	2026-11-24T03:15:00Z	Backups	Nightly dump of the primary database to off-site storage.\
 """)

@@ -100,11 +100,11 @@ async def refusal(client: Client, tool: str, arguments: dict[str, Any]) -> str:
 
 ETL = {"job": "etl"}
 REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
-    "unknown-job": ("list_executions", {"job": "elt"}, "job='elt' does not exist; closest: etl"),
-    "unknown-job-like-none": ("get_job", {"job": "zzz"}, "nothing is named like it; call list_jobs()"),
-    "unknown-job-of-tasks": ("list_tasks", {"job": "etll", "execution": "x"}, "job='etll' does not exist; closest"),
-    "unknown-task": ("list_runs", {"task": "bakup"}, "task='bakup' does not exist; closest: backup"),
-    "unknown-definition": ("get_job", {"job": "bakup", "source": "runwisp"}, "task='bakup' does not exist; closest"),
+    "unknown-job": ("list_executions", {"job": "elt"}, "job='elt' does not exist in any of the sources blaxel, runwisp"),
+    "unknown-job-like-none": ("get_job", {"job": "zzz"}, "call list_jobs(source=…) for what exists"),
+    "unknown-job-of-tasks": ("list_tasks", {"job": "etll", "execution": "x"}, "blaxel, runwisp; closest: etl"),
+    "unknown-task": ("list_runs", {"task": "bakup"}, "blaxel, runwisp; closest: backup"),
+    "unknown-definition": ("get_job", {"job": "bakup", "source": "runwisp"}, "job='bakup' does not exist; closest"),
     "unknown-execution": (
         "get_execution",
         {**ETL, "execution": "exec-9"},
@@ -150,7 +150,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "missing-run": ("get_run", {}, "get_run needs run; call list_runs() for its values"),
     "query-too-long": ("list_jobs", {"query": LONG}, "query has 10000 characters; give at most 200"),
     "search-too-long-to-send": ("list_runs", {"search": "\u20ac" * 30_000}, "too long to send to source 'runwisp'"),
-    "task-too-long-to-send": ("list_runs", {"task": "\u20ac" * 30_000}, "too long to send to source 'runwisp'"),
+    "task-too-long-to-send": ("list_runs", {"task": "\u20ac" * 30_000, "source": "runwisp"}, "too long to send to source 'runwisp'"),
 }  # fmt: skip
 
 

@@ -371,7 +371,7 @@ async def test_a_default_page_of_causes_stays_within_its_tokens_as_text_and_as_s
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [
-        ({"job": "elt"}, "job='elt' does not exist; closest: etl"),
+        ({"job": "elt"}, "job='elt' does not exist in any of the sources prod, cron; closest: etl"),
         ({"status": "faild"}, "status='faild' is not a status; closest: failed"),
         ({"since": "soon"}, "since='soon' is not a time"),
         ({"source": "dev"}, "source='dev' is not configured"),

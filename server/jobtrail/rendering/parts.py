@@ -16,6 +16,10 @@ if TYPE_CHECKING:
     from jobtrail.rendering.blocks import Cell
 
 
+SEARCHED = "searched"
+"""Among filters: in what the text that was given is searched."""
+
+
 def write_count(value: int | None) -> str:
     """Return a count as a cell; nothing where it is not known."""
     return "" if value is None else str(value)
@@ -72,8 +76,11 @@ def make_cursor_line(label: str, tool: str, cursor: str | None) -> list[Line]:
 
 
 def write_filters(filters: Mapping[str, str] | None) -> str:
-    """Return what was asked for."""
-    return ", ".join(f"{name} {write_field(value)}" for name, value in (filters or {}).items())
+    """Return what was asked for; in what a text was searched is said in words of ours."""
+    return ", ".join(
+        f"{name} in {value}" if name == SEARCHED else f"{name} {write_field(value)}"
+        for name, value in (filters or {}).items()
+    )
 
 
 def write_fields(row: Mapping[str, str], *skip: str) -> str:

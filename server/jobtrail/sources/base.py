@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
-from jobtrail.errors import UnknownName, Unsupported
-from jobtrail.models import Call
-from jobtrail.paging import Sort
+from jobtrail.errors import AgentError, UnknownName, Unsupported
+from jobtrail.models import Attempt, Call, Job, JobDetail
+from jobtrail.paging import NEWEST_FIRST, Sort, Walk, walk
+from jobtrail.sources.list_options import ListOptions
 from jobtrail.text import find_closest, quote_value
 
 if TYPE_CHECKING:
@@ -17,13 +18,13 @@ if TYPE_CHECKING:
 
     from jobtrail.analysis.task_summary import TaskSummary
     from jobtrail.logs.log import Log
-    from jobtrail.models import Attempt, Execution, Job, JobDetail, Run, Task
+    from jobtrail.models import Execution, Run, Task
     from jobtrail.paging import Listing
-    from jobtrail.sources.list_options import ListOptions
     from jobtrail.vocabulary import Status
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
 """A greater difference between a source's clock and ours is told."""
+NOT_DEFINED = "it is not defined any more: what it ran before is kept"
 _RUNS_OF_A_TASK, _EXECUTIONS_OF_A_JOB = Call("list_runs", {"task": ...}), Call("list_executions", {"job": ...})
 
 
@@ -278,15 +279,31 @@ class Source:
         return []
 
     async def job(self, name: str) -> JobDetail:
-        """Return one definition, with no `record`.
+        """Return one definition, with no `record`; of a job that has only history left, its name and a note.
 
         Raises:
             UnknownName: with the closest names.
         """
-        found = await self.find_job(name)
+        found = await self.find_job(name) or await self.find_past_job(name)
         if found is None:
             raise await self.explain_unknown(name)
         return found
+
+    async def find_past_job(self, name: str) -> JobDetail | None:
+        """Return a job that is not defined any more and of which something is kept that it ran; None for none."""
+        jobs = [
+            *([Job(name=name, kind="job")] if self.batch else []),
+            *([Job(name=name, kind="task")] if self.runs else []),
+        ]
+        for job in jobs:
+            try:
+                listing = await self.attempts(job, ListOptions(sort=NEWEST_FIRST))
+                kept = await walk(listing, Walk[Attempt](limit=1, subject=f"source {self.name!r}"))
+            except AgentError:
+                continue
+            if kept.items:
+                return JobDetail(source=self.name, job=job, settings={}, notes=(NOT_DEFINED,))
+        return None
 
     async def attempts(self, job: Job, options: ListOptions) -> Listing[Attempt]:
         """List what a job attempted: the executions of a batch job, the runs of a scheduled task."""

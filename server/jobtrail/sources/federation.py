@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Literal
 
 from jobtrail.errors import UnknownName, Unreachable
-from jobtrail.models import Job, Run
+from jobtrail.models import Job, Note, Run
 from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Mapped, Merged, Sort, Walk, run_concurrently, walk
 from jobtrail.sources.list_options import ListOptions, read_statuses
 
@@ -81,6 +81,7 @@ class AttemptSources:
         wanted: which statuses to keep, by source; None for all.
         strange: how many were not kept for each raw status that no document lists.
         windows: of creation, by source: each has a clock of its own.
+        notes: what an agent must know of the job that was asked for.
     """
 
     parts: dict[str, Listing[OwnedAttempt]] = field(default_factory=dict[str, "Listing[OwnedAttempt]"])
@@ -89,6 +90,7 @@ class AttemptSources:
     wanted: dict[str, StatusFilter | None] = field(default_factory=dict[str, "StatusFilter | None"])
     strange: Counter[str] = field(default_factory=Counter[str])
     windows: dict[str, Window] = field(default_factory=dict[str, "Window"])
+    notes: list[Note] = field(default_factory=list[Note])
 
     @property
     def jobs(self) -> int:
@@ -139,9 +141,10 @@ async def discover_parts(
     )
     for name in by_name:
         match answers.get(name):
-            case _Listed(parts, kinds, window):
+            case _Listed(parts, kinds, window, notes):
                 found.parts |= parts
                 found.kinds |= kinds
+                found.notes += notes
                 found.windows[name] = window
             case None:
                 found.errors[name] = Unreachable(
@@ -149,7 +152,7 @@ async def discover_parts(
                 )
             case error:
                 found.errors[name] = error
-    if job and found.parts:
+    if job and found.kinds:
         # One source has the job, so ignore that others do not.
         found.errors = {name: one for name, one in found.errors.items() if not isinstance(one, UnknownName)}
     return found
@@ -162,6 +165,7 @@ class _Listed:
     parts: dict[str, Listing[OwnedAttempt]]
     kinds: dict[tuple[str, str], Kind]
     window: Window
+    notes: Sequence[Note]
 
 
 async def _list_parts(
@@ -170,7 +174,8 @@ async def _list_parts(
     """Return a source's listings; what it answers when it is asked for its jobs tells its time too."""
     by_name = ListOptions(sort=Sort("name", descending=False))
     every_job = Walk[Job](limit=EVERYTHING, subject=f"source {source.name!r}")
-    jobs = [(await source.job(job)).job] if job else (await walk(source.jobs(by_name), every_job)).items
+    asked = await source.job(job) if job else None
+    jobs = [asked.job] if asked else (await walk(source.jobs(by_name), every_job)).items
     await source.measure_clock()
     window = find_window(source)
     options = ListOptions(sort=NEWEST_FIRST, statuses=statuses, window=window)
@@ -186,7 +191,7 @@ async def _list_parts(
         each = jobs
     for one in each:
         parts[f"{source.name}/{one.name}"] = _add_owner(await source.attempts(one, options), source.name, one.name)
-    return _Listed(parts, {(source.name, one.name): one.kind for one in jobs}, window)
+    return _Listed(parts, {(source.name, one.name): one.kind for one in jobs}, window, (asked and asked.notes) or ())
 
 
 def _add_owner(listing: Listing[Attempt], source: str, job: str) -> Listing[OwnedAttempt]:

@@ -25,13 +25,23 @@ from jobtrail.sources.list_options import ListOptions
 from jobtrail.text import quote_value, sanitize_text
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
-from jobtrail.tools.listing import DEFAULT_LIMIT, ListCall
-from jobtrail.tools.resumable import LARGEST_LIMIT, ServerState, check_parent, require_argument
+from jobtrail.tools.listing import DEFAULT_LIMIT, SCANNED_AT_ONCE, ListCall
+from jobtrail.tools.resumable import (
+    LARGEST_LIMIT,
+    ServerState,
+    check_job,
+    check_parent,
+    find_source,
+    require_argument,
+)
 from jobtrail.vocabulary import UNFINISHED
 
 if TYPE_CHECKING:
     from jobtrail.analysis.task_summary import TaskSummary
     from jobtrail.sources.base import Source
+
+_SEARCHED_AT_ONCE = 10_000
+"""Tasks that one call reads at most to search their reasons, which no upstream does: 50 pages."""
 
 
 async def list_executions(
@@ -56,6 +66,7 @@ async def list_executions(
         job=job, status=status, since=since, until=until, query=query, sort=sort, limit=limit,
     )  # fmt: skip
     name = require_argument("list_executions", "job", call.get_text_argument("job"), Call("list_jobs"))
+    await call.find_source("job", name, "executions")
     batch = call.source.need_batch()
     options = await call.read_options(batch.execution_words, batch.execution_sorts, "execution")
     return await call.read_page(
@@ -64,7 +75,8 @@ async def list_executions(
         options,
         lambda one: [one.id],
         ListedExecution.take_from,
-        parent=partial(batch.check_job, name),
+        searched_in="ids",
+        parent=partial(check_job, call.source, name, "executions", batch.check_job),
     )
 
 
@@ -89,6 +101,7 @@ async def list_tasks(
         job=job, execution=execution, status=status, query=query, sort=sort, limit=limit,
     )  # fmt: skip
     name = require_argument("list_tasks", "job", call.get_text_argument("job"), Call("list_jobs"))
+    await call.find_source("job", name, "executions")
     batch = call.source.need_batch()
     identity = (call.get_text_argument("execution") or "").strip() or await find_newest(call.source, name)
     call.args["execution"] = identity
@@ -97,8 +110,10 @@ async def list_tasks(
         partial(TaskPage, job=name, execution=identity),
         batch.tasks(name, identity, options),
         options,
-        lambda one: [one.name],
+        lambda one: [one.name, one.reason or ""],
         _make_task_row,
+        searched_in="names and reasons as shown",
+        most=_SEARCHED_AT_ONCE if options.query else SCANNED_AT_ONCE,
         parent=partial(batch.explain_no_tasks, name, identity),
     )
 
@@ -120,8 +135,8 @@ async def get_execution(
     Without execution it takes the job's newest. Never a dump of tasks; it names the call that lists them.
     Examples: {"job": "nightly-etl"} · {"job": "nightly-etl", "execution": "exec-1"}
     """
-    chosen = ctx.request_context.lifespan_context.sources.get(source, needs="executions")
     name = require_argument("get_execution", "job", job, Call("list_jobs"))
+    chosen = await find_source(ctx.request_context.lifespan_context.sources, source, "job", name, "executions")
     identity = execution if execution and execution.strip() else await find_newest(chosen, name)
     full, tasks = await chosen.need_batch().explain(name, identity)
     one = full.execution

@@ -21,6 +21,7 @@ from jobtrail.tools.resumable import (
     MISSING,
     ResumableCall,
     ServerState,
+    explain_nowhere,
     find_gaps,
     reach_back,
     write_clock_notes,
@@ -72,10 +73,13 @@ async def find_failures(
     there = await discover_parts(call.sources, job, filters["status"], find_window, _DISCOVERY_SECONDS)
     if there.errors and not there.parts:
         # A job that no source has, or no source that answers.
+        if job and len(there.errors) > 1:
+            raise explain_nowhere("job", job, there.errors)
         raise next(iter(there.errors.values()))
     # Several sources have each their own window, and the answer shows that on our clock.
     window = find_window(call.source if len(call.sources) == 1 else None)
     check_begun(window, call.get_text_argument("since"), call.latest)
+    call.notes += there.notes
     call.notes += write_clock_notes(call.sources, there.windows if len(call.sources) > 1 else {})
     reader = CauseReader(call.sources, there.kinds, call.now)
     stretch = await _read_stretch(call, there, reader)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.attempt_record import summarize_attempts
@@ -14,7 +16,10 @@ from jobtrail.sources.list_options import ListOptions, StatusFilter, read_sort
 from jobtrail.text import find_closest, quote_value
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
-from jobtrail.tools.resumable import ServerState, require_argument
+from jobtrail.tools.resumable import ServerState, find_source, require_argument
+
+if TYPE_CHECKING:
+    from jobtrail.sources.base import Source
 
 _RECENT = 20
 
@@ -47,9 +52,25 @@ async def list_jobs(
     others = [name for name in ctx.request_context.lifespan_context.sources.names if name != call.source.name]
     if others and source is None and not call.resumed:
         call.notes.append(f"other sources: {', '.join(others)} (give source=…)")
-    searched = _read_task_texts if call.source.searches(options.query or "") else _read_texts
+    upstream = call.source.searches(options.query or "")
+    searched = _read_task_texts if upstream else _read_texts
     # Labels are searched, and shown by get_job: a page of them would cost more than all the rest.
-    return await call.read_page(JobPage, call.source.jobs(options), options, searched, ListedJob.take_from)
+    return await call.read_page(
+        JobPage,
+        call.source.jobs(options),
+        options,
+        searched,
+        ListedJob.take_from,
+        searched_in=_write_searched(call.source, upstream=upstream),
+    )
+
+
+def _write_searched(source: Source, *, upstream: bool) -> str:
+    """Return in what a query is looked for."""
+    if not upstream:
+        return "names, descriptions, groups and labels"
+    tasks = ", and of tasks in descriptions and groups" if source.runs else ""
+    return f"names and labels{tasks}"
 
 
 def _read_texts(job: Job) -> list[str]:
@@ -84,12 +105,17 @@ async def get_job(ctx: Context[ServerState], job: params.Job = None, source: par
     Use it to see whether a job is healthy before looking at single executions or runs.
     Examples: {"job": "nightly-etl"} · {"job": "backup-postgres", "source": "cron"}
     """
-    chosen = ctx.request_context.lifespan_context.sources.get(source)
     name = require_argument("get_job", "job", job, Call("list_jobs"))
+    chosen = await find_source(ctx.request_context.lifespan_context.sources, source, "job", name)
     detail = await chosen.job(name)
     listing = await chosen.attempts(detail.job, ListOptions(sort=NEWEST_FIRST))
     recent = await walk(listing, Walk[Attempt](limit=_RECENT, subject=f"source {chosen.name!r}"))
-    notes = [*describe_unread(detail.job.unread), *recent.notes, *describe_judgements(recent.items)]
+    notes = [
+        *(detail.notes or ()),
+        *describe_unread(detail.job.unread),
+        *recent.notes,
+        *describe_judgements(recent.items),
+    ]
     notes += await chosen.explain_unfinished(recent.items)
     return detail.model_copy(
         update={

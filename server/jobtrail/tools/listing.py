@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 from jobtrail.models import Coverage, Execution, FrozenModel, Job, Note, Run, Sentence, Task, Total
 from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
 from jobtrail.rendering.answers import make_row
-from jobtrail.rendering.parts import write_names
+from jobtrail.rendering.parts import SEARCHED, write_names
 from jobtrail.sources.list_options import ListOptions, read_sort, read_statuses
 from jobtrail.text import sanitize_text
 from jobtrail.times import format_time
@@ -119,6 +119,7 @@ class ListCall(ResumableCall):
         searched: Callable[[T], Sequence[str]],
         show: Callable[[T], R],
         *,
+        searched_in: str,
         parent: Callable[[], Awaitable[object]] | None = None,
         most: int = SCANNED_AT_ONCE,
     ) -> P_co:
@@ -131,6 +132,7 @@ class ListCall(ResumableCall):
             searched: the texts of an item in which `query` is looked for; none where only the
                 upstream can search.
             show: returns what the page shows of an item.
+            searched_in: what these texts are, in words.
             parent: asks the source for what the listing belongs to (`check_parent`); a text that it returns says why
                 nothing is listed.
             most: items to scan at most.
@@ -176,7 +178,7 @@ class ListCall(ResumableCall):
             cursor=None if walked.position is None else self.seal_cursor(walked.position),
             window=options.window,
             sort=f"task, then {options.sort}" if mixed else str(options.sort),
-            filters=self._describe_filters(),
+            filters=self._describe_filters(searched_in if options.query else None),
             items=tuple(size.rows[: len(walked.items)]),
         )
 
@@ -215,10 +217,11 @@ class ListCall(ResumableCall):
             return Total(value=self.cursor.matched, kind="exact")
         return walked.total if walked.total.value is not None else Total(value=self.cursor.matched, kind="at_least")
 
-    def _describe_filters(self) -> dict[str, str] | None:
-        return {
+    def _describe_filters(self, searched_in: str | None) -> dict[str, str] | None:
+        found = {
             name: sanitize_text(str(self.args[name])) for name in ("status", "query", "search") if name in self.args
-        } or None
+        }
+        return {**found, **({SEARCHED: searched_in} if searched_in else {})} or None
 
     def _suggest_wider(self) -> Note:
         """Return the call that drops one filter, for an answer in which nothing matched."""

@@ -55,6 +55,8 @@ async def read_log(
         ctx, "read_log", cursor, source, needs=needs,
         run=run, job=job, execution=execution, task=task, search=search, around=around, lines=lines,
     )  # fmt: skip
+    if not run:
+        await call.find_source("job", job, "executions")
     log = await _open_log(call)
     find = compile_search(call.get_text_argument("search"))
     stretch = await _Reading(call, log, find, call.clamp("lines", _LINES, _MOST_LINES)).read()

@@ -38,7 +38,7 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, Field(description="At or before; dates whole.")]
 Bucket = Annotated[str | None, Field(description="Width of a row: 15m, 1h, 1d, 1w; chosen to fit if absent.")]
-Query = Annotated[str | None, Field(description="Text the name or id contains, any case.")]
+Query = Annotated[str | None, Field(description="Text in the name, id or reason, any case.")]
 Search = Annotated[
     str | None,
     Field(description="Text in task name or run id, any case; in logs also /regex/."),

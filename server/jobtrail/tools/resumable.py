@@ -5,15 +5,26 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 from mcp.server.mcpserver import Context
 
-from jobtrail.errors import BadArgument, ExpiredCursor, MissingArgument, StrayCursor, UnknownName
+from jobtrail.errors import (
+    AgentError,
+    BadArgument,
+    ExpiredCursor,
+    JobtrailError,
+    MissingArgument,
+    StrayCursor,
+    UnknownName,
+    Unreachable,
+)
 from jobtrail.models import Call, Note, Window
+from jobtrail.paging import run_concurrently
 from jobtrail.paging.cursor import Cursor, seal, unseal
-from jobtrail.sources.base import CLOCK_TOLERANCE
-from jobtrail.text import quote_value
+from jobtrail.sources.base import CLOCK_TOLERANCE, NOT_DEFINED
+from jobtrail.text import find_closest, quote_value
 from jobtrail.times import format_duration, format_microseconds, format_time, parse_optional_time
 from jobtrail.window import Clock, check_begun, counts_from_now, resolve_window
 
@@ -27,7 +38,10 @@ if TYPE_CHECKING:
     from jobtrail.sources import Sources
     from jobtrail.sources.base import Source
 
+Need = Literal["executions", "runs"]
+
 LARGEST_LIMIT = 100
+_SECONDS_TO_FIND = 10.0
 MISSING = 2
 """In a cursor: rows may be missing from the walk."""
 _ALL = "*"
@@ -53,6 +67,7 @@ class ResumableCall:
         now: when the call was made.
         cursor: the arguments, the position of the walk, and what its pages came to, this call's included.
         resumed: whether a cursor was given.
+        named: whether a source was given.
         notes: what the agent must know of its arguments.
     """
 
@@ -61,6 +76,7 @@ class ResumableCall:
     now: datetime
     cursor: Cursor
     resumed: bool
+    named: bool = False
     notes: list[Note] = field(default_factory=list[Note])
 
     @classmethod
@@ -98,7 +114,7 @@ class ResumableCall:
             every = everywhere and not source
             sources = state.sources.all() if every else [state.sources.get(source, needs=needs)]
             cursor = Cursor(tool, _ALL if every else sources[0].name, args=args)
-            return cls(ctx=ctx, sources=sources, now=now, cursor=cursor, resumed=False)
+            return cls(ctx=ctx, sources=sources, now=now, cursor=cursor, resumed=False, named=bool(source))
         if named := [*args, *(["source"] if source else [])]:
             raise BadArgument(
                 f"a cursor carries its own arguments, but {', '.join(named)} came with it",
@@ -112,6 +128,17 @@ class ResumableCall:
     def source(self) -> Source:
         """The source that the call reads, or the first of them."""
         return self.sources[0]
+
+    async def find_source(self, argument: str, name: str | None, needs: Need) -> None:
+        """Read the source that has a job of this name from now on, where neither a source nor a cursor was given.
+
+        Raises:
+            AgentError: none has it, or several.
+        """
+        if self.resumed or self.named:
+            return
+        found = await find_source(self.ctx.request_context.lifespan_context.sources, None, argument, name, needs)
+        self.sources, self.cursor = [found], replace(self.cursor, source=found.name)
 
     @property
     def args(self) -> Args:
@@ -319,3 +346,71 @@ async def check_parent(parent: Callable[[], Awaitable[object]] | None, read: int
         UnknownName: it does not exist.
     """
     return await parent() if parent is not None and not read else None
+
+
+async def check_job(source: Source, job: str, needs: Need, check: Callable[[str], Awaitable[None]]) -> str | None:
+    """Check that a job of which nothing was read exists; return a note where it only did once.
+
+    Raises:
+        UnknownName: as `check` raises it.
+    """
+    try:
+        await check(job)
+    except UnknownName:
+        past = None if await source.find_job(job) else await source.find_past_job(job)
+        if past is None or (past.job.kind == "job") != (needs == "executions"):
+            raise
+        return NOT_DEFINED
+    return None
+
+
+async def find_source(
+    sources: Sources, given: str | None, argument: str, name: str | None, needs: Need | None = None
+) -> Source:
+    """Return the source to ask for a job: the one given, else the one that has it.
+
+    Args:
+        sources: the configured ones.
+        given: the name of a source.
+        argument: the name of the argument that names the job.
+        name: of the job; None for the default source.
+        needs: what the job must have.
+
+    Raises:
+        AgentError: none has it, or several.
+        UpstreamError: none has it of those that could be asked.
+    """
+    if given or not name or len(sources.names) == 1:
+        return sources.get(given, needs=needs)
+    every = sources.all()
+    answers = await run_concurrently({one.name: partial(one.job, name) for one in every}, seconds=_SECONDS_TO_FIND)
+    found = {name: one.job for name, one in answers.items() if not isinstance(one, JobtrailError)}
+    fitting = {name for name, one in found.items() if needs is None or (one.kind == "job") == (needs == "executions")}
+    owners = fitting or {*found}
+    if len(owners) > 1:
+        named = " and ".join(one.name for one in every if one.name in owners)
+        raise BadArgument(f"{argument}={quote_value(name)} is in the sources {named}; give source=… with it")
+    if owners:
+        return sources.get(next(iter(owners)))
+    raise explain_nowhere(argument, name, {one.name: answers.get(one.name) for one in every})
+
+
+def explain_nowhere(argument: str, name: str, answers: Mapping[str, object]) -> JobtrailError:
+    """Return the error for a name that no source has, given what each answered; None for one that did not."""
+    for one in answers.values():
+        if isinstance(one, AgentError) and not isinstance(one, UnknownName):
+            return one
+    missing = [name for name, one in answers.items() if isinstance(one, UnknownName)]
+    failed = {name: one for name, one in answers.items() if not isinstance(one, UnknownName)}
+    what = f"{argument}={quote_value(name)} does not exist"
+    if failed:
+        where = f"in {', '.join(missing)}" if missing else "in any source that could be asked"
+        which, error = next(iter(failed.items()))
+        why = error.describe_problem() if isinstance(error, JobtrailError) else "did not answer in time"
+        return Unreachable(f"{what} {where}, and {', '.join(failed)} could not be asked: {which} {why}")
+    closest = [near for one in answers.values() if isinstance(one, UnknownName) for near in one.closest]
+    return UnknownName(
+        f"{what} in any of the sources {', '.join(answers)}",
+        closest=find_closest(name, closest) or closest[:3],
+        advice=() if closest else ("call ", Call("list_jobs", {"source": ...}), " for what exists"),
+    )

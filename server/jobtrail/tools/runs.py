@@ -16,7 +16,7 @@ from jobtrail.rendering.parts import write_status
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
-from jobtrail.tools.resumable import ServerState, require_argument
+from jobtrail.tools.resumable import ServerState, check_job, require_argument
 from jobtrail.vocabulary import UNFINISHED, is_failure
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ async def list_runs(
         task=task, status=status, since=since, until=until, search=search, sort=sort, limit=limit,
     )  # fmt: skip
     name = call.get_text_argument("task")
+    await call.find_source("task", name, "runs")
     runs = call.source.need_runs()
     options = await call.read_options(runs.words, runs.sorts, "run")
     return await call.read_page(
@@ -57,7 +58,8 @@ async def list_runs(
         options,
         lambda one: [one.task or "", one.id],
         (lambda one: ListedRun.take_from(one, task=None)) if name else ListedRun.take_from,
-        parent=partial(runs.check_task, name) if name else None,
+        searched_in="task names and run ids",
+        parent=partial(check_job, call.source, name, "runs", runs.check_task) if name else None,
         most=_SCANNED_AT_ONCE,
     )
 

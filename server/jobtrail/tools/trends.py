@@ -25,7 +25,14 @@ from jobtrail.sources.list_options import ListOptions
 from jobtrail.text import quote_value
 from jobtrail.times import format_date, format_time, parse_duration
 from jobtrail.tools import params
-from jobtrail.tools.resumable import ServerState, find_gaps, require_argument, write_clock_notes, write_oldest
+from jobtrail.tools.resumable import (
+    ServerState,
+    find_gaps,
+    find_source,
+    require_argument,
+    write_clock_notes,
+    write_oldest,
+)
 from jobtrail.vocabulary import is_failure, is_success
 from jobtrail.window import check_begun, counts_from_now, resolve_window
 
@@ -58,7 +65,7 @@ async def history(
     """
     state = ctx.request_context.lifespan_context
     name = require_argument("history", "job", job, Call("list_jobs"))
-    chosen = state.sources.get(source)
+    chosen = await find_source(state.sources, source, "job", name)
     if counts_from_now(since or "7d") or counts_from_now(until):
         await chosen.measure_clock()
     here = state.clock.now().replace(microsecond=0)
@@ -68,7 +75,8 @@ async def history(
     check_begun(asked, since, max(here, now))
     start, end, clipped = _clip_window(asked)
     width = _read_width(bucket, end - start)
-    subject = (await chosen.job(name)).job
+    detail = await chosen.job(name)
+    subject = detail.job
     past = await _read_past(chosen, subject, Window(since=start - (end - start), until=end, now=now))
     taken += write_clock_notes([chosen])
     current = [one for one in past.attempts if one.created_at and one.created_at >= start]
@@ -99,7 +107,14 @@ async def history(
             complete=whole,
             back_to=max(past.back_to, start, past.oldest or start),
         ),
-        notes=(*taken, *clipped, *_write_notes(past, whole=whole), *describe_judgements(current)) or None,
+        notes=(
+            *(detail.notes or ()),
+            *taken,
+            *clipped,
+            *_write_notes(past, whole=whole),
+            *describe_judgements(current),
+        )
+        or None,
         next_calls=_propose_calls(chosen, subject, past, start, whole=whole),
     )
 

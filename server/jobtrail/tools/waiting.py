@@ -23,7 +23,7 @@ from jobtrail.models import Attempt, Awaited, Call, Execution, Run, Sentence, Wa
 from jobtrail.models.unread import UnreadFields
 from jobtrail.text import quote_value, sanitize_text
 from jobtrail.tools import params
-from jobtrail.tools.resumable import ServerState
+from jobtrail.tools.resumable import Need, ServerState, find_source
 from jobtrail.vocabulary import ENDED, is_failure
 
 if TYPE_CHECKING:
@@ -50,7 +50,9 @@ async def wait_for(
 
     Examples: {"job": "etl", "execution": "e-1,e-2"}
     """
-    chosen = ctx.request_context.lifespan_context.sources.get(source, needs="runs" if run else "executions")
+    sources = ctx.request_context.lifespan_context.sources
+    needs: Need = "runs" if run else "executions"
+    chosen = await find_source(sources, source, "job", None if run else job, needs)
     watched = _choose_watched(chosen, run, job, execution)
     asked = _TIMEOUT if timeout is None else timeout
     seconds = max(0.0, min(asked, _LONGEST))

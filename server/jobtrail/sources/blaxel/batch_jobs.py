@@ -123,7 +123,10 @@ class BlaxelBatch(BatchJobs):
         return await self._owners.find_job(execution, self._jobs(ListOptions(sort=NEWEST_FIRST)))
 
     def tasks(self, job: str, execution: str, options: ListOptions) -> Listing[Task]:
-        """List tasks (`GET …/tasks`: cursor, limit 200, sort, q)."""
+        """List tasks (`GET …/tasks`: cursor, limit 200, sort).
+
+        `q` is not sent: it finds names, and never the reasons that a query looks at too.
+        """
         read = partial(read_task, subject=self._http.subject)
         return self._list_tasks(job, execution, options, read, lambda one: one.name)
 
@@ -134,9 +137,12 @@ class BlaxelBatch(BatchJobs):
         options: ListOptions,
         read: Callable[[object], T],
         identify: Callable[[T], str],
+        *,
+        searches: bool = False,
     ) -> Listing[T]:
+        params = build_query(options, searches=searches)
         pages = PagedEndpoint[T](
-            http=self._http, path=f"{_build_path(job, execution)}/tasks", params=build_query(options),
+            http=self._http, path=f"{_build_path(job, execution)}/tasks", params=params,
             identity=identify, explain=lambda: self._explain_no_tasks(job, execution), parse_row=read,
             final=has_only_ended if self._ended.holds(job, execution) else None,
         )  # fmt: skip
@@ -158,7 +164,9 @@ class BlaxelBatch(BatchJobs):
 
     async def check_task(self, job: str, execution: str, task: str) -> None:
         """Search an execution's tasks for one of this name, since no endpoint reads a task alone."""
-        listing = self.tasks(job, execution, ListOptions(NEWEST_FIRST, query=task))
+        read = partial(read_task, subject=self._http.subject)
+        options = ListOptions(NEWEST_FIRST, query=task)
+        listing = self._list_tasks(job, execution, options, read, lambda one: one.name, searches=True)
         how = Walk["Task"](limit=1, keep=lambda one: one.name == task, subject=self._http.subject)
         walked = await walk(listing, how)
         if not walked.items and walked.position is None:
