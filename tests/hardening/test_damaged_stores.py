@@ -154,13 +154,23 @@ async def read_status(plane: InProcessPlane, address: str) -> int:
 
 def check_recording(whole: Path, folder: Path, seed: int, capfd: pytest.CaptureFixture[str]) -> None:
     """Record a command on a damaged store."""
-    _, done = place(whole, folder, seed)
+    path, done = place(whole, folder, seed)
     code = main(["record", "--job", "etl", "--", "sh", "-c", "echo ran; exit 7"])
     out, err = capfd.readouterr()
     assert (code, out) == (7, "ran\n"), (done, err)
     told = err.count("\n") == 1 and "recorded: " in err and "`jobtrail doctor` looks at the store" in err
-    assert told or not err, (done, err)
+    assert told or (not err and list_recorded(path) == [("failed", "failed")]), (done, err)
     assert_no_fault(err, done)
+
+
+def list_recorded(path: Path) -> list[tuple[str, str]]:
+    """Return how the executions that a recorder began have ended, and their tasks."""
+    sql = (
+        "SELECT executions.status, tasks.status FROM executions JOIN tasks ON tasks.execution = key"
+        " WHERE id LIKE 'exec-%' AND job = 'etl' AND json_extract(conditions, '$[0].reason') = 'exit code 7'"
+    )
+    with closing(sqlite3.connect(path)) as db:
+        return db.execute(sql).fetchall()
 
 
 def test_a_damaged_store_costs_the_record_and_never_the_command(

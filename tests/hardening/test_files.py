@@ -15,7 +15,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from jobtrail.store import Store, StoreError
+from jobtrail.store.integrity import check_integrity
 from jobtrail.store.liveness import LivenessLock
+from jobtrail.store.salvage import Salvaged, salvage
 from tests.plane.records import make_execution, make_job
 from tests.store.test_database import as_somebody_else
 
@@ -124,10 +126,14 @@ def test_a_store_beside_which_nothing_can_be_written_is_read(tmp_path: Path, *, 
             shutil.copyfile(made, folder / "store.db")
         for one in (Path(name), folder, *folder.iterdir()):
             one.chmod(0o555)
+        (Path(name) / "mine").mkdir()
+        (Path(name) / "mine").chmod(0o777)
         with as_somebody_else(), closing(Store(folder / "store.db")) as store:
             assert store.find_execution("default", "etl", "e1") is not None
             with pytest.raises(StoreError, match="cannot be written"):
                 store.write([make_job("report")])
+            assert check_integrity(folder / "store.db").faults == ()
+            assert salvage(folder / "store.db", Path(name) / "mine" / "new.db")["executions"] == Salvaged(1, 0)
         for one in (Path(name), folder):
             one.chmod(0o755)
 
@@ -148,6 +154,42 @@ def test_a_trigger_that_came_with_a_file_never_runs(tmp_path: Path) -> None:
         StoreError, match=r"is damaged \(its trigger 'sly' is not Jobtrail's\); `jobtrail store check`"
     ):
         Store(path)
+
+
+EVIL = [
+    ("TRIGGER", "evil", "TASKS", "CREATE TRIGGER evil AFTER UPDATE ON tasks BEGIN DELETE FROM executions; END"),
+    ("INDEX", "evil", "JOBS", "CREATE UNIQUE INDEX evil ON jobs (workspace)"),
+    ("index", "sqlite_evil", "jobs", "CREATE UNIQUE INDEX sqlite_evil ON jobs (workspace)"),
+]
+
+
+@pytest.mark.parametrize("evil", EVIL)
+def test_what_only_sqlite_takes_for_a_part_of_ours_is_found(tmp_path: Path, evil: tuple[str, str, str, str]) -> None:
+    path = tmp_path / "store.db"
+    Store(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("CREATE TABLE mine (a PRIMARY KEY)")
+        root = db.execute("SELECT rootpage FROM sqlite_schema WHERE name LIKE '%mine_1'").fetchone()[0]
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("DELETE FROM sqlite_schema WHERE name LIKE '%mine%'")
+        kind, name, table, sql = evil
+        values = (kind, name, table, 0 if kind == "TRIGGER" else root, sql)
+        db.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", values)
+    with pytest.raises(StoreError, match=r"evil' is not Jobtrail's"):
+        Store(path)
+    assert "evil' is not Jobtrail's" in "".join(check_integrity(path).faults or ())
+
+
+def test_a_virtual_table_in_the_place_of_one_of_ours_is_not_read_to_salvage_it(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    Store(path).close()
+    with closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.executescript(
+            "DROP TABLE definitions; CREATE VIRTUAL TABLE definitions USING fts5(name, body);"
+            " INSERT INTO definitions VALUES ('evil', '{}'); PRAGMA writable_schema = ON;"
+            " UPDATE sqlite_schema SET sql = replace(sql, 'CREATE VIRTUAL', 'create/**/virtual')"
+        )
+    assert salvage(path, tmp_path / "new.db")["definitions"] == Salvaged(0, None)
 
 
 def test_a_table_and_a_view_of_ones_own_are_let_be(tmp_path: Path) -> None:
@@ -179,5 +221,47 @@ def test_on_a_full_disk_a_store_is_read_and_what_is_not_recorded_is_told_with_th
         "see to its disk, which may be full; `jobtrail doctor` looks at the store\n"
     )
     assert "\netl\t" in run_where_no_file_can_grow(path, "ask", "list_jobs").stdout
+    checked = run_where_no_file_can_grow(path, "store", "check")
+    assert (checked.returncode, checked.stdout) == (0, f"{path}: nothing is damaged\n")
+
+
+@pytest.fixture
+def with_log(tmp_path: Path) -> Path:
+    """A store whose rows are in its log alone, which a recorder left that was killed."""
+    path = tmp_path / "own" / "store.db"
+    path.parent.mkdir()
+    with closing(Store(tmp_path / "made.db")) as store:
+        store.write([make_job("etl"), make_execution("one", "etl", 1)])
+        for end in ("", "-wal"):
+            shutil.copyfile(f"{store.path}{end}", f"{path}{end}")
+    return path
+
+
+def test_on_a_full_disk_what_is_only_in_the_log_is_read_too(with_log: Path) -> None:
+    before = [(one.name, one.read_bytes()) for one in with_log.parent.glob("store.db*") if one.stat().st_size]
+    listed = run_where_no_file_can_grow(with_log, "ask", "list_jobs")
+    assert ("\netl\t" in listed.stdout, listed.stderr) == (True, "")
+    checked = run_where_no_file_can_grow(with_log, "store", "check")
+    assert (checked.returncode, checked.stdout) == (0, f"{with_log}: nothing is damaged\n")
+    assert before == [(one.name, one.read_bytes()) for one in with_log.parent.glob("store.db*") if one.stat().st_size]
+
+
+def test_a_salvage_that_is_stopped_leaves_nothing_and_can_be_tried_again(with_log: Path) -> None:
+    new = with_log.with_name("new.db")
+    for _ in range(2):
+        stopped = run_where_no_file_can_grow(with_log, "store", "salvage", str(new))
+        assert (stopped.returncode, f"the store {new} cannot be written" in stopped.stderr) == (2, True)
+        assert [*with_log.parent.glob("new.db*")] == []
+    assert salvage(with_log, new)["executions"] == Salvaged(1, 0)
+    kept = new.read_bytes()
+    with pytest.raises(StoreError, match=r"new\.db exists already; give a file that does not"):
+        salvage(with_log, new)
+    assert new.read_bytes() == kept
+
+
+def test_a_file_that_a_full_disk_left_empty_is_not_damaged(tmp_path: Path) -> None:
+    path = tmp_path / "store.db"
+    run_where_no_file_can_grow(path, "record", "--job", "etl", "--", "true")
+    assert path.stat().st_size == 0
     checked = run_where_no_file_can_grow(path, "store", "check")
     assert (checked.returncode, checked.stdout) == (0, f"{path}: nothing is damaged\n")

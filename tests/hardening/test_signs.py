@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import sqlite3
 import sys
 import tempfile
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,6 +18,12 @@ from jobtrail.store import Store
 from jobtrail.store.liveness import LivenessLock, make_token
 from jobtrail.store.recording import Recording, RecordingRequest, fail_vanished
 from tests.store.test_database import as_somebody_else
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+if sys.platform != "win32":
+    import fcntl
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="recorders need POSIX")
 
@@ -83,6 +91,19 @@ def test_a_sign_without_a_lock_lives_while_it_is_renewed(tmp_path: Path) -> None
     store.close()
 
 
+def test_where_locks_fail_a_sign_lives_while_it_is_renewed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def have_no_locks(_file: int, _operation: int) -> None:
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, "flock", have_no_locks)
+    path = tmp_path / "store.db"
+    with LivenessLock(path) as sign:
+        record(path, sign.token)[0].close()
+        assert status(path) == "running"
+        os.utime(tmp_path / "store.db-recorders" / sign.token, (1, 1))
+        assert status(path) == "failed"
+
+
 def test_a_sign_of_another_user_is_alive_as_far_as_can_be_known() -> None:
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "store.db"
@@ -124,3 +145,28 @@ def test_no_name_in_a_store_becomes_the_path_of_a_file(tmp_path: Path, name: str
         db.execute("UPDATE tasks SET recorder = ?", (name.format(path=precious),))
     assert status(path) == "failed"
     assert (precious.read_text(), (path.parent / "precious").read_text()) == ("mine", "mine")
+
+
+class Woken(Store):
+    """A store whose recorder gives a sign of life just before each transaction, as after a machine slept."""
+
+    sign: Path
+
+    @contextmanager
+    def transaction(self) -> Generator[sqlite3.Connection]:
+        os.utime(self.sign)
+        with super().transaction() as db:
+            yield db
+
+
+def test_the_sign_of_a_recorder_that_wakes_as_it_is_given_up_stays_and_is_not_counted(tmp_path: Path) -> None:
+    path, token = tmp_path / "store.db", make_token()
+    sign = tmp_path / "store.db-recorders" / token
+    sign.parent.mkdir()
+    sign.touch()
+    record(path, token)[0].close()
+    with closing(Woken(path)) as store:
+        store.sign = sign
+        os.utime(sign, (1, 1))
+        assert fail_vanished(store) == 0
+    assert (sign.exists(), status(path)) == (True, "running")

@@ -83,7 +83,7 @@ def workspace(now: datetime) -> Workspace:
             key = fields.pop("key")
             executions[job["name"], row["id"]] = fields
             tasks[job["name"], row["id"]] = [{**dict(task), "execution": None} for task in store.iterate_tasks(key)]
-    definitions = store.list_definitions()
+    definitions = [dict(row) for row in store.list_definitions()]
     runs = {
         row["id"]: {**dict(row), "seq": None}
         for one in definitions

@@ -15,6 +15,7 @@ import pytest
 from jobtrail.store import Store, StoreError
 from jobtrail.store.database import list_migrations
 from jobtrail.store.integrity import check_integrity
+from jobtrail.store.rows import LineRow
 from tests.plane.records import make_execution, make_job
 
 if TYPE_CHECKING:
@@ -212,3 +213,28 @@ def test_a_place_where_no_directory_may_be_made_is_refused() -> None:
         with as_somebody_else(), pytest.raises(StoreError) as refused:
             Store(path)
     assert str(refused.value) == f"the store {path} cannot be opened: Permission denied; {RIGHTS}"
+
+
+def test_a_fault_that_was_found_is_told_though_the_time_is_over(tmp_path: Path) -> None:
+    path = tmp_path / "plane.db"
+    with closing(Store(path)) as store:
+        store.write(LineRow(number, "e1", "task-0", "stdout", "line") for number in range(20_000))
+    assert check_integrity(path, seconds=0).faults is None
+    content = bytearray(path.read_bytes())
+    # The count of free pages in the file's header, which is looked at first.
+    content[36:40] = (7).to_bytes(4, "big")
+    path.write_bytes(content)
+    assert "freelist" in " ".join(check_integrity(path, seconds=0).faults or ()).lower()
+
+
+def test_text_of_ours_that_is_not_unicode_is_no_damage_of_the_store(tmp_path: Path) -> None:
+    with closing(Store(tmp_path / "plane.db")) as store:
+        for doing, refused in (
+            ("written", lambda: store.write([make_job("etl\udcff")])),
+            ("read", lambda: store.find_job("default", "etl\udcff")),
+        ):
+            with pytest.raises(StoreError) as told:
+                refused()
+            assert str(told.value) == (
+                f"the store {store.path} cannot be {doing}: 'etl\\udcff' holds what is not Unicode; give it in UTF-8"
+            )

@@ -123,7 +123,7 @@ def test_a_job_written_again_takes_the_place_of_the_former(store: Store) -> None
 def test_a_definition_written_again_takes_the_place_of_the_former(store: Store) -> None:
     for kind in ("task", "service"):
         store.write([DefinitionRow("nightly", {"name": "nightly", "kind": kind})])
-    assert store.list_definitions() == [{"name": "nightly", "kind": "service"}]
+    assert [json.loads(row["body"]) for row in store.list_definitions()] == [{"name": "nightly", "kind": "service"}]
 
 
 def test_an_execution_changes_with_its_tasks_and_never_back(store: Store) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from rich.console import Console
@@ -47,20 +47,23 @@ class _BarForwarder(LineForwarder):
         self._bar = bar
 
     def warn(self, text: str) -> None:
-        """Print a warning above the bar."""
-        self._progress.console.print(f"jobtrail: {text}", markup=False, highlight=False)
+        """Print a warning above the bar, if standard error can be written."""
+        with suppress(OSError):
+            self._progress.console.print(f"jobtrail: {text}", markup=False, highlight=False)
 
     def show_progress(self, ended: int, failed: int, total: int) -> None:
         """Move the bar."""
         failures = f"{failed} failed" if failed else ""
-        self._progress.update(self._bar, completed=ended, total=total, failed=failures)
+        with suppress(OSError):
+            self._progress.update(self._bar, completed=ended, total=total, failed=failures)
 
     async def forward_lines(self, stream: Stream, text: bytes) -> None:
         """Pass on whole lines: above the bar on a terminal, unchanged elsewhere."""
         if stream == "stdout" and not sys.stdout.isatty():
             await self.forward(stream, text)
         else:
-            self._progress.console.print(Text.from_ansi(text.decode(errors="replace").removesuffix("\n")))
+            with suppress(OSError):
+                self._progress.console.print(Text.from_ansi(text.decode(errors="replace").removesuffix("\n")))
 
 
 @contextmanager

@@ -14,7 +14,7 @@ from jobtrail.errors import SettingsError
 from jobtrail.settings import OWN_VARIABLES, store_path
 from jobtrail.sources.registry import UPSTREAMS
 from jobtrail.store.faults import StoreError, exists
-from jobtrail.store.files import can_others_replace, resolve
+from jobtrail.store.files import can_others_replace, is_open_to_others, resolve
 from jobtrail.store.integrity import check_integrity
 from jobtrail.text import find_closest, quote_unless_word, sanitize_text
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 CHECK_SECONDS = 10.0
 """How long the store is searched for damage, at most."""
-_OTHERS = 0o077
+_OWN_FILE = "set JOBTRAIL_STORE to a file of your own"
 
 
 def examine_settings(settings: Settings | None, trouble: str, environ: Mapping[str, str]) -> Iterator[Check]:
@@ -74,13 +74,12 @@ def _examine_file(environ: Mapping[str, str]) -> Iterator[Check]:
         return
     try:
         table = tomllib.loads(path.read_text(encoding="utf-8"))
-        mode = path.stat().st_mode
     except (OSError, ValueError):
         # The check of reading the settings reports what is wrong with it.
         return
     keys = sorted({key for upstream in UPSTREAMS.values() for key in upstream.settings.secrets})
     secret = [key for key in keys if any(key in one for one in _list_tables(table))]
-    if os.name == "posix" and secret and mode & _OTHERS:
+    if secret and is_open_to_others(path):
         found = f"{path} holds {' and '.join(secret)}, and others on this machine can read it"
         yield _make_settings_check("file", "warning", found, f"chmod 600 {path}")
     else:
@@ -104,12 +103,10 @@ def examine_store(environ: Mapping[str, str]) -> Iterator[Check]:
             return
         found = check_integrity(path, CHECK_SECONDS)
     except StoreError as error:
-        fix = error.advice or "set JOBTRAIL_STORE to a file of your own"
-        yield _make_store_check("file", "failed", sanitize_text(error.what, 300), fix)
+        yield _make_store_check("file", "failed", sanitize_text(error.what, 300), error.advice or _OWN_FILE)
         return
     except SettingsError as error:
-        fix = "set JOBTRAIL_STORE to a file of your own"
-        yield _make_store_check("file", "failed", sanitize_text(str(error)), fix)
+        yield _make_store_check("file", "failed", sanitize_text(str(error)), _OWN_FILE)
         return
     yield _make_store_check("file", "ok", f"{path}, {found.size / 1_000_000:,.1f} MB")
     yield from _examine_integrity(path, found)
@@ -120,7 +117,7 @@ def _make_store_check(check: str, verdict: Verdict, found: str, fix: str | None 
 
 
 def _examine_integrity(path: Path, found: IntegrityReport) -> Iterator[Check]:
-    if os.name == "posix" and found.mode & _OTHERS:
+    if is_open_to_others(path):
         yield _make_store_check(
             "permissions", "warning", f"others on this machine can read it ({found.mode:o})", f"chmod 600 {path}"
         )

@@ -49,7 +49,7 @@ class Reporter:
     def __init__(self, warn: Callable[[str], None]) -> None:
         self.execution: str | None = None
         self.refused: CannotJoin | None = None
-        self._warn = warn
+        self._show = warn
         self._store: Store | None = None
         self._lock: LivenessLock | None = None
         self._recording: Recording | None = None
@@ -115,6 +115,11 @@ class Reporter:
     def is_open(self) -> bool:
         """Whether the execution is in the store, so that others can join it."""
         return self._recording is not None
+
+    def _warn(self, text: str) -> None:
+        with suppress(Exception):
+            # What cannot be shown, as on a terminal that is gone, is no reason to stop.
+            self._show(text)
 
     async def run(self) -> None:
         """Write the reports in order, and renew the sign that this recorder lives, until `close`."""
@@ -224,7 +229,11 @@ class Reporter:
     async def _submit(self, write: Callable[[], None]) -> None:
         """Queue a report; wait a little until it is written, but not while earlier reports are late."""
         written = anyio.Event()
-        self._send.send_nowait((write, written))
+        try:
+            self._send.send_nowait((write, written))
+        except anyio.BrokenResourceError:
+            # What writes reports has ended, for whatever reason: that costs the record and not the command.
+            return
         if not self._behind:
             with anyio.move_on_after(_PATIENCE):
                 await written.wait()

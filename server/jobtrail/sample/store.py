@@ -85,9 +85,14 @@ class SampleStore(Store):
     def prepare_output(self, job: str, execution: str) -> None:
         """Write what tasks of an execution printed, or of all executions of a job."""
         self._write_executions(job)
-        found = self.select("SELECT key FROM executions WHERE job = ? AND ? IN ('', id)", (job, execution))
-        for row in found:
-            self._write_tasks(row["key"])
+        if execution:
+            found = self.find_execution(self.workspace, job, execution)
+            keys = [found["key"]] if found is not None else []
+        else:
+            with self._lock:
+                keys = [key for key, (one, _) in self._executions.items() if one.name == job]
+        for key in keys:
+            self._write_tasks(key)
 
     def prepare_runs(self) -> None:
         """Write the runs, which tie in the order of their tasks."""

@@ -1,4 +1,4 @@
-"""The store: jobs, executions, tasks, runs and output in SQLite. All SQL of the project is here."""
+"""The store: jobs, executions, tasks, runs and output in SQLite. All SQL over it is here."""
 
 from jobtrail.store.faults import StoreError
 from jobtrail.store.store import Store

@@ -7,22 +7,22 @@ types of their columns, and whatever SQLite makes of the file is raised as a `St
 from __future__ import annotations
 
 import sqlite3
-import tempfile
+import sys
 import threading
 import time
 from contextlib import contextmanager, suppress
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.store.faults import SQLITE_FAULTS, UNWRITABLE, StoreError, explain_fault, explain_faults
-from jobtrail.store.files import copy_with_log, make_file, measure_log, narrow_files, resolve
+from jobtrail.store.faults import SQLITE_FAULTS, StoreError, explain_fault, explain_faults, is_unwritable
+from jobtrail.store.files import make_file, measure_log, narrow_files, resolve
 from jobtrail.store.row_types import make_row
 from jobtrail.store.schema import check_schema, list_migrations, migrate, read_version
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator, Sequence
     from importlib.resources.abc import Traversable
+    from pathlib import Path
 
 _BUSY_SECONDS = 120
 _LOOK_AGAIN_SECONDS = 0.01
@@ -55,7 +55,6 @@ class Database:
         self.frozen: StoreError | None = None
         self._durable = durable
         self._lock = threading.RLock()
-        self._copy: tempfile.TemporaryDirectory[str] | None = None
         try:
             if path is not None:
                 make_file(path)
@@ -75,24 +74,15 @@ class Database:
         try:
             self._migrate()
         except sqlite3.Error as error:
-            if self.path is None or getattr(error, "sqlite_errorcode", 0) & 0xFF not in UNWRITABLE:
+            if self.path is None or not is_unwritable(error):
                 raise
             self._db.close()
-            self._open_frozen(self.path)
+            self._db = connect_frozen(self.path)
+            self._check_schema()
             self.frozen = explain_fault(self.path, "written", error)
 
-    def _open_frozen(self, path: Path) -> None:
-        """Open a file beside which nothing can be written; with a write-ahead log that takes a copy of both."""
-        if measure_log(path):
-            self._copy = tempfile.TemporaryDirectory(prefix="jobtrail-")
-            self._db = self._connect(copy_with_log(path, Path(self._copy.name)))
-        else:
-            self._db = self._connect(path, "immutable=1")
-        self._check_schema()
-        self._db.execute("PRAGMA query_only = ON")
-
-    def _connect(self, path: Path | None, options: str = "") -> sqlite3.Connection:
-        return connect(path, options)
+    def _connect(self, path: Path | None) -> sqlite3.Connection:
+        return connect(path)
 
     def _list_migrations(self) -> Sequence[Traversable]:
         return list_migrations()
@@ -157,8 +147,6 @@ class Database:
         """Close the database; what cannot be tidied up at that is left."""
         with self._lock, suppress(sqlite3.Error):
             self._db.close()
-        if self._copy is not None:
-            self._copy.cleanup()
 
     @contextmanager
     def transaction(self) -> Generator[sqlite3.Connection]:
@@ -239,6 +227,22 @@ def connect(path: Path | None, options: str = "", timeout: float = _BUSY_SECONDS
     db.text_factory = partial(str, encoding="utf-8", errors="replace")
     # SQLite's own lower() knows ASCII alone; `q` is lowercased by Python.
     db.create_function("folded", 1, _fold, deterministic=True)
+    return db
+
+
+def connect_frozen(path: Path) -> sqlite3.Connection:
+    """Connect to a file beside which nothing can be written, to read it and its log as they are now.
+
+    Without locks and with the index of the log in memory (sqlite.org/wal.html, "Use of WAL Without Shared-Memory").
+    """
+    if measure_log(path):
+        db = connect(path, f"mode=ro&vfs={'win32' if sys.platform == 'win32' else 'unix'}-none")
+        db.execute("PRAGMA locking_mode = EXCLUSIVE")
+    else:
+        db = connect(path, "immutable=1")
+    # What is sorted has no place elsewhere either.
+    db.execute("PRAGMA temp_store = MEMORY")
+    db.execute("PRAGMA query_only = ON")
     return db
 
 

@@ -17,8 +17,7 @@ if TYPE_CHECKING:
 SQLITE_FAULTS = (sqlite3.Error, UnicodeError, MemoryError, RecursionError)
 """What is raised over a file: SQLite's messages are decoded, lengths believed, and JSON may be nested without end."""
 
-UNWRITABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
-"""SQLite's primary result codes where it cannot write beside a file, which may be readable all the same."""
+_UNWRITABLE = {sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_READONLY, sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}
 
 _LONGEST_REASON = 160
 _DAMAGED_ADVICE = (
@@ -74,6 +73,10 @@ def explain_fault(path: Path | None, doing: str, error: Exception) -> StoreError
     if isinstance(error, OSError):
         why = error.strerror or str(error)
         return StoreError(f"the store {path} cannot be {doing}: {why}", _ADVICE[sqlite3.SQLITE_CANTOPEN])
+    if isinstance(error, UnicodeEncodeError):
+        # A value on its way into SQLite, for a query or a row; what a file holds is decoded.
+        text = sanitize_text(ascii(error.object), _LONGEST_REASON)
+        return StoreError(f"the store {path} cannot be {doing}: {text} holds what is not Unicode", "give it in UTF-8")
     code = getattr(error, "sqlite_errorcode", None)
     closed = isinstance(error, sqlite3.ProgrammingError) and code is None
     if code is not None and code & 0xFF in _ADVICE:
@@ -90,6 +93,11 @@ def explain_faults(path: Path | None, doing: str) -> Generator[None]:
         yield
     except SQLITE_FAULTS as error:
         raise explain_fault(path, doing, error) from error
+
+
+def is_unwritable(error: BaseException) -> bool:
+    """Return whether SQLite cannot write beside a file, which may be readable all the same."""
+    return getattr(error, "sqlite_errorcode", 0) & 0xFF in _UNWRITABLE
 
 
 def is_busy(error: BaseException) -> bool:

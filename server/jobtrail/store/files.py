@@ -1,10 +1,9 @@
-"""Makes the store's file and folders for their owner alone, since output may hold secrets; copies one to read it."""
+"""Makes the store's file and folders for their owner alone, since output may hold secrets."""
 
 from __future__ import annotations
 
 import errno
 import os
-import shutil
 import stat
 import sys
 from contextlib import suppress
@@ -33,8 +32,8 @@ def make_folder(path: Path) -> None:
             raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from None
 
 
-def make_file(path: Path) -> None:
-    """Make a store's file for its owner alone if it is not there.
+def make_file(path: Path) -> bool:
+    """Make a store's file for its owner alone if it is not there; return whether it was made.
 
     An existing file is not opened, because closing it would release the locks that SQLite holds for this process.
 
@@ -50,6 +49,16 @@ def make_file(path: Path) -> None:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR)) from None
         if not real.is_file():
             raise OSError(errno.EINVAL, "it is a device, a pipe or a socket") from None
+        return False
+    return True
+
+
+def remove_files(path: Path) -> None:
+    """Remove a store's file and what SQLite keeps beside it."""
+    real = resolve(path)
+    for name in _BESIDE:
+        with suppress(OSError):
+            real.with_name(f"{real.name}{name}").unlink(missing_ok=True)
 
 
 def narrow_files(path: Path) -> None:
@@ -75,9 +84,9 @@ def narrow(path: Path) -> None:
 
 
 def is_open_to_others(path: Path) -> bool:
-    """Return whether other users of the machine can read or write a file."""
+    """Return whether other users of the machine can read or write a file, as far as its mode tells."""
     try:
-        return bool(path.stat().st_mode & _OTHERS)
+        return sys.platform != "win32" and bool(path.stat().st_mode & _OTHERS)
     except OSError:
         return False
 
@@ -95,14 +104,6 @@ def measure_log(path: Path) -> int:
         return real.with_name(f"{real.name}-wal").stat().st_size
     except OSError:
         return 0
-
-
-def copy_with_log(path: Path, folder: Path) -> Path:
-    """Copy a store and its write-ahead log into a folder, and return the copy."""
-    real, copy = resolve(path), folder / "copy.db"
-    shutil.copyfile(real, copy)
-    shutil.copyfile(real.with_name(f"{real.name}-wal"), folder / "copy.db-wal")
-    return copy
 
 
 def read_state(path: Path) -> tuple[int, ...]:

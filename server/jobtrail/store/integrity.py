@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 import time
-from contextlib import closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from jobtrail.store.database import connect
-from jobtrail.store.faults import SQLITE_FAULTS, UNWRITABLE, explain_fault
+from jobtrail.store.database import connect, connect_frozen
+from jobtrail.store.faults import SQLITE_FAULTS, explain_fault, is_unwritable
 from jobtrail.store.files import measure_log
 from jobtrail.store.recording import list_recorders
 from jobtrail.store.row_types import parse_list, parse_object
 from jobtrail.store.schema import find_strange, list_migrations, read_version
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Generator, Sequence
+    from collections.abc import Callable, Generator, Iterator, Sequence
     from pathlib import Path
 
 JSON_COLUMNS: dict[str, dict[str, Callable[[str], object]]] = {
@@ -31,7 +31,8 @@ JSON_COLUMNS: dict[str, dict[str, Callable[[str], object]]] = {
 
 _STEPS = 20_000
 """Steps of SQLite's virtual machine between two looks at the clock: some milliseconds."""
-_FEW = 5
+_BUSY_SECONDS = 5
+_MOST_FAULTS = 5
 
 
 @dataclass(frozen=True)
@@ -45,7 +46,7 @@ class IntegrityReport:
         known: the schema version that this Jobtrail writes.
         living: number of recorders that run.
         gone: number of recorders that vanished; the next read fails their tasks.
-        faults: what is wrong with it, empty if nothing was found; None if the check took too long.
+        faults: what is wrong with it, as far as the time went; empty if nothing is, None if time ended before that.
     """
 
     size: int
@@ -73,7 +74,7 @@ def check_integrity(path: Path, seconds: float | None = None) -> IntegrityReport
             version, known = read_version(db, path), len(list_migrations())
             strange = find_strange(db, list_migrations()[:version]) if version <= known else ""
             faults = (f"its {strange} is not Jobtrail's",) if strange else ()
-            recorders = _list_recorders(db, path) if version <= known and not strange else {}
+            recorders = _list_recorders(db, path) if 0 < version <= known and not strange else {}
             faults = faults or _find_faults(db, seconds, rows=version == known)
     except (*SQLITE_FAULTS, OSError) as error:
         raise explain_fault(path, "read", error) from error
@@ -84,17 +85,17 @@ def check_integrity(path: Path, seconds: float | None = None) -> IntegrityReport
 
 @contextmanager
 def open_read_only(path: Path) -> Generator[sqlite3.Connection]:
-    """Open a store's file to read it; where SQLite cannot keep what it needs beside it, as it is without its log."""
-    for options in ("mode=ro", "immutable=1"):
-        with closing(connect(path, options, timeout=_FEW)) as db:
-            try:
-                db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
-            except sqlite3.OperationalError as error:
-                if error.sqlite_errorcode & 0xFF not in UNWRITABLE or options != "mode=ro":
-                    raise
-                continue
-            yield db
-            return
+    """Open a store's file and its log to read them, also where SQLite cannot keep what it needs beside them."""
+    with ExitStack() as opened:
+        db = opened.enter_context(closing(connect(path, "mode=ro", timeout=_BUSY_SECONDS)))
+        try:
+            db.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+        except sqlite3.Error as error:
+            if not is_unwritable(error):
+                raise
+            db.close()
+            db = opened.enter_context(closing(connect_frozen(path)))
+        yield db
 
 
 def _list_recorders(db: sqlite3.Connection, path: Path) -> dict[str, int | None]:
@@ -108,21 +109,24 @@ def _find_faults(db: sqlite3.Connection, seconds: float | None, *, rows: bool) -
     if seconds is not None:
         until = time.monotonic() + seconds
         db.set_progress_handler(lambda: time.monotonic() > until, _STEPS)
+    faults: list[str] = []
     try:
-        said = [str(row[0]) for row in db.execute(f"PRAGMA quick_check({_FEW})")]
-        faults = [one for one in said if one != "ok"]
-        return tuple(faults or (_find_bad_rows(db) if rows else ()))
+        # At the first, where time is short: what is found before time ends must be told.
+        most = _MOST_FAULTS if seconds is None else 1
+        faults += [str(said) for (said,) in db.execute(f"PRAGMA quick_check({most})") if said != "ok"]
+        if rows and not faults:
+            faults.extend(_find_bad_rows(db))
     except sqlite3.OperationalError as error:
         if error.sqlite_errorcode != sqlite3.SQLITE_INTERRUPT:
             raise
-        return None
+        return tuple(faults) or None
     finally:
         db.set_progress_handler(None, 0)
+    return tuple(faults)
 
 
-def _find_bad_rows(db: sqlite3.Connection) -> list[str]:
-    """Return a sentence for each table of which a row cannot be read, with the first reason."""
-    faults: list[str] = []
+def _find_bad_rows(db: sqlite3.Connection) -> Iterator[str]:
+    """Yield a sentence for each table of which a row cannot be read, with the first reason."""
     for table, columns in JSON_COLUMNS.items():
         try:
             for row in db.execute(f"SELECT * FROM {table}"):  # noqa: S608 # our own
@@ -130,8 +134,7 @@ def _find_bad_rows(db: sqlite3.Connection) -> list[str]:
         except SQLITE_FAULTS as error:
             if getattr(error, "sqlite_errorcode", None) == sqlite3.SQLITE_INTERRUPT:
                 raise
-            faults.append(f"a row of {table} cannot be read: {error}")
-    return faults
+            yield f"a row of {table} cannot be read: {error}"
 
 
 def check_json(row: sqlite3.Row, columns: dict[str, Callable[[str], object]]) -> None:

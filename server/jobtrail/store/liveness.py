@@ -1,13 +1,14 @@
 """Signs of which recorders still run: a locked file beside the store, and a time within it.
 
 A recorder locks a file beside the store while it runs. The operating system releases the lock when the process ends,
-however it ends. The modification time of the file is when the recorder was last alive, for where locks do nothing,
-as on some network file systems. Where the file is not in sight, as after the store was moved, the time in the store
-tells. What cannot be looked at counts as alive.
+however it ends. The modification time of the file is when the recorder was last alive, for where there are no locks
+or they do nothing, as on some network file systems. Where the file is not in sight, as after the store was moved, the
+time in the store tells. What cannot be looked at counts as alive.
 """
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import secrets
@@ -31,6 +32,7 @@ PULSE_SECONDS = 20
 """How often a recorder renews the time in the store."""
 _FRESH_PULSE = 3 * PULSE_SECONDS * NANOSECONDS
 _TOKEN = re.compile("[0-9a-f]{16}")
+_NO_LOCKS = {errno.ENOLCK, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS}
 
 
 def _locate_sign(store: Path, token: str) -> Path:
@@ -112,13 +114,20 @@ def read_vanished_at(store: Path, token: str, pulse: int | None) -> int | None:
         # Another user's, for one: alive, as far as can be known.
         return None
     try:
-        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
-        return _unless_fresh(os.fstat(file).st_mtime_ns, FRESH)
+        return None if _is_locked(file) else _unless_fresh(os.fstat(file).st_mtime_ns, FRESH)
     except OSError:
-        # Locked by the recorder, or not to be locked.
         return None
     finally:
         os.close(file)
+
+
+def _is_locked(file: int) -> bool:
+    """Return whether somebody has locked a file, as far as can be known; where there are no locks, nobody has."""
+    try:
+        fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except OSError as error:
+        return error.errno not in _NO_LOCKS
+    return False
 
 
 def _unless_fresh(renewed: int, fresh: int) -> int | None:

@@ -329,7 +329,7 @@ def _read_vanished_at(
 
 
 def fail_vanished(store: Store) -> int:
-    """Fail the unfinished tasks of vanished recorders, and return how many recorders vanished.
+    """Fail the unfinished tasks of vanished recorders, and return of how many recorders.
 
     If no recorder has unfinished tasks, this reads one index.
 
@@ -338,19 +338,24 @@ def fail_vanished(store: Store) -> int:
     """
     if store.path is None or store.frozen:
         return 0
-    gone = [token for token, last in list_recorders(store.select, store.path).items() if last is not None]
-    for token in gone:
+    gone = 0
+    for token, last in list_recorders(store.select, store.path).items():
+        if last is None:
+            continue
         with store.transaction() as db:
-            _fail_tasks(db, store, store.path, token)
-        remove_lock(store.path, token)
-    return len(gone)
+            failed = _fail_tasks(db, store, store.path, token)
+        if failed:
+            remove_lock(store.path, token)
+            gone += 1
+    return gone
 
 
-def _fail_tasks(db: sqlite3.Connection, store: Store, path: Path, token: str) -> None:
+def _fail_tasks(db: sqlite3.Connection, store: Store, path: Path, token: str) -> bool:
+    """Fail the unfinished tasks of a recorder, if it has any and has vanished; return whether that was so."""
     # Read again under the write lock: the recorder may have ended its tasks since.
     last = _read_vanished_at(store.select, path, token)
     if last is None:
-        return
+        return False
     rows = db.execute(
         "SELECT tasks.name, tasks.status, tasks.attempts, tasks.conditions, tasks.updated_at,"
         " executions.id, executions.workspace"
@@ -370,3 +375,4 @@ def _fail_tasks(db: sqlite3.Connection, store: Store, path: Path, token: str) ->
     for owner in {(row["workspace"], row["id"]) for row in rows}:
         _close_execution(db, owner)
     db.execute(_DROP_PULSE, (_PULSE_KEY + token, token))
+    return bool(rows)

@@ -7,18 +7,19 @@ it where the keys are numbers. What SQLite reaches by no way is lost.
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing, suppress
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from jobtrail.store.database import Database
-from jobtrail.store.faults import SQLITE_FAULTS, StoreError, exists, explain_fault
+from jobtrail.store.faults import SQLITE_FAULTS, StoreError, explain_fault
+from jobtrail.store.files import make_file, remove_files
 from jobtrail.store.integrity import JSON_COLUMNS, check_json, open_read_only
 from jobtrail.store.rows import JobRow, write_rows
 from jobtrail.store.schema import read_version
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
     from pathlib import Path
 
 _COLUMNS = {
@@ -34,7 +35,7 @@ _COLUMNS = {
 _STATS = "updated_at, total, success, failure, running, cancelled, retried"
 _NUMBERED = {"executions": "key", "runs": "seq", "lines": "seq"}
 _ORDERED = {"jobs": "workspace, name", "definitions": "name"}
-_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql NOT LIKE 'CREATE VIRTUAL%'"
+_TABLES = "SELECT name FROM sqlite_schema WHERE type = 'table' AND sql LIKE 'CREATE TABLE %'"
 """A view or a virtual table of that name would run what came with the file."""
 _WITHOUT_JOB = """
 SELECT workspace, job, min(created_at), max(updated_at) FROM executions
@@ -73,20 +74,35 @@ def salvage(path: Path, target: Path) -> dict[str, Salvaged]:
     Raises:
         StoreError: nothing can be read of the store, or the new one cannot be made.
     """
-    if exists(target):
-        raise StoreError(f"{target} exists already", "give a file that does not")
     try:
         with open_read_only(path) as source:
             read_version(source, path)
-            tables = {row["name"] for row in source.execute(_TABLES)}
-            with closing(Database(target)) as into, into.transaction() as db:
-                found = {
-                    table: _copy_table(source, db, table) if table in tables else Salvaged(0, None)
-                    for table in _COLUMNS
-                }
-                return {**found, "jobs": replace(found["jobs"], remade=_remake_jobs(db))}
+            with _make_target(target), closing(Database(target)) as into, into.transaction() as db:
+                return _copy_tables(source, db)
     except (*SQLITE_FAULTS, OSError) as error:
         raise explain_fault(path, "read", error) from error
+
+
+@contextmanager
+def _make_target(target: Path) -> Generator[None]:
+    """Make the file of the new store, and remove it should anything stop what is done inside."""
+    try:
+        made = make_file(target)
+    except OSError as error:
+        raise explain_fault(target, "made", error) from error
+    if not made:
+        raise StoreError(f"{target} exists already", "give a file that does not")
+    try:
+        yield
+    except BaseException:
+        remove_files(target)
+        raise
+
+
+def _copy_tables(source: sqlite3.Connection, into: sqlite3.Connection) -> dict[str, Salvaged]:
+    tables = {row["name"] for row in source.execute(_TABLES)}
+    found = {table: _copy_table(source, into, table) if table in tables else Salvaged(0, None) for table in _COLUMNS}
+    return {**found, "jobs": replace(found["jobs"], remade=_remake_jobs(into))}
 
 
 def _copy_table(source: sqlite3.Connection, into: sqlite3.Connection, table: str) -> Salvaged:

@@ -23,11 +23,8 @@ _FOUND = (
     " EXISTS (SELECT 1 FROM sqlite_schema), (SELECT count(*) FROM pragma_table_info('events') WHERE name IN"
     " ('seq', 'kind', 'at', 'workspace', 'parent', 'name', 'status', 'body')) = 8"
 )
-# SQLite's own tables, such as the statistics of ANALYZE, change nothing, and nor do views and tables of others.
-_SCHEMA = (
-    "SELECT type, name, tbl_name, sql FROM sqlite_schema"
-    " WHERE type NOT IN ('table', 'index') OR name NOT LIKE 'sqlite^_%' ESCAPE '^'"
-)
+# In lower case, as SQLite compares them: it runs a TRIGGER on TASKS as a trigger on tasks.
+_SCHEMA = "SELECT lower(type), lower(name), lower(tbl_name), sql FROM sqlite_schema"
 _Entry = tuple[str, str, str, str]
 
 
@@ -83,7 +80,10 @@ def check_schema(db: sqlite3.Connection, path: Path | None, scripts: Sequence[Tr
 
 
 def find_strange(db: sqlite3.Connection, scripts: Sequence[Traversable]) -> str:
-    """Return the kind and name of a part of the schema that differs from ours; empty where none does."""
+    """Return the kind and name of a part of the schema that differs from ours; empty where none does.
+
+    Views and tables of others change nothing, and nor do SQLite's own, such as the statistics of ANALYZE.
+    """
     wanted = _build_schema(tuple(scripts))
     ours = {table for _, _, table, _ in wanted}
     there = {tuple(row) for row in db.execute(_SCHEMA)}

@@ -6,8 +6,7 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from jobtrail.store.database import Database
-from jobtrail.store.faults import DamagedStore, explain_faults
-from jobtrail.store.row_types import parse_object
+from jobtrail.store.faults import DamagedStore
 from jobtrail.store.rows import write_rows
 
 if TYPE_CHECKING:
@@ -151,11 +150,9 @@ class Store(Database):
         sql = f"SELECT * FROM {table} WHERE {' AND '.join(where)} ORDER BY {ordered} LIMIT ? OFFSET ?"  # noqa: S608 # names are ours, values are bound
         return self.select(sql, (*bound, query.limit, query.offset))
 
-    def list_definitions(self) -> list[dict[str, Any]]:
+    def list_definitions(self) -> list[Row]:
         """Return every scheduled task's definition, by name."""
-        rows = self.select("SELECT body FROM definitions ORDER BY name")
-        with explain_faults(self.path, "read"):
-            return [parse_object(row["body"]) for row in rows]
+        return self.select("SELECT name, body FROM definitions ORDER BY name")
 
     def has_definition(self, name: str) -> bool:
         """Return whether a scheduled task is defined."""

@@ -236,6 +236,20 @@ async def test_only_so_many_resources_are_watched(tmp_path: Path, monkeypatch: p
             await one.watching.watch("jobtrail://blaxel/jobs", "a")
 
 
+async def test_what_others_watch_counts_as_ones_own_once_one_watches_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with watched(tmp_path, monkeypatch) as one:
+        addresses = [f"jobtrail://blaxel/jobs?cursor={number}" for number in range(51)]
+        for number, address in enumerate(addresses):
+            await one.watching.watch(address, f"other {number}")
+        for address in addresses[:50]:
+            await one.watching.watch(address, "a")
+        with pytest.raises(BadArgument, match="50 resources are watched already; unsubscribe"):
+            await one.watching.watch(addresses[50], "a")
+        await one.watching.watch(addresses[49], "a")
+
+
 async def test_a_place_is_free_again_once_what_was_watched_has_ended(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

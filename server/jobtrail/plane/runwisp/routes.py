@@ -52,8 +52,7 @@ class RunWispRoutes:
 
     def list_definitions(self, _request: Request) -> Response:
         """`GET /api/tasks`: every definition, by name."""
-        rows = self._store.select("SELECT name, body FROM definitions ORDER BY name")
-        return UTF8JSONResponse({"items": [serialize_definition(row) for row in rows]})
+        return UTF8JSONResponse({"items": [serialize_definition(row) for row in self._store.list_definitions()]})
 
     def list_task_runs(self, request: Request) -> Response:
         """`GET /api/tasks/{taskName}/runs`: limit 50 (1000), offset, status, task_name, sort, search."""

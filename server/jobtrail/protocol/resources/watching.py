@@ -76,22 +76,23 @@ class ResourceWatcher:
         Raises:
             AgentError: there is no such resource, or too many are watched.
         """
+        address = Address.parse(uri)
+        self._check_room(uri, holder)
         if uri not in self._watched:
-            address = Address.parse(uri)
-            self._check_room(holder)
             # Before the answer, so that no change after it is missed; who is cancelled meanwhile leaves nothing.
             last = await self._look(address)
+            self._check_room(uri, holder)
             if uri not in self._watched:
-                self._check_room(holder)
                 self._watched[uri] = _WatchedResource(address, last)
                 self._group.start_soon(self._follow, uri, self._watched[uri])
         self._watched[uri].holders[holder] = tell
 
-    def _check_room(self, holder: Hashable) -> None:
-        """Raise unless one more resource can be watched for somebody."""
-        if sum(holder in watched.holders for watched in self._watched.values()) >= _MOST_OF_ONE:
+    def _check_room(self, uri: str, holder: Hashable) -> None:
+        """Raise unless a resource is watched for somebody or can be, whoever else watches it."""
+        held = {one for one, watched in self._watched.items() if holder in watched.holders}
+        if uri not in held and len(held) >= _MOST_OF_ONE:
             raise BadArgument(f"{_MOST_OF_ONE} resources are watched already; unsubscribe from one first")
-        if len(self._watched) >= _MOST:
+        if uri not in self._watched and len(self._watched) >= _MOST:
             raise BadArgument(f"this server watches {_MOST} resources already, for all clients; ask again later")
 
     def unwatch(self, uri: str, holder: Hashable) -> None:
