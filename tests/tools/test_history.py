@@ -40,7 +40,7 @@ async def test_the_history_of_a_batch_job(client: Client) -> None:
     assert text == snapshot("""\
 history of nightly-etl · source embedded, SAMPLE DATA · 7 executions, complete · since 2026-11-16T12:00:00Z (now 2026-11-23T12:00:00Z) · a row each 1d
 success 29% (43% of 7 in the window before, worse) · the last failed · last success 2026-11-22T02:00:00Z
-duration p50 58m58s (1h35s before) · p95 1h31m26s · max 1h31m26s
+duration p50 58m58s (1h00m35s before) · p95 1h31m26s · max 1h31m26s
 success by 1d: ·▁▁█▁▁█▁
 from	succeeded	failed	success	p50
 2026-11-17T00:00Z	0	1	0%	1h17m50s
