@@ -192,8 +192,8 @@ async def test_a_source_that_hangs_keeps_neither_the_shell_waiting_nor_the_other
             lambda: bash("jobtrail ask get_job source=hung job=night", JOBTRAIL_CONFIG=str(config))
         )
     assert (found, alone) == ({"nightly-etl"}, set())
-    # `jobtrail completion bash` is in it too, and whatever else this machine does.
-    assert took < 3
+    # A tool would wait 20 s for such a source.
+    assert took < 15
 
 
 def test_settings_that_cannot_be_read_offer_nothing_and_say_nothing(tmp_path: Path) -> None:
