@@ -96,6 +96,7 @@ class Checked(Generic[T]):
     find_oldest: Callable[[], Awaitable[datetime | None]] | None = None
     subject: str = "the upstream"
     _seen: set[str] = field(default_factory=set[str])
+    _last: str = ""
     _repeated: int = 0
     _oldest: datetime | None = None
     _whole: bool = False
@@ -126,22 +127,27 @@ class Checked(Generic[T]):
 
     def _drop_repeats(self, indices: Sequence[int], items: Sequence[T], memory: _Memory) -> list[int]:
         """Return the rows that did not come before, in this call or, as far as a position tells, in the last."""
-        overlap = self._find_overlap(indices, items, memory)
+        names = [self.identity(items[index]) for index in indices]
+        overlap = self._find_overlap(indices, names, items, memory)
         new: list[int] = []
-        for index in indices:
-            name = self.identity(items[index])
+        for index, name in zip(indices, names, strict=True):
             if index in overlap or (name in self._seen and not _NAMELESS.fullmatch(name)):
                 continue
             self._seen.add(name)
             new.append(index)
         return new
 
-    def _find_overlap(self, indices: Sequence[int], items: Sequence[T], memory: _Memory) -> set[int]:
+    def _find_overlap(
+        self, indices: Sequence[int], names: Sequence[str], items: Sequence[T], memory: _Memory
+    ) -> set[int]:
         """Return the rows up to the last one of the page before, if that is here again."""
         if not memory.last:
             return set()
-        names = [_hash(self.identity(items[index])) for index in indices]
-        overlap = indices[: names.index(memory.last) + 1] if memory.last in names else indices[:0]
+        last = self._last
+        if _hash(last) != memory.last:
+            # That page was read in another call, so that only the hash of its last row is known.
+            last, names = memory.last, [*map(_hash, names)]
+        overlap = indices[: names.index(last) + 1] if last in names else indices[:0]
         ordered = self._is_ordered([items[index] for index in overlap], None)
         return set(overlap if ordered else overlap[-1:])
 
@@ -171,6 +177,7 @@ class Checked(Generic[T]):
     def _pick(self, fetched: FetchedPage[T], kept: Sequence[int], memory: _Memory) -> FetchedPage[T]:
         """Return a page of some of its rows; its positions remember what was read."""
         items = [fetched.items[index] for index in kept]
+        self._last = self.identity(items[-1]) if items else ""
 
         def remember(position: Position, item: T | None) -> Position:
             if position.detail or not position.upstream:

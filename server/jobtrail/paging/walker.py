@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass, field
-from functools import partial
 from typing import TYPE_CHECKING, Any, Generic, NamedTuple, TypeVar
 
 import anyio
@@ -101,11 +100,13 @@ class Mark(NamedTuple):
 
     Attributes:
         scanned: items scanned up to there.
-        find_position: returns where a walk goes on that ended there.
+        page: the match's page.
+        place: the place of the match in it.
     """
 
     scanned: int
-    find_position: Callable[[], Position]
+    page: FetchedPage[Any]
+    place: int
 
 
 @dataclass
@@ -150,7 +151,7 @@ class Walked(Generic[T]):
         if count < len(self.items):
             mark = self.marks[count - 1]
             self.items, self.marks, self.matched = self.items[:count], self.marks[:count], count
-            self.scanned, self.position, self.last = mark.scanned, mark.find_position(), self.items[-1]
+            self.scanned, self.position, self.last = mark.scanned, mark.page.after(mark.place), self.items[-1]
 
 
 async def walk(listing: Listing[T], how: Walk[T], at: Position = START) -> Walked[T]:
@@ -255,9 +256,10 @@ def _scan_page(
             return False
         walked.scanned += 1
         walked.last = item
-        unread.add(getattr(item, "unread", ()))
+        if fields := getattr(item, "unread", ()):
+            unread.add(fields)
         if len(walked.marks) < len(walked.items):
-            walked.marks.append(Mark(walked.scanned, partial(fetched.after, index)))
+            walked.marks.append(Mark(walked.scanned, fetched, index))
     walked.position = fetched.next
     walked.oldest.update(fetched.oldest)
     if fetched.next and fetched.next.upstream:

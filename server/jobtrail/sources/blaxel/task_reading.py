@@ -90,11 +90,18 @@ async def summarize_listed(one: Execution, listing: Listing[object], subject: st
         lacking: why the upstream may count tasks and list none, and what would mend that.
     """
     fine = one.tasks is not None and one.failed == 0 and one.status not in FAILURES
-    how = Walk[object](limit=EVERYTHING, subject=subject, budget=_A_PAGE if fine else Budget())
-    walked = await walk(listing, how)
+    budget = _A_PAGE if fine else Budget()
+    tally = _start_tally()
+
+    def count(row: object) -> bool:
+        _count_row(tally, row, subject)
+        # It is not kept: there are thousands.
+        return False
+
+    walked = await walk(listing, Walk[object](limit=EVERYTHING, keep=count, subject=subject, budget=budget))
     notes = list(walked.notes)
-    cut_short = bool(notes) or (walked.position is not None and walked.scanned < how.budget.items)
-    summary = replace(_tally_rows(walked.items, subject), cut_short=cut_short)
+    cut_short = bool(notes) or (walked.position is not None and walked.scanned < budget.items)
+    summary = replace(tally.summarize(), cut_short=cut_short)
     if one.tasks and walked.position is None and not walked.scanned and lacking:
         return replace(summary, complete=fine, notes=(*notes, describe_unlisted(one, lacking)))
     if fine:
@@ -111,22 +118,30 @@ def describe_unlisted(one: Execution, lacking: str) -> str:
     return f"the upstream counts {one.tasks or 0:,} {noun} here and lists none{lacking and f': {lacking}'}"
 
 
-def _tally_rows(rows: Iterable[Any], subject: str) -> TaskSummary:
-    """Sum up rows; one that succeeded and is not among the slowest is counted without being read any further."""
+def _start_tally() -> TaskTally:
     from jobtrail.analysis.task_summary import TaskTally  # noqa: PLC0415 # few calls need it
 
-    tally = TaskTally()
+    return TaskTally()
+
+
+def _tally_rows(rows: Iterable[object], subject: str) -> TaskSummary:
+    tally = _start_tally()
     for row in rows:
-        try:
-            if row["status"] == "succeeded":
-                times = row["metadata"]
-                if tally.pass_over(times["startedAt"], times["completedAt"]):
-                    continue
-        except (KeyError, TypeError, ValueError):
-            # Something is missing or of another type, which may be well all the same.
-            pass
-        _add_row(tally, row, subject)
+        _count_row(tally, row, subject)
     return tally.summarize()
+
+
+def _count_row(tally: TaskTally, row: Any, subject: str) -> None:
+    """Add a task; one that succeeded and is not among the slowest is counted without being read any further."""
+    try:
+        if row["status"] == "succeeded":
+            times = row["metadata"]
+            if tally.pass_over(times["startedAt"], times["completedAt"]):
+                return
+    except (KeyError, TypeError, ValueError):
+        # Something is missing or of another type, which may be well all the same.
+        pass
+    _add_row(tally, row, subject)
 
 
 def _judge(one: Execution, summary: TaskSummary, *, complete: bool, notes: Iterable[Note]) -> TaskSummary:
