@@ -231,7 +231,9 @@ def test_a_run_is_shown_as_it_was_told_in_either_spelling(fields: dict[str, Any]
     assert import_documents(store, document).refusals == []
     (page,) = read_answers(store, "/api/tasks/backup/runs")
     (answer,) = page["runs"]
-    assert WireRun.model_validate(answer).to_run() == WireRun.model_validate(document).to_run()
+    # The older API does not tell what counts as a failure.
+    told = WireRun.model_validate(document).to_run().model_copy(update={"failure": None})
+    assert WireRun.model_validate(answer).to_run() == told
     assert import_documents(store, document).outcomes == {("run", ImportOutcome.SAME): 1}
     store.close()
 

@@ -406,7 +406,7 @@ async def test_an_unknown_deployment_kind_and_run_phase_still_list(tmp_path: Pat
     async with client_of(tmp_path, upstream) as client:
         _, jobs = await answer(client, "list_jobs")
         _, runs = await answer(client, "list_runs")
-    assert rows_of(jobs)[0]["status"] == "melted"
+    assert rows_of(jobs)[0]["deployment"] == "melted"
     assert (rows_of(runs)[0]["status"], rows_of(runs)[0]["raw_status"]) == ("unknown", "levitating")
 
 
