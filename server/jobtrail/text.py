@@ -20,6 +20,10 @@ _BLANK = re.compile(
 )
 
 
+_LONGEST_LIKE = 400
+"""Characters of a text that can be a name mistyped: comparing takes time in proportion to its length."""
+
+
 def strip_invisible(text: str, keep: str = "") -> str:
     """Return upstream text without ANSI sequences and invisible characters, a space for each control character.
 
@@ -71,8 +75,20 @@ def quote(line: str) -> str:
     return repr(line).replace("·", r"\u00b7")
 
 
+def show_text(text: str) -> str:
+    """Return a caller's text as one safe line, with the escapes of characters of which nothing could be seen."""
+    return sanitize_text(text) or sanitize_text(ascii(text)[1:-1])
+
+
+def count_noun(number: int, noun: str) -> str:
+    """Return a count of things, such as `1 row` and `1,024 rows`."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
 def find_closest(name: str, known: Iterable[str], most: int = 3) -> Sequence[str]:
     """Return up to `most` known names like `name`, closest first; none if nothing is near."""
+    if len(name) > _LONGEST_LIKE:
+        return []
     names = {known_name.casefold(): known_name for known_name in known}
     found = get_close_matches(name.casefold(), names, n=most, cutoff=0.5)
     if not found and len(name) > 1:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 from mcp.shared.exceptions import MCPError
+from mcp.types import EmptyResult, Request
 
 from jobtrail.errors import BadArgument, UpstreamFault
 from jobtrail.models import Call
@@ -33,7 +34,9 @@ async def call(client: Client, tool: str, arguments: dict[str, object]) -> str:
 async def refuse(request: Awaitable[object]) -> str:
     with pytest.raises(MCPError) as error:
         await request
-    return error.value.message
+    data: Any = error.value.error.data
+    given: list[str] = [*data.values()] if isinstance(data, dict) else [data or ""]
+    return " ".join([error.value.message, *given])
 
 
 REQUESTS: dict[str, Callable[[Client], Awaitable[str]]] = {
@@ -48,6 +51,7 @@ REQUESTS: dict[str, Callable[[Client], Awaitable[str]]] = {
     "the tool in a cursor": lambda client: call(client, "list_jobs", {"cursor": seal(Cursor(EVIL, "embedded"))}),
     "a prompt": lambda client: refuse(client.get_prompt(EVIL)),
     "the argument of a prompt": lambda client: refuse(client.get_prompt("triage", {EVIL: "x"})),
+    "a method": lambda client: refuse(client.session.send_request(Request(method=EVIL, params=None), EmptyResult)),
     "an address": lambda client: refuse(client.read_resource(f"jobtrail://{EVIL}")),
     "an address of somebody else": lambda client: refuse(client.read_resource(f"other://{EVIL}")),
     "the option of an address": lambda client: refuse(

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from jobtrail.models import FailureGroup
+from jobtrail.text import count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -98,5 +99,5 @@ class FailureGroups:
             rarer = _Group(rest[0].example)
             for group in rest:
                 rarer.add(group.count, group.tasks, group.first_at, group.last_at)
-            top.append(rarer.to_model(f"({len(rest)} rarer causes)", rarer=True))
+            top.append(rarer.to_model(f"({count_noun(len(rest), 'rarer cause')})", rarer=True))
         return tuple(top)

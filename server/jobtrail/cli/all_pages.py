@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobtrail.analysis.failure_groups import make_signature
 from jobtrail.models import FailureCause, Failures, Note, Page
+from jobtrail.text import count_noun
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -47,7 +48,7 @@ async def read_all_pages(
         page = await call(arguments)
         pages.read.append(page)
         scanned = page.coverage.scanned if isinstance(page, Page | Failures) else 0
-        show_progress(f"{pages.rows:,} rows of {scanned:,} scanned", *_measure_progress(pages, page))
+        show_progress(f"{count_noun(pages.rows, 'row')} of {scanned:,} scanned", *_measure_progress(pages, page))
         if not pages.cursor or pages.rows >= MOST_ROWS:
             return
         arguments = {"cursor": pages.cursor}

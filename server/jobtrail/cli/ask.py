@@ -20,7 +20,7 @@ from jobtrail.errors import JobtrailError, MissingArgument, SettingsError
 from jobtrail.models import Call, Sentence
 from jobtrail.protocol.app import build_server
 from jobtrail.rendering.answers import render, to_blocks
-from jobtrail.text import find_closest, quote_value
+from jobtrail.text import count_noun, find_closest, quote_value
 from jobtrail.tools.resumable import LARGEST_LIMIT
 
 if TYPE_CHECKING:
@@ -99,7 +99,7 @@ async def _read_pages(
     """Call the tool, and follow its cursors if `follow` is set."""
 
     def show_message(message: str) -> None:
-        before = f"{pages.rows:,} rows; " if pages.read else ""
+        before = f"{count_noun(pages.rows, 'row')}; " if pages.read else ""
         show_progress(f"{before}{message or 'asking'}", None, None)
 
     async with call.server.connect_in_process(show_message) as answer:
@@ -138,7 +138,7 @@ def _print_result(call: _ToolCall, pages: PagesRead, arguments: argparse.Namespa
     if pages.failed is not None:
         _print_error(_format_refusal(call, pages.failed))
         if pages.read:
-            _print_error(f"{pages.rows:,} rows were read before that; {_format_continuation(call, pages)}")
+            _print_error(f"{count_noun(pages.rows, 'row')} came before that; {_format_continuation(call, pages)}")
         return 1
     if call.follow and pages.cursor:
         more = format_command(Call(call.tool.name, {"cursor": pages.cursor}))
@@ -150,7 +150,7 @@ def _print_stopped(call: _ToolCall, pages: PagesRead, arguments: argparse.Namesp
     """Print what was read before Ctrl-C, and the command that continues."""
     _print_answer(pages, arguments)
     if call.follow:
-        _print_error(f"stopped after {pages.rows:,} rows; {_format_continuation(call, pages)}")
+        _print_error(f"stopped after {count_noun(pages.rows, 'row')}; {_format_continuation(call, pages)}")
     return _STOPPED
 
 

@@ -18,6 +18,7 @@ from jobtrail.recorder import Plan, run_and_record
 from jobtrail.settings import is_store_durable, store_path
 from jobtrail.store import Store
 from jobtrail.store.recording import CannotJoin
+from jobtrail.text import count_noun
 
 if TYPE_CHECKING:
     import argparse
@@ -110,7 +111,7 @@ def _read_input_lines(name: str) -> list[str]:
 def _format_summary(plan: Plan, result: RecordingResult) -> str:
     counts = ", ".join(f"{count} {status}" for status, count in sorted(result.counts.items(), reverse=True))
     where = f"recorded as {result.execution}" if result.execution else "not recorded"
-    return f"{sum(result.counts.values())} tasks of {plan.job}: {counts}; {where}"
+    return f"{count_noun(sum(result.counts.values()), 'task')} of {plan.job}: {counts}; {where}"
 
 
 @contextmanager

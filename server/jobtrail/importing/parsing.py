@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, cast
 from jobtrail.importing.blaxel_documents import read_execution, read_job
 from jobtrail.importing.runwisp_documents import read_definition, read_run
 from jobtrail.importing.validation import DocumentRefused, as_object
-from jobtrail.text import quote_value, sanitize_text
+from jobtrail.text import count_noun, quote_value, sanitize_text
 from jobtrail.vocabulary import TASK_WORDS
 
 if TYPE_CHECKING:
@@ -107,7 +107,9 @@ class PageCounts:
     def describe_rest(self) -> str:
         """Return a sentence about what the file does not hold, empty where it holds all."""
         if self.total > self.items:
-            return f"its pages count {self.total:,} runs in all and hold {self.items:,}; save the others too"
+            return (
+                f"its pages count {count_noun(self.total, 'run')} in all and hold {self.items:,}; save the others too"
+            )
         return "its last page says that more follow; save those too" if self.more else ""
 
 

@@ -7,6 +7,7 @@ proportion to its length.
 from __future__ import annotations
 
 import re
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from jobtrail.masking.names import (
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 
 # The password may have `@`, `/` and `:` in it; it ends at the last `@` of the word, or before the next address.
 _ADDRESS = re.compile(
-    r"(?<![\w+.-])(?P<scheme>[A-Za-z][\w+.-]{0,40})://(?P<user>[^\s/?#:\"'<>]*):"
+    r"(?:(?<![\w+.-])(?P<scheme>[A-Za-z][\w+.-]{0,40}):|(?<![\w:/]))//(?P<user>[^\s/?#:\"'<>]*):"
     r"(?P<secret>(?:(?!://|[\"'](?:[,:;\])}\s]|$))\S){1,500})@"
 )
 _PORT = re.compile(r"\d{1,5}[/?#]")
@@ -34,10 +35,14 @@ _LONE_USER = re.compile(r"https?://(?P<secret>[^\s/?#:@\"'<>]{16,})@")
 _DRIVER = re.compile(r"(?<![\w.-])[\w.-]{1,64}:(?P<secret>[^\s()]{1,200})@(?:tcp|unix|udp)?\(")
 _QUERY = re.compile(r"[?&#;](?P<name>[\w.-]{1,80})=(?P<secret>[^\s&#;\"'<>]+)")
 _ASSIGNMENT = re.compile(
-    r"(?<![\w.-])-{0,2}(?P<name>[A-Za-z_][\w.-]{0,80})(?:\\?[\"'])?[ \t]{0,2}(?P<sign>:=|=>|[:=])(?!=)[ \t]{0,2}"
+    r"(?<![\w.-])-{0,2}(?P<name>[A-Za-z_][\w.-]{0,80})(?:\\?[\"'])?[ \t]{0,2}(?P<sign>=>|[+?:]?=|:)(?!=)[ \t]{0,2}"
     r"(?:\\?\"(?P<double>[^\"\\]+)|'(?P<single>[^']+)|(?P<bare>[^\s\"'&;=]+[^\s\"'&;]*))"
 )
 _OPTION = re.compile(r"(?<![\w-])--?(?P<name>[A-Za-z][\w-]{2,80})[ \t]+(?P<secret>[^\s\"'-][^\s\"']*)")
+_LOGIN_OPTION = re.compile(
+    r"(?<![\w-])(?:-[uU]|--(?:proxy-)?user)(?:[ \t]+|=)[\"']?(?P<user>[\w.+@-]{1,64}):(?P<secret>[^\s\"'/.][^\s\"']*)"
+)
+_ELEMENT = re.compile(r"<(?P<name>[A-Za-z][\w.:-]{0,80})(?:\s[^<>]{0,80})?>(?P<secret>[^<>]{1,200})</")
 _HEADER = re.compile(
     r"(?<![\w-])(?:proxy-)?authorization[\"']?[ \t]*[:=][ \t]*[\"']?(?:[A-Za-z]+[ \t]+)?(?P<secret>[^\s\"',;]+)",
     re.IGNORECASE,
@@ -54,13 +59,14 @@ _KNOWN = re.compile(
     r"gh[oprsu]_[A-Za-z0-9]{16,}|github_pat_\w{20,}|gl(?:pat|dt|rt|ptt|ft|cbt|imt|soat|agent)-[\w-]{20,}"
     r"|(?:sk|rk|whsec)[-_](?=[A-Za-z_-]{0,60}\d)[\w-]{16,}"
     r"|xox[a-z]-[\w-]{10,}|xapp-[\w-]{10,}|(?:AKIA|ASIA)[A-Z0-9]{16}|AIza[\w-]{35}|ya29\.[\w-]{20,}|GOCSPX-[\w-]{20,}"
-    r"|npm_[A-Za-z0-9]{36}|pypi-AgE[\w-]{16,}|hf_[A-Za-z0-9]{30,}|do[opr]_v1_[a-f0-9]{64}|dckr_pat_[\w-]{20,}"
+    r"|(?:dapi|key-|rubygems_)[a-f0-9]{32,}(?:-\d)?|npm_[A-Za-z0-9]{36}|pypi-AgE[\w-]{16,}|hf_[A-Za-z0-9]{30,}|do[opr]_v1_[a-f0-9]{64}|dckr_pat_[\w-]{20,}"
     r"|SG\.[\w-]{16,}\.[\w-]{16,}|sh(?:pat|pss|pca|ppa)_[a-fA-F0-9]{32}|gls?[ac]_[\w=+/-]{20,}|hv[bsr]\.[\w-]{20,}"
     r"|AGE-SECRET-KEY-1[A-Z0-9]{50,}|bot\d{6,12}:[\w-]{30,}|eyJ[\w-]{8,}\.[\w-]{8,}(?:\.[\w-]*)?"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----[^\n]*"
     r")"
 )
 _USER_AND_PASSWORD = re.compile(r"[\w.+-]{1,64}:(?P<secret>\S+)@[\w.-]+(?:[:/]\S*)?")
+_WORD_ASSIGNMENT = re.compile(r"(?P<name>[A-Za-z_][\w.-]*)[+?:]?=")
 _PART = re.compile(r"[^/\s:=,;]+")
 
 
@@ -76,16 +82,18 @@ def mask_pair(name: str, value: str) -> str:
 
 def mask_words(words: Sequence[str]) -> Iterator[str]:
     """Yield the words of a command without secrets; a word has less room to be anything else than a line of a log."""
-    before = ""
+    earlier, before = "", ""
     for word in words:
-        yield _mask_word(word, before)
-        before = word
+        # As in `auth USER PASSWORD`.
+        named = earlier.lower() == "auth" and before.isidentifier() and is_mixed(word) and len(word) >= 6  # noqa: PLR2004 # characters
+        yield MASKED if named else _mask_word(word, before)
+        earlier, before = before, word
 
 
 def _mask_word(word: str, before: str) -> str:
-    name, equals, _ = word.partition("=")
-    if equals and re.fullmatch(r"[A-Za-z_][\w.-]*", name) and is_secret_name(name):
-        return f"{name}={MASKED}"
+    assigned = _WORD_ASSIGNMENT.match(word)
+    if assigned and is_secret_name(assigned["name"]):
+        return f"{assigned[0]}{MASKED}"
     if before.isidentifier() and is_secret_name(before) and (is_mixed(word) or is_password_name(before)):
         return MASKED
     spans = list_secret_spans(word)
@@ -108,7 +116,8 @@ def list_secret_spans(text: str) -> list[tuple[int, int]]:
 def _find_addresses(text: str) -> Iterator[tuple[int, int]]:
     for match in _ADDRESS.finditer(text):
         # `host:port/path@x` is no password, unless the scheme is one whose addresses have no such paths.
-        if not (_PORT.match(match["secret"]) and (match["scheme"].lower() in _WEB or "@" in match["user"])):
+        web = (match["scheme"] or "http").lower() in _WEB
+        if not (_PORT.match(match["secret"]) and (web or "@" in match["user"])):
             yield match.span("secret")
     for match in _LONE_USER.finditer(text):
         if looks_random(match["secret"]):
@@ -130,7 +139,11 @@ def _find_assignments(text: str) -> Iterator[tuple[int, int]]:
         group = match.lastgroup or "bare"
         if _is_assigned_secret(match["name"], match[group], loose=match["sign"] == ":" and group == "bare"):
             yield match.span(group)
-    for match in _OPTION.finditer(text):
+    for match in _LOGIN_OPTION.finditer(text):
+        # Otherwise the ids of a user and a group.
+        if not match["secret"].isdigit():
+            yield match.span("secret")
+    for match in chain(_OPTION.finditer(text), _ELEMENT.finditer(text)):
         if _is_assigned_secret(match["name"], match["secret"], loose=False):
             yield match.span("secret")
 

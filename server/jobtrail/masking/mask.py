@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
+from functools import cache
 from typing import TYPE_CHECKING, Any, cast
-from urllib.parse import quote, unquote
+from urllib.parse import unquote
 
 from jobtrail.masking.forms import list_secret_spans, mask_pair, mask_text, mask_words
-from jobtrail.masking.names import MASKED, is_mixed, is_secret, is_secret_name, looks_random
+from jobtrail.masking.names import MASKED, is_login_name, is_mixed, is_secret, is_secret_name, looks_random
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -16,6 +18,8 @@ if TYPE_CHECKING:
 _SHORTEST = 6
 """Characters; shorter values stand in too many other words."""
 _SEPARATORS = re.compile(r"[,;\n]")
+_LOGIN = re.compile(r"[\w.+@-]{1,64}:(?P<secret>(?!//|\d+$)\S+)")
+_OTHER_FORMS = {" ": ("+",), "'": ("'\\''", "'\"'\"'", "&apos;", "&#039;"), "\n": ("\r\n",)}
 _EDGES = " \t\r\"'"
 _BRACKETS = _EDGES + "[](){}"
 
@@ -32,10 +36,10 @@ class Mask:
     def __init__(self, environ: Mapping[str, str], secrets: Iterable[str] = ()) -> None:
         found = {one.strip() for one in secrets}
         found |= {one.strip(_EDGES) for name, value in environ.items() for one in _find_secrets(name, value)}
-        found |= {form for one in found for form in _list_spellings(one)}
+        found |= {text for one in found for text in _list_readings(one)}
         # The longest first, so that a secret within another one does not leave a part of it.
-        words = sorted((re.escape(one) for one in found if len(one) >= _SHORTEST), key=len, reverse=True)
-        self._pattern = re.compile("|".join(words)) if words else None
+        words = sorted((one for one in found if len(one) >= _SHORTEST), key=len, reverse=True)
+        self._pattern = re.compile("|".join("".join(map(_spell, one)) for one in words)) if words else None
 
     def __call__(self, text: str) -> str:
         """Return the text without secrets."""
@@ -57,17 +61,32 @@ class Mask:
         return text if self._pattern is None else self._pattern.sub(MASKED, text)
 
 
-def _list_spellings(secret: str) -> Iterator[str]:
-    """Yield other spellings of a secret: in an address, in JSON, and as a text is read whose bytes are no UTF-8."""
+def _list_readings(secret: str) -> Iterator[str]:
+    """Yield other texts that a secret is read as: out of an address, and where its bytes are no UTF-8."""
+    yield _to_bytes(secret).decode(errors="replace")
+    yield unquote(secret)
+
+
+def _to_bytes(text: str) -> bytes:
     try:
-        raw = secret.encode(errors="surrogateescape")
+        return text.encode(errors="surrogateescape")
     except UnicodeEncodeError:
         # JSON can hold half of a pair, which is no byte of the system.
-        raw = secret.encode(errors="surrogatepass")
-    yield raw.decode(errors="replace")
-    yield quote(raw, safe="")
-    yield unquote(secret)
-    yield json.dumps(secret)[1:-1]
+        return text.encode(errors="surrogatepass")
+
+
+@cache
+def _spell(character: str) -> str:
+    """Return an expression for a character as it is and as it is written in an address, JSON, HTML and a shell."""
+    if character.isascii() and (character.isalnum() or character in "_-"):
+        return re.escape(character)
+    number = ord(character)
+    encoded = "".join(f"%{byte:02x}" for byte in _to_bytes(character))
+    ways = [character, f"\\{character}", *_OTHER_FORMS.get(character, ())]
+    coded = [encoded, f"\\u{number:04x}", f"&#{number};", f"&#x{number:x};", html.escape(character)]
+    coded += [json.dumps(character)[1:-1]]
+    longest = sorted(ways, key=len, reverse=True)
+    return f"(?:(?i:{'|'.join(map(re.escape, coded))})|{'|'.join(map(re.escape, longest))})"
 
 
 def _find_secrets(name: str, value: str) -> Iterator[str]:
@@ -79,6 +98,8 @@ def _find_secrets(name: str, value: str) -> Iterator[str]:
         yield from _split_value(value)
     elif looks_random(value):
         yield value
+    elif is_login_name(name) and (found := _LOGIN.fullmatch(value.strip())):
+        yield found["secret"]
 
 
 def _split_value(value: str) -> Iterator[str]:

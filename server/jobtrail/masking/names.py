@@ -12,7 +12,7 @@ MASKED = "***"
 
 # `dbPassword2` and `DB_PASSWORD_2` have the same words.
 _WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+")
-_PASSWORD = re.compile(r"PASS(WORD|WD|PHRASE)?S?|PWD?S?|SECRETS?|CRED(ENTIAL)?S?|\w+(PASSWORD|PASSWD)S?")
+_PASSWORD = re.compile(r"PASS(WORD|WD|PHRASE|CODE)?S?|PWD?S?|SECRETS?|CRED(ENTIAL)?S?|\w+(PASSWORD|PASSWD)S?")
 _SECRET = re.compile(r"(TOKEN|KEY|JWT|PAT|COOKIE|WEBHOOK)S?|AUTH(ORIZATION)?|DSN|BEARER|SIG(NATURE)?|MNEMONIC|OTP")
 # Words without an underscore between them, as in PGPASSWORD and MASTERKEY; English words are excepted.
 _COMPOUND = re.compile(r"\w+(PASSWD|PASS|PASSPHRASE|PWD|SECRET|TOKEN|KEY|CREDENTIAL|WEBHOOK)S?")
@@ -26,6 +26,8 @@ _ABOUT = re.compile(
     r"|LENGTH|LIMIT|COUNT|SIZE|METHOD|PROVIDER|ALG(ORITHM)?|ISSUER|AUDIENCE|SOCK|SCOPES?|REGION|VERSION|FORMAT|PREFIX"
     r"|BACKEND|DOMAIN|REALM|SERVER|SERVICE|ERRORS?|EXCEPTION|EXPIRED|FAILED|PARALLELISM"
 )
+# Further on it may say whose the password is: PG_PASSWORD_PROD_SERVER.
+_WHOSE = re.compile(r"HOST(NAME)?|USER|SERVER|SERVICE|BACKEND|DOMAIN|REALM|REGION|PROVIDER")
 # But these are addresses that whoever knows them can use.
 _ADDRESS = re.compile(r"\w*WEBHOOKS?|DSN")
 # Keys of data.
@@ -52,7 +54,8 @@ def is_secret_name(name: str) -> bool:
         return False
     if _has(words, _ADDRESS) or _CONNECTION.search("".join(words)):
         return True
-    if _ABOUT.fullmatch(words[-1]) or (words[-1] in {"KEY", "KEYS"} and _has(words, _OPEN_KEY)):
+    owned = _WHOSE.fullmatch(words[-1]) and _has(words[:-2], _PASSWORD)
+    if (_ABOUT.fullmatch(words[-1]) and not owned) or (words[-1] in {"KEY", "KEYS"} and _has(words, _OPEN_KEY)):
         return False
     return words[-1] == "PRIVATE" or any(
         _has([word], _PASSWORD, _SECRET, _COMPOUND) for word in words if not _ENGLISH.fullmatch(word)
@@ -72,6 +75,11 @@ def is_weak_name(name: str) -> bool:
 def is_password_name(name: str) -> bool:
     """Return whether a name speaks of a password, which may be anything, even a number."""
     return _has(_split_words(name), _PASSWORD)
+
+
+def is_login_name(name: str) -> bool:
+    """Return whether a name says that its value may be a user and a password."""
+    return "LOGIN" in _split_words(name)
 
 
 def is_secret(name: str, value: str) -> bool:

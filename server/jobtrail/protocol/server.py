@@ -38,7 +38,7 @@ from jobtrail.errors import AgentError, BadArgument, JobtrailError
 from jobtrail.protocol.deferred import DeferredPrompts, DeferredTools
 from jobtrail.protocol.icons import make_icon
 from jobtrail.protocol.resources.addresses import FORMATS, SCHEME, TEMPLATES, Address
-from jobtrail.text import find_closest, quote_value, sanitize_text
+from jobtrail.text import find_closest, quote_unless_word, quote_value, sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
@@ -71,6 +71,9 @@ _WATCHES = "jobtrail.watches"
 
 CALL_SECONDS = 50.0
 """What one call may take: desktop clients give up at about 60 s."""
+
+_LONGEST_TEXT = 32_768
+"""Characters of an argument; cursors are as long as their upstreams make them, and bounded where they are read."""
 
 
 @dataclass(frozen=True)
@@ -124,7 +127,12 @@ class JobtrailServer(MCPServer[ProtocolState]):
         ]
         self._open_state = lifespan
         self._shared: ProtocolState | None = None
-        super().__init__(subscriptions=bus, lifespan=self._lend_state, middleware=[_advertise_what_works], **options)
+        super().__init__(
+            subscriptions=bus,
+            lifespan=self._lend_state,
+            middleware=[_quote_echoes, _advertise_what_works],
+            **options,
+        )
         self._tool_manager = DeferredTools("jobtrail.protocol.tools:make_tools")
         self._prompt_manager = DeferredPrompts("jobtrail.protocol.prompts:make_prompts")
         self._listen_handler = ListenHandler(bus)
@@ -227,6 +235,9 @@ class JobtrailServer(MCPServer[ProtocolState]):
                     closest=find_closest(given, accepted, 1),
                     advice=f"it takes {', '.join(accepted)}",
                 )
+            length = _measure_text(value)
+            if given != "cursor" and length > _LONGEST_TEXT:
+                raise BadArgument(f"{name}: {given} has {length:,} characters; give at most {_LONGEST_TEXT:,}")
             if not _is_unicode(value):
                 raise BadArgument(
                     f"{name}: {given} holds a lone surrogate, which is no text; give it as a list shows it"
@@ -351,6 +362,20 @@ async def _advertise_what_works(ctx: ServerRequestContext[Any], call_next: CallN
     return result
 
 
+async def _quote_echoes(ctx: ServerRequestContext[Any], call_next: CallNext) -> HandlerResult:
+    """Quote what the data of an error gives back of a request: the SDK repeats a method or address as it came."""
+    try:
+        return await call_next(ctx)
+    except MCPError as error:
+        raise MCPError(error.error.code, error.error.message, _quote_texts(error.error.data)) from None
+
+
+def _quote_texts(data: Any) -> Any:
+    if isinstance(data, dict):
+        return {name: _quote_texts(value) for name, value in cast("dict[str, Any]", data).items()}
+    return quote_unless_word(data) if isinstance(data, str) and data else data
+
+
 def _get_connection(ctx: ServerRequestContext[ProtocolState]) -> Connection:
     return ctx.session._connection  # noqa: SLF001 # pyright: ignore[reportPrivateUsage] # the SDK gives handlers no other way to its end
 
@@ -362,7 +387,13 @@ def _raise_protocol_errors(uri: str) -> Generator[None]:
         yield
     except JobtrailError as error:
         code = INVALID_PARAMS if isinstance(error, AgentError) else INTERNAL_ERROR
-        raise MCPError(code, str(error), data={"uri": sanitize_text(uri)}) from None
+        raise MCPError(code, str(error), data={"uri": uri}) from None
+
+
+def _measure_text(value: Any) -> int:
+    """Return how many characters a text has, or a list of words that stands for one."""
+    words = cast("list[object]", value) if isinstance(value, list) else [value]
+    return sum(len(word) + 1 for word in words if isinstance(word, str)) - 1
 
 
 def _is_unicode(value: Any) -> bool:

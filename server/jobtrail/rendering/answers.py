@@ -44,7 +44,7 @@ from jobtrail.rendering.parts import (
     write_status,
     write_window,
 )
-from jobtrail.text import quote_unless_word
+from jobtrail.text import count_noun, quote_unless_word
 from jobtrail.times import format_duration, format_time
 
 if TYPE_CHECKING:
@@ -135,7 +135,7 @@ _ROWS: dict[type, Callable[[Any], Mapping[str, Cell]]] = {
 def write_coverage(page: Page, count: int) -> str:
     """Return how much of the list this page and those before it cover."""
     seen, total = page.coverage, page.total
-    parts = [f"{count:,} rows" if count != 1 else "1 row"]
+    parts = [count_noun(count, "row")]
     if seen.matched > count:
         parts.append(f"{seen.matched:,} with earlier pages")
     if seen.scanned > seen.matched:
@@ -233,8 +233,8 @@ def _render_execution(detail: ExecutionDetail) -> list[Block]:
     if detail.failures:
         seen = detail.coverage
         reach = "all" if seen.complete else f"the first {seen.scanned:,}"
-        noun = "failed task" if seen.matched == 1 else "failed tasks"
-        blocks.append(Line(f"{seen.matched:,} {noun} by cause, from {reach} tasks:"))
+        failed = count_noun(seen.matched, "failed task")
+        blocks.append(Line(f"{failed} by cause, from {reach} tasks:"))
         blocks.append(
             Table(("count", "example", "tasks", "time"), [_make_group_row(group) for group in detail.failures])
         )

@@ -29,7 +29,7 @@ from jobtrail.errors import (
     UpstreamFault,
 )
 from jobtrail.masking import mask_text
-from jobtrail.text import sanitize_text
+from jobtrail.text import count_noun, sanitize_text
 from jobtrail.times import parse_http_date
 from jobtrail.window import Clock
 
@@ -233,7 +233,7 @@ class Http:
         rows, asked = _count_rows(answer), (params or {}).get("limit")
         if rows > (self.limits.rows if asked is None else int(asked) + self.limits.surplus):
             where = "in one answer" if asked is None else f"where {asked:,} were asked for"
-            raise self._make_excess_error(UnreadableAnswer, f"sent {rows:,} rows {where}")
+            raise self._make_excess_error(UnreadableAnswer, f"sent {count_noun(rows, 'row')} {where}")
         return answer
 
     def _make_excess_error(self, kind: type[UnreadableAnswer], what: str) -> UnreadableAnswer:

@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from jobtrail.models import Window
     from jobtrail.vocabulary import HasStatus, Status
 
+_LONGEST_STATUSES = 1_000
+"""Characters of a list of statuses."""
+
 
 @dataclass(frozen=True)
 class StatusFilter:
@@ -78,13 +81,25 @@ def read_sort(text: str | None, allowed: Sequence[str], default: Sort) -> Sort:
     return Sort(name, way == "desc")
 
 
+def split_statuses(text: str | None) -> list[str]:
+    """Return the words of a comma list of statuses, in lower case.
+
+    Raises:
+        BadArgument: there are more than any upstream has.
+    """
+    if text and len(text) > _LONGEST_STATUSES:
+        limit = f"give at most {_LONGEST_STATUSES:,}, each status once"
+        raise BadArgument(f"status has {len(text):,} characters; {limit}")
+    return [one.strip().lower() for one in (text or "").split(",") if one.strip()]
+
+
 def read_statuses(text: str | None, known: Mapping[str, Status]) -> StatusFilter | None:
     """Read a comma list of statuses: normalised words, or the upstream's own.
 
     Raises:
-        BadArgument: a word that is neither, so that a typo never reads as "nothing failed".
+        BadArgument: too many words, or one that is neither, so that a typo never reads as "nothing failed".
     """
-    given = [one.strip().lower() for one in (text or "").split(",") if one.strip()]
+    given = split_statuses(text)
     words = [one for one in given if one != FAILURE]
     if not given:
         if text:

@@ -13,6 +13,7 @@ from jobtrail.errors import JobtrailError
 from jobtrail.models import Attempt, Execution, Job, Run, Window
 from jobtrail.paging import AT_ONCE, NEWEST_FIRST, OLDEST_FIRST, Budget, Walk, run_concurrently, walk
 from jobtrail.sources.list_options import ListOptions, StatusFilter
+from jobtrail.text import count_noun
 from jobtrail.vocabulary import is_success
 
 if TYPE_CHECKING:
@@ -133,7 +134,7 @@ class CauseReader:
         if not tasks.failures:
             return full.execution.raw_status or full.execution.status
         most = tasks.failures[0].example
-        return most if tasks.causes == 1 else f"{most} (and {tasks.causes - 1} other causes)"
+        return most if tasks.causes == 1 else f"{most} (and {count_noun(tasks.causes - 1, 'other cause')})"
 
     async def _find_recoveries_of_job(self, job: tuple[str, str], failures: Sequence[OwnedAttempt]) -> list[Recovery]:
         source, kind = self._sources[job[0]], self._kinds.get(job, "task")

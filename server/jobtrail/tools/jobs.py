@@ -12,7 +12,7 @@ from jobtrail.errors import BadArgument
 from jobtrail.models import Attempt, Call, Job, JobDetail, JobPage, ListedJob
 from jobtrail.models.unread import describe_unread
 from jobtrail.paging import NEWEST_FIRST, Walk, walk
-from jobtrail.sources.list_options import ListOptions, StatusFilter, read_sort
+from jobtrail.sources.list_options import ListOptions, StatusFilter, read_sort, split_statuses
 from jobtrail.text import find_closest, quote_value
 from jobtrail.tools import params
 from jobtrail.tools.listing import ListCall
@@ -85,9 +85,7 @@ def _read_task_texts(job: Job) -> list[str]:
 
 
 def _read_deployments(call: ListCall) -> StatusFilter | None:
-    words = frozenset(
-        one.strip().lower() for one in (call.get_text_argument("status") or "").split(",") if one.strip()
-    )
+    words = frozenset(split_statuses(call.get_text_argument("status")))
     known = call.source.deployment_words
     for one in words if known else ():
         if one not in known:

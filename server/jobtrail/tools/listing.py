@@ -13,7 +13,7 @@ from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
 from jobtrail.rendering.answers import make_row
 from jobtrail.rendering.parts import SEARCHED, write_names
 from jobtrail.sources.list_options import ListOptions, read_sort, read_statuses
-from jobtrail.text import sanitize_text
+from jobtrail.text import count_noun, show_text
 from jobtrail.times import format_time
 from jobtrail.tokens import estimate_tokens
 from jobtrail.tools.resumable import (
@@ -207,7 +207,7 @@ class ListCall(ResumableCall):
         if walked.position is not None or self.cursor.doubt or counted <= self.cursor.scanned:
             return []
         self.cursor = replace(self.cursor, doubt=MISSING)
-        return [f"the upstream counts {counted:,} rows, but has listed {self.cursor.scanned:,}"]
+        return [f"the upstream counts {count_noun(counted, 'row')}, but has listed {self.cursor.scanned:,}"]
 
     def _count_total(self, walked: Walked[T]) -> Total:
         """Return the total and how exact it is; a walk that ended has counted all."""
@@ -218,9 +218,7 @@ class ListCall(ResumableCall):
         return walked.total if walked.total.value is not None else Total(value=self.cursor.matched, kind="at_least")
 
     def _describe_filters(self, searched_in: str | None) -> dict[str, str] | None:
-        found = {
-            name: sanitize_text(str(self.args[name])) for name in ("status", "query", "search") if name in self.args
-        }
+        found = {name: show_text(str(self.args[name])) for name in ("status", "query", "search") if name in self.args}
         return {**found, **({SEARCHED: searched_in} if searched_in else {})} or None
 
     def _suggest_wider(self) -> Note:

@@ -16,6 +16,7 @@ from jobtrail.logs.search import compile_search
 from jobtrail.logs.walk import Bounds, read_stretch
 from jobtrail.models import Call, LogLine, LogPage, Note
 from jobtrail.paging import Position
+from jobtrail.text import count_noun
 from jobtrail.tools import params
 from jobtrail.tools.executions import find_newest
 from jobtrail.tools.resumable import ResumableCall, ServerState, check_parent
@@ -168,7 +169,7 @@ class _Reading:
         )
 
     async def _report_progress(self, scanned: int, matched: int) -> None:
-        await self.call.ctx.report_progress(scanned, message=f"{scanned:,} lines read, {matched:,} match")
+        await self.call.ctx.report_progress(scanned, message=f"{count_noun(scanned, 'line')} read, {matched:,} match")
 
 
 async def _report_nothing(_scanned: int, _matched: int) -> None:

@@ -37,6 +37,9 @@ if TYPE_CHECKING:
 
 T = TypeVar("T")
 
+_NEWEST = ("latest", "newest", "last", "current")
+"""What an agent may give for an id it does not know."""
+
 
 class BlaxelBatch(BatchJobs):
     """The batch jobs of a workspace.
@@ -94,9 +97,14 @@ class BlaxelBatch(BatchJobs):
             return await self._ended.read(job, execution, _build_path(job, execution))
         except NotFound:
             await self.check_job(job)
+            newest = "; get_execution without one takes the newest" if execution.lower() in _NEWEST else ""
             raise UnknownName(
                 f"execution={quote_value(execution)} does not exist in job {quote_value(job)}",
-                advice=("call ", Call("list_executions", {"job": sanitize_text(job, 80)}), " for those that do"),
+                advice=(
+                    "call ",
+                    Call("list_executions", {"job": sanitize_text(job, 80)}),
+                    f" for those that do{newest}",
+                ),
             ) from None
 
     async def explain(self, job: str, execution: str) -> tuple[FullExecution, TaskSummary]:

@@ -18,6 +18,7 @@ from jobtrail.logs.log import Line, Lines
 from jobtrail.models import Call
 from jobtrail.models.unread import UnreadFields
 from jobtrail.sources.responses import Integer, Items, ResponseModel, clean_line, parse_response, parse_row
+from jobtrail.text import count_noun
 from jobtrail.times import NANOSECONDS, format_time, from_nanoseconds, parse_optional_time
 from jobtrail.vocabulary import ENDED
 
@@ -200,8 +201,8 @@ class TaskLog:
         page = parse_response(_WireAnswer, {"jobs": body}, self._http.subject).jobs.get(self._job, _WireLogs())
         if len(page.logs) > max(0, page.total - offset):
             raise UnreadableAnswer(
-                f"sent {len(page.logs):,} lines of a log where {max(0, page.total - offset):,} of {page.total:,} "
-                "were left",
+                f"sent {count_noun(len(page.logs), 'line')} of a log where "
+                f"{max(0, page.total - offset):,} of {page.total:,} were left",
                 subject=self._http.subject,
                 advice="its log endpoint, which has no document, does not page as expected, "
                 "so only the newest lines can be read: leave out cursor and around",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobtrail.store.kept_output import count_dropped, is_cut
+from jobtrail.text import count_noun
 
 if TYPE_CHECKING:
     from jobtrail.logs.log import Lines, Log
@@ -36,8 +37,8 @@ class RecordedLog:
         notes = [self._log.note]
         if self._dropped:
             count = 0 if 0 in self._dropped.values() else sum(self._dropped.values())
-            many = f"{count:,} earlier" if count else "earlier"
-            notes.append(f"{many} lines were not kept; numbers count from the first that was")
+            many = count_noun(count, "earlier line") if count else "earlier lines"
+            notes.append(f"{many} {'was' if count == 1 else 'were'} not kept; numbers count from the first that was")
         if self._cut:
             which = f"line {min(self._cut):,}" if len(self._cut) == 1 else f"{len(self._cut):,} lines"
             notes.append(f"{which} had more characters than are kept: the rest cannot be searched or shown")
