@@ -80,7 +80,10 @@ class Terminal:
         end = time.monotonic() + SECONDS
         while self._more(end):
             assert time.monotonic() < end, self.seen
-        _, status = os.waitpid(self._pid, 0)
+        while not (ended := os.waitpid(self._pid, os.WNOHANG))[0]:
+            assert time.monotonic() < end, f"it has not ended: {self.seen}"
+            time.sleep(0.01)
+        status = ended[1]
         self._code = os.waitstatus_to_exitcode(status)
         return self._code, self.seen
 

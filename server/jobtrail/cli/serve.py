@@ -23,11 +23,14 @@ def run(arguments: argparse.Namespace) -> int:
     settings = load_command_settings()
     server = build_server(settings)
     if arguments.transport == "stdio":
-        if sys.stdin is not None and sys.stdin.isatty():
-            # A client would have given us a pipe.
-            print(_STDIO_HINT, file=sys.stderr, flush=True)
-        return serve_stdio(server)
+        return serve_stdio(server, _greet_person)
     bind = HttpBind.for_transport(arguments.host, arguments.port, settings)
     app = build_http_app(server, arguments.transport, bind)
     path = "/sse" if arguments.transport == "sse" else "/mcp"
     return run_app(app, bind, lambda url: print(f"jobtrail: serving {url}{path}", file=sys.stderr, flush=True))
+
+
+def _greet_person() -> None:
+    """Tell who started a server at a terminal what it waits for; a client gives it a pipe."""
+    if sys.stdin is not None and sys.stdin.isatty():
+        print(_STDIO_HINT, file=sys.stderr, flush=True)

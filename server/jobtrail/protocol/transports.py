@@ -15,6 +15,9 @@ from jobtrail.protocol.messages import MessageEndpoint, MessageLines, MessageStr
 from jobtrail.serving import AccessMiddleware, receive_signals
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from anyio.abc import TaskStatus
     from mcp.server.sse import SseServerTransport
     from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -57,15 +60,22 @@ class _SseStream:
             await self.server.run_streams(MessageStream(received, sent), sent)
 
 
-def serve_stdio(server: JobtrailServer) -> int:
-    """Serve over stdin and stdout until the input closes, SIGINT or SIGTERM; return the exit code."""
-    anyio.run(_serve_stdio, server)
+def serve_stdio(server: JobtrailServer, announce: Callable[[], None] = lambda: None) -> int:
+    """Serve over stdin and stdout until the input closes, SIGINT or SIGTERM; return the exit code.
+
+    Args:
+        server: what is served.
+        announce: called when it begins, as soon as a signal would end it.
+    """
+    anyio.run(_serve_stdio, server, announce)
     return 0
 
 
-async def _serve_stdio(server: JobtrailServer) -> None:
+async def _serve_stdio(server: JobtrailServer, announce: Callable[[], None]) -> None:
     async with anyio.create_task_group() as group:
-        group.start_soon(_end_on_signal)
+        # Before stdin is read: whoever is cancelled then waits for a line.
+        await group.start(_end_on_signal)
+        announce()
         stdin = anyio.wrap_file(TextIOWrapper(sys.stdin.buffer, encoding="utf-8", errors="replace"))
         lines = MessageLines(stdin)
         async with stdio_server(cast("anyio.AsyncFile[str]", lines)) as (received, sent):
@@ -74,7 +84,7 @@ async def _serve_stdio(server: JobtrailServer) -> None:
         group.cancel_scope.cancel()
 
 
-async def _end_on_signal() -> None:
-    async for _ in receive_signals():
+async def _end_on_signal(*, task_status: TaskStatus[None]) -> None:
+    async for _ in receive_signals(task_status.started):
         # The thread that reads stdin cannot be interrupted, so a clean return would wait for a line.
         os._exit(0)
