@@ -110,7 +110,7 @@ async def test_tasks_that_came_with_a_finished_execution_are_not_asked_for_again
     async with Client(build_server(TWO, transport=upstream)) as client:
         first = await explained(client)
         assert await explained(client) == first
-        await answer(client, "wait_for", job="etl", execution="e1", timeout=0)
+        await answer(client, "wait_for", source="a", job="etl", execution="e1", timeout=0)
     assert upstream.seen == {"Ae1": 1}
     assert first["coverage"] == {"scanned": TASKS, "matched": 9, "complete": True}
 
@@ -266,11 +266,11 @@ async def test_what_still_runs_is_asked_for_each_time_and_remembered_once_it_has
 async def test_pages_read_before_the_end_was_seen_are_not_served_after_it(store: Store) -> None:
     upstream = Upstream(store)
     async with Client(build_server(TWO, transport=upstream)) as client:
-        await follow(client, "list_tasks", job="etl", execution="e1", status="failed")
+        await follow(client, "list_tasks", source="a", job="etl", execution="e1", status="failed")
         store.write([make_task("t1", "e1", 1, "running", "failed")])
         end(store)
         assert (await explained(client))["coverage"]["matched"] == 10
-        pages = await follow(client, "list_tasks", job="etl", execution="e1", status="failed")
+        pages = await follow(client, "list_tasks", source="a", job="etl", execution="e1", status="failed")
     assert sum(len(page["items"]) for page in pages) == 10
 
 

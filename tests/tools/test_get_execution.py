@@ -37,8 +37,8 @@ async def test_without_an_execution_the_newest_one_is_explained() -> None:
         client,
         _,
     ):
-        _, content = await answer(client, "get_execution", job="etl")
-        _, named = await answer(client, "get_execution", job="etl", execution="e2")
+        _, content = await answer(client, "get_execution", source="a", job="etl")
+        _, named = await answer(client, "get_execution", source="a", job="etl", execution="e2")
     assert content["execution"]["id"] == "e2"
     assert content == named
 
@@ -52,7 +52,7 @@ async def test_without_an_execution_the_newest_one_is_explained() -> None:
 )
 async def test_a_job_without_executions_is_told_from_one_that_is_not_there(name: str, sentence: str) -> None:
     async with explaining() as (client, _):
-        result = await client.call_tool("get_execution", {"job": name})
+        result = await client.call_tool("get_execution", {"job": name, "source": "a"})
     assert (result.is_error, text_of(result)) == (True, sentence)
 
 
@@ -62,7 +62,7 @@ async def test_the_slowest_tasks_are_the_three_that_took_longest() -> None:
         for number, minutes in enumerate((3, 9, 1, 7))
     ]
     async with explaining(set_status(make_execution("e1", "etl"), 20, "succeeded"), *tasks) as (client, _):
-        text, content = await answer(client, "get_execution", job="etl")
+        text, content = await answer(client, "get_execution", source="a", job="etl")
     assert [(one["name"], one["duration_s"]) for one in content["slowest"]] == [("t1", 540), ("t3", 420), ("t0", 180)]
     assert "slowest of 4 tasks read: t1 9m, t3 7m, t0 3m" in text
 
@@ -70,7 +70,7 @@ async def test_the_slowest_tasks_are_the_three_that_took_longest() -> None:
 async def test_where_nothing_failed_a_single_page_of_tasks_is_read() -> None:
     tasks = [make_task(f"t{number}", "e1", 0, "running", "succeeded") for number in range(450)]
     async with explaining(set_status(make_execution("e1", "etl"), 20, "succeeded"), *tasks) as (client, upstream):
-        text, content = await answer(client, "get_execution", job="etl", execution="e1")
+        text, content = await answer(client, "get_execution", source="a", job="etl", execution="e1")
     assert upstream.seen == {"Ae1": 1, "Atasks": 1}
     assert content["coverage"] == {"scanned": 200, "matched": 0, "complete": True}
     assert "slowest of 200 tasks read" in text
