@@ -82,6 +82,25 @@ async def test_a_schedule_has_its_zone_and_the_next_run_is_in_both(runwisp_daemo
     }
 
 
+async def test_what_runs_and_what_waits_says_for_how_long(runwisp_daemon: Daemon, no_settings: Path) -> None:
+    true = datetime.now(UTC)
+    created, started = true - timedelta(minutes=30), true - timedelta(minutes=12)
+    rows = [
+        DaemonRunRow(
+            id=ulid(created, number), task_name="reindex-search", status=status, end_reason=None, created_at=created,
+            started_at=started if status == "running" else None,
+        )
+        for number, status in ((1, "running"), (2, "pending"))
+    ]  # fmt: skip
+    insert_runs(runwisp_daemon.db, rows)
+    async with Client(build_server(load_settings({"RUNWISP_URL": runwisp_daemon.url}, no_settings))) as client:
+        _, listed = await answer(client, "list_runs", task="reindex-search", status="running,queued")
+        _, one = await answer(client, "get_run", run=rows[0].id)
+    found = {row["id"]: round(row["so_far_s"] / 60) for row in rows_of(listed)}
+    assert found == {rows[0].id: 12, rows[1].id: 30}
+    assert round(one["run"]["so_far_s"] / 60) == 12
+
+
 async def test_a_week_is_all_of_it(runwisp_daemon: Daemon, no_settings: Path) -> None:
     middle = datetime(2026, 1, 7, 12, tzinfo=UTC)
     insert_runs(runwisp_daemon.db, [fail_at(middle)])

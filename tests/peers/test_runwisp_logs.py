@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -234,8 +235,8 @@ async def test_the_daemon_s_events_end_a_wait_that_would_not_look_again_for_a_mi
     with anyio.fail_after(20):
         await Waiter([watched], 45, hear, PollingPace(first=60, most=60)).wait_until_ended(source.need_runs().follow)
     await sources.aclose()
-    assert watched.to_awaited().status == "succeeded"
-    assert watched.to_awaited().before != "succeeded"
+    assert watched.to_awaited(datetime.now(UTC)).status == "succeeded"
+    assert watched.to_awaited(datetime.now(UTC)).before != "succeeded"
 
 
 async def test_several_are_waited_for_and_what_is_left_is_named(daemon: Daemon, client: Client) -> None:

@@ -108,7 +108,7 @@ async def test_get_execution_that_is_running_says_how_to_ask_again(client: Clien
     assert text == snapshot("""\
 execution exec-fdde3da01d36 of preview-build · source embedded, SAMPLE DATA
 verdict: running: of 4 tasks 1 succeeded, 0 failed, 3 running, 0 cancelled
-created 2026-11-23T11:33:00Z · started 2026-11-23T11:33:23Z · queued 23s · parallelism 4 · timeout 1h · retried 0
+created 2026-11-23T11:33:00Z · started 2026-11-23T11:33:23Z · queued 23s · ran 26m37s so far · parallelism 4 · timeout 1h · retried 0
 next: wait_for(job='preview-build', execution='exec-fdde3da01d36', source='embedded')\
 """)
 

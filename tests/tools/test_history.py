@@ -70,6 +70,7 @@ from	queued	succeeded	failed	timeout	success	p50
 2026-11-23T08:00Z	0	4	0	0	100%	1.5s
 2026-11-23T10:00Z	0	4	1	1	67%	1.9s
 2026-11-23T12:00Z	1	0	0	0
+note: 1 not ended, 0s so far
 next: get_run(run='01M83XJMYYKACNP9SA7VD69TXZ', source='embedded')\
 """)
     assert (content["kind"], content["bucket"]) == ("task", "2h")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from zoneinfo import ZoneInfo
 
 import httpx2
@@ -13,10 +13,11 @@ import pytest
 from mcp import Client
 
 from jobtrail.protocol.app import build_server
-from tests.sample_client import SAMPLE, FixedClock, answer
-from tests.upstreams import BLAXEL_HOST, RUNWISP_HOST, Upstream, client_of, execution_of, run_of
+from tests.sample_client import SAMPLE, FixedClock, answer, rows_of
+from tests.upstreams import BLAXEL_HOST, RUNWISP_HOST, Upstream, client_of, execution_of, run_id, run_of, task_of
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
 pytestmark = pytest.mark.anyio
@@ -108,3 +109,128 @@ async def test_a_time_that_lies_ahead_here_and_has_come_there_is_not_refused(tmp
         _, again = await answer(client, "list_executions", job="etl", since=newest, source="blaxel")
     assert datetime.fromisoformat(newest) > datetime.now(UTC)
     assert [one["id"] for one in again["items"]] == [first["items"][0]["id"]]
+
+
+class Unfinished(Upstream):
+    """A daemon and a workspace with runs, executions and tasks that run or wait, beside some that took two minutes."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        five, twenty, hour = (at(datetime.now(UTC) - timedelta(minutes=ago)) for ago in (5, 20, 60))
+        ended = {
+            "createdAt": hour,
+            "startedAt": hour,
+            "endedAt": at(datetime.fromisoformat(hour) + timedelta(minutes=2)),
+        }
+        open_run = {"status": "running", "endReason": None, "endedAt": None, "createdAt": twenty}
+        self.runs = [
+            run_of(9) | open_run | {"startedAt": five},
+            run_of(8) | open_run | {"status": "pending", "startedAt": None},
+            *(run_of(number, **ended) for number in (3, 2, 1)),
+        ]
+        named = {"job": "etl", "createdAt": twenty}
+        was = {"createdAt": hour, "startedAt": hour, "completedAt": ended["endedAt"]}
+        self.executions = [
+            execution_of(9, "running", metadata={**named, "id": "exec-9", "startedAt": five}),
+            execution_of(8, "queued", metadata={**named, "id": "exec-8"}),
+            *(execution_of(number, metadata={**named, **was, "id": f"exec-{number}"}) for number in (3, 2, 1)),
+        ]
+        self.tasks = [
+            task_of(2, "running", metadata={"name": "t-2", "createdAt": twenty, "startedAt": five}),
+            task_of(1, "succeeded", metadata={"name": "t-1", **was}),
+        ]
+
+
+@pytest.fixture
+async def unfinished(tmp_path: Path) -> AsyncIterator[Client]:
+    async with client_of(tmp_path, Unfinished()) as client:
+        yield client
+
+
+def minutes(row: dict[str, Any]) -> int | None:
+    return round(row["so_far_s"] / 60) if "so_far_s" in row else None
+
+
+async def test_every_row_of_what_is_unfinished_says_for_how_long(unfinished: Client) -> None:
+    text, runs = await answer(unfinished, "list_runs", task="backup", source="runwisp")
+    assert [minutes(one) for one in rows_of(runs)] == [5, 20, None, None, None]
+    assert re.search(r"\trunning\t\S+\t5m\d*s? so far", text)
+    _, executions = await answer(unfinished, "list_executions", job="etl", source="blaxel")
+    assert [minutes(one) for one in rows_of(executions)] == [5, 20, None, None, None]
+    _, tasks = await answer(unfinished, "list_tasks", job="etl", execution="exec-9", source="blaxel")
+    assert [minutes(one) for one in rows_of(tasks)] == [5, None]
+
+
+async def test_one_that_is_unfinished_says_for_how_long(unfinished: Client) -> None:
+    text, run = await answer(unfinished, "get_run", run=run_id(9), source="runwisp")
+    assert minutes(run["run"]) == 5
+    assert re.search("duration 5m[0-9]*s? so far", text)
+    text, execution = await answer(unfinished, "get_execution", job="etl", execution="exec-9", source="blaxel")
+    assert minutes(execution["execution"]) == 5
+    assert re.search("ran 5m[0-9]*s? so far", text)
+    for kind in ({"run": run_id(9), "source": "runwisp"}, {"job": "etl", "execution": "exec-9", "source": "blaxel"}):
+        _, waited = await answer(unfinished, "wait_for", timeout=0, **kind)
+        assert minutes(waited["items"][0]) == 5
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [
+        ("list_runs", {"task": "backup", "source": "runwisp"}),
+        ("list_runs", {"source": "runwisp"}),
+        ("get_job", {"job": "backup", "source": "runwisp"}),
+        (
+            "find_failures",
+            {"job": "etl", "since": "1d", "status": "running,queued,succeeded", "source": "blaxel"},
+        ),
+        ("list_executions", {"job": "etl", "source": "blaxel"}),
+        ("list_executions", {"job": "etl", "status": "running", "source": "blaxel"}),
+        ("get_job", {"job": "etl", "source": "blaxel"}),
+    ],
+)
+async def test_what_is_usual_is_told_where_it_was_read_anyway(
+    unfinished: Client, tool: str, arguments: dict[str, str]
+) -> None:
+    text, _ = await answer(unfinished, tool, **arguments)
+    kind, owner = ("run", "backup") if arguments["source"] == "runwisp" else ("execution", "etl")
+    assert re.search(
+        rf"note: {kind} \S+ of {owner} is queued, 20m\d*s? so far, and 1 more for less; usual is p50 2m, p95 2m, of 3 that",
+        text,
+    ), text
+
+
+@pytest.mark.parametrize("given", [{"job": "backup", "source": "runwisp"}, {"job": "etl", "source": "blaxel"}])
+async def test_a_history_says_for_how_long_beside_what_is_usual(unfinished: Client, given: dict[str, str]) -> None:
+    text, _ = await answer(unfinished, "history", since="1d", **given)
+    assert "duration p50 2m · p95 2m" in text
+    assert re.search(r"note: 2 not ended, 20m\d*s? so far", text)
+
+
+async def test_what_is_usual_is_not_told_from_too_few(tmp_path: Path) -> None:
+    upstream = Unfinished()
+    upstream.runs = upstream.runs[:3]
+    async with client_of(tmp_path, upstream) as client:
+        listed, _ = await answer(client, "list_runs", task="backup", source="runwisp")
+        told, _ = await answer(client, "get_job", job="backup", source="runwisp")
+    assert "usual" not in listed + told
+    assert "is queued, 20m" in told
+    assert "is queued, 20m" not in listed
+
+
+class DatedAhead(httpx2.AsyncBaseTransport):
+    """A daemon whose clock is an hour ahead."""
+
+    def __init__(self, upstream: Upstream) -> None:
+        self.upstream = upstream
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        response = await self.upstream.handle_async_request(request)
+        response.headers["date"] = format_datetime(datetime.now(UTC) + timedelta(hours=1), usegmt=True)
+        return response
+
+
+async def test_how_long_is_counted_on_the_clock_of_the_source(tmp_path: Path) -> None:
+    async with client_of(tmp_path, DatedAhead(Unfinished())) as client:
+        _, run = await answer(client, "get_run", run=run_id(9), source="runwisp")
+        _, runs = await answer(client, "list_runs", task="backup", source="runwisp")
+    assert [minutes(run["run"]), minutes(rows_of(runs)[0])] == [65, 65]

@@ -21,7 +21,7 @@ from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.store import Store
 from jobtrail.tools.waiting import PollingPace, Waiter, WaitTarget
 from tests.plane.records import make_execution, make_job, make_task, set_status, time_at
-from tests.sample_client import FixedClock, answer, count_tokens, rows_of, text_of
+from tests.sample_client import NOW, FixedClock, answer, count_tokens, rows_of, text_of
 from tests.upstreams import Upstream, client_of, execution_of
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ async def test_what_has_ended_is_looked_at_once() -> None:
 async def test_it_ends_as_soon_as_all_have_ended_and_keeps_how_they_were() -> None:
     wait = await waited(30, Script([run_now(), run_now(), run_now("failed")]), Script([run_now("succeeded")]))
     assert wait.took < 2
-    first = wait.watched[0].to_awaited()
+    first = wait.watched[0].to_awaited(NOW)
     assert (first.before, first.status, first.ended) == ("running", "failed", True)
     assert len(wait.scripts[1].looked) == 1
 
@@ -147,18 +147,18 @@ async def test_the_last_look_is_at_the_end_of_the_time_and_one_that_hangs_is_giv
         await anyio.sleep(0.05)
         hanging.takes = 60
     assert wait.took < 2
-    assert wait.watched[0].to_awaited().status == "running"
+    assert wait.watched[0].to_awaited(NOW).status == "running"
 
 
 async def test_an_upstream_error_loses_nothing_and_is_forgotten_once_it_is_over() -> None:
     trouble = UpstreamFault("the upstream failed", retryable=True)
     wait = await waited(30, Script([run_now("queued"), trouble, trouble, run_now("succeeded")]))
-    assert wait.watched[0].to_awaited().error is None
+    assert wait.watched[0].to_awaited(NOW).error is None
     wait = await waited(0.1, Script([run_now("queued"), run_now(), trouble]))
-    stood = wait.watched[0].to_awaited()
+    stood = wait.watched[0].to_awaited(NOW)
     assert (stood.before, stood.status, str(stood.error)) == ("queued", "running", "the upstream failed")
     wait = await waited(0.1, Script([trouble, run_now()]))
-    assert wait.watched[0].to_awaited().before == "running"
+    assert wait.watched[0].to_awaited(NOW).before == "running"
 
 
 async def test_an_upstream_that_asks_to_be_left_alone_is() -> None:
@@ -183,14 +183,14 @@ async def test_where_nothing_answers_in_time_that_is_raised() -> None:
 async def test_one_that_does_not_exist_is_told_apart_and_not_waited_for() -> None:
     gone = Script([UnknownName("no such run")])
     wait = await waited(30, gone, Script([run_now(), run_now("succeeded")]))
-    assert [one.to_awaited().to_wire().get("error") for one in wait.watched] == ["no such run", None]
+    assert [one.to_awaited(NOW).to_wire().get("error") for one in wait.watched] == ["no such run", None]
     assert len(gone.looked) == 1
     assert wait.took < 2
 
 
 async def test_one_that_never_answered_says_so_beside_the_others() -> None:
     wait = await waited(0.05, Script([run_now()], takes=60), Script([run_now()]))
-    silent = wait.watched[0].to_awaited()
+    silent = wait.watched[0].to_awaited(NOW)
     assert silent.status is None
     assert str(silent.error) == "the upstream did not answer in this time; a retry may help"
 
@@ -300,9 +300,9 @@ async def test_at_the_timeout_it_says_what_changed_and_how_to_wait_on(tmp_path: 
     assert timeless(text) == snapshot("""\
 waited TIME of 300ms for executions of etl · source embedded · 1 of 3 ended
 id	status	tasks done	failed	duration
-a	running	0 → 3 of 4	0 → 1
+a	running	0 → 3 of 4	0 → 1	8m so far
 b	failed	1 of 1	1	1m
-c	queued	0 of 0	0
+c	queued	0 of 0	0	8m so far
 note: a, c: shown as imported, before the end; a later import tells how it went on
 next: get_execution(job='etl', execution='b', source='embedded')
 next: wait_for(job='etl', execution='a,c', timeout=0.3, source='embedded')\

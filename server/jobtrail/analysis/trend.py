@@ -66,7 +66,7 @@ def fill_buckets(attempts: Iterable[Attempt], starts: Sequence[datetime]) -> tup
             start=start,
             counts=_count_statuses(group),
             success_rate=_compute_rate(group),
-            p50_s=_find_percentile(_sort_durations(group), 0.5),
+            p50_s=find_percentile(sort_durations(group), 0.5),
         )
         for start, group in zip(starts, inside, strict=True)
     )
@@ -74,14 +74,14 @@ def fill_buckets(attempts: Iterable[Attempt], starts: Sequence[datetime]) -> tup
 
 def summarize_period(attempts: Sequence[Attempt]) -> Period:
     """Return counts, success rate and durations of attempts."""
-    durations = _sort_durations(attempts)
+    durations = sort_durations(attempts)
     return Period(
         attempts=len(attempts),
         judged=len([*_select_judged(attempts)]),
         counts=_count_statuses(attempts),
         success_rate=_compute_rate(attempts),
-        p50_s=_find_percentile(durations, 0.5),
-        p95_s=_find_percentile(durations, 0.95),
+        p50_s=find_percentile(durations, 0.5),
+        p95_s=find_percentile(durations, 0.95),
         max_s=durations[-1] if durations else None,
     )
 
@@ -99,11 +99,12 @@ def _compute_rate(attempts: Iterable[Attempt]) -> float | None:
     return round(sum(judged) / len(judged), 4) if judged else None
 
 
-def _sort_durations(attempts: Iterable[Attempt]) -> list[float]:
+def sort_durations(attempts: Iterable[Attempt]) -> list[float]:
+    """Return how long attempts took that have ended, the shortest first."""
     return sorted(one.duration_s for one in attempts if one.status in ENDED and one.duration_s is not None)
 
 
-def _find_percentile(ordered: Sequence[float], share: float) -> float | None:
+def find_percentile(ordered: Sequence[float], share: float) -> float | None:
     """Return the nearest-rank percentile: a duration that there was."""
     return ordered[max(0, math.ceil(share * len(ordered)) - 1)] if ordered else None
 

@@ -127,6 +127,7 @@ class Awaited(FrozenModel):
     raw_status: str | None = None
     failure: bool | None = None
     duration_s: float | None = None
+    so_far_s: int | None = None
     exit_code: int | None = None
     tasks: int | None = None
     done_before: int | None = None

@@ -95,6 +95,7 @@ class ListedExecution(FrozenModel):
     raw_status: str | None = None
     created_at: Timestamp | None = None
     duration_s: float | None = None
+    so_far_s: int | None = None
     tasks: int | None = None
     succeeded: int | None = None
     failed: int | None = None
@@ -122,6 +123,7 @@ class Task(FrozenModel):
     started_at: Timestamp | None = None
     ended_at: Timestamp | None = None
     duration_s: float | None = None
+    so_far_s: int | None = None
     attempt: int | None = None
     reason: str | None = None
     unread: Unread = ()
@@ -141,6 +143,7 @@ class ListedRun(FrozenModel):
     failure: bool | None = None
     created_at: Timestamp | None = None
     duration_s: float | None = None
+    so_far_s: int | None = None
     exit_code: int | None = None
     trigger: str | None = None
     attempt: int | None = None

@@ -15,6 +15,7 @@ from jobtrail.rendering.parts import (
     make_note_lines,
     make_table,
     write_count,
+    write_duration,
     write_source,
     write_status,
 )
@@ -101,7 +102,7 @@ def _make_awaited_row(one: Awaited) -> dict[str, str]:
         if one.tasks is not None
         else "",
         "failed": OwnText(_write_change(one.failed_before, one.failed)),
-        "duration": format_duration(one.duration_s),
+        "duration": write_duration(one),
         "exit": write_count(one.exit_code),
         "trouble": str(one.error or ""),
     }

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from jobtrail.models import Call
 from jobtrail.rendering.blocks import Caveat, Line, OwnText, StatusText, Table, write_field
 from jobtrail.text import quote_unless_word
-from jobtrail.times import format_time
+from jobtrail.times import format_duration, format_time
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -23,6 +23,13 @@ SEARCHED = "searched"
 def write_count(value: int | None) -> str:
     """Return a count as a cell; nothing where it is not known."""
     return "" if value is None else str(value)
+
+
+def write_duration(one: ListedExecution | Task | ListedRun | Awaited) -> OwnText:
+    """Return how long something took, or has been unfinished so far."""
+    if one.so_far_s is not None:
+        return OwnText(f"{format_duration(one.so_far_s or None) or '0s'} so far")
+    return OwnText(format_duration(one.duration_s))
 
 
 def write_status(one: ListedExecution | Task | ListedRun | Awaited) -> StatusText:

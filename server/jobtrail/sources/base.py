@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from jobtrail.models import Execution, Run, Task
     from jobtrail.paging import Listing
     from jobtrail.vocabulary import Status
+    from jobtrail.window import Clock
 
 CLOCK_TOLERANCE = timedelta(seconds=5)
 """A greater difference between a source's clock and ours is told."""
@@ -243,6 +244,10 @@ class Source:
     def lead(self) -> timedelta:
         """How far its clock is ahead of ours, as its last answer told; zero where it does not tell the time."""
         return timedelta()
+
+    def find_now(self, clock: Clock) -> datetime:
+        """Return the current time on its clock, as far as that is known, given ours."""
+        return clock.now() + self.lead
 
     async def measure_clock(self) -> None:
         """Ask it for something if it has not answered lately, so that `lead` is known.

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
+from jobtrail.analysis.unfinished import measure_so_far
 from jobtrail.errors import UnknownName
 from jobtrail.models import (
     Call,
@@ -135,11 +136,13 @@ async def get_execution(
     Without execution it takes the job's newest. Never a dump of tasks; it names the call that lists them.
     Examples: {"job": "nightly-etl"} · {"job": "nightly-etl", "execution": "exec-1"}
     """
+    state = ctx.request_context.lifespan_context
     name = require_argument("get_execution", "job", job, Call("list_jobs"))
-    chosen = await find_source(ctx.request_context.lifespan_context.sources, source, "job", name, "executions")
+    chosen = await find_source(state.sources, source, "job", name, "executions")
     identity = execution if execution and execution.strip() else await find_newest(chosen, name)
     full, tasks = await chosen.need_batch().explain(name, identity)
-    one = full.execution
+    so_far = measure_so_far(full.execution, chosen.find_now(state.clock))
+    one = full.execution.model_copy(update={"so_far_s": so_far})
     notes = (*describe_unread(one.unread), *tasks.notes, *await chosen.explain_unfinished([one]))
     return ExecutionDetail(
         source=chosen.name,

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
+from jobtrail.analysis.unfinished import describe_unfinished
 from jobtrail.errors import StrayCursor, Unreachable
 from jobtrail.models import Call, Coverage, FailureCause, Failures, Note, Run, Sentence
 from jobtrail.paging import Budget, Position, Walk, walk
@@ -83,6 +84,7 @@ async def find_failures(
     call.notes += write_clock_notes(call.sources, there.windows if len(call.sources) > 1 else {})
     reader = CauseReader(call.sources, there.kinds, call.now)
     stretch = await _read_stretch(call, there, reader)
+    call.notes += _write_unfinished(call, stretch.walked.items)
     shown = stretch.choose_causes(limit)
     recoveries = await reader.find_recoveries(shown, _RECOVERY_SECONDS)
     rows = _fit_rows(call, shown, recoveries, limit)
@@ -302,3 +304,12 @@ def _find_end(there: AttemptSources, failures: Sequence[OwnedAttempt]) -> str:
     """Return until when the pages of these failures look: when their walk began, or the newest that came since."""
     came = [one.created_at for one in failures if one.created_at and one.created_at > there.windows[one.source].now]
     return format_microseconds(max(came)) if came else "now"
+
+
+def _write_unfinished(call: ResumableCall, found: Sequence[OwnedAttempt]) -> list[str]:
+    """Return notes for what has not ended, where such statuses were asked for."""
+    notes: list[str] = []
+    for source in call.sources:
+        attempts = [one.item for one in found if one.source == source.name]
+        notes += describe_unfinished(attempts, call.now + source.lead, shown=False)
+    return notes

@@ -8,6 +8,7 @@ from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.attempt_record import summarize_attempts
 from jobtrail.analysis.trend import describe_judgements
+from jobtrail.analysis.unfinished import describe_unfinished
 from jobtrail.errors import BadArgument
 from jobtrail.models import Attempt, Call, Job, JobDetail, JobPage, ListedJob
 from jobtrail.models.unread import describe_unread
@@ -103,8 +104,9 @@ async def get_job(ctx: Context[ServerState], job: params.Job = None, source: par
     Use it to see whether a job is healthy before looking at single executions or runs.
     Examples: {"job": "nightly-etl"} · {"job": "backup-postgres", "source": "cron"}
     """
+    state = ctx.request_context.lifespan_context
     name = require_argument("get_job", "job", job, Call("list_jobs"))
-    chosen = await find_source(ctx.request_context.lifespan_context.sources, source, "job", name)
+    chosen = await find_source(state.sources, source, "job", name)
     detail = await chosen.job(name)
     listing = await chosen.attempts(detail.job, ListOptions(sort=NEWEST_FIRST))
     recent = await walk(listing, Walk[Attempt](limit=_RECENT, subject=f"source {chosen.name!r}"))
@@ -114,6 +116,7 @@ async def get_job(ctx: Context[ServerState], job: params.Job = None, source: par
         *recent.notes,
         *describe_judgements(recent.items),
     ]
+    notes += describe_unfinished(recent.items, chosen.find_now(state.clock), shown=False)
     notes += await chosen.explain_unfinished(recent.items)
     return detail.model_copy(
         update={

@@ -8,7 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
-from jobtrail.models import Coverage, Execution, FrozenModel, Job, Note, Run, Sentence, Task, Total
+from jobtrail.analysis.unfinished import describe_unfinished, measure_so_far
+from jobtrail.models import Attempt, Coverage, Execution, FrozenModel, Job, Note, Run, Sentence, Task, Total
 from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
 from jobtrail.rendering.answers import make_row
 from jobtrail.rendering.parts import SEARCHED, write_names
@@ -146,7 +147,7 @@ class ListCall(ResumableCall):
             limit=limit,
             keep=matching.keeps,
             as_asked=True,
-            cost=lambda item: size.add(show(item)),
+            cost=lambda item: size.add(self._show_so_far(item, show(item))),
             budget=Budget(items=most, tokens=count_row_tokens(self, limit)),
             progress=partial(self._report_progress, None if mixed else options.sort),
             trail=self.cursor.trail,
@@ -160,7 +161,8 @@ class ListCall(ResumableCall):
         attempts = [one for one in walked.items if isinstance(one, Execution | Run)]
         stale = await self.source.explain_unfinished(attempts)
         clocks = write_clock_notes(self.sources) if options.window else []
-        notes = [*self.notes, *clocks, *walked.notes, *write_strange_notes(matching.strange), *stale]
+        usual = describe_unfinished(matching.attempts, self.now + self.source.lead, shown=True)
+        notes = [*self.notes, *clocks, *usual, *walked.notes, *write_strange_notes(matching.strange), *stale]
         if doubt and walked.exact:
             notes.append(_DOUBTS[min(doubt, MISSING)])
         notes += self._miss_rows(walked)
@@ -181,6 +183,11 @@ class ListCall(ResumableCall):
             filters=self._describe_filters(searched_in if options.query else None),
             items=tuple(size.rows[: len(walked.items)]),
         )
+
+    def _show_so_far(self, item: Job | Execution | Task | Run, row: R) -> R:
+        """Return a row that says how long its item has been unfinished."""
+        length = None if isinstance(item, Job) else measure_so_far(item, self.now + self.source.lead)
+        return row if length is None else row.model_copy(update={"so_far_s": length})
 
     async def _report_progress(self, sort: Sort | None, walked: Walked[T]) -> None:
         """Report counts to the client, and the time reached if the whole walk is sorted by time."""
@@ -318,15 +325,19 @@ class _Filter(Generic[T]):
     """What an agent asked to keep, checked on each item.
 
     Attributes:
+        attempts: all that were checked.
         strange: how many items were left out for each raw status that no document lists.
     """
 
     options: ListOptions
     searched: Callable[[T], Sequence[str]]
     strange: Counter[str] = field(default_factory=Counter[str])
+    attempts: list[Attempt] = field(default_factory=list[Attempt])
 
     def keeps(self, item: T) -> bool:
         """Return whether an item matches."""
+        if isinstance(item, Attempt):
+            self.attempts.append(item)
         statuses, window, query = self.options.statuses, self.options.window, (self.options.query or "").lower()
         if window is not None and not window.contains(item.created_at):
             return False

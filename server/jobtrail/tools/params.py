@@ -34,7 +34,7 @@ DeploymentStatus = Annotated[
 FromEnd = Annotated[bool | None, Field(description="Start at the far end of the order: the oldest first.")]
 Since = Annotated[
     str | None,
-    Field(description="Created at or after: 15m, 24h, 7d, today, yesterday, or ISO 8601."),
+    Field(description="Created since: 7d, today, ISO 8601."),
 ]
 Until = Annotated[str | None, Field(description="At or before; dates whole.")]
 Bucket = Annotated[str | None, Field(description="Width of a row: 15m, 1h, 1d, 1w; chosen to fit if absent.")]

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
+from jobtrail.analysis.unfinished import measure_so_far
 from jobtrail.errors import Unsupported, UpstreamError
 from jobtrail.logs.lines import clean_log_text, clip_text
 from jobtrail.logs.log import EMPTY
@@ -69,9 +70,11 @@ async def get_run(ctx: Context[ServerState], run: params.Run = None, source: par
 
     Examples: {"run": "01K9Z3V5Q8R2M4N6P7S9T0W1X2"}
     """
-    chosen = ctx.request_context.lifespan_context.sources.get(source, needs="runs")
+    state = ctx.request_context.lifespan_context
+    chosen = state.sources.get(source, needs="runs")
     runs = chosen.need_runs(Call("get_execution", {"job": ..., "execution": ...}))
     one = await runs.get(require_argument("get_run", "run", run, Call("list_runs")))
+    one = one.model_copy(update={"so_far_s": measure_so_far(one, chosen.find_now(state.clock))})
     log, note = await _read_tail(runs, one.id)
     notes = [*describe_unread(one.unread), *([note] if note else [])]
     return RunDetail(

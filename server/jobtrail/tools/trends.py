@@ -18,12 +18,13 @@ from jobtrail.analysis.trend import (
     find_streak,
     summarize_period,
 )
+from jobtrail.analysis.unfinished import measure_so_far
 from jobtrail.errors import BadArgument
 from jobtrail.models import Attempt, Call, Coverage, Execution, History, Window
 from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Budget, Walk, walk
 from jobtrail.sources.list_options import ListOptions
 from jobtrail.text import quote_value
-from jobtrail.times import format_date, format_time, parse_duration
+from jobtrail.times import format_date, format_duration, format_time, parse_duration
 from jobtrail.tools import params
 from jobtrail.tools.resumable import (
     ServerState,
@@ -112,6 +113,7 @@ async def history(
             *taken,
             *clipped,
             *_write_notes(past, whole=whole),
+            *_write_unfinished(past, now),
             *describe_judgements(current),
         )
         or None,
@@ -203,6 +205,12 @@ def _write_notes(past: _Past, *, whole: bool) -> list[Note]:
     if past.complete and not past.attempts:
         notes.append("nothing was created in this window or in the one before it; give an earlier since")
     return notes
+
+
+def _write_unfinished(past: _Past, now: datetime) -> list[str]:
+    """Return for how long what has not ended runs or waits; what is usual is told by the durations."""
+    lengths = [length for one in past.attempts if (length := measure_so_far(one, now)) is not None]
+    return [f"{len(lengths)} not ended, {format_duration(max(lengths) or None) or '0s'} so far"] if lengths else []
 
 
 def _propose_calls(source: Source, job: Job, past: _Past, start: datetime, *, whole: bool) -> tuple[Call, ...]:

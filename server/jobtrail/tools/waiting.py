@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import anyio
 from mcp.server.mcpserver import Context
 
+from jobtrail.analysis.unfinished import measure_so_far
 from jobtrail.errors import (
     AgentError,
     BadArgument,
@@ -28,6 +29,7 @@ from jobtrail.vocabulary import ENDED, is_failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
+    from datetime import datetime
 
     from jobtrail.sources.base import BatchJobs, Source
 
@@ -50,9 +52,9 @@ async def wait_for(
 
     Examples: {"job": "etl", "execution": "e-1,e-2"}
     """
-    sources = ctx.request_context.lifespan_context.sources
+    state = ctx.request_context.lifespan_context
     needs: Need = "runs" if run else "executions"
-    chosen = await find_source(sources, source, "job", None if run else job, needs)
+    chosen = await find_source(state.sources, source, "job", None if run else job, needs)
     watched = _choose_watched(chosen, run, job, execution)
     asked = _TIMEOUT if timeout is None else timeout
     seconds = max(0.0, min(asked, _LONGEST))
@@ -72,7 +74,7 @@ async def wait_for(
         all_ended=all(one.ended for one in watched),
         waited_s=round(waited, 1),
         timeout_s=seconds,
-        items=tuple(one.to_awaited() for one in watched),
+        items=tuple(one.to_awaited(chosen.find_now(state.clock)) for one in watched),
         next_calls=_propose_calls(watched, {} if run else {"job": job}, timeout, chosen.name),
     )
 
@@ -183,9 +185,9 @@ class WaitTarget:
             self.trouble = None
         return 0.0
 
-    def to_awaited(self) -> Awaited:
-        """Return the target as a part of the answer."""
-        then, now = _get_counted(self.before), _get_counted(self.now)
+    def to_awaited(self, now: datetime) -> Awaited:
+        """Return the target as a part of the answer, at a time by the clock of its source."""
+        before, after = _get_counted(self.before), _get_counted(self.now)
         trouble = self.trouble or (_make_no_answer() if self.now is None else None)
         return Awaited(
             id=self.id if self.now is None else self.now.id,
@@ -195,12 +197,13 @@ class WaitTarget:
             raw_status=self.now.raw_status if self.now else None,
             failure=self.now.failure if isinstance(self.now, Run) else None,
             duration_s=self.now.duration_s if self.now else None,
+            so_far_s=measure_so_far(self.now, now) if self.now else None,
             exit_code=self.now.exit_code if isinstance(self.now, Run) else None,
-            tasks=now.tasks if now else None,
-            done_before=_count_ended(then),
-            done=_count_ended(now),
-            failed_before=then.failed if then else None,
-            failed=now.failed if now else None,
+            tasks=after.tasks if after else None,
+            done_before=_count_ended(before),
+            done=_count_ended(after),
+            failed_before=before.failed if before else None,
+            failed=after.failed if after else None,
             error=Sentence(*trouble.args) if trouble else None,
         )
 
