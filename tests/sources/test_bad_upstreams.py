@@ -428,9 +428,12 @@ async def test_upstream_text_reaches_an_agent_as_plain_text_on_its_own_line(
     upstream = Upstream()
     poison = HOSTILE * 2
     stats = {"total": 1, "failure": 1}
-    execution = execution_of(2, poison, stats=stats, metadata={"id": poison, "job": poison}, tasks=None)
+    execution = execution_of(2, poison, stats=stats, tasks=None)
     task = task_of(1, "failed", metadata={"name": poison}, conditions=[{"reason": poison, "message": poison}])
-    job = {"metadata": {"name": poison, "labels": {poison: poison}}, "status": poison, "spec": {"region": poison}}
+    job = {
+        "metadata": {"name": "etl", "displayName": poison, "labels": {poison: poison}},
+        "status": poison, "spec": {"region": poison},
+    }  # fmt: skip
     definition = {"name": "backup", "description": poison, "cron": poison, "group": poison, "env": {poison: poison}}
     run = run_of(2, poison, taskName=poison, triggeredBy=poison)
     log = {"lines": [{"n": 0, "text": poison}], "totalLines": 1}

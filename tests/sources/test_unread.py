@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
-from tests.sample_client import answer, rows_of
-from tests.upstreams import Upstream, client_of, execution_of, page, run_of, task_of
+from tests.sample_client import answer, rows_of, text_of
+from tests.upstreams import Upstream, client_of, execution_of, page, run_id, run_of, task_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -125,8 +125,8 @@ SINGLE: list[tuple[str, dict[str, Any], str, Mapping[str, object], str]] = [
     ("get_execution", {"job": "etl", "execution": "exec-0002"}, EXECUTION,
      execution_of(2, tasks=[task_of(1, "failed"), change(task_of(2, "failed"), "metadata.startedAt", "soon")]),
      "metadata.startedAt"),
-    ("get_run", {"run": run_of(2)["id"]}, f"{RUNS}/{run_of(2)['id']}", run_of(2, exitCode="SIGKILL"), "exitCode"),
-    ("wait_for", {"run": run_of(2)["id"]}, f"{RUNS}/{run_of(2)['id']}", run_of(2, exitCode="SIGKILL"), "exitCode"),
+    ("get_run", {"run": run_id(2)}, f"{RUNS}/{run_of(2)['id']}", run_of(2, exitCode="SIGKILL"), "exitCode"),
+    ("wait_for", {"run": run_id(2)}, f"{RUNS}/{run_of(2)['id']}", run_of(2, exitCode="SIGKILL"), "exitCode"),
 ]  # fmt: skip
 
 
@@ -142,6 +142,33 @@ async def test_one_thing_with_an_unreadable_field_is_shown_without_it(
     assert field in str(found["notes"])
 
 
+OTHER: list[tuple[str, dict[str, Any], str, Mapping[str, object], str]] = [
+    ("get_job", {"job": "etl"}, "/v0/jobs/etl", job_of(1), "job 'etl' and answered with 'job-1'"),
+    ("history", {"job": "etl"}, "/v0/jobs/etl", job_of(1), "job 'etl' and answered with 'job-1'"),
+    ("get_execution", {"job": "etl", "execution": "exec-0002"}, EXECUTION, execution_of(1),
+     "execution 'exec-0002' and answered with 'exec-0001'"),
+    ("get_execution", {"job": "etl", "execution": "exec-0002"}, EXECUTION,
+     change(execution_of(2), "metadata.job", "elt"), "an execution of job 'etl' and answered with 'elt'"),
+    ("get_run", {"run": run_id(2)}, f"{RUNS}/{run_id(2)}", run_of(1),
+     f"run '{run_id(2)}' and answered with '{run_id(1)}'"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("tool", "arguments", "path", "body", "says"), OTHER)
+async def test_an_answer_about_another_thing_is_refused_and_not_kept(
+    tool: str, arguments: dict[str, Any], path: str, body: Mapping[str, object], says: str, tmp_path: Path
+) -> None:
+    upstream, source = Upstream(), "runwisp" if path.startswith(RUNS) else "blaxel"
+    upstream.sick = lambda request: httpx2.Response(200, json=body) if request.url.path == path else None
+    async with client_of(tmp_path, upstream) as client:
+        refused = await client.call_tool(tool, {**arguments, "source": source})
+        upstream.sick = None
+        well = await client.call_tool(tool, {**arguments, "source": source})
+    assert refused.is_error
+    assert f"source {source!r} was asked for {says}; that is a fault of the upstream" in text_of(refused)
+    assert not well.is_error
+
+
 @pytest.mark.parametrize(
     ("field", "value"), [("ts", "soon"), ("text", 5), ("stream", {}), ("n", "third"), (WHOLE, "x")]
 )
@@ -154,7 +181,7 @@ async def test_a_line_of_a_runs_log_that_cannot_be_read_hides_no_other(
     body = {"lines": lines, "totalLines": 3}
     upstream.sick = lambda request: httpx2.Response(200, json=body) if request.url.path.endswith("/log") else None
     async with client_of(tmp_path, upstream) as client:
-        text, found = await answer(client, "read_log", run=run_of(2)["id"])
+        text, found = await answer(client, "read_log", run=run_id(2))
     assert [one["n"] for one in rows_of(found, "lines")] == [1, 2, 3]
     assert f"{field} could not be read in 1 line and is left out there" in text
     assert not found["complete"]

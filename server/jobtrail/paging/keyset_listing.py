@@ -94,8 +94,7 @@ class KeysetListing(Generic[T]):
         last = _Last.read(at.detail)
         items, total = await self._read_ranges(last, want)
         if not self._is_sorted(items, last.key):
-            fetched = await self._by_offset().fetch(Position("", (last.done, last.identity, "")), want)
-            return replace(fetched, exact=False, note=fetched.note or _BY_OFFSET)
+            return await self._go_on_by_offset(last, want)
         if items and self.identity(items[0]) == last.identity:
             return self._make_page(items[1:], total - last.tied, last)
         return await self._find_again(last, want)
@@ -140,6 +139,10 @@ class KeysetListing(Generic[T]):
 
         return OffsetListing(fetch_page, self.identity, lambda _item: None, self.traits, subject=self.subject)
 
+    async def _go_on_by_offset(self, last: _Last, want: int) -> FetchedPage[T]:
+        fetched = await self._by_offset().fetch(Position("", (last.done, last.identity, "")), want)
+        return replace(fetched, exact=False, note=fetched.note or _BY_OFFSET)
+
     def _learn_spacing(self, items: Sequence[T], total: int) -> bool:
         """Return whether a range holds more than this page; if so, learn from it how long a range may be."""
         if len(items) >= total:
@@ -175,8 +178,14 @@ class KeysetListing(Generic[T]):
             if len(tied) < len(page.items) or not page.items:
                 break
             offset += len(page.items)
-        page = await self._page(keys, place, want)
-        fetched = self._make_page(page.items, page.total - place, replace(last, tied=place))
+        again = min(place, OVERLAP)
+        page = await self._page(keys, place - again, want + again)
+        returned = [
+            self.order_key(one) == last.key and _hash_identity(self.identity(one)) in known for one in page.items
+        ]
+        if place > last.tied or returned[:again] != [True] * again or any(returned[again:]):
+            return await self._go_on_by_offset(last, want)
+        fetched = self._make_page(page.items[again:], page.total - place, replace(last, tied=place))
         # If more items were returned than hashes are kept, and none of those is left, some may repeat.
         unsure = not place and last.forgotten and bool(page.items) and self.order_key(page.items[0]) == last.key
         return replace(fetched, exact=False, note=_REPEATED) if unsure else fetched

@@ -146,6 +146,21 @@ def is_named(name: str, told: str | None) -> bool:
     )
 
 
+def check_told(what: str, asked: str, told: str | None, subject: str) -> None:
+    """Check that an answer about one thing is about the one that was asked for, as far as it says.
+
+    Raises:
+        UnreadableAnswer: it is about another.
+    """
+    named = clean_line(told, _LONGEST_NAME)
+    if not is_named(asked, named):
+        raise UnreadableAnswer(
+            f"was asked for {what} {quote_value(asked)} and answered with {quote_value(named or '')}",
+            subject=subject,
+            advice="that is a fault of the upstream, or of what stands between: retry",
+        )
+
+
 def describe_schedule(expressions: str | None, zone: str | None) -> str:
     """Return cron expressions with the zone that they are of, or that there are none."""
     if not expressions:

@@ -151,7 +151,7 @@ def workspace(owner: str | None, broken: str | None = None) -> Upstream:
         if path == "/v0/jobs":
             return httpx2.Response(200, json=page([{"metadata": {"name": name}, "spec": {}} for name in JOBS]))
         if path == f"/v0/jobs/{owner}/executions/exec-x":
-            return httpx2.Response(200, json=execution_of(0))
+            return httpx2.Response(200, json=execution_of(0, metadata={"id": "exec-x", "job": owner}))
         if path == f"/v0/jobs/{owner}/executions/exec-x/tasks":
             return httpx2.Response(200, json=page([task_of(0), task_of(1)]))
         if path == f"/v0/jobs/{broken}/executions/exec-x":
@@ -169,7 +169,7 @@ async def test_an_execution_without_its_job_is_looked_for_in_every_job_once(tmp_
         await client.read_resource("jobtrail://blaxel/executions/exec-x?format=json")
         first = len(upstream.requests)
         _, text = await read(client, "jobtrail://blaxel/executions/exec-x")
-    assert "execution exec-0000" in text
+    assert "execution exec-x" in text
     assert first > 51
     assert len(upstream.requests) - first <= 2
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from jobtrail.sources.blaxel.response_models import WireExecution
 from jobtrail.sources.blaxel.task_reading import summarize_sent
 from jobtrail.sources.cache import BoundedCache
-from jobtrail.sources.responses import parse_fields
+from jobtrail.sources.responses import check_told, parse_fields
 from jobtrail.vocabulary import ENDED
 
 if TYPE_CHECKING:
@@ -66,6 +66,8 @@ class EndedExecutions:
         if answer is None and held is not None:
             return held.full
         wire = parse_fields(WireExecution, answer and answer.body, self._http.subject)
+        check_told("execution", execution, wire.metadata.id, self._http.subject)
+        check_told("an execution of job", job, wire.metadata.job, self._http.subject)
         full = wire.to_full_execution(job, summarize_sent(wire.to_execution(job), wire.tasks, self._http.subject))
         self._keep(job, execution, _Held(full, answer.tag if answer else ""))
         return full

@@ -10,7 +10,8 @@ import anyio
 from jobtrail.errors import NotFound, UnknownName, Unreachable
 from jobtrail.models import Call, Job
 from jobtrail.paging import EVERYTHING, Walk, run_concurrently, walk
-from jobtrail.sources.responses import quote_name
+from jobtrail.sources.blaxel.response_models import WireExecution
+from jobtrail.sources.responses import check_told, is_named, parse_fields, quote_name
 from jobtrail.text import quote_value
 
 if TYPE_CHECKING:
@@ -79,10 +80,11 @@ class ExecutionOwners:
     async def _has_execution(self, job: str, execution: str) -> bool:
         path = f"jobs/{quote_name('job', job)}/executions/{quote_name('execution', execution)}"
         try:
-            await self._http.get(path)
+            wire = parse_fields(WireExecution, await self._http.get(path), self._http.subject)
         except NotFound:
             return False
-        return True
+        check_told("execution", execution, wire.metadata.id, self._http.subject)
+        return is_named(job, wire.metadata.job)
 
     def _remember(self, execution: str, job: str) -> None:
         if len(self._known) >= _REMEMBERED:

@@ -18,7 +18,7 @@ from jobtrail.sources.blaxel.login import BlaxelToken
 from jobtrail.sources.blaxel.registration import DEFAULT_URL
 from jobtrail.sources.blaxel.response_models import WireJob, WirePage
 from jobtrail.sources.http_client import open_http
-from jobtrail.sources.responses import parse_fields, parse_response, parse_row, quote_name
+from jobtrail.sources.responses import check_told, parse_fields, parse_response, parse_row, quote_name
 from jobtrail.vocabulary import DEPLOYMENT_STATUSES
 
 if TYPE_CHECKING:
@@ -128,7 +128,9 @@ class Blaxel(Source):
             body = await self._http.get(f"jobs/{quote_name('job', name)}")
         except NotFound:
             return None
-        return parse_fields(WireJob, body, self._http.subject).to_detail(self.name)
+        wire = parse_fields(WireJob, body, self._http.subject)
+        check_told("job", name, wire.metadata.name, self._http.subject)
+        return wire.to_detail(self.name)
 
     async def explain_unknown(self, name: str) -> UnknownName:
         """Return the error for a job that does not exist."""

@@ -27,7 +27,7 @@ from jobtrail.paging import (
     Traits,
 )
 from jobtrail.sources.base import Runs
-from jobtrail.sources.responses import is_named, parse_fields, parse_response, quote_name
+from jobtrail.sources.responses import check_told, is_named, parse_fields, parse_response, quote_name
 from jobtrail.sources.runwisp.daemon import LARGEST, RunsEndpoint
 from jobtrail.sources.runwisp.event_stream import follow_runs
 from jobtrail.sources.runwisp.log_pages import RunLog, WireLog, is_final_log
@@ -150,9 +150,8 @@ class RunWispRuns(Runs):
         """Read one run (`GET /api/runs/{runId}`)."""
         _check_id(run)
         try:
-            return parse_fields(
-                WireRun, await self._http.get(f"api/runs/{run}", final=_is_final_run), self._http.subject
-            ).to_run()
+            body = await self._http.get(f"api/runs/{run}", final=partial(_is_final_run, run))
+            wire = parse_fields(WireRun, body, self._http.subject)
         except NotFound:
             raise UnknownName(
                 f"run={quote_value(run)} does not exist, or was pruned",
@@ -165,6 +164,8 @@ class RunWispRuns(Runs):
                 subject=self._http.subject,
                 advice=("call ", Call("list_runs"), ", which shows the same fields"),
             ) from None
+        check_told("run", run, wire.id, self._http.subject)
+        return wire.to_run()
 
     async def find_cause(self, run: str) -> str | None:
         """Look for the cause in the last lines of the log; one that is whole does not change, so it is kept."""
@@ -284,9 +285,10 @@ def _check_id(run: str) -> None:
         )
 
 
-def _is_final_run(body: Any) -> bool:
+def _is_final_run(run: str, body: Any) -> bool:
     """Return whether a run as it was answered will not change any more."""
-    return isinstance(body, dict) and cast("dict[str, Any]", body).get("status") == "ended"
+    fields = cast("dict[str, Any]", body) if isinstance(body, dict) else {}
+    return fields.get("status") == "ended" and fields.get("id") == run
 
 
 def _add_order(params: dict[str, str | int], sort: Sort, field: str, direction: str, names: dict[str, str]) -> None:
