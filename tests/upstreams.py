@@ -67,8 +67,8 @@ ENVIRON = {
 """Both sources, with a secret in every place that can hold one."""
 
 GOOD: dict[str, tuple[str, dict[str, Any]]] = {
-    "blaxel": ("list_executions", {"job": "etl"}),
-    "runwisp": ("list_runs", {"task": "backup"}),
+    "blaxel": ("list_executions", {"job": "etl", "source": "blaxel"}),
+    "runwisp": ("list_runs", {"task": "backup", "source": "runwisp"}),
 }
 """A call that each source answers once it is well."""
 

@@ -62,6 +62,9 @@ def test_a_value_that_is_plainly_a_setting_is_none_but_a_password_may_be_anythin
     ("text", "masked"),
     [
         ("postgres://u:p@ss/w:rd@h/db", "postgres://u:***@h/db"),
+        ("postgres://u:pa://ss@h/db", "postgres://u:***@h/db"),
+        (f"postgres://u:{'token' * 300}@h/db", "postgres://u:***@h/db"),
+        ("http://h:80/?next=pg://u:pw@i", "http://h:80/?next=pg://u:***@i"),
         ("redis://:pw@h:6379/0 up", "redis://:***@h:6379/0 up"),
         ("a postgres://me@corp:pw@h,redis://u:qw@i", "a postgres://me@corp:***@h,redis://u:***@i"),
         ('{"url":"amqp://u:pw@h","to":"a@b.com"}', '{"url":"amqp://u:***@h","to":"a@b.com"}'),

@@ -24,11 +24,9 @@ from jobtrail.masking.names import (
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-# The password may have `@`, `/` and `:` in it; it ends at the last `@` of the word, or before the next address.
-_ADDRESS = re.compile(
-    r"(?:(?<![\w+.-])(?P<scheme>[A-Za-z][\w+.-]{0,40}):|(?<![\w:/]))//(?P<user>[^\s/?#:\"'<>]*):"
-    r"(?P<secret>(?:(?!://|[\"'](?:[,:;\])}\s]|$))\S){1,500})@"
-)
+# What may hold an address: a word up to a closing quote, or to the next address after a comma, a semicolon or a bar.
+_PLACE = re.compile(r"(?:(?![,;|][A-Za-z][\w+.-]{0,40}://|[\"'](?:[,:;\])}\s]|$))\S)+")
+_ADDRESS = re.compile(r"(?:(?<![\w+.-])(?P<scheme>[A-Za-z][\w+.-]{0,40}):|(?<![\w:/]))//(?P<user>[^\s/?#:\"'<>]*):")
 _PORT = re.compile(r"\d{1,5}[/?#]")
 _WEB = {"http", "https", "ws", "wss"}
 _LONE_USER = re.compile(r"https?://(?P<secret>[^\s/?#:@\"'<>]{16,})@")
@@ -114,11 +112,8 @@ def list_secret_spans(text: str) -> list[tuple[int, int]]:
 
 
 def _find_addresses(text: str) -> Iterator[tuple[int, int]]:
-    for match in _ADDRESS.finditer(text):
-        # `host:port/path@x` is no password, unless the scheme is one whose addresses have no such paths.
-        web = (match["scheme"] or "http").lower() in _WEB
-        if not (_PORT.match(match["secret"]) and (web or "@" in match["user"])):
-            yield match.span("secret")
+    if "//" in text:
+        yield from _find_passwords(text)
     for match in _LONE_USER.finditer(text):
         if looks_random(match["secret"]):
             yield match.span("secret")
@@ -129,6 +124,20 @@ def _find_addresses(text: str) -> Iterator[tuple[int, int]]:
             yield match.span("secret")
         elif any(looks_random(one) or looks_hexadecimal(one) for one in match["other"].split("/")):
             yield match.span("other")
+
+
+def _find_passwords(text: str) -> Iterator[tuple[int, int]]:
+    """Yield the passwords of addresses: all from the `:` after the user to the last `@`."""
+    for place in _PLACE.finditer(text):
+        end, at = place.end(), text.rfind("@", *place.span())
+        start = place.start()
+        while (match := _ADDRESS.search(text, start, end)) and match.end() < at:
+            start = match.end()
+            # `host:port/path@x` is no password, unless the scheme is one whose addresses have no such paths.
+            web = (match["scheme"] or "http").lower() in _WEB
+            if not (_PORT.match(text, start, at) and (web or "@" in match["user"])):
+                yield start, at
+                break
 
 
 def _find_assignments(text: str) -> Iterator[tuple[int, int]]:

@@ -383,6 +383,10 @@ async def find_source(
     if given or not name or len(sources.names) == 1:
         return sources.get(given, needs=needs)
     every = sources.all()
+    able = [one for one in every if needs is None or (one.batch if needs == "executions" else one.runs)]
+    if len(able) == 1 and await _may_have(able[0], name):
+        # It alone can have it, so what it answers, or why it does not, is the answer.
+        return able[0]
     answers = await run_concurrently({one.name: partial(one.job, name) for one in every}, seconds=_SECONDS_TO_FIND)
     found = {name: one.job for name, one in answers.items() if not isinstance(one, JobtrailError)}
     fitting = {name for name, one in found.items() if needs is None or (one.kind == "job") == (needs == "executions")}
@@ -393,6 +397,15 @@ async def find_source(
     if owners:
         return sources.get(next(iter(owners)))
     raise explain_nowhere(argument, name, {one.name: answers.get(one.name) for one in every})
+
+
+async def _may_have(source: Source, name: str) -> bool:
+    """Return whether a source has a job of this name, as far as it can be asked."""
+    try:
+        await source.job(name)
+    except JobtrailError as error:
+        return not isinstance(error, UnknownName)
+    return True
 
 
 def explain_nowhere(argument: str, name: str, answers: Mapping[str, object]) -> JobtrailError:
