@@ -6,6 +6,7 @@ knows keeps its words in its package.
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Literal, Protocol, get_args
 
 if TYPE_CHECKING:
@@ -24,6 +25,9 @@ ENDED: frozenset[Status] = frozenset({"succeeded", "failed", "timeout", "missed"
 """The status does not change any more."""
 UNFINISHED: frozenset[Status] = frozenset({"queued", "running"})
 """Not ended yet."""
+
+AFTER_INNER = re.compile(r"(?:exit code \d+|killed by \S+) after its task .+? failed: (?=.)")
+"""Begins the reason of a recorded task that failed after one within it had, whose cause follows."""
 
 
 class HasStatus(Protocol):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from jobtrail.models import FailureGroup
 from jobtrail.text import count_noun
+from jobtrail.vocabulary import AFTER_INNER
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -66,34 +67,53 @@ class _Group:
 class FailureGroups:
     """Groups failed tasks by signature, one by one, so that none of them need be kept.
 
+    A task that failed after one within it had, and says no more, has that one's cause, which counts once.
+
     Attributes:
         failed: how many were added.
-        first: the name of the first.
+        outer: how many of these failed after one within them.
     """
 
     def __init__(self) -> None:
         self.failed = 0
-        self.first: str | None = None
+        self.outer = 0
         self._groups: dict[str, _Group] = {}
+        self._outer_groups: dict[str, _Group] = {}
+        self._first: str | None = None
+        self._first_outer: str | None = None
         self._by_reason: dict[str, _Group] = {}
 
     def __len__(self) -> int:
-        return len(self._groups)
+        return len(self._outer_groups.keys() | self._groups.keys())
+
+    @property
+    def first(self) -> str | None:
+        """The name of the first, if possible of one that failed by itself."""
+        return self._first or self._first_outer
 
     def add(self, task: str, reason: str, at: datetime | None) -> None:
         """Add a failed task, by its name, why it failed and when."""
         self.failed += 1
-        if self.first is None:
-            self.first = task
         group = self._by_reason.get(reason)
         if group is None:
+            inner = AFTER_INNER.match(reason)
+            if inner:
+                self._add_outer(task, reason[inner.end() :], at)
+                return
             name = make_signature(reason)
             group = self._by_reason[reason] = self._groups.setdefault(name, _Group(reason))
+        self._first = self._first or task
         group.add(1, (task,), at, at)
+
+    def _add_outer(self, task: str, cause: str, at: datetime | None) -> None:
+        self.outer += 1
+        self._first_outer = self._first_outer or task
+        self._outer_groups.setdefault(make_signature(cause), _Group(cause)).add(1, (task,), at, at)
 
     def to_models(self) -> tuple[FailureGroup, ...]:
         """Return the groups, most frequent first; past five the rest become one."""
-        ordered = sorted(self._groups.items(), key=lambda group: (-group[1].count, group[0]))
+        groups = self._outer_groups | self._groups
+        ordered = sorted(groups.items(), key=lambda group: (-group[1].count, group[0]))
         top = [group.to_model(name) for name, group in ordered[:_MOST_GROUPS]]
         if rest := [group for _, group in ordered[_MOST_GROUPS:]]:
             rarer = _Group(rest[0].example)

@@ -28,6 +28,7 @@ class TaskSummary:
     Attributes:
         scanned: how many were read.
         failed: how many of these failed.
+        outer: how many of the failed ones failed after one within them, whose cause they have.
         unfinished: how many of these have not ended, as far as their status is known here.
         causes: signatures among the failed ones.
         failures: the failed ones by signature, most frequent first; past five groups the rest is one.
@@ -41,6 +42,7 @@ class TaskSummary:
 
     scanned: int = 0
     failed: int = 0
+    outer: int = 0
     unfinished: int = 0
     causes: int = 0
     failures: tuple[FailureGroup, ...] = ()
@@ -118,6 +120,7 @@ class TaskTally:
         return TaskSummary(
             scanned=self._scanned,
             failed=self._groups.failed,
+            outer=self._groups.outer,
             unfinished=self._unfinished,
             causes=len(self._groups),
             failures=self._groups.to_models(),

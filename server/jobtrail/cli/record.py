@@ -70,6 +70,7 @@ def _build_plan(arguments: argparse.Namespace) -> Plan:
         command=arguments.command,
         execution=execution,
         inherited=inherited,
+        outer=_read_outer_task() if inherited else "",
         task=arguments.task,
         inputs=None if arguments.inputs is None else _read_input_lines(arguments.inputs),
         labels=dict(arguments.label),
@@ -90,6 +91,11 @@ def _read_name(variable: str) -> str | None:
         return parse_name(text) if (text := os.environ.get(variable)) else None
     except ArgumentTypeError as error:
         raise SettingsError(f"{variable}: {error}") from None
+
+
+def _read_outer_task() -> str:
+    """Return the name of the task that this runs within, as far as it is text; one that is none names no task."""
+    return os.environ.get("JOBTRAIL_OUTER_TASK", "").encode(errors="replace").decode()
 
 
 def _read_input_lines(name: str) -> list[str]:

@@ -33,6 +33,7 @@ class Plan:
         command: the program and its arguments; an input line replaces `{}` in them.
         execution: the execution to join, or the id of a new one; None for a new one with an id of its own.
         inherited: the execution is that of an outer recorder; if it cannot be joined, a new one is made.
+        outer: the task of that recorder that this runs within; empty for none.
         task: the task's name; None for one that is numbered.
         inputs: a task for each of these lines; None for one task.
         labels: the job's, by key.
@@ -47,6 +48,7 @@ class Plan:
     command: Sequence[str]
     execution: str | None = None
     inherited: bool = False
+    outer: str = ""
     task: str | None = None
     inputs: Sequence[str] | None = None
     labels: Mapping[str, str] = field(default_factory=dict[str, str])

@@ -81,6 +81,7 @@ class Reporter:
             parallelism=plan.parallel,
             retries=plan.retries,
             timeout_s=max(1, round(plan.timeout)) if plan.timeout else None,
+            outer=plan.outer,
             at=time.time_ns(),
         )
         if not self._gave_up:
@@ -102,7 +103,7 @@ class Reporter:
         except CannotJoin as error:
             if not inherited:
                 raise
-            own = replace(opening, execution=_make_execution_id())
+            own = replace(opening, execution=_make_execution_id(), outer="")
             self._recording = Recording(self._store, token, own)
             self.execution = own.execution
             self._warn(f"{error.what}; this is recorded as one of its own, {own.execution}")
@@ -111,10 +112,9 @@ class Reporter:
         if store.path is not None and is_open_to_others(store.path):
             self._warn(f"others on this machine can read the store {store.path}, which is not yours to close to them")
 
-    @property
-    def is_open(self) -> bool:
-        """Whether the execution is in the store, so that others can join it."""
-        return self._recording is not None
+    def find_task(self, number: int) -> str | None:
+        """Return the name that a task got; None until the execution is in the store, so that others can join it."""
+        return None if self._recording is None else self._recording.tasks[number]
 
     def _warn(self, text: str) -> None:
         with suppress(Exception):

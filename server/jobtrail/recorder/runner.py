@@ -125,37 +125,42 @@ class _PlanRunner:
     async def run_all(self, commands: Sequence[TaskCommand]) -> None:
         """Run every task; after a shutdown, cancel those that had not begun."""
         waiting = iter(enumerate(commands))
-        environ = {**os.environ, "JOBTRAIL_JOB": self.plan.job}
-        # If the store does not have the execution yet, a recorder that the command starts would make it, and end it.
-        if self.reporter.is_open and self.reporter.execution is not None:
-            environ["JOBTRAIL_EXECUTION"] = self.reporter.execution
-        elif not self.plan.inherited:
-            environ.pop("JOBTRAIL_EXECUTION", None)
         async with anyio.create_task_group() as group:
             for _ in range(max(1, min(self.plan.parallel, len(commands)))):
-                group.start_soon(self._run_waiting_tasks, waiting, environ)
+                group.start_soon(self._run_waiting_tasks, waiting)
         rest = [number for number, _ in waiting]
         if rest:
             await self.reporter.report_end(rest, "cancelled", [build_condition("cancelled", "it had not begun")])
             self.counts["cancelled"] += len(rest)
 
-    async def _run_waiting_tasks(self, waiting: Iterator[tuple[int, TaskCommand]], environ: dict[str, str]) -> None:
+    def _make_environ(self, number: int) -> dict[str, str]:
+        """Return the variables of a task's command, by which a recorder that it starts adds tasks within this one."""
+        environ, task = {**os.environ, "JOBTRAIL_JOB": self.plan.job}, self.reporter.find_task(number)
+        # If the store does not have the execution yet, a recorder that the command starts would make it, and end it.
+        if task is not None and self.reporter.execution is not None:
+            environ |= {"JOBTRAIL_EXECUTION": self.reporter.execution, "JOBTRAIL_OUTER_TASK": task}
+        elif not self.plan.inherited:
+            for name in ("JOBTRAIL_EXECUTION", "JOBTRAIL_OUTER_TASK"):
+                environ.pop(name, None)
+        return environ
+
+    async def _run_waiting_tasks(self, waiting: Iterator[tuple[int, TaskCommand]]) -> None:
         while not self.shutdown.requested.is_set():
             number, command = next(waiting, (None, None))
             if number is None or command is None:
                 return
-            self.last = await self._run_task(number, command, environ)
+            self.last = await self._run_task(number, command)
             self.counts[_ENDINGS[self.last.kind]] += 1
             self.observer.show_progress(self.counts.total(), self.counts["failed"], self.total)
 
-    async def _run_task(self, number: int, command: TaskCommand, environ: dict[str, str]) -> ProcessResult:
+    async def _run_task(self, number: int, command: TaskCommand) -> ProcessResult:
         conditions: list[dict[str, str]] = []
         tries = 0
         while True:
             tries += 1
             tail = Tail(self.mask)
             await self.reporter.report_begin(number)
-            alone = self.plan.inputs is None
+            alone, environ = self.plan.inputs is None, self._make_environ(number)
             spec = ProcessSpec(command.command, environ, self.plan.timeout, alone, tail, self.observer.open_sink())
             result = await run_process(spec, self.shutdown)
             self._warn_once(result, command)

@@ -234,7 +234,10 @@ def _render_execution(detail: ExecutionDetail) -> list[Block]:
     if detail.failures:
         seen = detail.coverage
         reach = "all" if seen.complete else f"the first {seen.scanned:,}"
+        counted = sum(group.count for group in detail.failures)
         failed = count_noun(seen.matched, "failed task")
+        if counted < seen.matched:
+            failed += f" ({seen.matched - counted:,} with the cause of a task within)"
         blocks.append(Line(f"{failed} by cause, from {reach} tasks:"))
         blocks.append(
             Table(("count", "example", "tasks", "time"), [_make_group_row(group) for group in detail.failures])

@@ -18,6 +18,7 @@ OWN_VARIABLES = {
     "JOBTRAIL_STORE_SYNC": "FULL makes each record survive a power cut, NORMAL is faster (default NORMAL)",
     "JOBTRAIL_JOB": "job of `jobtrail record` where it gets no --job; set for what a recorder runs",
     "JOBTRAIL_EXECUTION": "execution that a `jobtrail record` without --job joins; set for what a recorder runs",
+    "JOBTRAIL_OUTER_TASK": "task that a `jobtrail record` without --job runs within; set for what a recorder runs",
     "JOBTRAIL_TZ": "IANA zone in which times without a zone are taken (default UTC)",
     "JOBTRAIL_AUTH_TOKEN": "bearer token that HTTP clients must send; required off loopback",
     "JOBTRAIL_ALLOWED_HOSTS": "comma list of further Host values that HTTP accepts, such as jobs.example:8080",

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import TYPE_CHECKING, Any, Literal
 
+from jobtrail.store.inner_failures import explain_by_inner, tell_outer
 from jobtrail.store.liveness import read_vanished_at, remove_lock
 from jobtrail.store.row_types import parse_list, parse_object, read_object
 from jobtrail.store.rows import ExecutionRow, JobRow, TaskRow, write_rows
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping, Sequence
     from pathlib import Path
 
+    from jobtrail.store.inner_failures import Condition
     from jobtrail.store.rows import LineRow
     from jobtrail.store.store import Store
 
@@ -43,6 +45,10 @@ _HELD = "SELECT DISTINCT recorder FROM tasks WHERE recorder IS NOT NULL AND ende
 _WAS_ENDED = (
     "SELECT 1 FROM tasks WHERE execution = (SELECT key FROM executions WHERE workspace = ? AND id = ?)"
     " AND name = ? AND ended_at IS NOT NULL"
+)
+_FIND_TASK = (
+    "SELECT status, updated_at, conditions FROM tasks"
+    " WHERE execution = (SELECT key FROM executions WHERE workspace = ? AND id = ?) AND name = ?"
 )
 
 _Owner = tuple[str, str]
@@ -72,6 +78,7 @@ class RecordingRequest:
         title: display name of a new job.
         labels: labels that the job gets besides those it has.
         timeout_s: seconds that a task may take.
+        outer: the task of the execution that these run within; empty for none.
         at: when the tasks were scheduled, in nanoseconds since 1970; None for now.
     """
 
@@ -83,6 +90,7 @@ class RecordingRequest:
     parallelism: int = 1
     retries: int = 0
     timeout_s: int | None = None
+    outer: str = ""
     at: int | None = None
 
 
@@ -102,6 +110,7 @@ class Recording:
         """
         self._store = store
         self._token = token
+        self._outer = opening.outer
         self.execution = opening.execution
         self._owner = (store.workspace, opening.execution)
         with store.transaction() as db:
@@ -154,10 +163,12 @@ class Recording:
         self, task: str, conditions: Sequence[dict[str, str]], output: Iterable[LineRow], at: int | None = None
     ) -> None:
         """Record that an attempt at a task failed and another will follow; the conditions are those of all so far."""
+        lines = list(output)
         with self._store.transaction() as db:
             self._check_vanished(db, task)
+            conditions = _name_inner(db, self._owner, task, conditions, lines)
             _change_task(db, self._owner, task, "pending", at or time.time_ns(), conditions)
-            write_rows(db, self._store.workspace, output)
+            write_rows(db, self._store.workspace, lines)
 
     def end_tasks(
         self,
@@ -168,12 +179,15 @@ class Recording:
         at: int | None = None,
     ) -> None:
         """Record how tasks ended; where nothing is left to run, the execution ends with them."""
-        now = at or time.time_ns()
+        now, lines = at or time.time_ns(), list(output)
         with self._store.transaction() as db:
             for task in tasks:
                 self._check_vanished(db, task)
-                _change_task(db, self._owner, task, status, now, conditions)
-            write_rows(db, self._store.workspace, output)
+                why = _name_inner(db, self._owner, task, conditions, lines) if status == "failed" else conditions
+                _change_task(db, self._owner, task, status, now, why)
+                if status == "failed" and why:
+                    _tell_outer(db, self._owner, self._outer, (task, why[-1]), now)
+            write_rows(db, self._store.workspace, lines)
             _close_execution(db, self._owner)
             db.execute(_DROP_PULSE, (_PULSE_KEY + self._token, self._token))
 
@@ -188,6 +202,23 @@ def build_condition(reason: str, message: str, attempt: int | None = None) -> di
     """Return a condition of a task that failed (JobExecutionTaskCondition)."""
     condition = {"type": "Failed", "state": "failed", "severity": "error", "reason": reason, "message": message}
     return condition if attempt is None else {**condition, "executionReason": f"attempt {attempt}"}
+
+
+def _name_inner(
+    db: sqlite3.Connection, owner: _Owner, task: str, conditions: Sequence[Condition], output: Sequence[LineRow]
+) -> Sequence[Condition]:
+    """Return the conditions of a task of which a try failed, with what it was told of tasks within it."""
+    row = db.execute(_FIND_TASK, (*owner, task)).fetchone()
+    if row is None or not conditions:
+        return conditions
+    return explain_by_inner(conditions, parse_list(row["conditions"]), row["updated_at"], output)
+
+
+def _tell_outer(db: sqlite3.Connection, owner: _Owner, outer: str, failure: tuple[str, Condition], at: int) -> None:
+    """Tell the task within which a task failed, if that runs, of its name and why."""
+    row = db.execute(_FIND_TASK, (*owner, outer)).fetchone() if outer else None
+    if row is not None and row["status"] == "running":
+        _change_task(db, owner, outer, "running", at, tell_outer(parse_list(row["conditions"]), *failure))
 
 
 def _check_open(db: sqlite3.Connection, row: sqlite3.Row, opening: RecordingRequest) -> None:

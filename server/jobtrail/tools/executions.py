@@ -147,7 +147,7 @@ async def get_execution(
     return ExecutionDetail(
         source=chosen.name,
         sample=chosen.sample or None,
-        verdict=_write_verdict(one),
+        verdict=_write_verdict(one, tasks.outer),
         execution=one,
         queued_s=seconds_between(one.created_at, one.started_at),
         parallelism=full.parallelism,
@@ -179,7 +179,13 @@ async def find_newest(source: Source, job: str) -> str:
     return walked.items[0].id
 
 
-def _write_verdict(one: Execution) -> str:
+def _write_verdict(one: Execution, outer: int) -> str:
+    """Return the status and the counts, as its source tells them.
+
+    Args:
+        one: the execution.
+        outer: how many of its failed tasks failed after one within them.
+    """
     words = write_status(one)
     if one.tasks is None:
         return words
@@ -194,7 +200,9 @@ def _write_verdict(one: Execution) -> str:
         if count is not None
     ]
     noun = "task" if one.tasks == 1 else "tasks"
-    return f"{words}: of {one.tasks:,} {noun} {', '.join(parts)}".rstrip()
+    have = "has" if outer == 1 else "have"
+    again = f"; {outer:,} of the failed {have} the cause of a task within" if outer else ""
+    return f"{words}: of {one.tasks:,} {noun} {', '.join(parts)}".rstrip() + again
 
 
 def _propose_calls(source: Source, one: Execution, tasks: TaskSummary) -> tuple[Call, ...]:
