@@ -116,13 +116,15 @@ KINDS = (
 # One thing that happens: something comes with a minute of creation, or ends; or goes, by itself or with all that
 # ended before a minute.
 NUMBER, MINUTE = st.integers(0, 15), st.integers(0, 6)
+COMES = st.tuples(st.just("comes"), NUMBER, MINUTE)
+ENDS = st.tuples(st.just("ends"), NUMBER, st.integers(7, 12))
 CHANGE = st.one_of(
-    st.tuples(st.just("comes"), NUMBER, MINUTE),
-    st.tuples(st.just("ends"), NUMBER, st.integers(7, 12)),
+    COMES,
+    ENDS,
     st.tuples(st.just("goes"), NUMBER, st.just(0)),
     st.tuples(st.just("pruned"), st.just(0), st.integers(7, 13)),
 )
-BEFORE = st.lists(CHANGE.filter(lambda one: one[0] in {"comes", "ends"}), max_size=40)
+BEFORE = st.lists(st.one_of(COMES, ENDS), max_size=40)
 MEANWHILE = st.lists(st.lists(CHANGE, max_size=4), max_size=12)
 Change = tuple[str, int, int]
 
