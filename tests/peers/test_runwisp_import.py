@@ -140,7 +140,9 @@ def test_saved_answers_of_the_daemon_are_imported_like_its_database(
     mine = {one["name"]: one for one in read_answers(store, "/api/tasks")[0]["items"]}
     for name, definition in theirs.items():
         told, kept = (WireTaskDefinition.model_validate(one).to_detail("", None) for one in (definition, mine[name]))
-        assert kept == told
+        # A saved answer does not tell the daemon's own zone, so only the moment of a next run is kept.
+        assert kept.job == told.job.model_copy(update={"next_run_local": kept.job.next_run_local})
+        assert kept.settings == told.settings
     from_database = brought(store, settled.db)
     assert from_database.outcomes.keys() <= {("run", ImportOutcome.SAME), ("run", ImportOutcome.FORWARD)}
     assert shown(stored(store)) == shown(runs)
