@@ -107,6 +107,7 @@ async def test_a_hundred_values_come_at_most_and_it_says_that_there_are_more(tmp
     assert far == ["job-0449"]
 
 
+@pytest.mark.slow
 async def test_a_source_that_hangs_or_fails_leaves_its_names_out(tmp_path: Path) -> None:
     async with listening(accept_and_hang) as server:
         urls = {"RUNWISP_URL": server.url, "BL_API_URL": "http://127.0.0.1:1/v0"}

@@ -78,6 +78,7 @@ def test_what_came_from_the_command_is_written_however_long_the_reader_takes(sta
     assert execution["ended_at"] - execution["started_at"] < SLOW * NANOSECONDS
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("closes", [False, True], ids=["a reader that reads", "one that goes away"])
 def test_an_output_that_does_not_block_is_waited_for(stand: Stand, *, closes: bool) -> None:
     ours, theirs = os.pipe()
@@ -94,6 +95,7 @@ def test_an_output_that_does_not_block_is_waited_for(stand: Stand, *, closes: bo
     assert (process.returncode, err) == (128 + signal.SIGPIPE if closes else 0, b"")
 
 
+@pytest.mark.slow
 def test_a_signal_ends_a_recorder_whose_output_nobody_reads(stand: Stand) -> None:
     with stand.start("--job", "nightly", "--", "sh", "-c", "echo ready >&2; exec cat /dev/zero") as process:
         assert process.stderr is not None
@@ -122,6 +124,7 @@ def test_a_signal_that_was_ignored_at_the_start_stays_so_for_the_recorder_and_it
     assert stand.only()[0]["status"] == "succeeded"
 
 
+@pytest.mark.slow
 def test_a_recorder_whose_outer_execution_has_ended_records_one_of_its_own(stand: Stand, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     inner = f"{RECORD} --task late -- sh -c 'echo ran; {RECORD} --task inner -- true; exit 3'"
@@ -164,6 +167,7 @@ def test_a_child_that_the_command_leaves_behind_lives_and_its_output_passes_on(s
     assert stand.only()[1][0].output == [("stdout", "early")]
 
 
+@pytest.mark.slow
 def test_a_child_that_writes_all_the_time_does_not_hold_the_recorder(stand: Stand) -> None:
     script = "while :; do echo again; done & echo $! >&2; exit 3"
     with stand.start("--job", "nightly", "--", "sh", "-c", script) as process:
@@ -177,6 +181,7 @@ def test_a_child_that_writes_all_the_time_does_not_hold_the_recorder(stand: Stan
     assert process.returncode == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize("begun", [False, True], ids=["a store held from the start", "one held while it runs"])
 def test_once_the_command_has_ended_a_signal_ends_the_wait_for_the_store(
@@ -232,6 +237,7 @@ def test_where_standard_error_is_closed_a_warning_is_not_written_to_standard_out
     assert (ended.returncode, ended.stdout) == (127, b"")
 
 
+@pytest.mark.slow
 def test_a_command_that_ended_in_time_while_the_recorder_was_stopped_has_not_timed_out(
     stand: Stand, tmp_path: Path
 ) -> None:
