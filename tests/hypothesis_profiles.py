@@ -12,7 +12,7 @@ _CI = 100
 def register_profiles() -> None:
     """Register both profiles and load the one for every change, which the option replaces."""
     settings.register_profile("ci", settings.get_profile("ci"), max_examples=_CI, deadline=None)
-    settings.register_profile("dev", settings.get_profile("default"), max_examples=_CI // 5, deadline=None)
+    settings.register_profile("dev", settings.get_profile("default"), max_examples=_CI // 10, deadline=None)
     settings.load_profile("dev")
 
 
