@@ -57,5 +57,5 @@ def test_the_start_page_and_a_run(watched: Watched, axe_script: str, theme: str)
         page.get_by_role("region", name="Failures").get_by_role("button").filter(
             has_text="healthcheck-api"
         ).first.click()
-        expect(page.get_by_role("heading", level=2)).to_have_text("The last 2 lines of 2")
+        expect(page.get_by_role("heading", level=2)).to_have_text("The last 1 line of 1")
         assert watched.faults(axe_script) == []

@@ -56,7 +56,7 @@ def test_a_failed_run_is_opened_from_the_failures(watched: Watched, address: str
     page.goto(address)
     page.get_by_role("region", name="Failures").get_by_role("button").filter(has_text="healthcheck-api").first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("healthcheck-api ")
-    expect(page.get_by_role("heading", level=2)).to_have_text("The last 2 lines of 2")
+    expect(page.get_by_role("heading", level=2)).to_have_text("The last 1 line of 1")
     page.get_by_role("button", name="Open the log").click()
     expect(page.get_by_role("dialog")).to_contain_text("GET https://api.acme.example/healthz")
 

@@ -16,7 +16,7 @@ import anyio.to_thread
 import pytest
 
 from jobtrail.store import Store
-from jobtrail.vocabulary import STATUSES
+from jobtrail.vocabulary import FAILURE, STATUSES
 from tests.cli.terminal import Terminal
 from tests.plane.records import make_execution, make_job
 from tests.upstreams import accept_and_hang, listening
@@ -201,4 +201,4 @@ def test_settings_that_cannot_be_read_offer_nothing_and_say_nothing(tmp_path: Pa
 
 
 def test_the_statuses_that_are_offered_are_those_there_are() -> None:
-    assert bash("jobtrail ask list_runs status=") == set(STATUSES)
+    assert bash("jobtrail ask list_runs status=") == {*STATUSES, FAILURE}

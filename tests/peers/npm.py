@@ -5,6 +5,7 @@ It brings its own Node: the conformance suite needs version 22 or newer.
 
 from __future__ import annotations
 
+import fcntl
 import json
 import os
 import platform
@@ -102,8 +103,12 @@ def find_npm() -> Npm:
     if machine not in BUILDS:
         raise NpmMissing(f"npm has no build of Node for {machine!r}")
     wanted = {**PINS, BUILDS[machine]: NODE}
-    if not all(_installed(name) == version for name, version in wanted.items()):
-        _install(wanted)
+    CACHE.mkdir(parents=True, exist_ok=True)
+    with (CACHE / "lock").open("w") as lock:
+        # The tests run in several processes, and npm does not share a folder.
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not all(_installed(name) == version for name, version in wanted.items()):
+            _install(wanted)
     return Npm(CACHE / "node_modules" / BUILDS[machine] / "bin" / "node", CACHE)
 
 
@@ -118,7 +123,6 @@ def _install(wanted: dict[str, str]) -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise NpmMissing("npm is not on PATH")
-    CACHE.mkdir(parents=True, exist_ok=True)
     packages = [f"{name}@{version}" for name, version in wanted.items()]
     # No package's script is run: none of these needs one.
     options = ["--ignore-scripts", "--no-save", "--no-audit", "--no-fund", "--prefix", str(CACHE)]

@@ -82,7 +82,7 @@ class OffsetListing(Generic[T]):
             elif (
                 start is not None
                 and 0 < start == len(page.items)
-                and (offset + start < page.total or (start > OVERLAP and last.number < page.total))
+                and (offset + start < page.total or (not behind and start > OVERLAP and last.number < page.total))
             ):
                 # The last item returned ends this page, as far as its offset is to be believed: read on from it.
                 offset, behind = offset + start - 1, True
