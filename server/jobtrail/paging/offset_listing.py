@@ -82,16 +82,14 @@ class OffsetListing(Generic[T]):
             elif (
                 start is not None
                 and 0 < start == len(page.items)
-                and (offset + start < page.total or (not behind and start > OVERLAP and last.number < page.total))
+                and (offset + start < page.total or (start > OVERLAP and last.number < page.total))
             ):
                 # The last item returned ends this page, as far as its offset is to be believed: read on from it.
                 offset, behind = offset + start - 1, True
             elif start is not None:
-                # Where it has moved, its offset tells less than how many rows came before.
-                moved = start > OVERLAP or (behind and offset + start != last.number)
-                if moved and start < len(page.items) and last.number + len(page.items) - start < page.total:
-                    offset = last.number - start
-                return self._make_page(page, offset, start)
+                # Where it has moved, the rest may not be all, whatever the offset says.
+                short = last.number + len(page.items) - start < page.total
+                return self._make_page(page, offset, start, more=start > OVERLAP and short)
             elif last.key is None:
                 return self._make_page(page, offset, min(OVERLAP, len(page.items)), self.drifted)
             elif not page.items:
@@ -117,7 +115,9 @@ class OffsetListing(Generic[T]):
             way = compare_keys(self.identity(item), last.identity, descending=descending)
         return way == 1
 
-    def _make_page(self, page: CountedPage[T], offset: int, start: int, note: str | None = None) -> FetchedPage[T]:
+    def _make_page(
+        self, page: CountedPage[T], offset: int, start: int, note: str | None = None, *, more: bool = False
+    ) -> FetchedPage[T]:
         rest, end = page.items[start:], offset + len(page.items)
         if not rest and end < page.total:
             raise make_missing_error(page.total - end, self.subject)
@@ -128,7 +128,7 @@ class OffsetListing(Generic[T]):
             item = rest[index]
             return Position("", Anchor(offset + start + index + 1, self.identity(item), self.order_key(item)).write())
 
-        more = bool(rest) and end < page.total
+        more = bool(rest) and (more or end < page.total)
         return FetchedPage(
             items=rest,
             after=after,
