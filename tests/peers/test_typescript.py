@@ -109,5 +109,5 @@ def test_it_is_told_when_an_execution_that_it_watches_ends(
         with served("sse" if client[1] == "sse" else "http", tmp_path, **store) as url:
             found = session(npm, client, url, **work)
     assert found["told"] == found["uri"]
-    assert "succeeded" not in found["before"]
-    assert "succeeded" in found["after"]
+    assert " 0 succeeded" in found["before"]
+    assert " 1 succeeded" in found["after"]
