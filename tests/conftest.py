@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import stamina
 
+from jobtrail.masking.mask import Mask
 from jobtrail.sample.store import SampleStore
 from tests.hypothesis_profiles import register_profiles
 from tests.sample_client import NOW
@@ -25,6 +26,9 @@ pytest_plugins = ["tests.peers.fixtures"]
 TRIES = 4
 MARKERS = {"npm": "peers", "runwisp_binary": "peers", "browser": "browser"}
 """Fixtures that start other people's software, and the marker of the tests that ask for them."""
+
+SECRETS = [name for name, value in os.environ.items() if Mask({name: value})(value) != value]
+"""Variables of this machine that hold a secret: it would be looked for in whatever a test records."""
 
 register_profiles()
 
@@ -94,10 +98,12 @@ def sample() -> Iterator[SampleStore]:
 
 @pytest.fixture(autouse=True)
 def no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Hide this machine's configuration; return the empty home that stands in for it."""
+    """Hide this machine's configuration and secrets; return the empty home that stands in for it."""
     for name in [*os.environ]:
         if name.startswith(("BL_", "RUNWISP_", "JOBTRAIL_")) and name != "RUNWISP_BIN":
             monkeypatch.delenv(name)
+    for name in SECRETS:
+        monkeypatch.delenv(name, raising=False)
     home = tmp_path_factory.mktemp("home")
     monkeypatch.setenv("HOME", str(home))
     monkeypatch.setenv("XDG_CONFIG_HOME", str(home / "config"))
