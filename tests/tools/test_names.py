@@ -1,17 +1,29 @@
-"""A name is looked for in every source, and what has history can be asked about though it is not defined any more."""
+"""A name or an id is looked for in every source, and what has history can be asked about though it is not defined any more."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack, asynccontextmanager, closing
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+import httpx2
 import pytest
+from mcp import Client
 
-from tests.plane.records import make_execution
-from tests.sample_client import answer, text_of
+from jobtrail.plane import build_plane
+from jobtrail.protocol.app import build_server
+from jobtrail.settings import Settings
+from jobtrail.sources.runwisp.registration import RunWispSettings
+from jobtrail.store import Store
+from jobtrail.store.rows import LineRow
+from tests.plane.records import make_execution, nanoseconds_at, time_at
+from tests.sample_client import FixedClock, answer, text_of
 from tests.tools.test_find_failures import defined, failed, run, two_sources
 
 if TYPE_CHECKING:
-    from mcp import Client
+    from collections.abc import AsyncGenerator
+
+    from jobtrail.store.rows import AnyRow
 
 pytestmark = pytest.mark.anyio
 
@@ -76,6 +88,108 @@ async def test_a_name_that_may_be_in_a_source_that_is_down_is_not_said_to_be_now
         network.down = {"cron"}
         said = await refuse(client, "get_job", job="backup")
     assert said.startswith("job='backup' does not exist in prod, and cron could not be asked: cron cannot be reached")
+
+
+RUN = "01K9Z3V5Q8R2M4N6P7S9T0W001"
+STRAY = "01K9Z3V5Q8R2M4N6P7S9T0W999"
+
+
+@dataclass
+class Daemons(httpx2.AsyncBaseTransport):
+    """Two daemons, each with a store of its own; one may be down."""
+
+    planes: dict[str, httpx2.ASGITransport]
+    down: set[str] = field(default_factory=set[str])
+
+    async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        name = request.url.host.partition(".")[0]
+        if name in self.down:
+            raise httpx2.ConnectError("refused", request=request)
+        return await self.planes[name].handle_async_request(request)
+
+
+@asynccontextmanager
+async def two_daemons(**records: list[AnyRow]) -> AsyncGenerator[tuple[Client, Daemons]]:
+    """Serve two daemons, of which the first is the default, each with some records."""
+    with ExitStack() as stack:
+        stores = {name: stack.enter_context(closing(Store(None))) for name in records}
+        for name, rows in records.items():
+            stores[name].write([defined(), *rows])
+        daemons = Daemons({name: httpx2.ASGITransport(build_plane(store)) for name, store in stores.items()})
+        sources = tuple(RunWispSettings(name=name, url=f"http://{name}.invalid") for name in records)
+        settings = Settings(sources=sources, default=sources[0].name)
+        async with Client(build_server(settings, transport=daemons, clock=FixedClock(moment=time_at(600)))) as client:
+            yield client, daemons
+
+
+def line(number: int) -> LineRow:
+    return LineRow(nanoseconds_at(95), RUN, "", "stdout", f"line {number}")
+
+
+BY_RUN = pytest.mark.parametrize("tool", ["get_run", "read_log", "wait_for"])
+
+
+@BY_RUN
+async def test_a_run_is_looked_for_in_every_source_and_the_one_that_has_it_says_so(tool: str) -> None:
+    async with two_daemons(here=[], there=[run(1, 95), line(1)]) as (client, _):
+        text, content = await answer(client, tool, run=RUN)
+    assert content["source"] == "there"
+    assert "source there" in text.splitlines()[0]
+
+
+@BY_RUN
+async def test_a_run_that_no_source_has_is_one_sentence_that_names_those_asked(tool: str) -> None:
+    async with two_daemons(here=[], there=[run(1, 95)]) as (client, _):
+        said = await refuse(client, tool, run=STRAY)
+        malformed = await refuse(client, tool, run="backup")
+    assert said == (
+        f"run='{STRAY}' does not exist in any of the sources here, there; call list_runs(source=…) for what exists"
+    )
+    assert malformed.startswith("run='backup' is not a run id")
+
+
+@BY_RUN
+async def test_a_run_of_several_sources_is_one_sentence_that_names_them(tool: str) -> None:
+    async with two_daemons(here=[run(1, 95)], there=[run(1, 95)]) as (client, _):
+        said = await refuse(client, tool, run=RUN)
+        _, content = await answer(client, tool, run=RUN, source="there")
+    assert said == f"run='{RUN}' is in the sources here and there; give source=… with it"
+    assert content["source"] == "there"
+
+
+@BY_RUN
+async def test_what_is_found_while_another_source_is_down_says_that_it_could_not_be_asked(tool: str) -> None:
+    async with two_daemons(here=[], there=[run(1, 95), line(1)]) as (client, daemons):
+        daemons.down = {"there"}
+        said = await refuse(client, tool, run=RUN)
+        daemons.down = {"here"}
+        text, _ = await answer(client, tool, run=RUN)
+    assert "note: source here could not be asked whether it has it too: cannot be reached: no connection" in text
+    assert said.startswith(
+        f"run='{RUN}' does not exist in here, and there could not be asked: there cannot be reached"
+    )
+
+
+async def test_runs_of_two_sources_cannot_be_waited_for_in_one_call() -> None:
+    async with two_daemons(here=[run(2, 95)], there=[run(1, 95)]) as (client, _):
+        said = await refuse(client, "wait_for", run=f"{RUN},{run(2, 95).id}")
+        text, _ = await answer(client, "wait_for", run=f"{RUN},{STRAY}", timeout=0)
+    assert said.endswith("is in the sources here and there; make a call for each, with source=…")
+    assert f"run='{STRAY}' does not exist" in text
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [("get_job", {"job": "extra"}), ("history", {"job": "extra"}), ("list_runs", {"task": "extra"})],
+)
+async def test_a_job_found_while_another_source_is_down_says_that_it_could_not_be_asked(
+    tool: str, arguments: dict[str, Any]
+) -> None:
+    async with two_daemons(here=[], there=[defined("extra"), run(1, 95, task="extra")]) as (client, daemons):
+        daemons.down = {"here"}
+        text, content = await answer(client, tool, **arguments)
+    assert content["source"] == "there"
+    assert "note: source here could not be asked whether it has it too: cannot be reached" in text
 
 
 async def test_a_task_that_is_not_defined_any_more_is_asked_about_as_long_as_it_has_runs() -> None:

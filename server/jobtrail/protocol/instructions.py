@@ -44,7 +44,8 @@ def _write_sources(settings: Settings) -> str:
     names = [_write_source(one) for one in settings.sources[:_MOST_NAMES]]
     rest = len(settings.sources) - len(names)
     more = f" and {rest} more" if rest else ""
-    return f"{', '.join(names)}{more} (argument source; {settings.default} if absent)"
+    rule = f"without it a job or id is looked for in all, and a list is of {settings.default}"
+    return f"{', '.join(names)}{more} (argument source; {rule})"
 
 
 def _write_source(one: SourceSettings) -> str:

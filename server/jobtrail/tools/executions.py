@@ -26,13 +26,11 @@ from jobtrail.sources.list_options import ListOptions
 from jobtrail.text import quote_value, sanitize_text
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
+from jobtrail.tools.finding import check_job, check_parent, find_source
 from jobtrail.tools.listing import DEFAULT_LIMIT, SCANNED_AT_ONCE, ListCall
 from jobtrail.tools.resumable import (
     LARGEST_LIMIT,
     ServerState,
-    check_job,
-    check_parent,
-    find_source,
     require_argument,
 )
 from jobtrail.vocabulary import UNFINISHED
@@ -138,12 +136,13 @@ async def get_execution(
     """
     state = ctx.request_context.lifespan_context
     name = require_argument("get_execution", "job", job, Call("list_jobs"))
-    chosen = await find_source(state.sources, source, "job", name, "executions")
+    found = await find_source(state.sources, source, "job", name, "executions")
+    chosen = found.source
     identity = execution if execution and execution.strip() else await find_newest(chosen, name)
     full, tasks = await chosen.need_batch().explain(name, identity)
     so_far = measure_so_far(full.execution, chosen.find_now(state.clock))
     one = full.execution.model_copy(update={"so_far_s": so_far})
-    notes = (*describe_unread(one.unread), *tasks.notes, *await chosen.explain_unfinished([one]))
+    notes = (*found.notes, *describe_unread(one.unread), *tasks.notes, *await chosen.explain_unfinished([one]))
     return ExecutionDetail(
         source=chosen.name,
         sample=chosen.sample or None,

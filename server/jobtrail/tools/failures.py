@@ -16,13 +16,13 @@ from jobtrail.sources.federation import OwnedAttempt, discover_parts
 from jobtrail.times import format_microseconds
 from jobtrail.tools import params
 from jobtrail.tools.failure_causes import Cause, CauseReader, ReadCauses, Recovery, group_causes
+from jobtrail.tools.finding import explain_nowhere
 from jobtrail.tools.listing import DEFAULT_LIMIT, PageSize, count_row_tokens, write_strange_notes
 from jobtrail.tools.resumable import (
     LARGEST_LIMIT,
     MISSING,
     ResumableCall,
     ServerState,
-    explain_nowhere,
     find_gaps,
     reach_back,
     write_clock_notes,

@@ -16,8 +16,9 @@ from jobtrail.paging import NEWEST_FIRST, Walk, walk
 from jobtrail.sources.list_options import ListOptions, StatusFilter, read_sort, split_statuses
 from jobtrail.text import find_closest, quote_value
 from jobtrail.tools import params
+from jobtrail.tools.finding import find_source
 from jobtrail.tools.listing import ListCall
-from jobtrail.tools.resumable import ServerState, find_source, require_argument
+from jobtrail.tools.resumable import ServerState, require_argument
 
 if TYPE_CHECKING:
     from jobtrail.sources.base import Source
@@ -106,11 +107,13 @@ async def get_job(ctx: Context[ServerState], job: params.Job = None, source: par
     """
     state = ctx.request_context.lifespan_context
     name = require_argument("get_job", "job", job, Call("list_jobs"))
-    chosen = await find_source(state.sources, source, "job", name)
+    found = await find_source(state.sources, source, "job", name)
+    chosen = found.source
     detail = await chosen.job(name)
     listing = await chosen.attempts(detail.job, ListOptions(sort=NEWEST_FIRST))
     recent = await walk(listing, Walk[Attempt](limit=_RECENT, subject=f"source {chosen.name!r}"))
     notes = [
+        *found.notes,
         *(detail.notes or ()),
         *describe_unread(detail.job.unread),
         *recent.notes,

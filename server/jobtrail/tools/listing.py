@@ -17,11 +17,11 @@ from jobtrail.sources.list_options import ListOptions, read_sort, read_statuses
 from jobtrail.text import count_noun, show_text
 from jobtrail.times import format_time
 from jobtrail.tokens import estimate_tokens
+from jobtrail.tools.finding import check_parent
 from jobtrail.tools.resumable import (
     LARGEST_LIMIT,
     MISSING,
     ResumableCall,
-    check_parent,
     reach_back,
     write_clock_notes,
     write_oldest,

@@ -19,7 +19,8 @@ from jobtrail.paging import Position
 from jobtrail.text import count_noun
 from jobtrail.tools import params
 from jobtrail.tools.executions import find_newest
-from jobtrail.tools.resumable import ResumableCall, ServerState, check_parent
+from jobtrail.tools.finding import check_parent
+from jobtrail.tools.resumable import ResumableCall, ServerState
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -56,7 +57,9 @@ async def read_log(
         ctx, "read_log", cursor, source, needs=needs,
         run=run, job=job, execution=execution, task=task, search=search, around=around, lines=lines,
     )  # fmt: skip
-    if not run:
+    if run:
+        await call.find_run(run)
+    else:
         await call.find_source("job", job, "executions")
     log = await _open_log(call)
     find = compile_search(call.get_text_argument("search"))

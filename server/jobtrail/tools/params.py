@@ -52,4 +52,4 @@ Cursor = Annotated[
     str | None,
     Field(description="Continues an earlier answer. Give it alone."),
 ]
-Source = Annotated[str | None, Field(description="Source name; the default if absent.")]
+Source = Annotated[str | None, Field(description="Found by name or id if absent.")]

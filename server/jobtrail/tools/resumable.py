@@ -5,31 +5,27 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from functools import partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from mcp.server.mcpserver import Context
 
 from jobtrail.errors import (
-    AgentError,
     BadArgument,
     ExpiredCursor,
-    JobtrailError,
     MissingArgument,
     StrayCursor,
     UnknownName,
-    Unreachable,
 )
 from jobtrail.models import Call, Note, Window
-from jobtrail.paging import run_concurrently
 from jobtrail.paging.cursor import Cursor, seal, unseal
-from jobtrail.sources.base import CLOCK_TOLERANCE, NOT_DEFINED
-from jobtrail.text import find_closest, quote_value
+from jobtrail.sources.base import CLOCK_TOLERANCE
+from jobtrail.text import quote_value
 from jobtrail.times import format_duration, format_microseconds, format_time, parse_optional_time
+from jobtrail.tools.finding import find_ids, find_source
 from jobtrail.window import Clock, check_begun, counts_from_now, resolve_window
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
     from datetime import datetime
     from typing import Self
 
@@ -37,11 +33,9 @@ if TYPE_CHECKING:
     from jobtrail.paging.cursor import Args
     from jobtrail.sources import Sources
     from jobtrail.sources.base import Source
-
-Need = Literal["executions", "runs"]
+    from jobtrail.tools.finding import Found, Need
 
 LARGEST_LIMIT = 100
-_SECONDS_TO_FIND = 10.0
 MISSING = 2
 """In a cursor: rows may be missing from the walk."""
 _ALL = "*"
@@ -87,7 +81,7 @@ class ResumableCall:
         token: str | None,
         source: str | None,
         *,
-        needs: Literal["executions", "runs"] | None = None,
+        needs: Need | None = None,
         everywhere: bool = False,
         **given: str | int | bool | None,
     ) -> Self:
@@ -137,8 +131,24 @@ class ResumableCall:
         """
         if self.resumed or self.named:
             return
-        found = await find_source(self.ctx.request_context.lifespan_context.sources, None, argument, name, needs)
-        self.sources, self.cursor = [found], replace(self.cursor, source=found.name)
+        self._read_from(await find_source(self._configured, None, argument, name, needs))
+
+    async def find_run(self, run: str) -> None:
+        """Read the source that has a run from now on, where neither a source nor a cursor was given.
+
+        Raises:
+            AgentError: none has it, or several.
+        """
+        if not self.resumed and not self.named:
+            self._read_from(await find_ids(self._configured, None, "run", [run]))
+
+    @property
+    def _configured(self) -> Sources:
+        return self.ctx.request_context.lifespan_context.sources
+
+    def _read_from(self, found: Found) -> None:
+        self.sources, self.cursor = [found.source], replace(self.cursor, source=found.source.name)
+        self.notes += found.notes
 
     @property
     def args(self) -> Args:
@@ -331,99 +341,3 @@ def require_argument(tool: str, name: str, value: str | None, then: Call) -> str
     if value is None or not value.strip():
         raise MissingArgument(f"{tool} needs {name}", advice=("call ", then, " for its values"), argument=name)
     return value.strip()
-
-
-async def check_parent(parent: Callable[[], Awaitable[object]] | None, read: int) -> object:
-    """Ask whether what was read exists, if it was empty: many upstreams answer an unknown name with an empty list.
-
-    Return what the source answered; None where it was not asked.
-
-    Args:
-        parent: asks the source for the job, task or execution that was read; None where nothing was named.
-        read: how many items or lines there were.
-
-    Raises:
-        UnknownName: it does not exist.
-    """
-    return await parent() if parent is not None and not read else None
-
-
-async def check_job(source: Source, job: str, needs: Need, check: Callable[[str], Awaitable[None]]) -> str | None:
-    """Check that a job of which nothing was read exists; return a note where it only did once.
-
-    Raises:
-        UnknownName: as `check` raises it.
-    """
-    try:
-        await check(job)
-    except UnknownName:
-        past = None if await source.find_job(job) else await source.find_past_job(job)
-        if past is None or (past.job.kind == "job") != (needs == "executions"):
-            raise
-        return NOT_DEFINED
-    return None
-
-
-async def find_source(
-    sources: Sources, given: str | None, argument: str, name: str | None, needs: Need | None = None
-) -> Source:
-    """Return the source to ask for a job: the one given, else the one that has it.
-
-    Args:
-        sources: the configured ones.
-        given: the name of a source.
-        argument: the name of the argument that names the job.
-        name: of the job; None for the default source.
-        needs: what the job must have.
-
-    Raises:
-        AgentError: none has it, or several.
-        UpstreamError: none has it of those that could be asked.
-    """
-    if given or not name or len(sources.names) == 1:
-        return sources.get(given, needs=needs)
-    every = sources.all()
-    able = [one for one in every if needs is None or (one.batch if needs == "executions" else one.runs)]
-    if len(able) == 1 and await _may_have(able[0], name):
-        # It alone can have it, so what it answers, or why it does not, is the answer.
-        return able[0]
-    answers = await run_concurrently({one.name: partial(one.job, name) for one in every}, seconds=_SECONDS_TO_FIND)
-    found = {name: one.job for name, one in answers.items() if not isinstance(one, JobtrailError)}
-    fitting = {name for name, one in found.items() if needs is None or (one.kind == "job") == (needs == "executions")}
-    owners = fitting or {*found}
-    if len(owners) > 1:
-        named = " and ".join(one.name for one in every if one.name in owners)
-        raise BadArgument(f"{argument}={quote_value(name)} is in the sources {named}; give source=… with it")
-    if owners:
-        return sources.get(next(iter(owners)))
-    raise explain_nowhere(argument, name, {one.name: answers.get(one.name) for one in every})
-
-
-async def _may_have(source: Source, name: str) -> bool:
-    """Return whether a source has a job of this name, as far as it can be asked."""
-    try:
-        await source.job(name)
-    except JobtrailError as error:
-        return not isinstance(error, UnknownName)
-    return True
-
-
-def explain_nowhere(argument: str, name: str, answers: Mapping[str, object]) -> JobtrailError:
-    """Return the error for a name that no source has, given what each answered; None for one that did not."""
-    for one in answers.values():
-        if isinstance(one, AgentError) and not isinstance(one, UnknownName):
-            return one
-    missing = [name for name, one in answers.items() if isinstance(one, UnknownName)]
-    failed = {name: one for name, one in answers.items() if not isinstance(one, UnknownName)}
-    what = f"{argument}={quote_value(name)} does not exist"
-    if failed:
-        where = f"in {', '.join(missing)}" if missing else "in any source that could be asked"
-        which, error = next(iter(failed.items()))
-        why = error.describe_problem() if isinstance(error, JobtrailError) else "did not answer in time"
-        return Unreachable(f"{what} {where}, and {', '.join(failed)} could not be asked: {which} {why}")
-    closest = [near for one in answers.values() if isinstance(one, UnknownName) for near in one.closest]
-    return UnknownName(
-        f"{what} in any of the sources {', '.join(answers)}",
-        closest=find_closest(name, closest) or closest[:3],
-        advice=() if closest else ("call ", Call("list_jobs", {"source": ...}), " for what exists"),
-    )

@@ -16,8 +16,9 @@ from jobtrail.models.unread import describe_unread
 from jobtrail.rendering.parts import write_status
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
+from jobtrail.tools.finding import check_job, find_ids
 from jobtrail.tools.listing import ListCall
-from jobtrail.tools.resumable import ServerState, check_job, require_argument
+from jobtrail.tools.resumable import ServerState, require_argument
 from jobtrail.vocabulary import UNFINISHED, is_failure
 
 if TYPE_CHECKING:
@@ -71,12 +72,14 @@ async def get_run(ctx: Context[ServerState], run: params.Run = None, source: par
     Examples: {"run": "01K9Z3V5Q8R2M4N6P7S9T0W1X2"}
     """
     state = ctx.request_context.lifespan_context
-    chosen = state.sources.get(source, needs="runs")
+    identity = require_argument("get_run", "run", run, Call("list_runs"))
+    found = await find_ids(state.sources, source, "run", [identity])
+    chosen = found.source
     runs = chosen.need_runs(Call("get_execution", {"job": ..., "execution": ...}))
-    one = await runs.get(require_argument("get_run", "run", run, Call("list_runs")))
+    one = await runs.get(identity)
     one = one.model_copy(update={"so_far_s": measure_so_far(one, chosen.find_now(state.clock))})
     log, note = await _read_tail(runs, one.id)
-    notes = [*describe_unread(one.unread), *([note] if note else [])]
+    notes = [*found.notes, *describe_unread(one.unread), *([note] if note else [])]
     return RunDetail(
         source=chosen.name,
         sample=chosen.sample or None,

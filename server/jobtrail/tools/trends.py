@@ -26,10 +26,10 @@ from jobtrail.sources.list_options import ListOptions
 from jobtrail.text import quote_value
 from jobtrail.times import format_date, format_duration, format_time, parse_duration
 from jobtrail.tools import params
+from jobtrail.tools.finding import find_source
 from jobtrail.tools.resumable import (
     ServerState,
     find_gaps,
-    find_source,
     require_argument,
     write_clock_notes,
     write_oldest,
@@ -66,7 +66,8 @@ async def history(
     """
     state = ctx.request_context.lifespan_context
     name = require_argument("history", "job", job, Call("list_jobs"))
-    chosen = await find_source(state.sources, source, "job", name)
+    found = await find_source(state.sources, source, "job", name)
+    chosen = found.source
     if counts_from_now(since or "7d") or counts_from_now(until):
         await chosen.measure_clock()
     here = state.clock.now().replace(microsecond=0)
@@ -109,6 +110,7 @@ async def history(
             back_to=max(past.back_to, start, past.oldest or start),
         ),
         notes=(
+            *found.notes,
             *(detail.notes or ()),
             *taken,
             *clipped,

@@ -24,7 +24,8 @@ from jobtrail.models import Attempt, Awaited, Call, Execution, Run, Sentence, Wa
 from jobtrail.models.unread import UnreadFields
 from jobtrail.text import quote_value, sanitize_text
 from jobtrail.tools import params
-from jobtrail.tools.resumable import Need, ServerState, find_source
+from jobtrail.tools.finding import find_ids, find_source
+from jobtrail.tools.resumable import ServerState
 from jobtrail.vocabulary import ENDED, is_failure
 
 if TYPE_CHECKING:
@@ -53,16 +54,20 @@ async def wait_for(
     Examples: {"job": "etl", "execution": "e-1,e-2"}
     """
     state = ctx.request_context.lifespan_context
-    needs: Need = "runs" if run else "executions"
-    chosen = await find_source(state.sources, source, "job", None if run else job, needs)
-    watched = _choose_watched(chosen, run, job, execution)
+    ids = _read_ids(run, job, execution)
+    if run:
+        found = await find_ids(state.sources, source, "run", ids)
+    else:
+        found = await find_source(state.sources, source, "job", job, "executions")
+    chosen = found.source
+    watched = _choose_watched(chosen, None if run else job, ids)
     asked = _TIMEOUT if timeout is None else timeout
     seconds = max(0.0, min(asked, _LONGEST))
     waiting = Waiter(watched, seconds, ctx.report_progress)
     began = anyio.current_time()
     await waiting.wait_until_ended(chosen.need_runs().follow if run else None)
     waited = anyio.current_time() - began
-    notes = _write_unread_notes(watched)
+    notes = [*found.notes, *_write_unread_notes(watched)]
     notes += await chosen.explain_unfinished(one.now for one in watched if one.now)
     if seconds != asked:
         notes.append(f"timeout {quote_value(asked, 20)} was taken as {seconds:g}; it can be 0 to {_LONGEST:g} s")
@@ -86,8 +91,8 @@ def _write_unread_notes(watched: Sequence[WaitTarget]) -> list[str]:
     return unread.write_notes()
 
 
-def _choose_watched(source: Source, run: str | None, job: str | None, execution: str | None) -> list[WaitTarget]:
-    """Return what to wait for.
+def _read_ids(run: str | None, job: str | None, execution: str | None) -> list[str]:
+    """Return the ids to wait for.
 
     Raises:
         BadArgument: nothing, two kinds of it, or too much.
@@ -103,12 +108,16 @@ def _choose_watched(source: Source, run: str | None, job: str | None, execution:
     ids = list(dict.fromkeys(one.strip() for one in (run or execution or "").split(",") if one.strip()))
     if not 0 < len(ids) <= _MOST:
         raise BadArgument(f"wait_for was given {len(ids)} ids; it waits for 1 to {_MOST} at once")
+    return ids
 
-    if run:
+
+def _choose_watched(source: Source, job: str | None, ids: Sequence[str]) -> list[WaitTarget]:
+    """Return what to wait for: executions of a job, or runs."""
+    if job is None:
         runs = source.need_runs(Call("get_execution", {"job": ..., "execution": ...}))
         return [WaitTarget(one, partial(runs.get, one)) for one in ids]
     batch = source.need_batch(Call("get_run", {"run": ...}))
-    return [WaitTarget(one, partial(_read_execution, batch, job or "", one)) for one in ids]
+    return [WaitTarget(one, partial(_read_execution, batch, job, one)) for one in ids]
 
 
 async def _read_execution(batch: BatchJobs, job: str, execution: str) -> Execution:
