@@ -34,7 +34,7 @@ CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("list_tasks", {"job": "backfill-embeddings", "status": "failed"}),
     ("list_runs", {}),
     ("list_runs", {"status": "failed"}),
-    ("list_runs", {"task": "backup-postgres"}),
+    ("list_runs", {"job": "backup-postgres"}),
     ("get_run", {"run": "01M83XJ880CH86JX615VZ8MKAW"}),
     ("find_failures", {}),
     ("history", {"job": "nightly-etl"}),

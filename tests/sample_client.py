@@ -51,7 +51,7 @@ DEFAULT_PAGES: list[tuple[str, dict[str, Any]]] = [
     ("list_executions", {"job": "fraud-scoring"}),
     ("list_tasks", {**BIG, "status": "failed"}),
     ("list_runs", {}),
-    ("list_runs", {"task": "healthcheck-api"}),
+    ("list_runs", {"job": "healthcheck-api"}),
 ]
 """Calls whose first page has 20 rows."""
 

@@ -68,7 +68,7 @@ ENVIRON = {
 
 GOOD: dict[str, tuple[str, dict[str, Any]]] = {
     "blaxel": ("list_executions", {"job": "etl", "source": "blaxel"}),
-    "runwisp": ("list_runs", {"task": "backup", "source": "runwisp"}),
+    "runwisp": ("list_runs", {"job": "backup", "source": "runwisp"}),
 }
 """A call that each source answers once it is well."""
 

@@ -119,6 +119,11 @@ class MissingArgument(BadArgument):
         super().__init__(*problem, advice=advice)
         self.argument = argument
 
+    def add_example(self, call: object | None) -> None:
+        """End the message with a call that has it; None where no such call is known."""
+        if call is not None:
+            self.args = (*self.args, ". Such as: ", call)
+
 
 class UnknownName(AgentError):
     """No such job, execution, task, run or source."""

@@ -136,7 +136,7 @@ async def _show_scheduled_tasks(guide: _Guide, names: list[str]) -> None:
     page = await guide.ask(
         "Which scheduled runs failed lately?", RunPage, "list_runs", status=_FAILURES, since=_LATELY, limit=5
     )
-    name = (page.items[0].task if page and page.items else None) or names[0]
-    await guide.ask("How did one scheduled task run?", RunPage, "list_runs", task=name, limit=5)
+    name = (page.items[0].job if page and page.items else None) or names[0]
+    await guide.ask("How did one scheduled task run?", RunPage, "list_runs", job=name, limit=5)
     if page and page.items:
         await guide.ask("What happened in the newest that failed?", RunDetail, "get_run", run=page.items[0].id)

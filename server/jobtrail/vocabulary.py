@@ -1,5 +1,7 @@
 """Lists the words for a status: the normalised ones, and those of the documents that are read and imported.
 
+And the earlier words for arguments, which are still understood.
+
 A document's words are here because a source, importing and the plane all know them; an upstream that only a source
 knows keeps its words in its package.
 """
@@ -7,10 +9,12 @@ knows keeps its words in its package.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Literal, Protocol, get_args
+from typing import TYPE_CHECKING, Literal, Protocol, TypeVar, get_args
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Collection, Mapping
+
+T = TypeVar("T")
 
 Status = Literal[
     "queued", "running", "succeeded", "failed", "timeout", "missed", "cancelled", "skipped", "unknown"
@@ -98,3 +102,15 @@ END_REASONS: Mapping[str, Status] = {
 
 OPEN_PHASES: Mapping[str, Status] = {"pending": "queued", "running": "running"}
 """The phases of a run that has not ended (schema Run), and what they mean."""
+
+EARLIER_NAMES = {"task": "job", "search": "query"}
+"""Earlier names of arguments and fields, and those of today."""
+
+
+def rename_earlier(given: Mapping[str, T], accepted: Collection[str]) -> dict[str, T]:
+    """Return arguments under their names of today: an earlier name is understood where it is no name of another."""
+    renamed = dict(given)
+    for earlier, today in EARLIER_NAMES.items():
+        if earlier in renamed and earlier not in accepted and today in accepted and today not in renamed:
+            renamed[today] = renamed.pop(earlier)
+    return renamed

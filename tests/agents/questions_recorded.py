@@ -33,13 +33,13 @@ class WhichLine(_OfRecords):
         answer = await agent.ask("get_execution", job="nightly")
         cause = answer.rows[0]["example"]
         execution = (answer.field("execution") or "").split(" ")[0]
-        log = (await agent.ask("read_log", job="nightly", execution=execution, search="/line [0-9]+/")).log
+        log = (await agent.ask("read_log", job="nightly", execution=execution, query="/line [0-9]+/")).log
         return _why(cause), _line(log[-1])
 
     async def compute(self, program: Program) -> object:
         answer = await program.ask("get_execution", job="nightly")
         named = {"job": "nightly", "execution": answer["execution"]["id"]}
-        log = (await program.ask("read_log", **named, search="/line [0-9]+/"))["lines"]
+        log = (await program.ask("read_log", **named, query="/line [0-9]+/"))["lines"]
         return _why(answer["failures"][0]["example"]), _line(log[-1]["text"])
 
     def truth(self, world: World) -> object:

@@ -61,12 +61,12 @@ class LastWords(_OfADaemon):
     faults = (broken("/log"),)
 
     async def read(self, agent: Agent) -> object:
-        (run,) = (await agent.ask("list_runs", task="healthcheck-api", status="failed", limit=1)).rows
+        (run,) = (await agent.ask("list_runs", job="healthcheck-api", status="failed", limit=1)).rows
         answer = await agent.ask("get_run", run=run["id"])
         return int(run["exit"]), answer.log[-1]
 
     async def compute(self, program: Program) -> object:
-        (run,) = (await program.ask("list_runs", task="healthcheck-api", status="failed", limit=1))["items"]
+        (run,) = (await program.ask("list_runs", job="healthcheck-api", status="failed", limit=1))["items"]
         answer = await program.ask("get_run", run=run["id"])
         return run["exit_code"], answer["log"]["lines"][-1]
 
@@ -84,10 +84,10 @@ class EveryBackup(_OfADaemon):
     faults = (broken("/api/runs", at=(3, 4, 5, 6), words="a page that fails for good"),)
 
     async def read(self, agent: Agent) -> object:
-        return sorted([row["id"] for row in await agent.rows("list_runs", task="backup-postgres", limit=8)])
+        return sorted([row["id"] for row in await agent.rows("list_runs", job="backup-postgres", limit=8)])
 
     async def compute(self, program: Program) -> object:
-        return sorted([item["id"] for item in await program.items("list_runs", task="backup-postgres", limit=8)])
+        return sorted([item["id"] for item in await program.items("list_runs", job="backup-postgres", limit=8)])
 
     def truth(self, world: World) -> object:
         rows = read_runs(_daemon(world).db, "deleted_at IS NULL AND task_name = 'backup-postgres'")

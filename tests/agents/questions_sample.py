@@ -95,12 +95,12 @@ class LastNightsBackup(_OfTheSample):
 
     async def read(self, agent: Agent) -> object:
         (task,) = (await agent.ask("list_jobs", query="postgres")).rows
-        (run,) = (await agent.ask("list_runs", task=task["name"], since="today", limit=1)).rows
+        (run,) = (await agent.ask("list_runs", job=task["name"], since="today", limit=1)).rows
         return run["status"], int(run["exit"])
 
     async def compute(self, program: Program) -> object:
         (task,) = (await program.ask("list_jobs", query="postgres"))["items"]
-        (run,) = (await program.ask("list_runs", task=task["name"], since="today", limit=1))["items"]
+        (run,) = (await program.ask("list_runs", job=task["name"], since="today", limit=1))["items"]
         return run["status"], run["exit_code"]
 
     def truth(self, world: World) -> object:

@@ -75,10 +75,10 @@ class TimedOut(_OfTwoSources):
     faults = (broken("/api/runs", at=(2,)),)
 
     async def read(self, agent: Agent) -> object:
-        return len(await agent.rows("list_runs", task="healthcheck-api", status="timeout", since="24h"))
+        return len(await agent.rows("list_runs", job="healthcheck-api", status="timeout", since="24h"))
 
     async def compute(self, program: Program) -> object:
-        return len(await program.items("list_runs", task="healthcheck-api", status="timeout", since="24h"))
+        return len(await program.items("list_runs", job="healthcheck-api", status="timeout", since="24h"))
 
     def truth(self, world: World) -> object:
         rows = world.rows.runs("healthcheck-api", NOW - timedelta(days=1))
@@ -207,7 +207,7 @@ class CursorMiscopied(_OfTwoSources):
     faults = (dropped("/api/runs", at=(3,)),)
 
     async def read(self, agent: Agent) -> object:
-        first = await agent.ask("list_runs", task="report-usage", since="7d")
+        first = await agent.ask("list_runs", job="report-usage", since="7d")
         assert first.more
         refused = await agent.ask("list_runs", cursor=first.more.arguments["cursor"][:-2])
         assert refused.refused
@@ -216,7 +216,7 @@ class CursorMiscopied(_OfTwoSources):
         return sorted([row["id"] for row in (*first.rows, *rest)])
 
     async def compute(self, program: Program) -> object:
-        first = await program.ask("list_runs", task="report-usage", since="7d")
+        first = await program.ask("list_runs", job="report-usage", since="7d")
         refused = await program.ask("list_runs", cursor=first["cursor"][:-2])
         assert "copy the whole cursor" in refused["error"]
         rest = await program.items("list_runs", cursor=first["cursor"])

@@ -114,7 +114,7 @@ def test_a_log_is_searched_where_the_server_keeps_it(hosted: Hosted) -> None:
     dialog.get_by_role("searchbox").press("Enter")
     expect(dialog.get_by_role("status")).to_have_text("1 line found in what was read, all of it")
     expect(dialog.get_by_role("listitem")).to_have_count(1)
-    assert hosted.calls("read_log")[-1]["search"] == "attempt 2"
+    assert hosted.calls("read_log")[-1]["query"] == "attempt 2"
 
 
 def test_what_hovering_shows_a_screen_reader_is_told(hosted: Hosted) -> None:

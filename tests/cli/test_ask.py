@@ -18,7 +18,7 @@ from rich.console import Console
 from jobtrail.analysis.failure_groups import make_signature
 from jobtrail.cli import main
 from jobtrail.cli.all_pages import MOST_ROWS, PagesRead, merge_pages
-from jobtrail.cli.command_lines import format_command, format_text, list_examples
+from jobtrail.cli.command_lines import format_command, format_text
 from jobtrail.cli.tables import print_blocks
 from jobtrail.models import (
     Call,
@@ -32,6 +32,7 @@ from jobtrail.models import (
     Total,
     Window,
 )
+from jobtrail.protocol.arguments import list_examples
 from jobtrail.rendering.blocks import Table
 from jobtrail.store import Store
 from jobtrail.tools import TOOLS
@@ -436,7 +437,7 @@ def test_a_call_becomes_what_a_person_types(text: str | Call | Sentence, command
     assert format_text(text) == command
 
 
-@given(st.dictionaries(st.sampled_from(["job", "task"]), st.text(max_size=20)))
+@given(st.dictionaries(st.sampled_from(["job", "source"]), st.text(max_size=20)))
 def test_whatever_is_in_a_call_a_shell_reads_it_as_one_word(arguments: dict[str, str]) -> None:
     words = shlex.split(format_command(Call("get_job", arguments)))
     assert words[3:] == [f"{name}={value}" for name, value in arguments.items()]

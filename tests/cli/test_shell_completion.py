@@ -40,7 +40,7 @@ CASES = [
 ]
 VALUES = [
     ("jobtrail ask history job=night", "job=", {"nightly-etl"}),
-    ("jobtrail ask list_runs task=back", "task=", {"backup-postgres"}),
+    ("jobtrail ask list_runs job=back", "job=", {"backup-postgres"}),
     ("jobtrail ask list_jobs source=", "source=", {"embedded"}),
     ("jobtrail ask list_runs status=failed,ti", "status=", {"failed,timeout"}),
     ("jobtrail ask list_jobs status=dep", "status=", {"deployed", "deploying"}),

@@ -67,7 +67,7 @@ async def test_the_place_in_the_line_is_told_in_characters(search: str) -> None:
 @pytest.mark.parametrize(
     ("search", "sentence"),
     [
-        ("/(a/", "search='/(a/' cannot be searched for (missing ): (a): correct it, or give plain text"),
+        ("/(a/", "query='/(a/' cannot be searched for (missing ): (a): correct it, or give plain text"),
         ("/*/", "no argument for repetition operator: *): correct it, or give plain text"),
         ("/(?=a)b/", "(?=): lookaround and conditions are not supported; leave them out, or give plain text"),
         (r"/(a)\1/", r"\1): back-references, \Z and \u are not supported; leave them out"),
@@ -75,13 +75,13 @@ async def test_the_place_in_the_line_is_told_in_characters(search: str) -> None:
         ("/a{1001}/", "{1001}): no repeat may be over 1,000; write a smaller one, or * or +, or give plain text"),
         ("/a++/", "++): a repeat of a repeat, such as a++, is not supported; write one, or give plain text"),
         (r"/\pL{1000}/", "it takes too much memory; write fewer or smaller repeats, or give plain text"),
-        ("//", "search='//' is an empty expression; give plain text, or /\\/\\// for slashes"),
+        ("//", "query='//' is an empty expression; give plain text, or /\\/\\// for slashes"),
         (
             "/a/m",
-            "search='/a/m': an expression takes no flag but i; write (?m) or (?s) at its beginning, or leave out",
+            "query='/a/m': an expression takes no flag but i; write (?m) or (?s) at its beginning, or leave out",
         ),
         ("/a/gi", "an expression takes no flag but i"),
-        ("x" * 301, "search has 301 characters; give at most 300"),
+        ("x" * 301, "query has 301 characters; give at most 300"),
     ],
 )
 async def test_what_is_not_supported_is_refused_with_the_reason_and_what_to_give(search: str, sentence: str) -> None:

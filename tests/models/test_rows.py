@@ -77,5 +77,5 @@ def test_times_are_to_the_second() -> None:
 def test_a_row_takes_from_an_attempt_what_lists_show() -> None:
     execution = Execution(id="e", status="failed", job="etl", tasks=3, started_at=START, ended_at=START)
     assert ListedExecution.take_from(execution) == ListedExecution(id="e", status="failed", tasks=3)
-    run = Run(id="r", task="backup", status="failed", started_at=START, retry_of="q")
-    assert ListedRun.take_from(run, task=None) == ListedRun(id="r", status="failed")
+    run = Run(id="r", job="backup", status="failed", started_at=START, retry_of="q")
+    assert ListedRun.take_from(run, job=None) == ListedRun(id="r", status="failed")

@@ -31,7 +31,7 @@ COMMAND = [sys.executable, "-m", "jobtrail", "serve"]
 SECONDS = 60
 Transport = Literal["http", "sse"]
 # Enough for every prompt: each takes some of these.
-FILLED = {"job": "backfill-embeddings", "since": "3d", "task": "healthcheck-api", "source": "embedded", "hours": "12"}
+FILLED = {"job": "backfill-embeddings", "since": "3d", "source": "embedded", "hours": "12"}
 
 
 @dataclass(frozen=True)

@@ -94,7 +94,7 @@ async def test_what_runs_and_what_waits_says_for_how_long(runwisp_daemon: Daemon
     ]  # fmt: skip
     insert_runs(runwisp_daemon.db, rows)
     async with Client(build_server(load_settings({"RUNWISP_URL": runwisp_daemon.url}, no_settings))) as client:
-        _, listed = await answer(client, "list_runs", task="reindex-search", status="running,queued")
+        _, listed = await answer(client, "list_runs", job="reindex-search", status="running,queued")
         _, one = await answer(client, "get_run", run=rows[0].id)
     found = {row["id"]: round(row["so_far_s"] / 60) for row in rows_of(listed)}
     assert found == {rows[0].id: 12, rows[1].id: 30}

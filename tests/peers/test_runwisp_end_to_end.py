@@ -122,7 +122,7 @@ async def test_over_stdio_cursors_alone_list_exactly_the_failed_runs_while_new_o
     assert pages[-1]["coverage"]["matched"] == len(found)
 
 
-@pytest.mark.parametrize("sort", ["created_at:desc", "created_at:asc", "duration:desc", "task:asc"])
+@pytest.mark.parametrize("sort", ["created_at:desc", "created_at:asc", "duration:desc", "job:asc"])
 async def test_every_order_lists_every_run_once(client: Client, runwisp_shared: Daemon, sort: str) -> None:
     rows = read_runs(runwisp_shared.db)
     pages = await follow(client, "list_runs", sort=sort, limit=100)
@@ -138,7 +138,7 @@ async def test_runs_that_share_one_time_are_paged_exactly(
     insert_runs(runwisp_daemon.db, failed_rows(2500, moment))
     window = {"since": "2026-01-05T11:59Z", "until": "2026-01-05T12:01Z"}
     async with server_for(runwisp_daemon, no_settings) as client:
-        pages = await follow(client, "list_runs", task="healthcheck-tls", sort=sort, limit=100, **window)
+        pages = await follow(client, "list_runs", job="healthcheck-tls", sort=sort, limit=100, **window)
     assert sorted(ids(pages)) == sorted(row.id for row in failed_rows(2500, moment))
 
 
@@ -175,7 +175,7 @@ async def test_a_search_finds_underscores_that_the_daemon_drops(runwisp_daemon: 
     row = DaemonRunRow(id=ulid(start, 1), task_name="nightly_report", created_at=stored_time(start))
     insert_runs(runwisp_daemon.db, [row])
     async with server_for(runwisp_daemon, no_settings) as client:
-        pages = await follow(client, "list_runs", search="Nightly_Rep")
+        pages = await follow(client, "list_runs", query="Nightly_Rep")
     assert ids(pages) == [row.id]
 
 
@@ -195,7 +195,7 @@ async def test_get_job_shows_the_schedule_and_the_record(client: Client) -> None
 
 
 async def test_an_unknown_task_is_an_error_though_the_daemon_says_zero(client: Client) -> None:
-    result = await client.call_tool("list_runs", {"task": "backup-postgress", "status": "failed"})
+    result = await client.call_tool("list_runs", {"job": "backup-postgress", "status": "failed"})
     assert result.is_error
     assert "closest: backup-postgres" in str(result.content)
 

@@ -131,9 +131,9 @@ async def test_long_lines_are_searched_to_their_end_and_those_in_pieces_are_said
     daemon: Daemon, client: Client
 ) -> None:
     run = start(daemon, "endless")
-    _, page = await answer(client, "read_log", run=run, search="needle")
+    _, page = await answer(client, "read_log", run=run, query="needle")
     assert [(line["n"], line["text"][-9:]) for line in page["lines"]] == [(1, " needle 1"), (3, " needle 2")]
-    _, nothing = await answer(client, "read_log", run=run, search="/begins.*needle/")
+    _, nothing = await answer(client, "read_log", run=run, query="/begins.*needle/")
     assert nothing["matched"] == 0
     assert not nothing["complete"]
     pieces = "long lines come in pieces of 65,537 characters, the first of them line 2: "
@@ -187,7 +187,7 @@ async def test_a_search_finds_what_the_daemon_s_own_search_finds(daemon: Daemon,
         path = "/api/tasks/rotating/log/search"
         hits = daemon.get(path, runId=run, q=q, regex=json.dumps(regex), limit=1000).json()["items"]
         assert hits
-        _, page = await answer(client, "read_log", run=run, search=search, lines=500)
+        _, page = await answer(client, "read_log", run=run, query=search, lines=500)
         assert [line["n"] - 1 for line in page["lines"]] == [hit["n"] for hit in hits]
 
 
@@ -195,7 +195,7 @@ async def test_a_line_that_was_found_is_shown_with_those_around_it_by_the_call_i
     daemon: Daemon, client: Client
 ) -> None:
     run = start(daemon, "rotating")
-    _, found = await answer(client, "read_log", run=run, search="row 19500 ")
+    _, found = await answer(client, "read_log", run=run, query="row 19500 ")
     named = re.fullmatch(r"read_log\(run='(\w+)', source='(\w+)', around=(\d+)\)", found["next_calls"][0])
     assert named
     _, page = await answer(client, "read_log", run=named[1], source=named[2], around=int(named[3]), lines=5)

@@ -57,7 +57,7 @@ async def test_both_apis_answer_and_say_that_it_is_sample_data(client: Client) -
 
 
 async def test_the_source_that_has_what_is_asked_for_is_asked(client: Client) -> None:
-    _, runs = await answer(client, "list_runs", task="rotate-logs")
+    _, runs = await answer(client, "list_runs", job="rotate-logs")
     assert runs["source"] == "runwisp"
     wrong = await client.call_tool("list_runs", {"source": "blaxel"})
     assert text_of(wrong) == "source 'blaxel' (blaxel) has no runs; call list_executions(job=…) on it"
@@ -77,9 +77,9 @@ async def test_the_failed_tasks_of_10000_are_listed_exactly_once_by_cursors_alon
 
 
 async def test_every_run_of_a_task_is_listed_once_in_every_order(client: Client) -> None:
-    _, one_by_one = await answer(client, "list_runs", task="report-usage", limit=100)
+    _, one_by_one = await answer(client, "list_runs", job="report-usage", limit=100)
     for sort in ("created_at:desc", "created_at:asc", "duration:desc", "status:asc", "exit_code:asc"):
-        pages = await follow(client, "list_runs", task="report-usage", sort=sort, limit=9)
+        pages = await follow(client, "list_runs", job="report-usage", sort=sort, limit=9)
         listed = [run["id"] for page in pages for run in page["items"]]
         assert sorted(listed) == sorted(run["id"] for run in one_by_one["items"]), sort
 
@@ -90,4 +90,4 @@ async def test_the_runs_of_all_tasks_are_walked_by_time(client: Client) -> None:
     assert len(runs) == len({run["id"] for run in runs}) > 1_000
     times = [run["created_at"] for run in runs]
     assert times == sorted(times, reverse=True)
-    assert len({run["task"] for run in runs}) == 8
+    assert len({run["job"] for run in runs}) == 8

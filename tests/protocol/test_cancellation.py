@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.anyio
 
 CALLS = {
-    "runwisp": ("list_runs", {"search": "_"}),
+    "runwisp": ("list_runs", {"query": "_"}),
     "blaxel": ("list_executions", {"job": "etl", "status": "failed"}),
 }
 

@@ -51,8 +51,8 @@ COMPLETES: list[tuple[str, str, str, dict[str, str], str]] = [
     ("explain-execution", "execution", "exec-3e2", {"job": "invoice-export"}, "exec-3e21440c5bee"),
     ("explain-execution", "execution", "exec-3e2", {}, "exec-3e21440c5bee"),
     ("explain-run", "run", "01M83XJ88", {}, "01M83XJ880CH86JX615VZ8MKAW"),
-    ("explain-run", "run", "01M83XJ88", {"task": "healthcheck-api"}, "01M83XJ880CH86JX615VZ8MKAW"),
-    ("explain-run", "task", "health", {}, "healthcheck-api"),
+    ("explain-run", "run", "01M83XJ88", {"job": "healthcheck-api"}, "01M83XJ880CH86JX615VZ8MKAW"),
+    ("explain-run", "job", "health", {}, "healthcheck-api"),
     ("explain-run", "source", "", {}, "embedded"),
     ("jobs", "source", "e", {}, "embedded"),
     ("jobs", "format", "j", {}, "json"),
@@ -74,9 +74,10 @@ async def test_names_of_the_live_sources_complete_what_was_typed() -> None:
 
 COMPLETES_NOTHING: list[tuple[str, str, str, dict[str, str]]] = [
     ("compare", "job", "no such job", {}),
+    ("explain-run", "job", "nightly-etl", {}),
     ("compare", "job", "", {"source": "no such source"}),
     ("compare", "execution", "", {"job": "no such job"}),
-    ("explain-run", "run", "", {"task": "no such task"}),
+    ("explain-run", "run", "", {"job": "no such job"}),
     ("triage", "since", "24", {}),
     ("no-such-prompt", "no such argument", "x", {}),
     ("compare", "job", "\ud83d\ude00" * 3_000, {}),

@@ -37,10 +37,10 @@ async def read_log(client: Client, **arguments: Any) -> dict[str, Any]:
 async def test_a_long_line_is_searched_to_its_end(stand: Stand) -> None:
     stand.record("--job", "nightly", "--", "sh", "-c", "head -c 100000 /dev/zero | tr '\\0' x; echo ' needle'")
     async with reader_of(stand) as client:
-        found = await read_log(client, search="needle")
+        found = await read_log(client, query="needle")
         assert (found["matched"], found["complete"]) == (1, True)
         assert found["lines"][0]["text"].endswith("xxx needle")
-        assert not (await read_log(client, search="haystack"))["matched"]
+        assert not (await read_log(client, query="haystack"))["matched"]
 
 
 async def test_of_a_line_that_was_cut_it_is_said_and_the_log_is_not_called_complete(stand: Stand) -> None:
@@ -48,7 +48,7 @@ async def test_of_a_line_that_was_cut_it_is_said_and_the_log_is_not_called_compl
         "--job", "nightly", "--", "sh", "-c", "echo begins; head -c 300000 /dev/zero | tr '\\0' x; echo needle"
     )
     async with reader_of(stand) as client:
-        for arguments in ({"search": "needle"}, {}):
+        for arguments in ({"query": "needle"}, {}):
             page = await read_log(client, **arguments)
             assert not page["complete"]
             assert page["notes"] == ["line 2 had more characters than are kept: the rest cannot be searched or shown"]

@@ -125,21 +125,21 @@ more: list_tasks(cursor="1zLkC6UPzcWpuUmoKKGh1lJJTzMyTjBCWJCUmZ6dl5uToQtQA4wSsAd
 
 
 async def test_list_runs(client: Client) -> None:
-    text, _ = await answer(client, "list_runs", task="backup-postgres", status="failed,timeout", limit=2)
+    text, _ = await answer(client, "list_runs", job="backup-postgres", status="failed,timeout", limit=2)
     assert text == snapshot("""\
 runs of backup-postgres · source embedded, SAMPLE DATA · 2 rows, of 5, more to read · status failed,timeout · created_at:desc · every row: status failed, exit 2, trigger api, instance 0
 id	created	duration	attempt
 01M7RXSQZS70G2AC00ZNA6MD9F	2026-11-19T03:32:26Z	16m41s	2
 01M7RWSSS0XF5P5SRCP8B92M69	2026-11-19T03:15:00Z	17m16s	1
-more: list_runs(cursor="1pCXDlUP1f2puUmoKKGR1lJJTzMyTjJBsTUpMzi4t0C3ILy5JhwQtbkthfqmNBQA..0.2.2.5.0.0.0.~dmyuzmvlb0g0.01M7RWSSS0XF5P5SRCP8B92M69.~1.~2")\
+more: list_runs(cursor="1e_DShkP1f2puUmoKKGR1lJJTzMyTjBB2JCUmZ5cW6BbkF5ekQ0IWt50wr9TGAgA..0.2.2.5.0.0.0.~dmyuzmvlb0g0.01M7RWSSS0XF5P5SRCP8B92M69.~1.~2")\
 """)
 
 
 async def test_list_runs_of_all_tasks(client: Client) -> None:
     text, _ = await answer(client, "list_runs", status="failed,timeout", since="12h")
     assert text == snapshot("""\
-runs of all tasks · source embedded, SAMPLE DATA · 6 rows, complete · status failed,timeout · since 2026-11-23T00:00:00Z (now 2026-11-23T12:00:00Z) · created_at:desc · every row: instance 0
-id	task	status	created	duration	exit	trigger	attempt
+runs of all jobs · source embedded, SAMPLE DATA · 6 rows, complete · status failed,timeout · since 2026-11-23T00:00:00Z (now 2026-11-23T12:00:00Z) · created_at:desc · every row: instance 0
+id	job	status	created	duration	exit	trigger	attempt
 01M83XJMYYKACNP9SA7VD69TXZ	healthcheck-api	timeout	2026-11-23T10:00:13Z	1.6s	-1	cron	2
 01M83XJ880CH86JX615VZ8MKAW	healthcheck-api	failed	2026-11-23T10:00:00Z	2.5s	1	cron	1
 01M838ZTSH6F5Z2WM9VDEV0MMV	healthcheck-api	timeout	2026-11-23T04:00:24Z	1.7s	-1	ui	3
@@ -159,7 +159,7 @@ log, lines 1 to 3 of 3:
 | pg_dump: dumping database acme, snapshot 78eef90a4f
 | pg_dump: error: connection to server at '10.0.42.183' failed: timeout expired
 | backup: giving up after 15 of 61 tables
-next: list_runs(task='backup-postgres', limit=10, source='embedded')\
+next: list_runs(job='backup-postgres', limit=10, source='embedded')\
 """)
 
 
@@ -175,10 +175,10 @@ note: nothing matched; to widen: list_executions(job='fraud-scoring', since='202
 
 async def test_a_name_of_the_other_kind_names_the_right_call(client: Client) -> None:
     task = await client.call_tool("list_executions", {"job": "backup-postgres"})
-    job = await client.call_tool("list_runs", {"task": "nightly-etl"})
+    job = await client.call_tool("list_runs", {"job": "nightly-etl"})
     assert [text_of(task), text_of(job)] == snapshot(
         [
-            "'backup-postgres' is a scheduled task; call list_runs(task='backup-postgres')",
+            "'backup-postgres' is a scheduled task; call list_runs(job='backup-postgres')",
             "'nightly-etl' is a batch job; call list_executions(job='nightly-etl')",
         ]
     )

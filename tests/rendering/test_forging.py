@@ -106,7 +106,7 @@ def make_execution(say: Iterator[str]) -> Execution:
 
 def make_run(say: Iterator[str]) -> Run:
     return Run(
-        id=next(say), task=next(say), status="unknown", raw_status=next(say), trigger=next(say), retry_of=next(say)
+        id=next(say), job=next(say), status="unknown", raw_status=next(say), trigger=next(say), retry_of=next(say)
     )
 
 
@@ -126,7 +126,7 @@ def make_pages(say: Iterator[str]) -> list[BaseModel]:
         JobPage(**PAGE, items=tuple(jobs[0].model_copy(update={"name": next(say)}) for _ in range(2))),
         ExecutionPage(**PAGE, job=next(say), items=tuple(executions)),
         TaskPage(**PAGE, job=next(say), execution=next(say), items=(make_task(say), make_task(say))),
-        RunPage(**PAGE, task=next(say), items=tuple(runs)),
+        RunPage(**PAGE, job=next(say), items=tuple(runs)),
         RunPage(**PAGE, items=tuple(runs[0].model_copy(update={"id": next(say)}) for _ in range(2))),
     ]
 
@@ -150,7 +150,7 @@ def make_details(say: Iterator[str]) -> list[BaseModel]:
             log=LogTail(lines=(next(say), next(say)), first_line=1, total_lines=2),
         ),
         LogPage(
-            source="prod", job=next(say), execution=next(say), task=next(say), search=next(say), total_lines=2,
+            source="prod", job=next(say), execution=next(say), task=next(say), query=next(say), total_lines=2,
             growing=False, complete=True, lines=(LogLine(n=1, text=next(say)), LogLine(n=2, text=next(say), times=3)),
         ),
         LogPage(

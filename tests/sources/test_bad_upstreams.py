@@ -414,7 +414,7 @@ async def test_a_running_run_has_no_exit_code_whatever_the_daemon_says(tmp_path:
     upstream = Upstream()
     upstream.runs = [run_of(1, status="running", endReason=None, endedAt=None), run_of(0, exitCode=3)]
     async with client_of(tmp_path, upstream) as client:
-        _, found = await answer(client, "list_runs", task="backup")
+        _, found = await answer(client, "list_runs", job="backup")
         text, one = await answer(client, "get_run", run=run_id(1))
     assert [item.get("exit_code") for item in rows_of(found)] == [None, 3]
     assert one["verdict"] == "running"
@@ -547,7 +547,7 @@ async def test_a_walk_over_runs_that_fails_on_page_3_loses_and_repeats_nothing(t
     upstream.runs = [run_of(n, taskName="back_up" if n % 7 == 0 else "other") for n in reversed(range(550))]
     wanted = [one["id"] for one in upstream.runs if one["taskName"] == "back_up"]
     async with client_of(tmp_path, upstream) as client:
-        listed = await walk_over_a_fault(client, upstream, "list_runs", 3, search="back_up", limit=60)
+        listed = await walk_over_a_fault(client, upstream, "list_runs", 3, query="back_up", limit=60)
     assert listed == wanted
 
 

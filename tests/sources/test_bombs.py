@@ -240,7 +240,7 @@ async def test_a_large_log_is_searched_in_steps_between_which_other_calls_go_on(
     upstream.sick = lambda request: log(request) if request.url.path.endswith("/log") else None
     async with client_of(tmp_path, upstream) as client, held(client) as hold:
         before = time.process_time()
-        await client.call_tool(LOG[0], {**LOG[1], "lines": 500, **({"search": search} if search else {})})
+        await client.call_tool(LOG[0], {**LOG[1], "lines": 500, **({"query": search} if search else {})})
         took = time.process_time() - before
     # What takes longest at once is parsing the answer. Matching is not held against it: other threads run meanwhile.
     assert hold.longest < took / 2

@@ -219,7 +219,7 @@ PROPERTY: Callable[[Callable[..., None]], Callable[..., None]] = settings(
 def test_a_list_claims_what_is_true(dice: Random) -> None:
     liar, minutes, status = make_liar(dice), dice.choice(WINDOWS), dice.choice([None, None, *STATUSES])
     judge = Judge(liar, "alpha", begin(liar, minutes), STATUSES[status] if status else None)
-    tool, name = ("list_executions", "job") if liar.kind == "blaxel" else ("list_runs", "task")
+    tool, name = ("list_executions", "job") if liar.kind == "blaxel" else ("list_runs", "job")
     given_ = {"since": minutes and f"{minutes}m", "status": status}
     asked = {key: value for key, value in given_.items() if value}
     sort, limit = dice.choice(["created_at:desc", "created_at:asc"]), dice.choice([1, 3, 20])

@@ -89,7 +89,7 @@ def ids(pages: list[dict[str, Any]]) -> list[str]:
 
 
 @pytest.mark.anyio
-@pytest.mark.parametrize("arguments", [{}, {"task": "t"}, {"limit": 5, "sort": "duration:desc"}])
+@pytest.mark.parametrize("arguments", [{}, {"job": "t"}, {"limit": 5, "sort": "duration:desc"}])
 async def test_a_page_of_runs_costs_one_request_once_the_dialect_is_known(arguments: dict[str, Any]) -> None:
     daemon, asked = Daemon(modern=True), list[str]()
     daemon.add(40)
@@ -128,7 +128,7 @@ def test_no_run_repeats_or_is_lost_while_others_arrive_and_the_oldest_are_pruned
 
     async def walk() -> list[str]:
         async with client_of(daemon) as client:
-            return ids(await pages_of(client, change, task="t", limit=limit, **status))
+            return ids(await pages_of(client, change, job="t", limit=limit, **status))
 
     listed = anyio.run(walk)
     assert len(listed) == len(set(listed))
@@ -147,7 +147,7 @@ async def test_as_many_arrivals_as_a_page_holds_do_not_end_a_walk(modern: bool, 
         daemon.add(arriving if len(pages) == 1 else 0)
 
     async with client_of(daemon) as client:
-        pages = await pages_of(client, arrive, task="t", limit=min(arriving, 20))
+        pages = await pages_of(client, arrive, job="t", limit=min(arriving, 20))
     assert before == set(ids(pages))
     assert pages[-1]["total"] == {"value": 100, "kind": "exact"}
 
@@ -164,7 +164,7 @@ async def test_runs_of_one_time_survive_the_pruning_of_some_of_them(count: int) 
                 daemon.runs.remove(run)
 
     async with client_of(daemon) as client:
-        pages = await pages_of(client, prune, task="t", limit=100 if count > 100 else 10)
+        pages = await pages_of(client, prune, job="t", limit=100 if count > 100 else 10)
     assert {run["id"] for run in daemon.runs} <= set(ids(pages))
     assert len(ids(pages)) == len(set(ids(pages)))
 
@@ -180,7 +180,7 @@ async def test_a_walk_that_has_to_repeat_says_so_and_calls_nothing_exact() -> No
             daemon.runs = [run for run in daemon.runs if run["id"] not in gone]
 
     async with client_of(daemon) as client:
-        pages = await pages_of(client, prune, task="t", limit=100)
+        pages = await pages_of(client, prune, job="t", limit=100)
     assert {run["id"] for run in daemon.runs} <= set(ids(pages))
     assert "may repeat" in " ".join(pages[2]["notes"])
     assert "may repeat" in " ".join(pages[-1]["notes"])
@@ -194,7 +194,7 @@ async def test_a_pending_run_is_found_by_either_word(modern: bool) -> None:
     daemon.add(1, status="pending", endReason=None)
     async with client_of(daemon) as client:
         for word in ("pending", "queued"):
-            _, page = await answer(client, "list_runs", task="t", status=word)
+            _, page = await answer(client, "list_runs", job="t", status=word)
             assert [(run["status"], run["raw_status"]) for run in rows_of(page)] == [("queued", "pending")]
 
 
@@ -204,10 +204,10 @@ async def test_a_failure_under_an_unknown_word_is_pointed_at(modern: bool) -> No
     daemon = Daemon(modern)
     daemon.add(1, endReason="oom_killed", exitCode=137)
     async with client_of(daemon) as client:
-        text, page = await answer(client, "list_runs", task="t", status="failed,timeout")
+        text, page = await answer(client, "list_runs", job="t", status="failed,timeout")
         assert page["items"] == []
         assert ("1 more count as failures" if modern else "status not known here (oom_killed)") in text
-        _, unknown = await answer(client, "list_runs", task="t", status="unknown")
+        _, unknown = await answer(client, "list_runs", job="t", status="unknown")
     assert rows_of(unknown)[0]["exit_code"] == 137
 
 

@@ -103,7 +103,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "unknown-job": ("list_executions", {"job": "elt"}, "job='elt' does not exist in any of the sources blaxel, runwisp"),
     "unknown-job-like-none": ("get_job", {"job": "zzz"}, "call list_jobs(source=…) for what exists"),
     "unknown-job-of-tasks": ("list_tasks", {"job": "etll", "execution": "x"}, "blaxel, runwisp; closest: etl"),
-    "unknown-task": ("list_runs", {"task": "bakup"}, "blaxel, runwisp; closest: backup"),
+    "unknown-task": ("list_runs", {"job": "bakup"}, "blaxel, runwisp; closest: backup"),
     "unknown-definition": ("get_job", {"job": "bakup", "source": "runwisp"}, "job='bakup' does not exist; closest"),
     "unknown-execution": (
         "get_execution",
@@ -148,7 +148,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "job-that-is-a-number": ("list_executions", {"job": 5}, "list_executions: job=5 does not fit"),
     "job-that-is-a-list": ("list_executions", {"job": ["etl"]}, "list_executions: job=['etl'] does not fit"),
     "misspelt-argument": ("list_runs", {"stauts": "failed"}, "has no argument 'stauts'; closest: status"),
-    "argument-of-another-tool": ("list_runs", {"job": "backup"}, "list_runs has no argument 'job'; "),
+    "argument-of-another-tool": ("list_runs", {"execution": "e1"}, "list_runs has no argument 'execution'; "),
     "unknown-tool": ("list_job", {}, "there is no tool 'list_job'; closest: list_jobs; there are list_jobs"),
     "missing-job": ("list_executions", {}, "list_executions needs job; call list_jobs() for its values"),
     "missing-job-of-get": ("get_job", {}, "get_job needs job; call list_jobs() for its values"),
@@ -160,8 +160,8 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "statuses-too-many": ("find_failures", {"status": ["failed"] * 200}, "status has 1,399 characters; give at most"),
     "deployment-statuses-too-long": ("list_jobs", {"status": "failed," * 200}, "status has 1,400 characters; give"),
     "name-of-an-argument-too-long": ("list_jobs", {"query" * 100_000: 1}, "…'; it takes query, status, sort"),
-    "search-too-long-to-send": ("list_runs", {"search": "\u20ac" * 30_000}, "too long to send to source 'runwisp'"),
-    "task-too-long-to-send": ("list_runs", {"task": "\u20ac" * 30_000, "source": "runwisp"}, "too long to send to source 'runwisp'"),
+    "search-too-long-to-send": ("list_runs", {"query": "\u20ac" * 30_000}, "too long to send to source 'runwisp'"),
+    "task-too-long-to-send": ("list_runs", {"job": "\u20ac" * 30_000, "source": "runwisp"}, "too long to send to source 'runwisp'"),
 }  # fmt: skip
 
 
@@ -232,7 +232,7 @@ async def test_a_hostile_name_is_unknown_and_never_leaves_its_place_in_the_path(
     ):
         await refusal(client, tool, arguments)
     if name:
-        await refusal(client, "list_runs", {"task": name})
+        await refusal(client, "list_runs", {"job": name})
     for path in upstream.paths():
         assert INTENDED.fullmatch(path), path
         segments = path.split("/")
@@ -248,7 +248,7 @@ NAMES_IN_PATHS = {"", "v0", "api", "jobs", "executions", "tasks", "runs", "etl",
 @pytest.mark.parametrize("tool", ["list_jobs", "list_executions", "list_tasks", "list_runs"])
 @pytest.mark.parametrize("text", ["\ud800", "a\udfffb"])
 async def test_a_lone_surrogate_in_a_filter_is_refused_by_name(tool: str, text: str, client: Client) -> None:
-    filters = {"list_jobs": ("query", "status"), "list_runs": ("search", "since")}.get(tool, ("query", "sort"))
+    filters = {"list_jobs": ("query", "status"), "list_runs": ("query", "since")}.get(tool, ("query", "sort"))
     for name in (*filters, "cursor", "source"):
         assert f"{tool}: {name} holds a lone surrogate" in await refusal(client, tool, {name: text})
     assert "holds a lone surrogate" in await refusal(client, "list_runs", {"status": ["failed", text]})

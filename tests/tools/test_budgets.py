@@ -190,7 +190,7 @@ async def test_a_walk_over_runs_that_the_daemon_cannot_filter_reads_20_pages_a_c
     upstream = Upstream()
     upstream.runs = [run_of(number % 32_768, taskName="other") for number in reversed(range(25_000))]
     async with client_of(tmp_path, upstream) as client:
-        _, page = await answer(client, "list_runs", search="back_up")
+        _, page = await answer(client, "list_runs", query="back_up")
         assert page["coverage"]["scanned"] == 20_000
         _, rest = await answer(client, "list_runs", cursor=page["cursor"])
     assert rest["coverage"] == {"scanned": 25_000, "matched": 0, "complete": True}

@@ -118,7 +118,7 @@ async def test_counts_are_those_of_the_lists_of_every_job(client: Client) -> Non
     jobs = rows_of((await follow(client, "list_jobs", limit=100))[0])
     counted: dict[str, int] = {}
     for one in jobs:
-        tool, name = ("list_executions", "job") if one["kind"] == "job" else ("list_runs", "task")
+        tool, name = ("list_executions", "job") if one["kind"] == "job" else ("list_runs", "job")
         pages = await follow(client, tool, status="failed,timeout", since="24h", **{name: one["name"]})
         if count := sum(len(page["items"]) for page in pages):
             counted[one["name"]] = count

@@ -34,7 +34,7 @@ async def test_runs_of_other_tasks_are_left_out_by_an_upstream_that_ignores_the_
         else None
     )
     async with client_of(tmp_path, upstream) as client:
-        found = (await answer(client, "list_runs", task="job1", limit=100))[1]
+        found = (await answer(client, "list_runs", job="job1", limit=100))[1]
     assert len(found["items"]) == 27
     assert found["coverage"]["complete"]
     assert found["total"] == {"kind": "unknown"}
@@ -83,7 +83,7 @@ async def test_runs_that_come_oldest_first_whatever_was_asked_are_read_by_offset
     upstream = Upstream()
     upstream.runs = [run_of(number) for number in range(50)]
     async with client_of(tmp_path, upstream) as client:
-        pages = await follow(client, "list_runs", task="backup", limit=20)
+        pages = await follow(client, "list_runs", job="backup", limit=20)
     assert [one for found in pages for one in ids(found)] == [run["id"] for run in upstream.runs]
     assert DISORDERED in pages[0]["notes"]
 
@@ -113,7 +113,7 @@ async def test_a_row_on_two_pages_is_handed_out_once_and_there_is_no_total(tmp_p
 @pytest.mark.parametrize("source", ["blaxel", "runwisp"])
 async def test_a_window_that_begins_before_the_oldest_there_is_says_so(tmp_path: Path, source: str) -> None:
     upstream = Upstream()
-    asked = {"blaxel": ("list_executions", {"job": "etl"}), "runwisp": ("list_runs", {"task": "backup"})}[source]
+    asked = {"blaxel": ("list_executions", {"job": "etl"}), "runwisp": ("list_runs", {"job": "backup"})}[source]
     async with client_of(tmp_path, upstream) as client:
         text, found = await answer(client, asked[0], **asked[1], since=OLDER, until="2026-11-02")
         failures = await answer(client, "find_failures", source=source, since=OLDER, until="2026-11-02")
@@ -131,7 +131,7 @@ async def test_a_window_within_what_is_kept_says_nothing_of_it(tmp_path: Path) -
     async with client_of(tmp_path, upstream) as client:
         for source, (tool, asked) in {
             "blaxel": ("list_executions", {"job": "etl"}),
-            "runwisp": ("list_runs", {"task": "backup"}),
+            "runwisp": ("list_runs", {"job": "backup"}),
         }.items():
             found = (await answer(client, tool, **asked, since=NEWER, until="2026-11-02"))[1]
             assert "notes" not in found

@@ -41,7 +41,7 @@ async def refuse(client: Client, tool: str, **arguments: Any) -> str:
     [
         ("get_job", {"job": "backup"}, "cron"),
         ("history", {"job": "backup"}, "cron"),
-        ("list_runs", {"task": "backup"}, "cron"),
+        ("list_runs", {"job": "backup"}, "cron"),
         ("get_job", {"job": "etl"}, "prod"),
         ("history", {"job": "etl"}, "prod"),
         ("list_executions", {"job": "etl"}, "prod"),
@@ -61,7 +61,7 @@ async def test_the_one_source_that_has_a_name_answers_and_says_so(
 @pytest.mark.parametrize(
     ("tool", "argument"),
     [
-        ("get_job", "job"), ("history", "job"), ("list_runs", "task"), ("list_executions", "job"),
+        ("get_job", "job"), ("history", "job"), ("list_runs", "job"), ("list_executions", "job"),
         ("get_execution", "job"), ("list_tasks", "job"), ("read_log", "job"), ("find_failures", "job"),
     ],
 )  # fmt: skip
@@ -77,7 +77,7 @@ async def test_a_name_of_several_sources_is_one_sentence_that_names_them() -> No
         _,
     ):
         said = await refuse(client, "get_job", job="etl")
-        _, runs = await answer(client, "list_runs", task="etl")
+        _, runs = await answer(client, "list_runs", job="etl")
         _, executions = await answer(client, "list_executions", job="etl")
     assert said == "job='etl' is in the sources prod and cron; give source=… with it"
     assert (runs["source"], executions["source"]) == ("cron", "prod")
@@ -198,7 +198,7 @@ async def test_a_task_that_is_not_defined_any_more_is_asked_about_as_long_as_it_
             ("get_job", {"job": "backup"}),
             ("history", {"job": "backup", "since": "30d"}),
             ("find_failures", {"job": "backup"}),
-            ("list_runs", {"task": "backup", "until": "2026-10-01"}),
+            ("list_runs", {"job": "backup", "until": "2026-10-01"}),
         ):
             for source in ({}, {"source": "cron"}):
                 text, _ = await answer(client, tool, **arguments, **source)

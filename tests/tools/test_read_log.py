@@ -185,13 +185,13 @@ newer: read_log(cursor="1Giol50MJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIVAA6qQSQ4R
 
 
 async def test_a_search_shows_the_newest_that_match_and_how_far_it_looked(client: Client) -> None:
-    text, page = await answer(client, "read_log", **OF_E1, search="/row 1?1[13] |refused/", lines=2)
+    text, page = await answer(client, "read_log", **OF_E1, query="/row 1?1[13] |refused/", lines=2)
     assert text == snapshot("""\
 log of etl e1 · source embedded · 2 lines match '/row 1?1[13] |refused/' among lines 114 to 138 of 138
 114 2026-11-01T00:00:17Z t1| row 113 loaded
 138 00:00:36Z error| ConnectionError: 10.0.0.5 refused
 next: read_log(job='etl', execution='e1', source='embedded', around=138)
-older: read_log(cursor="1dYnfcUMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIch4WMjrF-WXKxjaG0YbGscq1BSlppUWp6boI7xvVBsLAA..0.0.0.0.0.0.0.~0.~36.6ae68100-6ae68f89-8a")\
+older: read_log(cursor="1GU3LU0MJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIVAAFgX6RfnlCob2htGGxrEKNUWpaaXFqSn6CN8b1cYCAA..0.0.0.0.0.0.0.~0.~36.6ae68100-6ae68f89-8a")\
 """)
     text, page = await answer(client, "read_log", **cursor_of(page, "older"))
     assert [line["text"] for line in page["lines"]] == ["row 13 loaded", "row 111 loaded"]
@@ -200,15 +200,15 @@ older: read_log(cursor="1dYnfcUMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIch4WMjrF-W
 log of etl e1 · source embedded · 1 line matches '/row 1?1[13] |refused/' among lines 1 to 13 of 138
 12 2026-11-01T00:00:07Z t1| row 11 loaded
 next: read_log(job='etl', execution='e1', source='embedded', around=12)
-newer: read_log(cursor="1tcHAc0MJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIch4WMjrF-WXKxjaG0YbGscq1BSlppUWp6boI7xvVBsLAA..0.0.0.0.0.0.0.~1.~e.6ae68100-6ae68f89-8a")\
+newer: read_log(cursor="1V3RaBUMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDIVAAFgX6RfnlCob2htGGxrEKNUWpaaXFqSn6CN8b1cYCAA..0.0.0.0.0.0.0.~1.~e.6ae68100-6ae68f89-8a")\
 """)
 
 
 async def test_a_search_that_finds_nothing_says_where_it_looked(client: Client) -> None:
-    text, page = await answer(client, "read_log", **OF_E1, search="out|of memory")
+    text, page = await answer(client, "read_log", **OF_E1, query="out|of memory")
     assert text == snapshot("""\
 log of etl e1 · source embedded · 0 lines match 'out|of memory' among lines 1 to 138 of 138, complete
-note: search was taken as plain text; a regular expression is written /…/\
+note: query was taken as plain text; a regular expression is written /…/\
 """)
     assert (page["matched"], page["complete"]) == (0, True)
 
@@ -250,7 +250,11 @@ newer: read_log(cursor="1r5wUwUMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDMVA_AA..0.0
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({}, "read_log needs run or job; call list_runs() or list_jobs() for them"),
+    (
+        {},
+        ("read_log needs run or job; call list_runs() or list_jobs() for them. Such as: "
+        "read_log(job='etl', execution='e-1', query='/refused|denied/')"),
+    ),
     ({"run": "x", **OF_E1}, "read_log takes run, or job and execution, not both; leave one out"),
     ({"run": "x"}, "run='x' is not a run id; ids are 26 letters and digits, call list_runs() for them"),
     ({"job": "etl", "execution": "e9"}, "execution='e9' does not exist in job 'etl'; call list_executions(job='etl') for those that do"),
@@ -258,8 +262,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     ({**OF_E1, "around": 139}, "around=139 is no line of this log; it has lines 1 to 138"),
     ({**OF_E1, "around": 0}, "around=0 is no line of this log; it has lines 1 to 138"),
     ({"job": "etl", "execution": "e2", "around": 1}, "around=1 is no line of this log: it is empty"),
-    ({**OF_E1, "around": 3, "search": "x"}, "read_log takes around or search, not both; leave one out"),
-    ({**OF_E1, "search": "/(x/"}, "search='/(x/' cannot be searched for (missing ): (x): correct it, or give plain text"),
+    ({**OF_E1, "around": 3, "query": "x"}, "read_log takes around or query, not both; leave one out"),
+    ({**OF_E1, "query": "/(x/"}, "query='/(x/' cannot be searched for (missing ): (x): correct it, or give plain text"),
     ({**OF_E1, "cursor": "1abc"}, "a cursor carries its own arguments, but job, execution came with it; call read_log(cursor=…) alone"),
 ]  # fmt: skip
 
@@ -359,7 +363,7 @@ async def test_a_long_search_reports_how_far_it_is(no_settings: Path) -> None:
 
     daemon = Daemon([f"line {number}" for number in range(60_000)])
     async with client_of(no_settings, daemon, BL_API_KEY=None) as client:
-        arguments = {"run": run_id(0), "search": "nothing", "source": "runwisp"}
+        arguments = {"run": run_id(0), "query": "nothing", "source": "runwisp"}
         result = await client.call_tool("read_log", arguments, progress_callback=hear)
         _, rest = await answer(client, "read_log", cursor=(result.structured_content or {})["older"])
     assert text_of(result).splitlines()[0].endswith("0 lines match 'nothing' among lines 10,001 to 60,000 of 60,000")
@@ -422,7 +426,7 @@ async def test_a_log_that_lost_its_beginning_is_never_called_complete(tmp_path: 
     store.close()
     settings = Settings(sources=(EmbeddedSettings(name="embedded"),), default="embedded", store=tmp_path / "store.db")
     async with Client(build_server(settings, clock=FixedClock(moment=time_at(30)))) as client:
-        for arguments in ({"search": "zzz"}, {"lines": 3}, {"lines": 500}, {"around": 100}):
+        for arguments in ({"query": "zzz"}, {"lines": 3}, {"lines": 500}, {"around": 100}):
             text, content = await answer(client, "read_log", **OF_T1, **arguments)
             assert "note: 99,800 earlier lines were not kept; numbers count from the first that was" in text
             assert not content["complete"]
@@ -431,14 +435,14 @@ async def test_a_log_that_lost_its_beginning_is_never_called_complete(tmp_path: 
 async def test_lines_that_are_too_many_bytes_for_one_answer_are_read_in_smaller_pieces(no_settings: Path) -> None:
     daemon = Daemon([f"{number} " + "x" * 40_000 for number in range(2_000)])
     async with client_of(no_settings, daemon, BL_API_KEY=None) as client:
-        _, page = await answer(client, "read_log", run=run_id(0), source="runwisp", search="/^7 x+$/")
+        _, page = await answer(client, "read_log", run=run_id(0), source="runwisp", query="/^7 x+$/")
     assert ([line["n"] for line in page["lines"]], page["matched"], page["complete"]) == ([8], 1, True)
 
 
 async def test_of_a_line_without_end_it_is_said_how_far_it_was_looked_at(no_settings: Path) -> None:
     daemon = Daemon(["first", "x" * LONGEST + "needle", "last"])
     async with client_of(no_settings, daemon, BL_API_KEY=None) as client:
-        text, page = await answer(client, "read_log", run=run_id(0), source="runwisp", search="needle")
+        text, page = await answer(client, "read_log", run=run_id(0), source="runwisp", query="needle")
     assert (page["matched"], page["complete"]) == (0, False)
     assert "note: of line 2 and others like it only the first 1,048,576 characters were looked at" in text
 

@@ -27,7 +27,7 @@ async def test_a_query_of_tasks_is_looked_for_in_their_names_and_reasons() -> No
     [
         ("list_tasks", {**BIG, "query": "KeyError"}, "query KeyError, searched in names and reasons as shown"),
         ("list_executions", {"job": "nightly-etl", "query": "exec-d94"}, "query exec-d94, searched in ids"),
-        ("list_runs", {"search": "health"}, "search health, searched in task names and run ids"),
+        ("list_runs", {"query": "health"}, "query health, searched in names of jobs and run ids"),
         ("list_jobs", {"query": "etl"}, "query etl, searched in names and labels, and of tasks in descriptions"),
         ("list_jobs", {"query": "e"}, "query e, searched in names, descriptions, groups and labels"),
     ],

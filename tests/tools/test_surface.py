@@ -72,8 +72,21 @@ async def test_shared_parameters_are_described_identically(tools: list[Tool]) ->
     for tool in tools:
         for name, schema in tool.input_schema["properties"].items():
             if name != "status" or tool.name != "list_jobs":
-                found.setdefault(name, set()).add(json.dumps(schema))
+                found.setdefault(name, set()).add(json.dumps(schema, sort_keys=True))
     assert {name: len(schemas) for name, schemas in found.items()} == dict.fromkeys(found, 1)
+
+
+async def test_what_is_always_needed_is_required_and_nothing_that_a_cursor_or_another_argument_stands_for(
+    tools: list[Tool],
+) -> None:
+    needed = {tool.name: tool.input_schema["required"] for tool in tools if "required" in tool.input_schema}
+    assert needed == {"get_job": ["job"], "get_run": ["run"]}
+
+
+async def test_a_name_means_one_thing_in_all_tools(tools: list[Tool]) -> None:
+    of_tasks = {tool.name for tool in tools if "task" in tool.input_schema["properties"]}
+    assert all("execution" in tool.input_schema["properties"] for tool in tools if tool.name in of_tasks)
+    assert not any("search" in tool.input_schema["properties"] for tool in tools)
 
 
 async def test_no_schema_has_alternatives_at_its_root(tools: list[Tool]) -> None:

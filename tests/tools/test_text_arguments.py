@@ -78,7 +78,7 @@ async def test_what_looks_like_json_is_looked_for(client: Client, text: str) -> 
     pages = await follow(client, "list_jobs", query=text, limit=1)
     found = [row["name"] for page in pages for row in rows_of(page)]
     assert found == sorted(name for name in LIKE_JSON[:-1] if text.lower() in name.lower())
-    _, log = await answer(client, "read_log", job="etl", execution="e1", search=text)
+    _, log = await answer(client, "read_log", job="etl", execution="e1", query=text)
     assert {row["text"] for row in rows_of(log, "lines")} == {name for name in found if name in LIKE_JSON}
     _, detail = await answer(client, "get_job", job=text)
     assert detail["job"]["name"] == text

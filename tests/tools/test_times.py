@@ -152,7 +152,7 @@ def minutes(row: dict[str, Any]) -> int | None:
 
 
 async def test_every_row_of_what_is_unfinished_says_for_how_long(unfinished: Client) -> None:
-    text, runs = await answer(unfinished, "list_runs", task="backup", source="runwisp")
+    text, runs = await answer(unfinished, "list_runs", job="backup", source="runwisp")
     assert [minutes(one) for one in rows_of(runs)] == [5, 20, None, None, None]
     assert re.search(r"\trunning\t\S+\t5m\d*s? so far", text)
     _, executions = await answer(unfinished, "list_executions", job="etl", source="blaxel")
@@ -176,7 +176,7 @@ async def test_one_that_is_unfinished_says_for_how_long(unfinished: Client) -> N
 @pytest.mark.parametrize(
     ("tool", "arguments"),
     [
-        ("list_runs", {"task": "backup", "source": "runwisp"}),
+        ("list_runs", {"job": "backup", "source": "runwisp"}),
         ("list_runs", {"source": "runwisp"}),
         ("get_job", {"job": "backup", "source": "runwisp"}),
         (
@@ -210,7 +210,7 @@ async def test_what_is_usual_is_not_told_from_too_few(tmp_path: Path) -> None:
     upstream = Unfinished()
     upstream.runs = upstream.runs[:3]
     async with client_of(tmp_path, upstream) as client:
-        listed, _ = await answer(client, "list_runs", task="backup", source="runwisp")
+        listed, _ = await answer(client, "list_runs", job="backup", source="runwisp")
         told, _ = await answer(client, "get_job", job="backup", source="runwisp")
     assert "usual" not in listed + told
     assert "is queued, 20m" in told
@@ -232,5 +232,5 @@ class DatedAhead(httpx2.AsyncBaseTransport):
 async def test_how_long_is_counted_on_the_clock_of_the_source(tmp_path: Path) -> None:
     async with client_of(tmp_path, DatedAhead(Unfinished())) as client:
         _, run = await answer(client, "get_run", run=run_id(9), source="runwisp")
-        _, runs = await answer(client, "list_runs", task="backup", source="runwisp")
+        _, runs = await answer(client, "list_runs", job="backup", source="runwisp")
     assert [minutes(run["run"]), minutes(rows_of(runs)[0])] == [65, 65]

@@ -351,8 +351,20 @@ async def test_an_unknown_id_among_others_is_said_and_one_alone_is_an_error(tmp_
 
 
 BAD: list[tuple[dict[str, Any], str]] = [
-    ({}, "wait_for needs run, or job and execution; call list_runs() for its values"),
-    ({"job": "etl"}, "wait_for needs execution; call list_executions(job='etl') for its values"),
+    (
+        {},
+        (
+            "wait_for needs run, or job and execution; call list_runs() for its values. Such as: "
+            "wait_for(job='etl', execution='e-1,e-2')"
+        ),
+    ),
+    (
+        {"job": "etl"},
+        (
+            "wait_for needs execution; call list_executions(job='etl') for its values. Such as: "
+            "wait_for(job='etl', execution=…)"
+        ),
+    ),
     ({"run": "x", "job": "etl"}, "wait_for takes run, or job and execution, not both; make two calls"),
     ({"job": "etl", "execution": " , "}, "wait_for was given 0 ids; it waits for 1 to 20 at once"),
     ({"run": ",".join(map(str, range(21)))}, "wait_for was given 21 ids; it waits for 1 to 20 at once"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from jobtrail.analysis.trend import find_percentile, sort_durations
-from jobtrail.models import Execution, Run
+from jobtrail.models import Run
 from jobtrail.text import quote_unless_word
 from jobtrail.times import format_duration, seconds_between
 from jobtrail.vocabulary import UNFINISHED
@@ -54,7 +54,7 @@ def describe_unfinished(attempts: Sequence[Attempt], now: datetime, *, shown: bo
 
 
 def _get_owner(one: Attempt) -> str:
-    return (one.job if isinstance(one, Execution) else one.task) or ""
+    return one.job or ""
 
 
 def _find_longest(attempts: Sequence[Attempt], now: datetime) -> tuple[int, Attempt]:

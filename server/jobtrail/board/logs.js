@@ -55,8 +55,8 @@ class LogDialog {
   #start() {
     this.lines.replaceChildren();
     this.page = {};
-    const search = this.search.value.trim();
-    return this.#read({ ...this.of, ...(search ? { search } : {}) }, "newer");
+    const query = this.search.value.trim();
+    return this.#read({ ...this.of, ...(query ? { query } : {}) }, "newer");
   }
 
   async #read(args, side) {

@@ -10,7 +10,7 @@ async function showRun(board, route, signal) {
     el(
       "header",
       { class: "head" },
-      el("h1", {}, foreign(one.task ?? "run"), " ", foreign(one.id, { class: "id" })),
+      el("h1", {}, foreign(one.job ?? "run"), " ", foreign(one.id, { class: "id" })),
       el(
         "p",
         { class: "verdict" },
@@ -31,8 +31,8 @@ async function showRun(board, route, signal) {
       el(
         "p",
         { class: "actions" },
-        one.task
-          ? button("History of this job", () => board.go({ view: "history", job: one.task, source: detail.source }))
+        one.job
+          ? button("History of this job", () => board.go({ view: "history", job: one.job, source: detail.source }))
           : "",
         button("Open the log", () => board.log.open(one.id, { run: one.id, source: detail.source })),
       ),

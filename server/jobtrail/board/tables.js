@@ -60,7 +60,7 @@ function walkTable(heads, noun, walkOf, rowOf) {
 function attemptList(board, of, window, signal) {
   const executions = of.kind === "job",
     tool = executions ? "list_executions" : "list_runs";
-  const first = { [executions ? "job" : "task"]: of.job, source: of.source, ...window };
+  const first = { job: of.job, source: of.source, ...window };
   return walkTable(
     ["status", "created", "took", executions ? "tasks" : "exit", executions ? "failed" : "trigger", "id"],
     executions ? "execution" : "run",

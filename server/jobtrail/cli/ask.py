@@ -11,14 +11,15 @@ import anyio
 
 from jobtrail.cli.all_pages import MOST_ROWS, PagesRead, merge_pages, read_all_pages
 from jobtrail.cli.colours import is_for_people, open_console
-from jobtrail.cli.command_lines import complete_call, format_command, format_text, list_examples
+from jobtrail.cli.command_lines import format_command, format_text
 from jobtrail.cli.option_types import collect_arguments
 from jobtrail.cli.progress_bar import show_page_bar
 from jobtrail.cli.settings import load_command_settings
 from jobtrail.cli.tables import print_blocks
-from jobtrail.errors import JobtrailError, MissingArgument, SettingsError
+from jobtrail.errors import JobtrailError, SettingsError
 from jobtrail.models import Call, Sentence
 from jobtrail.protocol.app import build_server
+from jobtrail.protocol.arguments import list_examples
 from jobtrail.rendering.answers import render, to_blocks
 from jobtrail.text import count_noun, find_closest, quote_value
 from jobtrail.tools.resumable import LARGEST_LIMIT
@@ -136,7 +137,7 @@ def _print_result(call: _ToolCall, pages: PagesRead, arguments: argparse.Namespa
     if isinstance(pages.failed, SettingsError):
         raise pages.failed
     if pages.failed is not None:
-        _print_error(_format_refusal(call, pages.failed))
+        _print_error(format_text(Sentence(*pages.failed.args)))
         if pages.read:
             _print_error(f"{count_noun(pages.rows, 'row')} came before that; {_format_continuation(call, pages)}")
         return 1
@@ -171,15 +172,6 @@ def _print_answer(pages: PagesRead, arguments: argparse.Namespace) -> None:
         print_blocks(open_console(colour), to_blocks(whole))
     else:
         print(render(whole), flush=True)
-
-
-def _format_refusal(call: _ToolCall, error: JobtrailError) -> str:
-    """Return the tool's error, with an example if an argument is missing."""
-    text = format_text(Sentence(*error.args))
-    if not isinstance(error, MissingArgument):
-        return text
-    example = complete_call(call.tool.name, call.tool.description or "", call.given, error.argument)
-    return f"{text}. Such as: {format_command(example)}" if example else text
 
 
 def _print_error(text: str) -> None:

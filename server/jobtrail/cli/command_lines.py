@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import json
 import shlex
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING
 
 from jobtrail.models import Call, write_text
 from jobtrail.text import quote_unless_word
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from jobtrail.models import Sentence
 
 
@@ -30,33 +27,3 @@ def _format_argument(value: object) -> str:
     if value is ...:
         return "…"
     return shlex.quote(str(value).lower() if isinstance(value, bool) else str(value))
-
-
-def complete_call(tool: str, description: str, given: Mapping[str, Any], missing: str | None) -> Call | None:
-    """Return a call with the given and the missing arguments; None if no example shows the missing one.
-
-    Args:
-        tool: the tool's name.
-        description: the tool's description, with its examples.
-        given: the arguments that were given.
-        missing: the missing argument; None if one of several is enough.
-    """
-    kept = {name: value for name, value in given.items() if value not in {"", None}}
-    if kept and missing:
-        return Call(tool, {**kept, missing: ...})
-    found = list_examples(tool, description)
-    return Call(tool, {**kept, **found[0].arguments}) if found else None
-
-
-def list_examples(tool: str, description: str) -> list[Call]:
-    """Return the calls in the examples of a tool's description."""
-    _, _, listed = description.partition("Examples:")
-    found: list[Call] = []
-    for one in listed.split("·"):
-        try:
-            arguments = json.loads(one.strip())
-        except ValueError:
-            continue
-        if isinstance(arguments, dict):
-            found.append(Call(tool, cast("dict[str, Any]", arguments)))
-    return found

@@ -49,7 +49,7 @@ def find_names(what: str, begun: str, known: Mapping[str, str], found: list[str]
 def _list_sample_names(what: str) -> list[str]:
     """Return the names in the sample, without loading SQLite and the plane."""
     scheduled = [one.name for one in SAMPLE_TASKS]
-    return {"job": [*(one.name for one in SAMPLE_JOBS), *scheduled], "task": scheduled}.get(what, [])
+    return {"job": [*(one.name for one in SAMPLE_JOBS), *scheduled], "scheduled": scheduled}.get(what, [])
 
 
 async def _ask_sources(

@@ -29,11 +29,11 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "list_executions": ("job", "status", "since", "until", "query", "sort", *_PAGE),
     "get_execution": ("job", "execution", "source"),
     "list_tasks": ("job", "execution", "status", "query", "sort", *_PAGE),
-    "list_runs": ("task", "status", "since", "until", "search", "sort", *_PAGE),
+    "list_runs": ("job", "status", "since", "until", "query", "sort", *_PAGE),
     "get_run": ("run", "source"),
     "find_failures": ("since", "until", "job", "status", *_PAGE),
     "history": ("job", "since", "until", "bucket", "source"),
-    "read_log": ("run", "job", "execution", "task", "search", "around", "lines", "cursor", "source"),
+    "read_log": ("run", "job", "execution", "task", "query", "around", "lines", "cursor", "source"),
     "wait_for": ("run", "job", "execution", "timeout", "source"),
 }
 _FIXED = {
@@ -113,7 +113,8 @@ def _complete_argument(prefix: str, parsed_args: argparse.Namespace, **_: Any) -
 def _list_values(tool: str, name: str, begun: str, known: Mapping[str, str]) -> Iterable[str]:
     if name == "status":
         return DEPLOYMENT_STATUSES if tool == "list_jobs" else (*STATUSES, FAILURE)
-    return _find_names(name, begun, known) if name in _LIVE else _FIXED.get(name, ())
+    what = "scheduled" if (tool, name) == ("list_runs", "job") else name
+    return _find_names(what, begun, known) if name in _LIVE else _FIXED.get(name, ())
 
 
 def _find_names(what: str, begun: str, known: Mapping[str, str], *, own: bool = False) -> list[str]:

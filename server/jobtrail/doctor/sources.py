@@ -200,7 +200,7 @@ class _SourceCheckup:
         runs = await self._check_read(
             "runs",
             newest,
-            lambda rows: f"newest of {_clean_name(rows[0].task or '?')}: {rows[0].status}" if rows else "none yet",
+            lambda rows: f"newest of {_clean_name(rows[0].job or '?')}: {rows[0].status}" if rows else "none yet",
         )
         if runs:
             log = await scheduled.log(runs[0].id)

@@ -49,22 +49,22 @@ _ADVICE = {
 """What to do about an error of RE2, by how its text begins."""
 
 
-def compile_search(search: str | None, seconds: float = SECONDS) -> Find:
-    """Return a function that tells where in each of some lines `search` is; everywhere, where there is none.
+def compile_search(query: str | None, seconds: float = SECONDS) -> Find:
+    """Return a function that tells where in each of some lines `query` is; everywhere, where there is none.
 
     Args:
-        search: plain text, or a regular expression as `/…/` or `/…/i`; both in any case.
+        query: plain text, or a regular expression as `/…/` or `/…/i`; both in any case.
         seconds: what the expression may take for one batch of lines; the function raises `BadArgument` then.
 
     Raises:
         BadArgument: the search is too long, or is no regular expression that RE2 supports.
     """
-    if search is not None and len(search) > _LONGEST:
-        raise BadArgument(f"search has {len(search):,} characters; give at most {_LONGEST}")
-    expression = _read_expression(search or "")
-    if search is not None and expression is not None:
-        return partial(_find_in_thread, search, _compile(search, expression), seconds)
-    wanted = (search or "").lower()
+    if query is not None and len(query) > _LONGEST:
+        raise BadArgument(f"query has {len(query):,} characters; give at most {_LONGEST}")
+    expression = _read_expression(query or "")
+    if query is not None and expression is not None:
+        return partial(_find_in_thread, query, _compile(query, expression), seconds)
+    wanted = (query or "").lower()
 
     async def find(texts: Sequence[str]) -> Sequence[MatchSpan | None]:
         places: list[int] = []
@@ -88,29 +88,29 @@ def batch_by_length(texts: Sequence[str]) -> Iterator[Sequence[str]]:
         yield texts[first:]
 
 
-def _read_expression(search: str) -> str | None:
+def _read_expression(query: str) -> str | None:
     """Return the expression of a search; None for plain text, such as a path.
 
     Raises:
         BadArgument: the expression is empty, or has flags that are not taken.
     """
-    written = _EXPRESSION.fullmatch(search)
+    written = _EXPRESSION.fullmatch(query)
     if written is None or (not written[1] and written[2]):
         return None
     expression, flags = written.groups()
     if not expression:
         raise BadArgument(
-            f"search={quote_value(search)} is an empty expression; give plain text, or /\\/\\// for slashes"
+            f"query={quote_value(query)} is an empty expression; give plain text, or /\\/\\// for slashes"
         )
     if flags not in {"", "i"}:
         raise BadArgument(
-            f"search={quote_value(search)}: an expression takes no flag but i; write (?m) or (?s) at its beginning, "
+            f"query={quote_value(query)}: an expression takes no flag but i; write (?m) or (?s) at its beginning, "
             "or leave out the first slash to search for the text"
         )
     return expression
 
 
-def _compile(search: str, between: str) -> Search:
+def _compile(query: str, between: str) -> Search:
     """Compile the expression between the slashes of a search.
 
     Raises:
@@ -127,7 +127,7 @@ def _compile(search: str, between: str) -> Search:
         reason = sanitize_text(error.args[0].decode(errors="replace"), 100)
         advice = next((advice for begin, advice in _ADVICE.items() if reason.startswith(begin)), "correct it")
         raise BadArgument(
-            f"search={quote_value(search)} cannot be searched for ({reason}): {advice}, or give plain text"
+            f"query={quote_value(query)} cannot be searched for ({reason}): {advice}, or give plain text"
         ) from None
 
     def find(text: str) -> MatchSpan | None:
@@ -138,7 +138,7 @@ def _compile(search: str, between: str) -> Search:
 
 
 async def _find_in_thread(
-    search: str, find: Search, seconds: float, texts: Sequence[str]
+    query: str, find: Search, seconds: float, texts: Sequence[str]
 ) -> Sequence[MatchSpan | None]:
     """Look through lines in a thread that ends when its time is up or the call is cancelled, between two lines."""
     deadline = time.monotonic() + seconds
@@ -149,7 +149,7 @@ async def _find_in_thread(
             anyio.from_thread.check_cancelled()
             if time.monotonic() + _estimate_seconds(find, text) > deadline:
                 raise BadArgument(
-                    f"search={quote_value(search)} takes too long; give a simpler expression, or plain text"
+                    f"query={quote_value(query)} takes too long; give a simpler expression, or plain text"
                 )
             places.append(find(text))
         return places

@@ -103,7 +103,7 @@ class LogPage(Answer):
     job: str | None = None
     execution: str | None = None
     task: str | None = None
-    search: str | None = None
+    query: str | None = None
     first_line: int | None = Field(default=None, description="oldest line read, whether shown or passed over")
     last_line: int | None = None
     total_lines: int

@@ -130,14 +130,14 @@ class Task(FrozenModel):
 
 
 class ListedRun(FrozenModel):
-    """A run as a list shows it; in a list of one task's runs, `task` is the list's.
+    """A run as a list shows it; in a list of one job's runs, `job` is the list's.
 
     `exit_code` is there only once the run has ended. `get_run` says when it began and ended. `failure` is the
     upstream's own judgement, where that is not what the status says.
     """
 
     id: str
-    task: str | None = None
+    job: str | None = None
     status: Status
     raw_status: str | None = None
     failure: bool | None = None

@@ -158,7 +158,7 @@ class TaskPage(Page):
 
 
 class RunPage(Page):
-    """A page of runs, of one task or of all."""
+    """A page of runs, of one scheduled task or of all."""
 
-    task: str | None = None
+    job: str | None = None
     items: tuple[ListedRun, ...]

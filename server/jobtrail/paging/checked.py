@@ -265,7 +265,7 @@ _KEYS: dict[str, tuple[tuple[str, Callable[[Any], Key | None]], ...]] = {
     "duration": (("duration_s", _scale),),
     "exit_code": (("exit_code", lambda code: code),),
     "name": _list_readings("name"),
-    "task": _list_readings("task"),
+    "job": _list_readings("job"),
 }
 """What shows that items are in order of a field: an attribute, and readings of it, one of which is enough.
 

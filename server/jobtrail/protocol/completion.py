@@ -81,7 +81,8 @@ class NameCompleter:
         """Return names that begin with, or else contain, what was typed.
 
         Args:
-            what: `source`, `job`, `execution`, `task` or `run`; anything else has no names.
+            what: `source`, `job`, `scheduled` (a job that has runs), `execution`, `task` or `run`; anything else has
+                no names.
             begun: what was typed so far, in any case.
             known: other arguments that were given already.
         """
@@ -89,6 +90,7 @@ class NameCompleter:
             return _select_matching(Names(self.sources.names), begun)
         finders: dict[str, _Finder] = {
             "job": _find_jobs,
+            "scheduled": _find_scheduled,
             "execution": _find_executions,
             "task": _find_tasks,
             "run": _find_runs,
@@ -176,18 +178,24 @@ async def _find_jobs(source: Source, begun: str, known: Mapping[str, str], clock
     return replace(names, values=[job.name for job in jobs])
 
 
-async def _find_tasks(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
-    """Return the tasks of the execution that is given, else the names of scheduled tasks."""
-    del clock
-    if source.batch and {"job", "execution"} <= known.keys():
-        options = ListOptions(sort=NEWEST_FIRST, query=begun.strip() or None)
-        listing = source.batch.tasks(known["job"], known["execution"], options)
-        walked = await walk(listing, _bound_walk(Walk[Task](limit=MOST), begun, lambda one: one.name))
-        return Names([task.name for task in walked.items], walked.position is not None)
+async def _find_scheduled(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
+    """Return the names of scheduled tasks and services."""
+    del known, clock
     if source.runs is None:
         return Names()
     jobs, names = await _read_jobs(source, begun)
     return replace(names, values=[job.name for job in jobs if job.kind != "job"])
+
+
+async def _find_tasks(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
+    """Return the tasks of the execution that is given."""
+    del clock
+    if source.batch is None or not {"job", "execution"} <= known.keys():
+        return Names()
+    options = ListOptions(sort=NEWEST_FIRST, query=begun.strip() or None)
+    listing = source.batch.tasks(known["job"], known["execution"], options)
+    walked = await walk(listing, _bound_walk(Walk[Task](limit=MOST), begun, lambda one: one.name))
+    return Names([task.name for task in walked.items], walked.position is not None)
 
 
 async def _find_executions(source: Source, begun: str, known: Mapping[str, str], clock: Clock, /) -> Names:
@@ -212,7 +220,7 @@ async def _find_runs(source: Source, begun: str, known: Mapping[str, str], clock
     del clock
     if source.runs is None:
         return Names()
-    listing = await source.runs.list(known.get("task"), ListOptions(sort=NEWEST_FIRST))
+    listing = await source.runs.list(known.get("job"), ListOptions(sort=NEWEST_FIRST))
     walked = await walk(listing, _bound_walk(Walk[Run](limit=MOST), begun, lambda one: one.id))
     return Names([one.id for one in walked.items], walked.position is not None)
 

@@ -34,11 +34,12 @@ from mcp.types import (
 )
 from pydantic import ValidationError
 
-from jobtrail.errors import AgentError, BadArgument, JobtrailError
+from jobtrail.errors import AgentError, BadArgument, JobtrailError, MissingArgument
 from jobtrail.protocol.deferred import DeferredPrompts, DeferredTools
 from jobtrail.protocol.icons import make_icon
 from jobtrail.protocol.resources.addresses import FORMATS, SCHEME, TEMPLATES, Address
 from jobtrail.text import find_closest, quote_unless_word, quote_value, sanitize_text
+from jobtrail.vocabulary import rename_earlier
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, Awaitable, Callable, Generator, Iterable, Mapping, Sequence
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
     from anyio.abc import TaskGroup
     from mcp.server.connection import Connection
     from mcp.server.context import CallNext, HandlerResult
+    from mcp.server.mcpserver.tools import Tool
     from mcp.server.session import ServerSession
     from mcp.server.subscriptions import SubscriptionBus
     from mcp.shared._stream_protocols import ReadStream, WriteStream
@@ -71,9 +73,6 @@ _WATCHES = "jobtrail.watches"
 
 CALL_SECONDS = 50.0
 """What one call may take: desktop clients give up at about 60 s."""
-
-_LONGEST_TEXT = 32_768
-"""Characters of an argument; cursors are as long as their upstreams make them, and bounded where they are read."""
 
 
 @dataclass(frozen=True)
@@ -210,15 +209,20 @@ class JobtrailServer(MCPServer[ProtocolState]):
         Raises:
             JobtrailError: the call failed, whatever the reason.
         """
-        self._check_arguments(name, arguments)
-        try:
-            with anyio.fail_after(CALL_SECONDS):
-                return await self._tool_manager.call_tool(name, dict(arguments), context)
-        except (ToolError, TimeoutError) as error:
-            raise _translate_error(name, error.__cause__ or error) from None
+        from jobtrail.protocol.arguments import complete_call, read_arguments  # noqa: PLC0415 # as in ProtocolState
 
-    def _check_arguments(self, name: str, arguments: Mapping[str, Any]) -> None:
-        """Refuse an unknown tool or argument; the SDK would drop a misspelt argument silently."""
+        tool = self._find_tool(name)
+        try:
+            given = read_arguments(tool, arguments)
+            with anyio.fail_after(CALL_SECONDS):
+                return await self._tool_manager.call_tool(name, given, context)
+        except (JobtrailError, ToolError, TimeoutError) as error:
+            found = _translate_error(name, error.__cause__ or error)
+            if isinstance(found, MissingArgument):
+                found.add_example(complete_call(name, tool.description, arguments, found.argument))
+            raise found from None
+
+    def _find_tool(self, name: str) -> Tool:
         tool = self._tool_manager.get_tool(name)
         if tool is None:
             known = [one.name for one in self._tool_manager.list_tools()]
@@ -227,21 +231,7 @@ class JobtrailServer(MCPServer[ProtocolState]):
                 closest=find_closest(name, known, 1),
                 advice=f"there are {', '.join(known)}",
             )
-        accepted: Mapping[str, object] = tool.parameters["properties"]
-        for given, value in arguments.items():
-            if given not in accepted:
-                raise BadArgument(
-                    f"{name} has no argument {quote_value(given)}",
-                    closest=find_closest(given, accepted, 1),
-                    advice=f"it takes {', '.join(accepted)}",
-                )
-            length = _measure_text(value)
-            if given != "cursor" and length > _LONGEST_TEXT:
-                raise BadArgument(f"{name}: {given} has {length:,} characters; give at most {_LONGEST_TEXT:,}")
-            if not _is_unicode(value):
-                raise BadArgument(
-                    f"{name}: {given} holds a lone surrogate, which is no text; give it as a list shows it"
-                )
+        return tool
 
     async def get_prompt(
         self, name: str, arguments: dict[str, Any] | None = None, context: Context[ProtocolState] | None = None
@@ -256,15 +246,15 @@ class JobtrailServer(MCPServer[ProtocolState]):
             )
             raise MCPError(INVALID_PARAMS, str(error))
         accepted = {one.name: bool(one.required) for one in prompts[name].arguments or []}
-        for given in arguments or {}:
-            if given not in accepted:
-                raise MCPError(
-                    INVALID_PARAMS, f"{name} has no argument {quote_value(given)}; it takes {', '.join(accepted)}"
-                )
-        missing = [one for one, required in accepted.items() if required and not (arguments or {}).get(one)]
+        given = rename_earlier(arguments or {}, accepted)
+        if unknown := next((one for one in given if one not in accepted), None):
+            raise MCPError(
+                INVALID_PARAMS, f"{name} has no argument {quote_value(unknown)}; it takes {', '.join(accepted)}"
+            )
+        missing = [one for one, required in accepted.items() if required and not given.get(one)]
         if missing:
             raise MCPError(INVALID_PARAMS, f"prompt {name} needs {', '.join(missing)}")
-        return await super().get_prompt(name, arguments, context)
+        return await super().get_prompt(name, given, context)
 
     async def list_resources(self) -> list[Resource]:
         """List the board, and the jobs of each source."""
@@ -310,9 +300,16 @@ class JobtrailServer(MCPServer[ProtocolState]):
             if name == "format":
                 values = [one for one in FORMATS if one.startswith(params.argument.value.lower())]
                 return CompleteResult(completion=Completion(values=values, total=len(values), has_more=False))
+        elif name == "job" and self._asks_for_run(params.ref.name):
+            name = "scheduled"
         found = await ctx.lifespan_context.completer.complete(name, params.argument.value, known)
         total = None if found.more else len(found.values)
         return CompleteResult(completion=Completion(values=[*found.values], total=total, has_more=found.more))
+
+    def _asks_for_run(self, prompt: str) -> bool:
+        """Return whether a prompt takes a run, so that its job is one that has runs."""
+        found = self._prompt_manager.get_prompt(prompt)
+        return found is not None and any(one.name == "run" for one in found.arguments or ())
 
     async def _subscribe(
         self, ctx: ServerRequestContext[ProtocolState], params: SubscribeRequestParams
@@ -388,21 +385,6 @@ def _raise_protocol_errors(uri: str) -> Generator[None]:
     except JobtrailError as error:
         code = INVALID_PARAMS if isinstance(error, AgentError) else INTERNAL_ERROR
         raise MCPError(code, str(error), data={"uri": uri}) from None
-
-
-def _measure_text(value: Any) -> int:
-    """Return how many characters a text has, or a list of words that stands for one."""
-    words = cast("list[object]", value) if isinstance(value, list) else [value]
-    return sum(len(word) + 1 for word in words if isinstance(word, str)) - 1
-
-
-def _is_unicode(value: Any) -> bool:
-    """Return whether a text can be written as UTF-8: a lone surrogate cannot, and JSON can spell one."""
-    try:
-        ("".join(map(str, cast("list[object]", value))) if isinstance(value, list) else str(value)).encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 @dataclass(frozen=True)

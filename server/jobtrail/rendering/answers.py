@@ -108,7 +108,7 @@ def _make_task_row(one: Task) -> dict[str, str]:
 def _make_run_row(one: ListedRun) -> dict[str, str]:
     return {
         "id": one.id,
-        "task": one.task or "",
+        "job": one.job or "",
         "status": write_status(one),
         "created": format_time(one.created_at),
         "duration": write_duration(one),
@@ -179,7 +179,7 @@ def _name_list(page: JobPage | ExecutionPage | TaskPage | RunPage) -> tuple[str,
         case TaskPage():
             return f"tasks of {quote_unless_word(page.job)} {quote_unless_word(page.execution)}", "list_tasks"
         case RunPage():
-            return f"runs of {quote_unless_word(page.task)}" if page.task else "runs of all tasks", "list_runs"
+            return f"runs of {quote_unless_word(page.job)}" if page.job else "runs of all jobs", "list_runs"
 
 
 def _render_job(detail: JobDetail) -> list[Block]:
@@ -265,11 +265,11 @@ def _render_run(detail: RunDetail) -> list[Block]:
     row = {**_make_run_row(one), **times, "retry of": one.retry_of or ""}
     blocks: list[Block] = [
         Header(
-            f"run {quote_unless_word(one.id)} of {quote_unless_word(one.task or '')}",
+            f"run {quote_unless_word(one.id)} of {quote_unless_word(one.job or '')}",
             [write_source(detail.source, detail.sample)],
         ),
         Line(detail.verdict, "verdict", one.status),
-        Line(write_fields(row, "id", "task", "status", "exit")),
+        Line(write_fields(row, "id", "job", "status", "exit")),
     ]
     if detail.log:
         last = detail.log.first_line + len(detail.log.lines) - 1

@@ -59,9 +59,9 @@ def _write_reach(page: LogPage) -> str:
         )
     else:
         facts.append(f"lines {page.first_line:,} to {page.last_line:,} of {page.total_lines:,}")
-    if page.search is not None:
+    if page.query is not None:
         lines = "1 line matches" if page.matched == 1 else f"{page.matched or 0:,} lines match"
-        facts[0] = f"{lines} {quote_value(page.search, 160)} among {facts[0]}"
+        facts[0] = f"{lines} {quote_value(page.query, 160)} among {facts[0]}"
     if page.kept_from:
         facts.append(f"the source keeps them from {page.kept_from:,} on")
     facts.append("complete" if page.complete else "still being written" if page.growing else "")

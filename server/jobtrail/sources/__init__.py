@@ -55,7 +55,7 @@ class Sources:
             if needs is None or (source.batch if needs == "executions" else source.runs):
                 return source
         kinds = ", ".join(f"{one.name} ({one.kind})" for one in candidates[1:])
-        instead = Call("list_runs", {"task": ...}) if needs == "executions" else Call("list_executions", {"job": ...})
+        instead = Call("list_runs", {"job": ...}) if needs == "executions" else Call("list_executions", {"job": ...})
         raise Unsupported(
             f"no configured source has {needs}", advice=(f"configured: {kinds}. Call ", instead, " instead")
         )

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 CLOCK_TOLERANCE = timedelta(seconds=5)
 """A greater difference between a source's clock and ours is told."""
 NOT_DEFINED = "it is not defined any more: what it ran before is kept"
-_RUNS_OF_A_TASK, _EXECUTIONS_OF_A_JOB = Call("list_runs", {"task": ...}), Call("list_executions", {"job": ...})
+_RUNS_OF_A_TASK, _EXECUTIONS_OF_A_JOB = Call("list_runs", {"job": ...}), Call("list_executions", {"job": ...})
 
 
 @dataclass(frozen=True)

@@ -198,7 +198,6 @@ def _add_owner(listing: Listing[Attempt], source: str, job: str) -> Listing[Owne
     """Return a listing whose items name their source and job."""
 
     def read(item: Attempt) -> OwnedAttempt:
-        task = item.task if isinstance(item, Run) else None
-        return OwnedAttempt(source, job or task or "", item)
+        return OwnedAttempt(source, job or item.job or "", item)
 
     return Mapped(listing, read)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from jobtrail.errors import BadArgument
 from jobtrail.paging import Sort
 from jobtrail.text import find_closest, quote_value
-from jobtrail.vocabulary import FAILURE, STATUSES, is_failure
+from jobtrail.vocabulary import EARLIER_NAMES, FAILURE, STATUSES, is_failure
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Mapping, Sequence
@@ -71,7 +71,8 @@ def read_sort(text: str | None, allowed: Sequence[str], default: Sort) -> Sort:
         return default
     key, _, direction = text.strip().partition(":")
     folded = {name.replace("_", ""): name for name in allowed}
-    name = folded.get(key.strip().replace("_", "").lower())
+    key = key.strip().replace("_", "").lower()
+    name = folded.get(key) or folded.get(EARLIER_NAMES.get(key, ""))
     way = direction.strip().lower() or ("desc" if name == "created_at" else "asc")
     if name is None or way not in {"asc", "desc"}:
         raise BadArgument(

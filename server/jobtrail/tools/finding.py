@@ -125,7 +125,7 @@ async def _find_those(source: Source, argument: str, ids: Sequence[str]) -> dict
     if len(errors) == len(told):
         raise next((one for one in errors if not isinstance(one, AgentError)), errors[0])
     found = {name: one for name, one in told.items() if not isinstance(one, JobtrailError)}
-    return {name: one.task or "" if isinstance(one, Run) else one for name, one in found.items()}
+    return {name: one.job or "" if isinstance(one, Run) else one for name, one in found.items()}
 
 
 def _list_able(sources: Sources, needs: Need | None) -> list[Source]:

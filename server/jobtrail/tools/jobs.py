@@ -10,7 +10,7 @@ from jobtrail.analysis.attempt_record import summarize_attempts
 from jobtrail.analysis.trend import describe_judgements
 from jobtrail.analysis.unfinished import describe_unfinished
 from jobtrail.errors import BadArgument
-from jobtrail.models import Attempt, Call, Job, JobDetail, JobPage, ListedJob
+from jobtrail.models import Attempt, Job, JobDetail, JobPage, ListedJob
 from jobtrail.models.unread import describe_unread
 from jobtrail.paging import NEWEST_FIRST, Walk, walk
 from jobtrail.sources.list_options import ListOptions, StatusFilter, read_sort, split_statuses
@@ -18,7 +18,7 @@ from jobtrail.text import find_closest, quote_value
 from jobtrail.tools import params
 from jobtrail.tools.finding import find_source
 from jobtrail.tools.listing import ListCall
-from jobtrail.tools.resumable import ServerState, require_argument
+from jobtrail.tools.resumable import ServerState
 
 if TYPE_CHECKING:
     from jobtrail.sources.base import Source
@@ -99,14 +99,14 @@ def _read_deployments(call: ListCall) -> StatusFilter | None:
     return StatusFilter(words, words) if words else None
 
 
-async def get_job(ctx: Context[ServerState], job: params.Job = None, source: params.Source = None) -> JobDetail:
+async def get_job(ctx: Context[ServerState], job: params.NeededJob, source: params.Source = None) -> JobDetail:
     """One job or scheduled task: schedule, settings (no secret values), and how its last 20 attempts ended.
 
     Use it to see whether a job is healthy before looking at single executions or runs.
     Examples: {"job": "nightly-etl"} · {"job": "backup-postgres", "source": "cron"}
     """
     state = ctx.request_context.lifespan_context
-    name = require_argument("get_job", "job", job, Call("list_jobs"))
+    name = job.strip()
     found = await find_source(state.sources, source, "job", name)
     chosen = found.source
     detail = await chosen.job(name)

@@ -52,7 +52,7 @@ _DOUBTS = (
     "an earlier page of this walk had rows twice, out of order or of others: they may repeat, and there is no total",
     "the list changed during this walk, so rows may repeat or be missing",
 )
-_FILTERS = ("query", "search", "status", "since", "until")
+_FILTERS = ("query", "status", "since", "until")
 
 T = TypeVar("T", bound=Job | Execution | Task | Run)
 R = TypeVar("R", bound=FrozenModel)
@@ -108,7 +108,7 @@ class ListCall(ResumableCall):
         return ListOptions(
             window=await self.resolve_window(),
             sort=read_sort(self.get_text_argument("sort"), sorts, NEWEST_FIRST),
-            query=(self.get_text_argument("query") or self.get_text_argument("search") or "").strip() or None,
+            query=(self.get_text_argument("query") or "").strip() or None,
             statuses=statuses,
         )
 
@@ -179,7 +179,7 @@ class ListCall(ResumableCall):
             total=self._count_total(walked),
             cursor=None if walked.position is None else self.seal_cursor(walked.position),
             window=options.window,
-            sort=f"task, then {options.sort}" if mixed else str(options.sort),
+            sort=f"job, then {options.sort}" if mixed else str(options.sort),
             filters=self._describe_filters(searched_in if options.query else None),
             items=tuple(size.rows[: len(walked.items)]),
         )
@@ -225,7 +225,7 @@ class ListCall(ResumableCall):
         return walked.total if walked.total.value is not None else Total(value=self.cursor.matched, kind="at_least")
 
     def _describe_filters(self, searched_in: str | None) -> dict[str, str] | None:
-        found = {name: show_text(str(self.args[name])) for name in ("status", "query", "search") if name in self.args}
+        found = {name: show_text(str(self.args[name])) for name in ("status", "query") if name in self.args}
         return {**found, **({SEARCHED: searched_in} if searched_in else {})} or None
 
     def _suggest_wider(self) -> Note:

@@ -42,7 +42,7 @@ async def read_log(
     job: params.Job = None,
     execution: params.Execution = None,
     task: params.TaskName = None,
-    search: params.Search = None,
+    query: params.Query = None,
     around: params.Around = None,
     lines: params.Lines = None,
     cursor: params.Cursor = None,
@@ -50,19 +50,19 @@ async def read_log(
 ) -> LogPage:
     """Log of a run, execution or task: the last 50 lines, the newest that match, or those around one.
 
-    Examples: {"job": "etl", "execution": "e-1", "search": "/refused|denied/"}
+    Examples: {"job": "etl", "execution": "e-1", "query": "/refused|denied/"}
     """
     needs: Literal["executions", "runs"] | None = "runs" if run else "executions" if job or execution else None
     call = ResumableCall.open(
         ctx, "read_log", cursor, source, needs=needs,
-        run=run, job=job, execution=execution, task=task, search=search, around=around, lines=lines,
+        run=run, job=job, execution=execution, task=task, query=query, around=around, lines=lines,
     )  # fmt: skip
     if run:
         await call.find_run(run)
     else:
         await call.find_source("job", job, "executions")
     log = await _open_log(call)
-    find = compile_search(call.get_text_argument("search"))
+    find = compile_search(call.get_text_argument("query"))
     stretch = await _Reading(call, log, find, call.clamp("lines", _LINES, _MOST_LINES)).read()
     await check_parent(_choose_parent(call), stretch.found.total)
     return _make_page(call, log, stretch)
@@ -143,8 +143,8 @@ class _Reading:
                 )
 
     async def _read_around(self, line: int) -> _Stretch:
-        if self.call.get_text_argument("search"):
-            raise BadArgument("read_log takes around or search, not both; leave one out")
+        if self.call.get_text_argument("query"):
+            raise BadArgument("read_log takes around or query, not both; leave one out")
         on = await self._gather(max(line, 1), self.rows - self.rows // 2, self._tokens // 2, back=False)
         if not on.kept_from <= line <= on.total:
             raise BadArgument(
@@ -164,7 +164,7 @@ class _Reading:
         return _Stretch([*chain(back.rows.rows, on.rows.rows)], on, cut)
 
     async def _gather(self, start: int, rows: int, tokens: int, *, back: bool) -> Stretch:
-        searched = self.call.get_text_argument("search") is not None
+        searched = self.call.get_text_argument("query") is not None
         piece = self.log.most if searched else rows * 2
         bounds = Bounds(rows, tokens, piece)
         return await read_stretch(
@@ -198,13 +198,13 @@ def _make_page(call: ResumableCall, log: Log, stretch: _Stretch) -> LogPage:
         job=call.get_text_argument("job"),
         execution=call.get_text_argument("execution"),
         task=call.get_text_argument("task"),
-        search=call.get_text_argument("search"),
+        query=call.get_text_argument("query"),
         first_line=found.first if found.scanned else None,
         last_line=found.last if found.scanned else None,
         total_lines=found.total,
         kept_from=found.kept_from if found.kept_from > 1 else None,
         growing=not found.final,
-        matched=found.matched if call.get_text_argument("search") else None,
+        matched=found.matched if call.get_text_argument("query") else None,
         complete=found.first == 1 and not newer and not log.partial and not found.too_long,
         older=call.seal_cursor(Position("", (_BACK, found.first, *kept))) if older else None,
         newer=call.seal_cursor(Position("", (_ON, found.last + 1, *kept))) if newer else None,
@@ -231,9 +231,9 @@ def _write_notes(call: ResumableCall, log: Log, stretch: _Stretch) -> list[Note]
         notes.append(f"of line {line:,} and others like it only the first {LONGEST:,} characters were looked at")
     if not stretch.found.total and stretch.found.final:
         notes.append(EMPTY)
-    search = call.get_text_argument("search")
-    if search and not search.startswith("/") and set(search) & set("|*+[\\^$") and not stretch.rows:
-        notes.append("search was taken as plain text; a regular expression is written /…/")
+    query = call.get_text_argument("query")
+    if query and not query.startswith("/") and set(query) & set("|*+[\\^$") and not stretch.rows:
+        notes.append("query was taken as plain text; a regular expression is written /…/")
     return [*notes, stretch.cut] if stretch.cut else notes
 
 
@@ -244,7 +244,7 @@ def _name_log(call: ResumableCall) -> dict[str, str]:
 
 
 def _propose_calls(call: ResumableCall, stretch: _Stretch) -> tuple[Call, ...]:
-    if call.get_text_argument("search") and stretch.rows:
+    if call.get_text_argument("query") and stretch.rows:
         return (Call("read_log", {**_name_log(call), "around": stretch.rows[-1].n}),)
     if not stretch.found.total:
         named = {name: value for name, value in _name_log(call).items() if name != "task"}

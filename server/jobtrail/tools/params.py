@@ -12,12 +12,16 @@ def _join_words(value: Any) -> Any:
     return ",".join(str(one) for one in cast("list[object]", value)) if isinstance(value, list) else value
 
 
-Job = Annotated[str | None, Field(description="Job name from list_jobs.")]
+_JOB, _RUN = Field(description="Job name from list_jobs."), Field(description="Run id from list_runs.")
+
+Job = Annotated[str | None, _JOB]
+NeededJob = Annotated[str, _JOB]
 Execution = Annotated[
     str | None, BeforeValidator(_join_words), Field(description="Execution id from list_executions.")
 ]
 TaskName = Annotated[str | None, Field(description="Task name; all tasks if absent.")]
-Run = Annotated[str | None, BeforeValidator(_join_words), Field(description="Run id from list_runs.")]
+Run = Annotated[str | None, BeforeValidator(_join_words), _RUN]
+NeededRun = Annotated[str, BeforeValidator(_join_words), _RUN]
 Status = Annotated[
     str | None,
     BeforeValidator(_join_words),
@@ -38,11 +42,7 @@ Since = Annotated[
 ]
 Until = Annotated[str | None, Field(description="At or before; dates whole.")]
 Bucket = Annotated[str | None, Field(description="Width of a row: 15m, 1h, 1d, 1w; chosen to fit if absent.")]
-Query = Annotated[str | None, Field(description="Text in the name, id or reason, any case.")]
-Search = Annotated[
-    str | None,
-    Field(description="Text in task name or run id, any case; in logs also /regex/."),
-]
+Query = Annotated[str | None, Field(description="Text in name, id, reason or log, any case; in logs also /regex/.")]
 Around = Annotated[int | None, Field(description="Line number.")]
 Lines = int | None
 Timeout = Annotated[float | None, Field(description="Seconds: 30, at most 45.")]

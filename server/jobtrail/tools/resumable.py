@@ -22,6 +22,7 @@ from jobtrail.sources.base import CLOCK_TOLERANCE
 from jobtrail.text import quote_value
 from jobtrail.times import format_duration, format_microseconds, format_time, parse_optional_time
 from jobtrail.tools.finding import find_ids, find_source
+from jobtrail.vocabulary import rename_earlier
 from jobtrail.window import Clock, check_begun, counts_from_now, resolve_window
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ class ResumableCall:
                 advice=("call ", Call(tool, {"cursor": ...}), " alone"),
             )
         cursor = unseal(token, tool)
+        cursor = replace(cursor, args=rename_earlier(cursor.args, given))
         sources = _find_sources(cursor, state.sources, now, everywhere=everywhere)
         return cls(ctx=ctx, sources=sources, now=now, cursor=cursor, resumed=True)
 

@@ -18,7 +18,7 @@ from jobtrail.times import seconds_between
 from jobtrail.tools import params
 from jobtrail.tools.finding import check_job, find_ids
 from jobtrail.tools.listing import ListCall
-from jobtrail.tools.resumable import ServerState, require_argument
+from jobtrail.tools.resumable import ServerState
 from jobtrail.vocabulary import UNFINISHED, is_failure
 
 if TYPE_CHECKING:
@@ -31,11 +31,11 @@ _SCANNED_AT_ONCE = 20_000
 
 async def list_runs(
     ctx: Context[ServerState],
-    task: params.TaskName = None,
+    job: params.Job = None,
     status: params.Status = None,
     since: params.Since = None,
     until: params.Until = None,
-    search: params.Search = None,
+    query: params.Query = None,
     sort: params.Sort = None,
     limit: params.Limit = None,
     cursor: params.Cursor = None,
@@ -44,35 +44,35 @@ async def list_runs(
     """What a scheduled task ran, or all of them: a line a run with status, exit code, duration, trigger.
 
     Use it for "did the backup run, what failed since yesterday".
-    Examples: {"status": "failure", "since": "yesterday"} · {"task": "backup-postgres", "limit": 5}
+    Examples: {"status": "failure", "since": "yesterday"} · {"job": "backup-postgres", "limit": 5}
     """
     call = ListCall.open(
         ctx, "list_runs", cursor, source, needs="runs",
-        task=task, status=status, since=since, until=until, search=search, sort=sort, limit=limit,
+        job=job, status=status, since=since, until=until, query=query, sort=sort, limit=limit,
     )  # fmt: skip
-    name = call.get_text_argument("task")
-    await call.find_source("task", name, "runs")
+    name = call.get_text_argument("job")
+    await call.find_source("job", name, "runs")
     runs = call.source.need_runs()
     options = await call.read_options(runs.words, runs.sorts, "run")
     return await call.read_page(
-        partial(RunPage, task=name),
+        partial(RunPage, job=name),
         await runs.list(name, options),
         options,
-        lambda one: [one.task or "", one.id],
-        (lambda one: ListedRun.take_from(one, task=None)) if name else ListedRun.take_from,
-        searched_in="task names and run ids",
+        lambda one: [one.job or "", one.id],
+        (lambda one: ListedRun.take_from(one, job=None)) if name else ListedRun.take_from,
+        searched_in="names of jobs and run ids",
         parent=partial(check_job, call.source, name, "runs", runs.check_task) if name else None,
         most=_SCANNED_AT_ONCE,
     )
 
 
-async def get_run(ctx: Context[ServerState], run: params.Run = None, source: params.Source = None) -> RunDetail:
+async def get_run(ctx: Context[ServerState], run: params.NeededRun, source: params.Source = None) -> RunDetail:
     """One run of a scheduled task: how it ended, and the last 20 lines of its log where there is one.
 
     Examples: {"run": "01K9Z3V5Q8R2M4N6P7S9T0W1X2"}
     """
     state = ctx.request_context.lifespan_context
-    identity = require_argument("get_run", "run", run, Call("list_runs"))
+    identity = run.strip()
     found = await find_ids(state.sources, source, "run", [identity])
     chosen = found.source
     runs = chosen.need_runs(Call("get_execution", {"job": ..., "execution": ...}))
@@ -119,5 +119,5 @@ def _propose_calls(source: Source, one: Run) -> tuple[Call, ...]:
     if one.status in UNFINISHED:
         return (Call("get_run", {"run": one.id, "source": source.name}),)
     if is_failure(one):
-        return (Call("list_runs", {"task": one.task, "limit": 10, "source": source.name}),)
+        return (Call("list_runs", {"job": one.job, "limit": 10, "source": source.name}),)
     return ()

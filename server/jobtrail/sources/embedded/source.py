@@ -71,9 +71,7 @@ class Embedded(Source):
         self._blaxel = Blaxel(
             name, batch, fingerprint, explain=self.explain_unknown, wrap_log=RecordedLog, lacking=_LACKING
         )
-        self._runwisp = RunWisp(
-            name, scheduled, fingerprint, explain=self._explain_unknown_task, wrap_log=RecordedLog
-        )
+        self._runwisp = RunWisp(name, scheduled, fingerprint, explain=self.explain_unknown, wrap_log=RecordedLog)
         super().__init__(name, fingerprint, batch=self._blaxel.batch, runs=self._runwisp.runs)
         self._is_sample = is_sample
         self._list_recorded = list_recorded
@@ -123,21 +121,14 @@ class Embedded(Source):
         return await self._blaxel.find_job(name) or await self._runwisp.find_job(name)
 
     async def explain_unknown(self, name: str) -> UnknownName:
-        """Return the error for a name that no batch job has."""
-        return await self._explain("job", name)
-
-    async def _explain_unknown_task(self, name: str) -> UnknownName:
-        return await self._explain("task", name)
-
-    async def _explain(self, what: str, name: str) -> UnknownName:
         """Return the error for a name that is not of the kind asked for."""
         jobs = (await walk(self.jobs(ListOptions(sort=self.job_sort)), Walk[Job](limit=EVERYTHING))).items
         for job in jobs:
             if job.name == name:
                 batch = job.kind == "job"
-                call = Call("list_executions", {"job": name}) if batch else Call("list_runs", {"task": name})
+                call = Call("list_executions" if batch else "list_runs", {"job": name})
                 return UnknownName(f"{quote_value(name)} is a {_KINDS[job.kind]}", advice=("call ", call))
-        return unknown_name(what, name, [job.name for job in jobs])
+        return unknown_name("job", name, [job.name for job in jobs])
 
 
 def open_source(one: EmbeddedSettings, fingerprint: str, context: SourceContext) -> Embedded:

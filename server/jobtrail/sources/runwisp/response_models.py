@@ -78,7 +78,7 @@ class WireRun(ResponseModel):
         started, ended = parse_optional_time(self.started), parse_optional_time(self.ended)
         return Run(
             id=clean_line(self.id, 64) or "(no id)",
-            task=clean_line(self.task_name, 200) or UNNAMED,
+            job=clean_line(self.task_name, 200) or UNNAMED,
             status=status,
             raw_status=raw,
             failure=self.is_failure if over and self.is_failure not in {None, status in FAILURES} else None,

@@ -54,9 +54,9 @@ _SORTS_1 = {
     "duration": "duration",
     "exit_code": "exitCode",
     "status": "status",
-    "task": "taskName",
+    "job": "taskName",
 }
-_LEGACY_SORTS = {**_SORTS_1, "created_at": "created_at", "started_at": "start_at", "exit_code": "exit_code", "task": "task_name"}  # fmt: skip  # noqa: E501
+_LEGACY_SORTS = {**_SORTS_1, "created_at": "created_at", "started_at": "start_at", "exit_code": "exit_code", "job": "task_name"}  # fmt: skip  # noqa: E501
 _DRIFTED = (
     "runs came or went since the last page, and this order cannot be paged by key: some may repeat or be "
     "missing. sort=created_at:desc is stable"
@@ -142,7 +142,7 @@ class RunWispRuns(Runs):
     ) -> Listing[Run]:
         """Return a listing whose runs are checked: that each is one run of the task, in order."""
         return Checked(
-            listing, lambda run: run.id, lambda run: task is None or is_named(task, run.task),
+            listing, lambda run: run.id, lambda run: task is None or is_named(task, run.job),
             options.window, find_oldest, self._http.subject,
         )  # fmt: skip
 
@@ -211,7 +211,7 @@ async def _find_oldest(endpoint: RunsEndpoint, task: str | None) -> datetime | N
     """Ask for the oldest run there is; None if there is none, or it is of another task."""
     page = await endpoint.get(1, sortField="createdAt", sortDirection="asc")
     first = next((run.to_run() for run in page.items), None)
-    other = first is None or (task is not None and not is_named(task, first.task))
+    other = first is None or (task is not None and not is_named(task, first.job))
     return None if first is None or other else first.created_at
 
 

@@ -6,7 +6,6 @@ Contract: the seed document runwisp-list-task-runs.txt (about 0.4) and the daemo
 from __future__ import annotations
 
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import httpx2
@@ -64,7 +63,7 @@ class RunWisp(Source):
         super().__init__(
             name,
             fingerprint,
-            runs=RunWispRuns(self._daemon, explain or partial(self.explain_unknown, argument="task"), wrap_log),
+            runs=RunWispRuns(self._daemon, explain or self.explain_unknown, wrap_log),
         )
 
     @property
@@ -123,9 +122,9 @@ class RunWisp(Source):
         found = next((one for one in await self._daemon.definitions() if one.name == name), None)
         return found.to_detail(self.name, await self._daemon.find_zone([found])) if found else None
 
-    async def explain_unknown(self, name: str, argument: str = "job") -> UnknownName:
+    async def explain_unknown(self, name: str) -> UnknownName:
         """Return the error for a task that the daemon does not define."""
-        return unknown_name(argument, name, [one.name or "" for one in await self._daemon.definitions()])
+        return unknown_name("job", name, [one.name or "" for one in await self._daemon.definitions()])
 
 
 def open_source(one: RunWispSettings, fingerprint: str, context: SourceContext) -> RunWisp:
