@@ -181,6 +181,7 @@ def test_on_a_terminal_a_list_is_a_coloured_table_and_the_way_on_can_be_typed() 
     assert re.search(r"^more: jobtrail ask list_executions cursor=\S+$", plain(seen), re.MULTILINE)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("options", "environ", "coloured"),
     [
@@ -227,6 +228,7 @@ def test_a_log_is_shown_line_by_line_as_it_is() -> None:
     assert len([line for line in plain(seen).splitlines() if "| " in line]) == 3
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("columns", [30, 60, 80, 200])
 def test_no_id_loses_a_character_however_narrow_the_terminal_is(own: Path, columns: int) -> None:
     with terminal("list_executions", "job=etl", columns=columns, JOBTRAIL_STORE=str(own)) as one:
@@ -326,6 +328,7 @@ def test_all_follows_the_cursors_to_the_end_and_says_that_it_is() -> None:
     assert text.count("\nexec-") == len(ids)
 
 
+@pytest.mark.slow
 def test_all_failures_are_a_row_for_each_cause_and_a_limit_leaves_none_out() -> None:
     found = json.loads(run_command("ask", "find_failures", "since=7d", "limit=1", "--all", "--json").out)
     rows = [(one["source"], one["job"], make_signature(one["cause"])) for one in found["causes"]]

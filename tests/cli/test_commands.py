@@ -281,6 +281,7 @@ def upstream() -> Iterator[str]:
         thread.join()
 
 
+@pytest.mark.slow
 def test_debug_logs_go_to_stderr_without_any_secret(upstream: str) -> None:
     environ = {
         "JOBTRAIL_LOG_LEVEL": "debug",

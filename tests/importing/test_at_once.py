@@ -75,6 +75,7 @@ def steps(process: subprocess.Popen[bytes]) -> Iterator[str]:
         process.stdin.flush()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("last", ["reading 1000", "importing 1000", "importing 2000"])
 def test_an_import_that_is_killed_leaves_nothing_and_can_be_made_again(
     tmp_path: Path, saved: Path, last: str
@@ -91,6 +92,7 @@ def test_an_import_that_is_killed_leaves_nothing_and_can_be_made_again(
         assert contents(store) == (1000, 1000, 1000)
 
 
+@pytest.mark.slow
 def test_an_import_that_is_killed_at_any_moment_leaves_all_or_nothing(tmp_path: Path, saved: Path) -> None:
     for number in range(5):
         path = tmp_path / f"{number}.db"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote
 
 import anyio
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -344,6 +345,7 @@ def seen(pages: list[Any]) -> list[Any]:
     return found
 
 
+@pytest.mark.slow
 def test_what_the_plane_answers_of_the_sample_fills_an_empty_store_that_shows_the_same(
     sample: Store, tmp_path: Path
 ) -> None:

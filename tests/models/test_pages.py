@@ -50,6 +50,7 @@ async def test_a_page_never_says_that_it_is_complete_when_it_is_not(client: Clie
         ]
 
 
+@pytest.mark.slow
 async def test_the_failed_tasks_of_10000_are_listed_exactly_once_by_cursors_alone(client: Client) -> None:
     every = await follow(client, "list_tasks", **BIG, sort="name:asc", limit=100)
     tasks = [task for page in every for task in rows_of(page)]

@@ -178,6 +178,7 @@ async def test_two_clients_at_once_get_each_their_own_answers(
             group.start_soon(ask, names[1:])
 
 
+@pytest.mark.slow
 @both_transports
 async def test_all_clients_of_a_server_share_its_sources_and_their_log_in(transport: Transport) -> None:
     daemon = Daemon(answer=httpx2.Response(200, json={"items": [], "total": 0}))
@@ -197,6 +198,7 @@ async def test_all_clients_of_a_server_share_its_sources_and_their_log_in(transp
     assert daemon.used == ["nonce-1"]
 
 
+@pytest.mark.slow
 @both_eras
 async def test_a_cursor_from_one_process_goes_on_in_another(mode: str) -> None:
     arguments = {"job": "invoice-export", "status": "failed,timeout", "limit": 2}
@@ -213,6 +215,7 @@ async def test_a_cursor_from_one_process_goes_on_in_another(mode: str) -> None:
     assert there["items"] == second_page["items"] != page["items"]
 
 
+@pytest.mark.slow
 async def test_a_session_of_a_server_that_restarted_goes_on() -> None:
     """Stateless: an old client holds nothing that a restart could lose."""
     with anyio.fail_after(SECONDS):

@@ -34,6 +34,7 @@ def ask(stand: Stand, *arguments: str) -> dict[str, Any]:
     return json.loads(found.stdout)
 
 
+@pytest.mark.slow
 def test_a_command_that_fails_with_the_task_within_it_is_no_second_cause(stand: Stand) -> None:
     record_script(stand, f"echo starting >&2; {RECORD} --task step -- sh -c 'echo no route >&2; exit 3' || exit 1")
     detail = ask(stand, "get_execution", "job=nightly")
@@ -55,6 +56,7 @@ def test_a_command_that_fails_with_the_task_within_it_is_no_second_cause(stand: 
     assert (cause["cause"], cause["count"]) == ("exit code 3: no route", 1)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("script", "reason"),
     [

@@ -156,6 +156,7 @@ def check_run(run: Fields) -> None:
     assert (run["end_reason"] in {"succeeded", "skipped"}) <= (run["exit_code"] == 0)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("now", NOWS, ids=str)
 def test_the_workspace_holds_what_is_promised_at(now: datetime) -> None:
     check(now)

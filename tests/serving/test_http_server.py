@@ -24,6 +24,7 @@ from tests.serving.processes import (
 pytestmark = pytest.mark.anyio
 
 
+@pytest.mark.slow
 @both_transports
 @both_signals
 def test_a_signal_ends_a_server_with_an_open_stream_and_the_stream_with_it(transport: Transport, number: int) -> None:
@@ -37,6 +38,7 @@ def test_a_signal_ends_a_server_with_an_open_stream_and_the_stream_with_it(trans
         list(stream.iter_lines())
 
 
+@pytest.mark.slow
 @both_eras
 async def test_a_server_ends_while_a_client_is_connected(mode: str) -> None:
     with start_server("sse") as served, anyio.fail_after(SECONDS):

@@ -160,6 +160,7 @@ def is_read_by(tool: str, request: httpx2.Request) -> bool:
     return request.url.path.endswith(ends.get(tool, "")) and request.url.params.get("limit") != "1"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", BOMBS)
 async def test_a_costly_answer_is_refused_or_read_while_other_calls_go_on(name: str, tmp_path: Path) -> None:
     (tool, arguments), upstream = BOMBS[name].call, Upstream()
@@ -171,6 +172,7 @@ async def test_a_costly_answer_is_refused_or_read_while_other_calls_go_on(name: 
     assert hold.longest < HELD_SECONDS
 
 
+@pytest.mark.slow
 async def test_a_gibibyte_of_zeros_in_a_mebibyte_is_not_unpacked(tmp_path: Path) -> None:
     packed = gzip.compress(b"0" * 1024 * MIB, 1)
     head = "application/json\r\nContent-Encoding: gzip"
@@ -231,6 +233,7 @@ async def test_an_endless_stream_of_events_leaves_room_for_other_calls(lines: by
 HOSTILE = "/(.{0,25}){0,30}y$/"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("search", [None, "zz", HOSTILE], ids=["none", "text", "expression"])
 async def test_a_large_log_is_searched_in_steps_between_which_other_calls_go_on(
     search: str | None, tmp_path: Path

@@ -294,6 +294,7 @@ async def test_a_subscription_that_is_cancelled_before_its_answer_leaves_no_watc
         await one.until(lambda: one.told == ["jobtrail://blaxel/jobs?cursor=0"])
 
 
+@pytest.mark.slow
 async def test_subscribing_again_and_again_on_one_connection_costs_no_memory(store: Store) -> None:
     async with client_over("memory", store, "legacy", Heard()) as client:
 
@@ -315,6 +316,7 @@ async def test_subscribing_again_and_again_on_one_connection_costs_no_memory(sto
     assert (after - before) / 200 < 500
 
 
+@pytest.mark.slow
 async def test_subscribing_is_offered_where_updates_can_be_sent_and_nowhere_else(store: Store) -> None:
     offered: dict[tuple[str, str], bool | None] = {}
     for transport, mode in (("http", "legacy"), ("http", "auto"), ("sse", "legacy"), ("stdio", "legacy")):
