@@ -83,18 +83,20 @@ class Checked(Generic[T]):
     Attributes:
         listing: what is checked.
         identity: returns a text unique to an item.
-        belongs: whether an item is of what was asked for.
+        belongs: whether an item is of what was asked for; None where that is not to be told.
         window: of creation; None for none.
         find_oldest: returns when the oldest item of all was created, where the upstream applies the window.
         subject: how an error names the upstream.
+        raw: whether items are rows as they were sent, which show neither times nor an order here.
     """
 
     listing: Listing[T]
     identity: Callable[[T], str]
-    belongs: Callable[[T], bool] = lambda _item: True
+    belongs: Callable[[T], bool] | None = None
     window: Window | None = None
     find_oldest: Callable[[], Awaitable[datetime | None]] | None = None
     subject: str = "the upstream"
+    raw: bool = False
     _seen: set[str] = field(default_factory=set[str])
     _last: str = ""
     _repeated: int = 0
@@ -111,7 +113,8 @@ class Checked(Generic[T]):
         """Read one page, without what does not belong to it and what is past the window."""
         memory, inner = _Memory.read(at)
         fetched = await self.listing.fetch(inner, want)
-        own = [index for index, item in enumerate(fetched.items) if self.belongs(item)]
+        belongs = self.belongs
+        own = [index for index, item in enumerate(fetched.items) if belongs is None or belongs(item)]
         new = self._drop_repeats(own, fetched.items, memory)
         self._check_progress(own, new)
         ordered = self._is_ordered([fetched.items[index] for index in new], memory.key) and not memory.disordered
@@ -129,6 +132,10 @@ class Checked(Generic[T]):
         """Return the rows that did not come before, in this call or, as far as a position tells, in the last."""
         names = [self.identity(items[index]) for index in indices]
         overlap = self._find_overlap(indices, names, items, memory)
+        fresh = {*names}
+        if not overlap and len(fresh) == len(names) and self._seen.isdisjoint(fresh):
+            self._seen |= fresh
+            return [*indices]
         new: list[int] = []
         for index, name in zip(indices, names, strict=True):
             if index in overlap or (name in self._seen and not _NAMELESS.fullmatch(name)):
@@ -164,7 +171,7 @@ class Checked(Generic[T]):
     def _is_ordered(self, items: Sequence[T], before: Key | None) -> bool:
         """Return whether no item comes before one that it follows, the first of them one with the key `before`."""
         order = self.traits.order
-        if order is None:
+        if order is None or self.raw:
             return True
         return (
             any(
@@ -176,7 +183,7 @@ class Checked(Generic[T]):
 
     def _pick(self, fetched: FetchedPage[T], kept: Sequence[int], memory: _Memory) -> FetchedPage[T]:
         """Return a page of some of its rows; its positions remember what was read."""
-        items = [fetched.items[index] for index in kept]
+        items = fetched.items if len(kept) == len(fetched.items) else [fetched.items[index] for index in kept]
         self._last = self.identity(items[-1]) if items else ""
 
         def remember(position: Position, item: T | None) -> Position:
@@ -198,10 +205,13 @@ class Checked(Generic[T]):
 
     async def _find_end(self, page: FetchedPage[T], at: Position, *, ordered: bool) -> FetchedPage[T]:
         """Return a page up to the end of the window, and when its list began where the page shows that."""
+        if self.raw:
+            return page
         times = [getattr(item, "created_at", None) for item in page.items]
         self._whole = self._whole or at == START
-        self._oldest = min([*filter(None, times), *filter(None, [self._oldest])], default=None)
-        cut = next((index for index, time in enumerate(times) if self._is_past(time)), None) if ordered else None
+        self._oldest = min(filter(None, (self._oldest, *times)), default=None)
+        bound = self._bound if ordered else None
+        cut = None if bound is None else next((at for at, one in enumerate(times) if self._is_past(one)), None)
         if cut is not None:
             page = replace(page, items=page.items[:cut], next=None)
         descending = self._by_time and self.traits.descending

@@ -245,9 +245,10 @@ def _scan_page(
     walked.failed.update(fetched.failed)
     if fetched.note and fetched.note not in walked.notes:
         walked.notes.append(fetched.note)
+    most, keep = how.budget.items, how.keep
     for index, item in enumerate(fetched.items):
-        full = walked.scanned >= how.budget.items
-        kept = not full and how.keep(item)
+        full = walked.scanned >= most
+        kept = not full and keep(item)
         if filtered and not full and not kept:
             _note_foreign(walked)
         if full or (kept and not _add_match(item, how, walked)):
@@ -258,7 +259,7 @@ def _scan_page(
         walked.last = item
         if fields := getattr(item, "unread", ()):
             unread.add(fields)
-        if len(walked.marks) < len(walked.items):
+        if kept:
             walked.marks.append(Mark(walked.scanned, fetched, index))
     walked.position = fetched.next
     walked.oldest.update(fetched.oldest)

@@ -174,24 +174,38 @@ class Http:
         return None if fetched.body is None else TaggedAnswer(self._parse(fetched.body, None), fetched.tag)
 
     async def _fetch_with_retries(self, path: str, params: Mapping[str, str | int] | None, tag: str = "") -> _Fetched:
-        import stamina  # noqa: PLC0415 # a server that is never asked need not load it
-
         with anyio.move_on_after(self.limits.total):
-            async for attempt in stamina.retry_context(
-                on=self._decide_retry,
-                attempts=self.limits.attempts,
-                timeout=None,
-                wait_initial=self.limits.backoff,
-                wait_max=self.limits.backoff * 16,
-                wait_jitter=self.limits.backoff,
-            ):
-                with attempt:
-                    return await self._fetch(path, params, tag)
+            try:
+                return await self._fetch(path, params, tag)
+            except UpstreamError as error:
+                if not error.retryable:
+                    raise
+                return await self._retry(error, path, params, tag)
         what = f"did not answer within {self.limits.total:g} s"
         raise Unreachable(what, subject=self.subject, advice="a retry may help", retryable=True)
 
+    async def _retry(
+        self, failed: UpstreamError, path: str, params: Mapping[str, str | int] | None, tag: str
+    ) -> _Fetched:
+        """Fetch again, after a first attempt that failed."""
+        import stamina  # noqa: PLC0415 # few requests need it
+
+        async for attempt in stamina.retry_context(
+            on=self._decide_retry,
+            attempts=self.limits.attempts,
+            timeout=None,
+            wait_initial=self.limits.backoff,
+            wait_max=self.limits.backoff * 16,
+            wait_jitter=self.limits.backoff,
+        ):
+            with attempt:
+                if attempt.num == 1:
+                    raise failed
+                return await self._fetch(path, params, tag)
+        raise failed
+
     async def _fetch(self, path: str, params: Mapping[str, str | int] | None, tag: str) -> _Fetched:
-        import httpx2  # noqa: PLC0415 # see stamina
+        import httpx2  # noqa: PLC0415 # a server that is never asked need not load it
 
         sent = self.clock.now()
         headers = {"If-None-Match": tag} if tag else None
@@ -290,7 +304,7 @@ class Http:
         return error.retry_after if error.retry_after < left else False
 
     def _explain_failure(self, error: httpx2.HTTPError) -> UpstreamError:
-        import httpx2  # noqa: PLC0415 # see stamina
+        import httpx2  # noqa: PLC0415 # see `_fetch`
 
         if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
             return Unreachable(

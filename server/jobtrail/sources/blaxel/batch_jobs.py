@@ -112,7 +112,7 @@ class BlaxelBatch(BatchJobs):
         full = await self.execution(job, execution)
         if full.tasks is not None:
             return full, full.tasks
-        rows = self._list_tasks(job, execution, ListOptions(sort=NEWEST_FIRST), lambda row: row, name_row)
+        rows = self._list_tasks(job, execution, ListOptions(sort=NEWEST_FIRST), lambda row: row, name_row, raw=True)
         summary = await summarize_listed(full.execution, rows, self._http.subject, self._lacking)
         self._ended.add_tasks(job, execution, summary)
         return full, summary
@@ -147,6 +147,7 @@ class BlaxelBatch(BatchJobs):
         identify: Callable[[T], str],
         *,
         searches: bool = False,
+        raw: bool = False,
     ) -> Listing[T]:
         params = build_query(options, searches=searches)
         pages = PagedEndpoint[T](
@@ -154,7 +155,7 @@ class BlaxelBatch(BatchJobs):
             identity=identify, explain=lambda: self._explain_no_tasks(job, execution), parse_row=read,
             final=has_only_ended if self._ended.holds(job, execution) else None,
         )  # fmt: skip
-        return Checked(pages.list(options), identify, subject=self._http.subject)
+        return Checked(pages.list(options), identify, subject=self._http.subject, raw=raw)
 
     async def log(self, job: str, execution: str, task: str | None, now: datetime, continuation: str = "") -> Log:
         """Return the log of an execution or task (`GET /observability/logs`, which no document has)."""
