@@ -26,6 +26,7 @@ CALLS: dict[str, dict[str, str]] = {
     "list_executions": {"job": "nightly-etl"},
     "list_runs": {},
     "find_failures": {},
+    "list_active": {},
 }
 ASKED = {"--version": ["--version"], "ask": ["ask"]} | {
     f"ask {tool}": ["ask", tool, *(f"{name}={value}" for name, value in given.items())]

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from mcp import Client
 
-LISTED_TOKENS = 5_000
+LISTED_TOKENS = 6_500
 PAGE_TOKENS, MOST_TOKENS = 1_200, 7_000
 STRUCTURED = 5 / 4
 """As much as a page's text may have, its structured content may have a quarter more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.analysis.failure_groups import make_signature
-from jobtrail.models import FailureCause, Failures, Note, Page
+from jobtrail.models import Everywhere, FailureCause, Failures, Note, Page
 from jobtrail.text import count_noun
 
 if TYPE_CHECKING:
@@ -47,7 +47,7 @@ async def read_all_pages(
     while True:
         page = await call(arguments)
         pages.read.append(page)
-        scanned = page.coverage.scanned if isinstance(page, Page | Failures) else 0
+        scanned = page.coverage.scanned if isinstance(page, Page | Everywhere) else 0
         show_progress(f"{count_noun(pages.rows, 'row')} of {scanned:,} scanned", *_measure_progress(pages, page))
         if not pages.cursor or pages.rows >= MOST_ROWS:
             return
@@ -74,12 +74,14 @@ def merge_pages(pages: Sequence[FrozenModel]) -> FrozenModel:
     last = pages[-1]
     if len(pages) == 1:
         return last
-    notes = {str(note): note for page in pages if isinstance(page, Page | Failures) for note in page.notes or ()}
+    notes = {str(note): note for page in pages if isinstance(page, Page | Everywhere) for note in page.notes or ()}
     whole: dict[str, object] = {"notes": (*notes.values(),) or None}
-    parts = [page for page in pages if isinstance(page, Failures)]
-    if parts:
-        errors: dict[str, Note] = {name: text for page in parts for name, text in (page.errors or {}).items()}
+    everywhere = [page for page in pages if isinstance(page, Everywhere)]
+    errors: dict[str, Note] = {name: text for page in everywhere for name, text in (page.errors or {}).items()}
+    if everywhere:
         whole["errors"] = errors or None
+    parts = [page for page in everywhere if isinstance(page, Failures)]
+    if parts:
         whole["failures"] = sum(page.failures for page in parts)
         causes = _merge_causes([row for page in parts for row in page.causes])
         whole |= {"causes": causes, "causes_found": len(causes)}

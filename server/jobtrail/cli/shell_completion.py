@@ -32,6 +32,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "list_runs": ("job", "status", "since", "until", "query", "sort", *_PAGE),
     "get_run": ("run", "source"),
     "find_failures": ("since", "until", "job", "status", *_PAGE),
+    "list_active": ("job", *_PAGE),
     "history": ("job", "since", "until", "bucket", "source"),
     "read_log": ("run", "job", "execution", "task", "query", "around", "lines", "cursor", "source"),
     "wait_for": ("run", "job", "execution", "timeout", "source"),

@@ -32,15 +32,28 @@ from jobtrail.models.entities import (
     Timestamp,
 )
 from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, Rows, RunPage, TaskPage, Total, Window
-from jobtrail.models.summaries import Bucket, FailureCause, Failures, History, Period, Streak
+from jobtrail.models.summaries import (
+    ActiveAttempt,
+    ActivePage,
+    Bucket,
+    Everywhere,
+    FailureCause,
+    Failures,
+    History,
+    Period,
+    Streak,
+)
 
 __all__ = [
+    "ActiveAttempt",
+    "ActivePage",
     "Attempt",
     "AttemptRecord",
     "Awaited",
     "Bucket",
     "Call",
     "Coverage",
+    "Everywhere",
     "Execution",
     "ExecutionDetail",
     "ExecutionPage",

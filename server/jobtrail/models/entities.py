@@ -105,11 +105,12 @@ class ListedExecution(FrozenModel):
 
 
 class Execution(ListedExecution):
-    """One triggered execution of a batch job."""
+    """One triggered execution of a batch job; `updated_at` is known of one that is being cancelled."""
 
     job: str | None = None
     started_at: Timestamp | None = None
     ended_at: Timestamp | None = None
+    updated_at: Timestamp | None = Field(default=None, exclude=True)
     unread: Unread = ()
 
 

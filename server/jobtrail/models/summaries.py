@@ -8,7 +8,7 @@ from pydantic import Field
 
 from jobtrail.models.calls import NextCall, Note
 from jobtrail.models.entities import FrozenModel, Timestamp
-from jobtrail.models.pages import Answer, Coverage, Rows, Window
+from jobtrail.models.pages import Answer, Coverage, Rows, Total, Window
 from jobtrail.vocabulary import Status
 
 
@@ -79,23 +79,59 @@ class FailureCause(FrozenModel):
     open: NextCall = Field(description="the call that explains it")
 
 
-class Failures(Rows):
-    """What ended badly, across jobs and sources; `errors` names sources, or parts of one, that could not be read."""
-
-    rows = "causes"
+class Everywhere(Rows):
+    """An answer over all jobs and sources; `errors` names sources, or parts of one, that could not be read."""
 
     sources: tuple[str, ...]
     sample: tuple[str, ...] | None = Field(default=None, description="sources that show sample data")
     jobs: int
+    errors: dict[str, Note] | None = None
+    coverage: Coverage
+    cursor: str | None = None
+    window: Window
+    notes: tuple[Note, ...] | None = None
+
+
+class Failures(Everywhere):
+    """What ended badly, across jobs and sources."""
+
+    rows = "causes"
+
     failures: int = Field(description="of this page")
     unknown: int = Field(default=0, exclude=True)
     failures_found: int | None = Field(default=None, description="where not all causes are read")
     causes_read: int | None = Field(default=None, description="of how many of these")
     causes_found: int = Field(description="in what was read, this page's among them")
     causes: tuple[FailureCause, ...]
-    errors: dict[str, Note] | None = None
-    coverage: Coverage
-    cursor: str | None = None
-    window: Window
     filters: dict[str, str]
-    notes: tuple[Note, ...] | None = None
+
+
+class ActiveAttempt(FrozenModel):
+    """An execution or a run that has not ended; `p50_s` and `p95_s` are of the `usual_of` recent ones that have."""
+
+    id: str
+    source: str
+    job: str
+    kind: Literal["execution", "run"]
+    status: Status
+    raw_status: str | None = None
+    since: Timestamp | None = Field(default=None, description="when it began to run, or to wait")
+    so_far_s: int | None = None
+    attempt: int | None = None
+    instance: int | None = None
+    tasks: int | None = None
+    done: int | None = Field(default=None, description="tasks that ended")
+    p50_s: float | None = None
+    p95_s: float | None = None
+    usual_of: int | None = None
+    verdict: str | None = Field(default=None, description="where it stands out")
+
+
+class ActivePage(Everywhere):
+    """What is queued or running now, the oldest first."""
+
+    rows = "items"
+
+    unknown: int = Field(default=0, exclude=True)
+    total: Total
+    items: tuple[ActiveAttempt, ...]

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.models import (
+    ActiveAttempt,
+    ActivePage,
     ExecutionDetail,
     ExecutionPage,
     FailureCause,
@@ -27,6 +29,7 @@ from jobtrail.models import (
     TaskPage,
     Waited,
 )
+from jobtrail.rendering.active import make_active_row, render_active
 from jobtrail.rendering.blocks import Caveat, Header, Line, LogLines, StatusText, Table, to_text
 from jobtrail.rendering.failures import make_cause_row, render_failures
 from jobtrail.rendering.history import render_history
@@ -125,6 +128,7 @@ def make_row(item: object) -> Mapping[str, Cell]:
 
 
 _ROWS: dict[type, Callable[[Any], Mapping[str, Cell]]] = {
+    ActiveAttempt: make_active_row,
     FailureCause: make_cause_row,
     ListedJob: _make_job_row,
     ListedExecution: _make_execution_row,
@@ -279,6 +283,7 @@ def _render_run(detail: RunDetail) -> list[Block]:
 
 
 _RENDERERS: dict[type, Callable[[Any], list[Block]]] = {
+    ActivePage: render_active,
     JobPage: _render_page,
     ExecutionPage: _render_page,
     TaskPage: _render_page,

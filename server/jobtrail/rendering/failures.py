@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobtrail.models import Sentence
 from jobtrail.rendering.blocks import Caveat, Header, Line, StatusText
+from jobtrail.rendering.everywhere import make_error_lines, write_jobs, write_reach, write_sources
 from jobtrail.rendering.parts import (
     make_cursor_line,
     make_note_lines,
@@ -14,7 +14,6 @@ from jobtrail.rendering.parts import (
     write_names,
     write_window,
 )
-from jobtrail.text import quote_unless_word
 from jobtrail.times import format_time
 
 if TYPE_CHECKING:
@@ -26,11 +25,10 @@ def render_failures(one: Failures) -> list[Block]:
     """Return the blocks of an answer; it says that nothing failed only if everything was read."""
     seen = one.coverage
     same, rows = make_table([make_cause_row(cause) for cause in one.causes])
-    sources = f"sources {', '.join(_write_source_name(name, one.sample) for name in one.sources)}"
-    scanned = f"{seen.matched:,} of {seen.scanned:,} scanned, {_write_causes(one)}{_write_reach(one)}"
+    scanned = f"{seen.matched:,} of {seen.scanned:,} scanned, {_write_causes(one)}{write_reach(one)}"
     facts = [
-        Caveat(sources) if one.sample else sources,
-        f"{one.jobs:,} {'job or task' if one.jobs == 1 else 'jobs and tasks'}",
+        write_sources(one),
+        write_jobs(one),
         scanned if seen.complete else Caveat(scanned),
         write_filters(one.filters),
         write_window(one.window),
@@ -40,14 +38,10 @@ def render_failures(one: Failures) -> list[Block]:
         Header("failures", facts),
         *rows,
         *([] if one.causes else [Line(_write_nothing_failed(one))]),
-        *(Line(Sentence(f"{quote_unless_word(name)}: ", text), "error") for name, text in (one.errors or {}).items()),
+        *make_error_lines(one),
         *make_note_lines(one.notes),
         *make_cursor_line("more", "find_failures", one.cursor),
     ]
-
-
-def _write_source_name(source: str, sample: tuple[str, ...] | None) -> str:
-    return f"{source} (SAMPLE DATA)" if source in (sample or ()) else source
 
 
 def _write_causes(one: Failures) -> str:
@@ -59,17 +53,6 @@ def _write_causes(one: Failures) -> str:
     if one.failures_found is not None and one.causes_read is not None:
         parts.append(f"causes read of {one.causes_read:,} of {one.failures_found:,} failures")
     return f"{', '.join(parts)}, " if there else ""
-
-
-def _write_reach(one: Failures) -> str:
-    if one.coverage.complete:
-        return "complete"
-    if one.errors and not one.cursor:
-        return f"NOT COMPLETE: all but {write_names(one.errors)} read whole"
-    if not one.cursor:
-        return "NOT COMPLETE: rows may be missing"
-    back = f", back to {format_time(one.coverage.back_to)}" if one.coverage.back_to else ""
-    return f"NOT COMPLETE{back}"
 
 
 def _write_nothing_failed(one: Failures) -> str:

@@ -12,7 +12,7 @@ from jobtrail.times import format_duration, format_time
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from jobtrail.models import Awaited, ListedExecution, ListedRun, Note, Task, Window
+    from jobtrail.models import ActiveAttempt, Awaited, ListedExecution, ListedRun, Note, Task, Window
     from jobtrail.rendering.blocks import Cell
 
 
@@ -32,7 +32,7 @@ def write_duration(one: ListedExecution | Task | ListedRun | Awaited) -> OwnText
     return OwnText(format_duration(one.duration_s))
 
 
-def write_status(one: ListedExecution | Task | ListedRun | Awaited) -> StatusText:
+def write_status(one: ListedExecution | Task | ListedRun | Awaited | ActiveAttempt) -> StatusText:
     """Return a status, the upstream's own word where that is another, and its judgement where that is another."""
     status, judged = one.status or "", getattr(one, "failure", None)
     raw = f" ({quote_unless_word(one.raw_status)})" if one.raw_status else ""

@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass, field
 from functools import partial
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Generic, Literal, TypeVar
 
-from jobtrail.errors import UnknownName, Unreachable
+import anyio
+
+from jobtrail.errors import JobtrailError, UnknownName, Unreachable
 from jobtrail.models import Job, Note, Run
-from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Mapped, Merged, Sort, Walk, run_concurrently, walk
+from jobtrail.paging import AT_ONCE, EVERYTHING, NEWEST_FIRST, Mapped, Merged, Sort, Walk, run_concurrently, walk
 from jobtrail.sources.list_options import ListOptions, read_statuses
+from jobtrail.text import quote_unless_word
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Awaitable, Callable, Mapping, Sequence
     from datetime import datetime
 
-    from jobtrail.errors import JobtrailError
     from jobtrail.models import Attempt, Window
     from jobtrail.paging import Listing
     from jobtrail.sources.base import Source
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 
 Kind = Literal["job", "task", "service"]
+T = TypeVar("T")
+
+_PARTS_AT_ONCE = 200
+"""Parts that one call reads at most, whether they answer at once or not."""
 
 
 @dataclass(frozen=True)
@@ -201,3 +207,62 @@ def _add_owner(listing: Listing[Attempt], source: str, job: str) -> Listing[Owne
         return OwnedAttempt(source, job or item.job or "", item)
 
     return Mapped(listing, read)
+
+
+@dataclass(frozen=True)
+class PartsRead(Generic[T]):
+    """What parts of sources answered, by `source/job`.
+
+    Attributes:
+        answers: of those that were read, in order.
+        errors: of those that could not be read; of a source that did not answer in time, by its name alone.
+        following: the part to go on with; None if all were read.
+    """
+
+    answers: Mapping[str, T]
+    errors: Mapping[str, JobtrailError]
+    following: str | None
+
+
+async def read_parts(
+    calls: Mapping[str, Callable[[], Awaitable[T]]], begin: str, sources: Sequence[Source], seconds: float
+) -> PartsRead[T]:
+    """Read parts of several sources at the same time, each source at most `AT_ONCE`, as many as there is time for.
+
+    Args:
+        calls: what reads each, by `source/job`.
+        begin: the part to begin with, or where it would stand; empty for the first of all.
+        sources: in the order in which their parts are read.
+        seconds: for all of them.
+    """
+    ranks = {source.name: rank for rank, source in enumerate(sources)}
+
+    def find_place(key: str) -> tuple[int, str]:
+        return ranks.get(key.partition("/")[0], -1), key
+
+    ahead = sorted((key for key in calls if find_place(key) >= find_place(begin)), key=find_place)
+    keys = ahead[:_PARTS_AT_ONCE]
+    limiters = {name: anyio.CapacityLimiter(AT_ONCE) for name in ranks}
+    found = await run_concurrently(
+        {key: calls[key] for key in keys}, lambda key: limiters[key.partition("/")[0]], seconds
+    )
+    answered = {key.partition("/")[0] for key in found}
+
+    def describe_silence(subject: str) -> JobtrailError:
+        return Unreachable(f"had not answered after {seconds:g} s", subject=subject)
+
+    errors: dict[str, JobtrailError] = {}
+    for key in keys:
+        name = key.partition("/")[0]
+        if name not in answered:
+            errors[name] = describe_silence(f"source {name!r}")
+        elif key not in found and key == keys[0]:
+            # A call goes on by one part at least.
+            errors[key] = describe_silence(quote_unless_word(key))
+    # Of a source that answered something, the rest is only a matter of time.
+    late = next((key for key in keys[1:] if key not in found and key.partition("/")[0] in answered), None)
+    read = keys if late is None else keys[: keys.index(late)]
+    errors |= {key: one for key in read if isinstance(one := found.get(key), JobtrailError)}
+    answers = {key: one for key in read if key in found and not isinstance(one := found[key], JobtrailError)}
+    following = late or next(iter(ahead[len(keys) :]), None)
+    return PartsRead(answers, errors, following)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from jobtrail.models import (
+    ActivePage,
     ExecutionDetail,
     ExecutionPage,
     Failures,
@@ -18,6 +19,7 @@ from jobtrail.models import (
     TaskPage,
     Waited,
 )
+from jobtrail.tools.active import list_active
 from jobtrail.tools.executions import get_execution, list_executions, list_tasks
 from jobtrail.tools.failures import find_failures
 from jobtrail.tools.jobs import get_job, list_jobs
@@ -61,6 +63,7 @@ TOOLS = (
     ToolSpec(list_runs, "List runs", RunPage),
     ToolSpec(get_run, "Get run", RunDetail),
     ToolSpec(find_failures, "Find failures", Failures),
+    ToolSpec(list_active, "List what is going on", ActivePage),
     ToolSpec(history, "History of a job", History, board=True),
     ToolSpec(read_log, "Read log", LogPage),
     ToolSpec(wait_for, "Wait until ended", Waited),

@@ -28,7 +28,7 @@ from jobtrail.tools.resumable import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
     from jobtrail.models import Page, Window
     from jobtrail.paging import Listing, Sort, Walked
@@ -318,6 +318,28 @@ class PageSize(Generic[R]):
         self._structured.add(row.to_json(), lambda name: _estimate_value(name.replace("_", "")) + _FIELD_TOKENS)
         before, self._size = self._size, max(self._size, self._text.tokens, self._structured.tokens * 4 // 5)
         return self._size - before
+
+
+def fit_rows(call: ResumableCall, rows: Iterable[R], limit: int, noun: str, other_tokens: int = 0) -> list[R]:
+    """Return rows, as many as fit into an answer, with a note if those are not all.
+
+    Args:
+        call: whose answer it is.
+        rows: made one after the other.
+        limit: rows that were asked for.
+        noun: what they are called.
+        other_tokens: of the header beyond those of a list's.
+    """
+    size, most, used = PageSize[R](), count_row_tokens(call, limit) - other_tokens, 0
+    for row in rows:
+        used += size.add(row)
+        if used > most and len(size.rows) > 1:
+            call.notes.append(
+                f"stopped at {len(size.rows) - 1} of {limit} {noun}, since they are long; "
+                "the cursor goes on with the next"
+            )
+            return size.rows[:-1]
+    return size.rows
 
 
 @dataclass

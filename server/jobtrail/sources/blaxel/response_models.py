@@ -265,6 +265,8 @@ class _ExecutionMetadata(ResponseModel):
     created_at: Time = Field(default=None, alias="createdAt")
     started_at: Time = Field(default=None, alias="startedAt")
     completed_at: Time = Field(default=None, alias="completedAt")
+    # Only looked at where nothing else tells since when: an odd one makes no execution unreadable.
+    updated_at: object = Field(default=None, alias="updatedAt")
 
 
 class _ExecutionSpec(ResponseModel):
@@ -294,6 +296,7 @@ class WireExecution(ResponseModel):
             created_at=parse_optional_time(meta.created_at),
             started_at=started,
             ended_at=ended,
+            updated_at=parse_optional_time(str(meta.updated_at)) if status == "running" and raw else None,
             duration_s=seconds_between(started, ended),
             tasks=self.stats.total,
             succeeded=self.stats.success,
