@@ -49,8 +49,10 @@ class Network(httpx2.AsyncBaseTransport):
         self.down: set[str] = set()
         self.hanging: set[str] = set()
         self.broken: set[str] = set()
+        self.asked: list[str] = []
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
+        self.asked.append(request.url.path)
         if request.url.host.partition(".")[0] in self.down:
             raise httpx2.ConnectError("refused", request=request)
         if any(request.url.path.endswith(path) for path in self.hanging):
@@ -111,6 +113,20 @@ note: stopped at 8 of 20 causes, since they are long; the cursor goes on with th
 more: find_failures(cursor="1EHgbssMeYMkpZuZJRiALYNorU4tLUotSEiuBssBoQjLQyDjE0AhmIML3IEW1sQA..0.0.0.0.0.0.0.~12.~8.exec-c0e8f73d3d40")\
 """)
     assert count_tokens(text) <= 1_200
+
+
+async def test_whether_a_job_recovered_is_told_by_what_was_read_with_its_failures() -> None:
+    succeeded = set_status(make_execution("e2", "etl", 200), 210, "succeeded")
+    async with two_sources(*failed("e1", 100, "Refused"), succeeded, *failed("e3", 300, "Refused")) as (
+        client,
+        network,
+    ):
+        _, content = await answer(client, "find_failures", job="etl")
+        lists = network.asked.count("/v0/jobs/etl/executions")
+        _, until = await answer(client, "find_failures", job="etl", until=time_at(150).isoformat())
+    assert content["causes"][0]["recovered"] is False
+    assert until["causes"][0]["recovered_at"] == time_at(200).strftime("%Y-%m-%dT%H:%M:%SZ")
+    assert lists == 1
 
 
 async def test_counts_are_those_of_the_lists_of_every_job(client: Client) -> None:

@@ -88,6 +88,7 @@ class AttemptSources:
         strange: how many were not kept for each raw status that no document lists.
         windows: of creation, by source: each has a clock of its own.
         notes: what an agent must know of the job that was asked for.
+        read: what `keeps` was asked about, by source and job, in its order.
     """
 
     parts: dict[str, Listing[OwnedAttempt]] = field(default_factory=dict[str, "Listing[OwnedAttempt]"])
@@ -97,6 +98,7 @@ class AttemptSources:
     strange: Counter[str] = field(default_factory=Counter[str])
     windows: dict[str, Window] = field(default_factory=dict[str, "Window"])
     notes: list[Note] = field(default_factory=list[Note])
+    read: dict[tuple[str, str], list[Attempt]] = field(default_factory=dict[tuple[str, str], "list[Attempt]"])
 
     @property
     def jobs(self) -> int:
@@ -107,8 +109,14 @@ class AttemptSources:
         """Return all attempts as one listing, newest first."""
         return Merged(self.parts, upstream_of=lambda key: key.partition("/")[0])
 
+    def list_read(self, source: str, job: str) -> Sequence[Attempt] | None:
+        """Return what was read of a job; None where its upstream kept back what has other statuses."""
+        part = self.parts.get(f"{source}/{job}")
+        return self.read.get((source, job)) if part and "statuses" in part.traits.unapplied else None
+
     def keeps(self, one: OwnedAttempt) -> bool:
         """Return whether an attempt lies in the window of its source, and has one of the statuses asked for."""
+        self.read.setdefault((one.source, one.job), []).append(one.item)
         wanted, window = self.wanted.get(one.source), self.windows.get(one.source)
         if window is not None and not window.contains(one.created_at):
             return False

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from jobtrail.sources.base import Source
-    from jobtrail.sources.federation import Kind, OwnedAttempt
+    from jobtrail.sources.federation import AttemptSources, Kind, OwnedAttempt
 
 _RECENT = Budget(items=2_000, seconds=10.0)
 _GOOD: Mapping[Kind, StatusFilter] = {
@@ -103,13 +103,26 @@ class CauseReader:
         ]
         return ReadCauses(texts, errors)
 
-    async def find_recoveries(self, causes: Sequence[Cause], seconds: float) -> list[Recovery]:
-        """Return, for each cause, whether its job has succeeded since it last occurred."""
+    async def find_recoveries(
+        self, causes: Sequence[Cause], seconds: float, there: AttemptSources | None = None
+    ) -> list[Recovery]:
+        """Return, for each cause, whether its job has succeeded since it last occurred.
+
+        Args:
+            causes: of failures.
+            seconds: for all of them.
+            there: what was read with them, if that begins with the newest there is; it need not be asked for again.
+        """
         by_job: dict[tuple[str, str], list[int]] = {}
         for place, cause in enumerate(causes):
             by_job.setdefault(cause.job, []).append(place)
         calls = {
-            job: partial(self._find_recoveries_of_job, job, [causes[place].newest for place in places])
+            job: partial(
+                self._find_recoveries_of_job,
+                job,
+                [causes[place].newest.item for place in places],
+                there.list_read(*job) if there else None,
+            )
             for job, places in by_job.items()
         }
         answers = await run_concurrently(calls, self._limit, seconds)
@@ -136,12 +149,14 @@ class CauseReader:
         most = tasks.failures[0].example
         return most if tasks.causes == 1 else f"{most} (and {count_noun(tasks.causes - 1, 'other cause')})"
 
-    async def _find_recoveries_of_job(self, job: tuple[str, str], failures: Sequence[OwnedAttempt]) -> list[Recovery]:
+    async def _find_recoveries_of_job(
+        self, job: tuple[str, str], failures: Sequence[Attempt], read: Sequence[Attempt] | None
+    ) -> list[Recovery]:
         source, kind = self._sources[job[0]], self._kinds.get(job, "task")
-        if isinstance(failures[0].item, Execution):
+        if isinstance(failures[0], Execution):
             kind = "job"
         search = _RecoverySearch(source, Job(name=job[1], kind=kind), self._now)
-        return await search.find([one.item for one in failures])
+        return await search.find(failures) if read is None else search.find_among(read, failures)
 
 
 @dataclass(frozen=True)
@@ -164,6 +179,10 @@ class _RecoverySearch:
         if listing.traits.filtered_upstream:
             return [await self._find_first(one) for one in failures]
         return await self._find_among_recent(failures, min(dated))
+
+    def find_among(self, read: Sequence[Attempt], failures: Sequence[Attempt]) -> list[Recovery]:
+        """Return a recovery for each failure, given everything since them, the newest first."""
+        return [self._judge(read, one, None) if one.created_at else Recovery() for one in failures]
 
     def _list_since(self, moment: datetime, *, newest_first: bool) -> ListOptions:
         return ListOptions(

@@ -11,7 +11,7 @@ from mcp.server.mcpserver import Context
 from jobtrail.analysis.unfinished import describe_unfinished
 from jobtrail.errors import StrayCursor, Unreachable
 from jobtrail.models import Call, Coverage, FailureCause, Failures, Note, Run, Sentence
-from jobtrail.paging import Budget, Position, Walk, walk
+from jobtrail.paging import START, Budget, Position, Walk, walk
 from jobtrail.sources.federation import OwnedAttempt, discover_parts
 from jobtrail.times import format_microseconds
 from jobtrail.tools import params
@@ -86,7 +86,9 @@ async def find_failures(
     stretch = await _read_stretch(call, there, reader)
     call.notes += _write_unfinished(call, stretch.walked.items)
     shown = stretch.choose_causes(limit)
-    recoveries = await reader.find_recoveries(shown, _RECOVERY_SECONDS)
+    # What has run since these failures was read with them, if nothing newer was left out.
+    newest = stretch.place.position == START and stretch.walked.exact and not call.get_text_argument("until")
+    recoveries = await reader.find_recoveries(shown, _RECOVERY_SECONDS, there if newest else None)
     rows = _fit_rows(call, shown, recoveries, limit)
     return _make_answer(call, there, window, filters, stretch, rows)
 
