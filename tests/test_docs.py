@@ -37,7 +37,7 @@ async def test_every_example_of_a_page_is_what_the_code_makes_of_it(page: str) -
 
 async def test_every_tool_has_its_arguments_and_a_real_answer_in_the_docs() -> None:
     text = TEXTS["tools.md"]
-    assert re.findall(r"^## (\w+_\w+|history)$", text, re.MULTILINE) == NAMES
+    assert re.findall(r"^## (\w+_\w+|history|compare)$", text, re.MULTILINE) == NAMES
     called = [done for kind, _, done, _ in find_examples(text) if kind == "text" and not done.startswith("jobtrail:")]
     assert {done.partition("(")[0] for done in called} == {*NAMES}
     for name, table in re.findall(r"<!-- arguments of (\w+) -->\n(.*?)<!-- end -->", text, re.DOTALL):
@@ -151,7 +151,7 @@ def test_the_prompts_are_the_five_that_the_readme_promises() -> None:
 
 def test_every_prompt_names_tools_that_exist_and_says_what_to_do_when_an_answer_is_partial() -> None:
     for prompt in load_prompts():
-        named = set(re.findall(r"\b(?:(?:list|get|find|read|wait)_\w+|history)\b", prompt.text))
+        named = set(re.findall(r"\b(?:(?:list|get|find|read|wait)_\w+|history|(?<=Call )compare)\b", prompt.text))
         assert len(named) >= 3, prompt.name
         assert named <= set(NAMES), prompt.name
         assert re.search(r"not complete|not read|could not be read", prompt.text), prompt.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from keyword import iskeyword
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -49,7 +50,8 @@ def list_text_arguments(tool: Tool) -> list[str]:
 async def test_a_tool_gets_each_text_as_it_was_sent(tool: Tool, text: str) -> None:
     given: dict[str, Any] = dict.fromkeys(list_text_arguments(tool), text)
     taken = tool.fn_metadata.validate_arguments(given)
-    assert {name: taken[name] for name in given} == given
+    # Where a name is a keyword of Python, the function's parameter ends in `_`.
+    assert {name: taken[f"{name}_" if iskeyword(name) else name] for name in given} == given
 
 
 @pytest.fixture

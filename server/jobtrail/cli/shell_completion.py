@@ -34,6 +34,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "find_failures": ("since", "until", "job", "status", *_PAGE),
     "list_active": ("job", *_PAGE),
     "history": ("job", "since", "until", "bucket", "source"),
+    "compare": ("job", "execution", "run", "with", "source"),
     "read_log": ("run", "job", "execution", "task", "query", "around", "lines", "cursor", "source"),
     "wait_for": ("run", "job", "execution", "timeout", "source"),
 }

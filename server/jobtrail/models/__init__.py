@@ -6,6 +6,14 @@ means that the upstream did not say.
 """
 
 from jobtrail.models.calls import Call, NextCall, Note, Sentence, write_text
+from jobtrail.models.comparison import (
+    CauseDifference,
+    ComparedAttempt,
+    Comparison,
+    Difference,
+    TaskChange,
+    TaskDifference,
+)
 from jobtrail.models.details import (
     AttemptRecord,
     Awaited,
@@ -52,7 +60,11 @@ __all__ = [
     "Awaited",
     "Bucket",
     "Call",
+    "CauseDifference",
+    "ComparedAttempt",
+    "Comparison",
     "Coverage",
+    "Difference",
     "Everywhere",
     "Execution",
     "ExecutionDetail",
@@ -83,6 +95,8 @@ __all__ = [
     "SlowTask",
     "Streak",
     "Task",
+    "TaskChange",
+    "TaskDifference",
     "TaskPage",
     "Timestamp",
     "Total",

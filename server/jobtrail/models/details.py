@@ -29,6 +29,7 @@ class JobDetail(Answer):
     settings: MaskedPairs
     env_names: tuple[MaskedText, ...] | None = None
     record: AttemptRecord | None = None
+    revisions: dict[MaskedText, Timestamp] = Field(default_factory=dict[str, Timestamp], exclude=True)
 
 
 class FailureGroup(FrozenModel):

@@ -157,6 +157,7 @@ class Run(ListedRun):
     started_at: Timestamp | None = None
     ended_at: Timestamp | None = None
     retry_of: str | None = None
+    params: MaskedPairs | None = None
     unread: Unread = ()
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 from functools import cache
+from keyword import iskeyword
 from typing import Any
 
 from mcp.server.mcpserver.tools import Tool
@@ -21,6 +22,11 @@ class LiteralArguments(FuncMetadata):
     def pre_parse_json(self, data: dict[str, Any]) -> dict[str, Any]:
         """Return the arguments; the SDK's own method would parse texts, and so drop a search for `null`."""
         return data
+
+    def validate_arguments(self, arguments_to_validate: dict[str, Any]) -> dict[str, Any]:
+        """Return the arguments by the names of the function's parameters; one named like a keyword ends in `_`."""
+        found = super().validate_arguments(arguments_to_validate)
+        return {f"{name}_" if iskeyword(name) else name: value for name, value in found.items()}
 
 
 def make_tools() -> list[Tool]:

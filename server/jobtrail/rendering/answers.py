@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from jobtrail.models import (
     ActiveAttempt,
     ActivePage,
+    Comparison,
     ExecutionDetail,
     ExecutionPage,
     FailureCause,
@@ -31,6 +32,7 @@ from jobtrail.models import (
 )
 from jobtrail.rendering.active import make_active_row, render_active
 from jobtrail.rendering.blocks import Caveat, Header, Line, LogLines, StatusText, Table, to_text
+from jobtrail.rendering.comparison import render_comparison
 from jobtrail.rendering.failures import make_cause_row, render_failures
 from jobtrail.rendering.history import render_history
 from jobtrail.rendering.logs import render_log, render_wait_result
@@ -274,6 +276,7 @@ def _render_run(detail: RunDetail) -> list[Block]:
         ),
         Line(detail.verdict, "verdict", one.status),
         Line(write_fields(row, "id", "job", "status", "exit")),
+        *_make_list_line("params", [f"{key}={value}" for key, value in (one.params or {}).items()]),
     ]
     if detail.log:
         last = detail.log.first_line + len(detail.log.lines) - 1
@@ -293,6 +296,7 @@ _RENDERERS: dict[type, Callable[[Any], list[Block]]] = {
     RunDetail: _render_run,
     Failures: render_failures,
     History: render_history,
+    Comparison: render_comparison,
     LogPage: render_log,
     Waited: render_wait_result,
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Protocol
 
@@ -35,12 +35,14 @@ class FullExecution:
 
     Attributes:
         tasks: what its tasks came to; None if they were not all sent with it.
+        overrides: what it was given instead of what its job has, by name; of environment variables the names.
     """
 
     execution: Execution
     tasks: TaskSummary | None
     parallelism: int | None
     timeout_s: int | None
+    overrides: Mapping[str, str] = field(default_factory=dict[str, str])
 
 
 @dataclass(frozen=True)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from jobtrail.models import (
     ActivePage,
+    Comparison,
     ExecutionDetail,
     ExecutionPage,
     Failures,
@@ -20,6 +21,7 @@ from jobtrail.models import (
     Waited,
 )
 from jobtrail.tools.active import list_active
+from jobtrail.tools.comparing import compare
 from jobtrail.tools.executions import get_execution, list_executions, list_tasks
 from jobtrail.tools.failures import find_failures
 from jobtrail.tools.jobs import get_job, list_jobs
@@ -65,6 +67,7 @@ TOOLS = (
     ToolSpec(find_failures, "Find failures", Failures),
     ToolSpec(list_active, "List what is going on", ActivePage),
     ToolSpec(history, "History of a job", History, board=True),
+    ToolSpec(compare, "Compare with the last good one", Comparison),
     ToolSpec(read_log, "Read log", LogPage),
     ToolSpec(wait_for, "Wait until ended", Waited),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Hashable, Iterable, Mapping, Sequence
     from datetime import datetime
 
+    from jobtrail.analysis.task_summary import TaskSummary
     from jobtrail.sources.base import Source
     from jobtrail.sources.federation import AttemptSources, Kind, OwnedAttempt
 
@@ -62,16 +63,45 @@ class Recovery:
     at: datetime | None = None
 
 
+class PartialCause(NamedTuple):
+    """One of the causes of a failure, and how many of an execution's tasks it failed; 0 for a run."""
+
+    text: str
+    tasks: int = 0
+
+
+@dataclass(frozen=True)
+class CausesOfOne:
+    """Why one execution or run failed.
+
+    Attributes:
+        causes: the most frequent first; at least one.
+        rarer: how many more there are, each rarer than these.
+        rarer_tasks: how many tasks those failed.
+    """
+
+    causes: Sequence[PartialCause]
+    rarer: int = 0
+    rarer_tasks: int = 0
+
+    @property
+    def text(self) -> str:
+        """The most frequent cause, and how many others there are."""
+        others = len(self.causes) - 1 + self.rarer
+        most = self.causes[0].text
+        return f"{most} (and {count_noun(others, 'other cause')})" if others else most
+
+
 @dataclass(frozen=True)
 class ReadCauses:
     """Why failures failed, in their order: of as many of them as were read in time.
 
     Attributes:
-        texts: of each.
+        found: of each.
         errors: by the number of a failure, why its cause could not be read.
     """
 
-    texts: Sequence[str]
+    found: Sequence[CausesOfOne]
     errors: Mapping[int, JobtrailError]
 
 
@@ -97,11 +127,13 @@ class CauseReader:
         by_place = {place: answer for (_, place), answer in answers.items()}
         read = next((place for place in range(len(failures)) if place not in by_place), len(failures))
         errors = {place: one for place in range(read) if isinstance(one := by_place[place], JobtrailError)}
-        texts = [
-            one if isinstance(one := by_place[place], str) else _write_unread(failures[place], one)
+        found = [
+            _tell_alone(_write_unread(failures[place], one))
+            if isinstance(one := by_place[place], JobtrailError)
+            else one
             for place in range(read)
         ]
-        return ReadCauses(texts, errors)
+        return ReadCauses(found, errors)
 
     async def find_recoveries(
         self, causes: Sequence[Cause], seconds: float, there: AttemptSources | None = None
@@ -137,17 +169,14 @@ class CauseReader:
     def _limit(self, key: tuple[str, Hashable]) -> anyio.CapacityLimiter:
         return self._lanes[key[0]]
 
-    async def _read_cause(self, one: OwnedAttempt) -> str:
-        """Return the most frequent cause among an execution's tasks, or the last telling line of a run's log."""
+    async def _read_cause(self, one: OwnedAttempt) -> CausesOfOne:
+        """Return the causes among an execution's tasks, or the last telling line of a run's log."""
         source = self._sources[one.source]
         if isinstance(one.item, Run):
             told = await source.need_runs().find_cause(one.id)
-            return _write_outcome(one.item) if told is None else f"{told}{_write_ending(one.item)}"
+            return _tell_alone(_write_outcome(one.item) if told is None else f"{told}{_write_ending(one.item)}")
         full, tasks = await source.need_batch().explain(one.job, one.id)
-        if not tasks.failures:
-            return full.execution.raw_status or full.execution.status
-        most = tasks.failures[0].example
-        return most if tasks.causes == 1 else f"{most} (and {count_noun(tasks.causes - 1, 'other cause')})"
+        return list_causes(full.execution, tasks)
 
     async def _find_recoveries_of_job(
         self, job: tuple[str, str], failures: Sequence[Attempt], read: Sequence[Attempt] | None
@@ -221,6 +250,19 @@ class _RecoverySearch:
             return False
         same = not isinstance(one, Run) or not isinstance(failure, Run) or one.instance == failure.instance
         return same and (is_success(one) or (self.job.kind == "service" and one.status == "running"))
+
+
+def list_causes(one: Execution, tasks: TaskSummary) -> CausesOfOne:
+    """Return why an execution failed, given what its tasks came to."""
+    named = [PartialCause(group.example, group.count) for group in tasks.failures if not group.rarer]
+    if not named:
+        return _tell_alone(one.raw_status or one.status)
+    rarer = sum(group.count for group in tasks.failures if group.rarer)
+    return CausesOfOne(named, tasks.causes - len(named), rarer)
+
+
+def _tell_alone(text: str) -> CausesOfOne:
+    return CausesOfOne([PartialCause(text)])
 
 
 def group_causes(failures: Sequence[OwnedAttempt], texts: Sequence[str]) -> list[Cause]:

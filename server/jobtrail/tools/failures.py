@@ -183,7 +183,7 @@ async def _read_stretch(call: ResumableCall, there: AttemptSources, reader: Caus
     found = len(walked.items)
     causes = await reader.read(walked.items, _EXPLAIN_SECONDS)
     # One failure at least, so that a walk goes on.
-    texts = causes.texts or ["(cause not read in time)"][:found]
+    texts = [one.text for one in causes.found] or ["(cause not read in time)"][:found]
     walked.cut(len(texts))
     if len(texts) < place.failures and walked.position is not None:
         raise Unreachable(
@@ -196,7 +196,7 @@ async def _read_stretch(call: ResumableCall, there: AttemptSources, reader: Caus
     if causes.errors:
         notes.append(_describe_unread(causes))
     return _Stretch(
-        place, walked, found, groups, skipped, notes, len(causes.errors) or len(texts) - len(causes.texts)
+        place, walked, found, groups, skipped, notes, len(causes.errors) or len(texts) - len(causes.found)
     )
 
 

@@ -22,6 +22,11 @@ Execution = Annotated[
 TaskName = Annotated[str | None, Field(description="Task name; all tasks if absent.")]
 Run = Annotated[str | None, BeforeValidator(_join_words), _RUN]
 NeededRun = Annotated[str, BeforeValidator(_join_words), _RUN]
+With = Annotated[
+    str | None,
+    BeforeValidator(_join_words),
+    Field(alias="with", description="Id of another one to compare with."),
+]
 Status = Annotated[
     str | None,
     BeforeValidator(_join_words),

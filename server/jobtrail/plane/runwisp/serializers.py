@@ -8,7 +8,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.plane.responses import drop_absent
-from jobtrail.store.row_types import parse_object
+from jobtrail.store.row_types import parse_object, read_object
 from jobtrail.times import format_optional_nanoseconds
 from jobtrail.vocabulary import OPEN_PHASES
 
@@ -72,6 +72,7 @@ def serialize_run(row: Row) -> dict[str, Any]:
             "retryAttempt": body.get("retry_attempt", 0),
             "retryOfRunId": body.get("retry_of_run_id"),
             "instanceIndex": body.get("replica_index", 0),
+            "params": read_object(body, "params") or None,
         }
     )
 

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import Field, WrapValidator
 
+from jobtrail.masking import mask_text
 from jobtrail.models import Execution, Job, JobDetail, Task, Total
 from jobtrail.sources.base import FullExecution
 from jobtrail.sources.responses import (
@@ -39,6 +40,8 @@ _GUIDES: Mapping[str, Status] = {"completed": "succeeded"}
 EXECUTION_WORDS: Mapping[str, Status] = {**DOCUMENTED_EXECUTION_WORDS, **_GUIDES}
 TASK_WORDS: Mapping[str, Status] = {**DOCUMENTED_TASK_WORDS, **_GUIDES}
 
+_MOST_EVENTS = 200
+_MOST_NAMES = 40
 _ATTEMPT = re.compile(r"attempt ([0-9]{1,6})")
 
 
@@ -121,6 +124,11 @@ class _Trigger(ResponseModel):
     configuration: OrEmpty[_TriggerConfiguration] = _TriggerConfiguration()
 
 
+class _Event(ResponseModel):
+    revision: str | None = None
+    time: Time = None
+
+
 class _JobSpec(ResponseModel):
     enabled: bool | None = None
     region: str | None = None
@@ -129,11 +137,12 @@ class _JobSpec(ResponseModel):
 
 
 class WireJob(ResponseModel):
-    """Schema Job, without events, revisions and everything secret."""
+    """Schema Job, without everything secret; of its events, which revision was deployed when."""
 
     metadata: OrEmpty[_Metadata] = _Metadata()
     spec: OrEmpty[_JobSpec] = _JobSpec()
     status: str | None = None
+    events: Items[_Event] = Field(default_factory=list[_Event])
 
     def to_job(self) -> Job:
         """Return it as agents see it."""
@@ -178,8 +187,18 @@ class WireJob(ResponseModel):
             "triggers": ", ".join(one.type for one in self.spec.triggers if one.type),
         }
         settings = {key: clean_line(str(value)) or "" for key, value in found.items() if value not in {None, ""}}
-        names = tuple(name for one in runtime.envs[:40] if (name := clean_line(one.name, 64)))
-        return JobDetail(source=source, job=self.to_job(), settings=settings, env_names=names or None)
+        names = tuple(name for one in runtime.envs[:_MOST_NAMES] if (name := clean_line(one.name, 64)))
+        return JobDetail(
+            source=source,
+            job=self.to_job(),
+            settings=settings,
+            env_names=names or None,
+            revisions={
+                revision: moment
+                for one in sorted(self.events[:_MOST_EVENTS], key=lambda one: one.time or "", reverse=True)
+                if (revision := clean_line(one.revision, 64)) and (moment := parse_optional_time(one.time))
+            },
+        )
 
 
 class _Condition(ResponseModel):
@@ -272,10 +291,18 @@ class _ExecutionMetadata(ResponseModel):
 class _ExecutionSpec(ResponseModel):
     parallelism: Integer | None = None
     timeout: Integer | None = None
+    memory: Integer | None = Field(default=None, alias="memoryOverride")
+    env: OrEmpty[dict[str, object]] = Field(default_factory=dict[str, object], alias="envOverride")
+
+    def list_overrides(self) -> dict[str, str]:
+        """Return what this execution was given instead of what its job has; of variables the names."""
+        names = sorted(name for key in list(self.env)[:_MOST_NAMES] if (name := clean_line(mask_text(key), 64)))
+        memory = {} if self.memory is None else {"memory_mb": str(self.memory)}
+        return {**memory, **({"env_override": ", ".join(names)} if names else {})}
 
 
 class WireExecution(ResponseModel):
-    """Schema JobExecution; `spec.envOverride` is not read."""
+    """Schema JobExecution; of `spec.envOverride` the names are read."""
 
     metadata: OrEmpty[_ExecutionMetadata] = _ExecutionMetadata()
     spec: OrEmpty[_ExecutionSpec] = _ExecutionSpec()
@@ -314,4 +341,5 @@ class WireExecution(ResponseModel):
             tasks=tasks,
             parallelism=self.spec.parallelism,
             timeout_s=self.spec.timeout,
+            overrides=self.spec.list_overrides(),
         )

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from pydantic import AliasChoices, BeforeValidator, Field
 
+from jobtrail.masking import mask_pair, mask_text
 from jobtrail.models import Job, JobDetail, Run
 from jobtrail.sources.responses import (
     UNNAMED,
@@ -36,6 +37,7 @@ RUN_WORDS_1: Mapping[str, Status] = {word: status for word, status in RUN_WORDS.
 """Those that 1.0.1 knows."""
 
 _NANOSECONDS = 1_000_000_000
+_MOST_PARAMS = 20
 
 
 def _either(camel: str, *others: str) -> AliasChoices:
@@ -67,6 +69,7 @@ class WireRun(ResponseModel):
     instance: Integer | None = Field(
         default=None, validation_alias=_either("instanceIndex", "instance_index", "replica_index")
     )
+    params: OrEmpty[dict[str, str]] = Field(default_factory=dict[str, str])
 
     beside: Annotated[str | None, BeforeValidator(lambda _sent: None)] = None
     """When its neighbour in a list was created, where it does not say so itself; nothing that an upstream sends."""
@@ -91,8 +94,16 @@ class WireRun(ResponseModel):
             attempt=None if self.attempt is None else self.attempt + 1,
             retry_of=clean_line(self.retry_of, 64),
             instance=self.instance,
+            params=self._list_params() or None,
             unread=self.unread,
         )
+
+    def _list_params(self) -> dict[str, str]:
+        """Return what it was given; secrets go before a value is cut, which could hide that it is one."""
+        given = list(self.params.items())[:_MOST_PARAMS]
+        return {
+            clean_line(mask_text(name), 64) or "": clean_line(mask_pair(name, value)) or "" for name, value in given
+        }
 
 
 class WireRuns(ResponseModel):
