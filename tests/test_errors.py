@@ -12,7 +12,7 @@ from jobtrail import errors
 from jobtrail.errors import JobtrailError, UnknownName, Unreachable, UpstreamError
 from jobtrail.models import Call
 from jobtrail.sources.base import unknown_name
-from jobtrail.sources.http import make_error
+from jobtrail.sources.http_errors import make_error
 
 SERVER = Path(errors.__file__).parent
 REFUSED = (

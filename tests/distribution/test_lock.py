@@ -41,7 +41,7 @@ def list_requirements() -> dict[tuple[str, str], str]:
     """Return the version specifier of each requirement of pyproject.toml, by extra and name."""
     wanted = {"": PROJECT["dependencies"], **PROJECT["optional-dependencies"]}
     split = ((extra, re.split(r"(?=[<>=~])", text, maxsplit=1)) for extra, texts in wanted.items() for text in texts)
-    return {(extra, parts[0]): parts[1] for extra, parts in split if len(parts) > 1}
+    return {(extra, parts[0].partition("[")[0]): parts[1] for extra, parts in split if len(parts) > 1}
 
 
 def test_every_package_comes_from_the_public_index() -> None:

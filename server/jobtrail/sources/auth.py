@@ -15,7 +15,7 @@ import anyio
 import httpx2
 
 from jobtrail.errors import Unauthorized, UnreadableAnswer
-from jobtrail.sources.http import make_error
+from jobtrail.sources.http_errors import make_error
 
 _RENEW_EARLY_SECONDS = 60.0
 _REFUSED = 401

@@ -10,7 +10,7 @@ import json
 import re
 import time
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, NamedTuple, cast
 
 import anyio
@@ -19,16 +19,11 @@ from pydantic_core import from_json
 from jobtrail.errors import (
     BadArgument,
     ExcessiveAnswer,
-    NotFound,
-    RateLimited,
     Rejected,
-    Unauthorized,
     Unreachable,
     UnreadableAnswer,
     UpstreamError,
-    UpstreamFault,
 )
-from jobtrail.masking import mask_text
 from jobtrail.text import count_noun, sanitize_text
 from jobtrail.times import parse_http_date
 from jobtrail.window import Clock
@@ -43,9 +38,7 @@ if TYPE_CHECKING:
 SAMPLE_HEADER = "Jobtrail-Data"
 """The embedded plane says with this header that it serves its sample workspace."""
 
-_REQUEST_IDS = ("x-cf-request-id", "cf-ray", "x-request-id")
 _ERROR_BODY = 65_536
-_LONGEST_MESSAGE = 4_000
 _LARGE = 8 * 1024 * 1024
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 """A string of JSON. One that does not end reaches to the end of the text, so that each byte is read once."""
@@ -53,12 +46,7 @@ _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
 _RECENT = 300.0
 # Seconds by which a date of a header is older at most: it has whole seconds, and some servers write it once a second.
 _DATE_LAG = 2.0
-_NOT_MODIFIED, _CLIENT_ERROR, _UNAUTHORIZED, _TOO_MANY, _SERVER_ERROR = 304, 400, 401, 429, 500
-_REFUSALS: Mapping[int, tuple[type[UpstreamError], str]] = {
-    _UNAUTHORIZED: (Unauthorized, "refused the credentials"),
-    403: (Unauthorized, "refused access"),
-    404: (NotFound, "has nothing at this address"),
-}
+_NOT_MODIFIED, _CLIENT_ERROR = 304, 400
 
 
 class _Fetched(NamedTuple):
@@ -114,6 +102,7 @@ class Http:
         cache: keeps answers that will not change any more; None where nothing can be kept without asking again, as of
             the store of this machine, which may be pruned or exchanged.
         place: how errors name its address, such as a socket; empty for the base URL.
+        proxy: how errors name the proxy on the way to it; empty if there is none.
         clock: ours.
         ahead: seconds that the upstream's clock was ahead of ours at the last answer that told its time.
         lead: the same in whole seconds; zero while it is not known, and where no difference can be told for sure.
@@ -126,6 +115,7 @@ class Http:
     sample: bool = False
     cache: ResponseCache | None = None
     place: str = ""
+    proxy: str = ""
     clock: Clock = field(default_factory=Clock)
     ahead: float | None = None
     lead: timedelta = timedelta()
@@ -207,6 +197,8 @@ class Http:
     async def _fetch(self, path: str, params: Mapping[str, str | int] | None, tag: str) -> _Fetched:
         import httpx2  # noqa: PLC0415 # a server that is never asked need not load it
 
+        from jobtrail.sources.http_errors import explain_failure, make_error  # noqa: PLC0415 # see httpx2
+
         sent = self.clock.now()
         headers = {"If-None-Match": tag} if tag else None
         try:
@@ -216,13 +208,25 @@ class Http:
                     return _Fetched(None, tag)
                 if response.status_code >= _CLIENT_ERROR:
                     body = await _read_body(response, _ERROR_BODY)
-                    raise make_error(response, body, subject=self.subject, settings_advice=self.settings_advice)
+                    raise make_error(
+                        response,
+                        body,
+                        subject=self.subject,
+                        settings_advice=self.settings_advice,
+                        proxy=self.proxy,
+                    )
                 self._check_json(response)
                 body = await _read_body(response, self.limits.body)
         except httpx2.InvalidURL:
             raise BadArgument(f"the arguments are too long to send to {self.subject}; give shorter ones") from None
         except httpx2.HTTPError as error:
-            raise self._explain_failure(error) from None
+            raise explain_failure(
+                error,
+                subject=self.subject,
+                place=self.address,
+                proxy=self.proxy,
+                settings_advice=self.settings_advice,
+            ) from None
         if len(body) > self.limits.body:
             raise self._make_excess_error(
                 ExcessiveAnswer, f"sent more than {self.limits.body // 1024 // 1024} MiB in one answer"
@@ -272,6 +276,12 @@ class Http:
             )
         self.sample = response.headers.get(SAMPLE_HEADER) == "sample"
 
+    @property
+    def address(self) -> str:
+        """How errors name its address: without any user name, password or query."""
+        url = self.client.base_url
+        return self.place or f"{url.scheme}://{url.host}" + (f":{url.port}" if url.port else "")
+
     def now(self) -> datetime:
         """Return the current time on the upstream's clock, as far as it is known."""
         return self.clock.now() + self.lead
@@ -302,35 +312,6 @@ class Http:
             return True
         left = anyio.current_effective_deadline() - anyio.current_time()
         return error.retry_after if error.retry_after < left else False
-
-    def _explain_failure(self, error: httpx2.HTTPError) -> UpstreamError:
-        import httpx2  # noqa: PLC0415 # see `_fetch`
-
-        if isinstance(error, httpx2.ConnectError | httpx2.ConnectTimeout):
-            return Unreachable(
-                "cannot be reached: no connection",
-                subject=self.subject,
-                where=f" to {self.place or _format_address(self.client)}",
-                advice=f"check that it runs, and {self.settings_advice}",
-                retryable=True,
-            )
-        if isinstance(error, httpx2.TimeoutException):
-            # Not retried: the next try would take as long again.
-            return Unreachable(
-                f"was reached but sent nothing for {self.limits.read:g} s",
-                subject=self.subject,
-                advice="it is slow or hung, ask again later or for a smaller window",
-            )
-        if isinstance(error, httpx2.TransportError):
-            return Unreachable(
-                "dropped the connection before its answer was complete",
-                subject=self.subject,
-                advice="a retry may help",
-                retryable=True,
-            )
-        return UnreadableAnswer(
-            f"sent an answer that HTTP cannot decode ({type(error).__name__})", subject=self.subject
-        )
 
 
 def _has_too_many_values(body: bytes, most: int) -> bool:
@@ -369,114 +350,3 @@ async def _read_body(response: httpx2.Response, most: int) -> bytes:
         if len(body) > most:
             break
     return bytes(body)
-
-
-def _format_address(client: httpx2.AsyncClient) -> str:
-    """Return the address without any user name, password or query in it."""
-    url = client.base_url
-    return f"{url.scheme}://{url.host}" + (f":{url.port}" if url.port else "")
-
-
-def make_error(
-    response: httpx2.Response, body: bytes, *, subject: str, settings_advice: str, is_login: bool = False
-) -> UpstreamError:
-    """Return the error that stands for an upstream's status code.
-
-    Args:
-        response: for its status and headers.
-        body: its body as far as read; any of the documented error shapes, or anything else.
-        subject: how the message names the upstream.
-        settings_advice: which setting to check when credentials are refused.
-        is_login: whether it answers a log-in. What was sent was secrets, and an upstream may echo them, so that
-            nothing is quoted.
-    """
-    wait = _read_retry_after(response)
-    is_signed = is_login or "authorization" in response.request.headers
-    kind, problem, advice = _explain_status(response.status_code, settings_advice, wait, is_signed=is_signed)
-    retryable = kind in {RateLimited, UpstreamFault}
-    # Of refused credentials there is nothing else to say.
-    is_quoted = not is_login and response.status_code != _UNAUTHORIZED
-    return kind(
-        problem,
-        subject=subject,
-        advice=advice,
-        status=response.status_code,
-        request_id=_read_request_id(response),
-        said=_read_message(response, body) if is_quoted else "",
-        retryable=retryable,
-        retry_after=wait if retryable else None,
-    )
-
-
-def _explain_status(
-    status: int, settings_advice: str, wait: float | None, *, is_signed: bool
-) -> tuple[type[UpstreamError], str, str]:
-    """Return the error that a status code means, what is wrong, and what to do about it."""
-    if status in _REFUSALS:
-        kind, problem = _REFUSALS[status]
-        if status == _UNAUTHORIZED and not is_signed:
-            problem = "wants credentials, and none were given"
-        return kind, problem, settings_advice
-    if status == _TOO_MANY:
-        pause = f"wait {wait:.0f} s" if wait is not None else "wait a little"
-        return RateLimited, "limits its callers", f"{pause} and make the same call again"
-    if status >= _SERVER_ERROR:
-        return UpstreamFault, "failed", "that is the upstream's fault, a retry may help"
-    return Rejected, "refused the request", "the same call will be refused again, change its arguments"
-
-
-def _read_request_id(response: httpx2.Response) -> str:
-    found = next((value for name in _REQUEST_IDS if (value := response.headers.get(name))), "")
-    return sanitize_text(_mask_credentials(response, found), 64)
-
-
-def _read_retry_after(response: httpx2.Response) -> float | None:
-    """Return `Retry-After` as seconds from now, from either of its two forms."""
-    value = response.headers.get("retry-after", "").strip()
-    if not value:
-        return None
-    try:
-        return max(0.0, float(int(value)))
-    except OverflowError:
-        return None
-    except ValueError:
-        pass
-    date = parse_http_date(value)
-    return None if date is None else max(0.0, (date - datetime.now(UTC)).total_seconds())
-
-
-def _read_message(response: httpx2.Response, body: bytes) -> str:
-    """Return the upstream's own words, safe, clipped, without secrets; nothing where the body is no JSON or text."""
-    kind = response.headers.get("content-type", "")
-    if kind.startswith("text/plain"):
-        found = body.decode(errors="replace")
-    elif "json" in kind:
-        try:
-            found = _find_message(json.loads(body))
-        except (ValueError, RecursionError):
-            found = None
-    else:
-        found = None
-    # Cut before it is masked, since that takes time in proportion to a text.
-    return sanitize_text(mask_text(_mask_credentials(response, found[:_LONGEST_MESSAGE])), 200) if found else ""
-
-
-def _mask_credentials(response: httpx2.Response, text: str) -> str:
-    """Return text without the credentials of its request, which some upstreams echo."""
-    secret = response.request.headers.get("authorization", "").rpartition(" ")[2]
-    return text.replace(secret, "…") if secret else text
-
-
-def _find_message(body: Any) -> str | None:
-    """Find the message in Blaxel's three error shapes, or in problem+json (RFC 9457)."""
-    if not isinstance(body, dict):
-        return None
-    fields = cast("dict[str, Any]", body)
-    inner = fields.get("error")
-    if isinstance(inner, dict):
-        return _find_message(inner)
-    parts = [fields.get("message") or fields.get("detail") or inner or fields.get("title")]
-    errors = fields.get("errors")
-    if isinstance(errors, list):
-        parts += [_find_message(one) for one in cast("list[Any]", errors)[:3]]
-    return "; ".join(part for part in parts if isinstance(part, str)) or None

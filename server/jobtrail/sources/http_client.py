@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import socket
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import httpx2
 
-from jobtrail.settings import is_loopback
 from jobtrail.sources.cache import ResponseCache
 from jobtrail.sources.http import Http, HttpLimits
+from jobtrail.sources.route import Route, find_route
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -47,13 +45,11 @@ def open_http(
         signer: proves who asks.
         headers: sent with each request.
     """
-    limits, transport = HttpLimits(), context.transport
-    if transport is None and _is_this_machine(httpx2.URL(base).host):
-        # A client with a transport of its own does not look for a proxy, which would be sent the credentials.
-        transport = httpx2.AsyncHTTPTransport()
+    limits = HttpLimits()
+    route = Route(context.transport) if context.transport else find_route(base, one.subject)
     client = httpx2.AsyncClient(
         base_url=f"{base}/",
-        transport=transport,
+        transport=route.transport,
         auth=signer,
         headers={"Accept": "application/json", **(headers or {})},
         timeout=httpx2.Timeout(limits.read, connect=limits.connect),
@@ -68,14 +64,5 @@ def open_http(
         limits=limits,
         cache=cache,
         clock=context.clock,
+        proxy=route.proxy,
     )
-
-
-def _is_this_machine(host: str) -> bool:
-    """Return whether a connection to an address never leaves this machine, in any spelling that connects.
-
-    `127.1` and `0x7f000001` are 127.0.0.1; 0.0.0.0 is this machine too, and every name under `localhost` (RFC 6761).
-    """
-    with suppress(OSError):
-        host = socket.inet_ntoa(socket.inet_aton(host))
-    return is_loopback(host) or host in {"0.0.0.0", "::"} or host.lower().rstrip(".").endswith(".localhost")  # noqa: S104 # nothing listens here
