@@ -301,7 +301,7 @@ async def cursor_of(client: Client, tool: str, **more: Any) -> str:
 
 @pytest.mark.parametrize(
     "token",
-    ["", " ", "1", ".", "1Ab…", "None", "eyJhIjoxfQ==", "1" + "A" * 9_000, "1" * 100_000, "\x00", "1.~" * 50],
+    [" ", "1", ".", "1Ab…", "None", "eyJhIjoxfQ==", "1" + "A" * 9_000, "1" * 100_000, "\x00", "1.~" * 50],
     ids=repr,
 )
 @pytest.mark.parametrize("tool", ["list_jobs", *LISTS])
@@ -312,7 +312,7 @@ async def test_what_is_no_cursor_says_so(tool: str, token: str, client: Client) 
 @pytest.mark.parametrize("tool", LISTS)
 async def test_a_cursor_cut_short_anywhere_says_so(tool: str, client: Client) -> None:
     token = await cursor_of(client, tool)
-    for length in range(len(token)):
+    for length in range(1, len(token)):
         assert NOT_A_CURSOR in await refusal(client, tool, {"cursor": token[:length]})
 
 

@@ -105,3 +105,19 @@ async def test_what_is_no_name_and_no_word_is_refused_and_not_dropped(arguments:
         result = await one.call_tool("list_executions", arguments)
     assert result.is_error
     assert said in text_of(result)
+
+
+@pytest.mark.parametrize("nothing", ["", None], ids=["empty", "null"])
+@pytest.mark.parametrize("tool", make_tools(), ids=lambda tool: tool.name)
+async def test_an_argument_that_is_filled_in_with_nothing_is_absent(
+    client: Client, tool: Tool, nothing: str | None
+) -> None:
+    needed = {
+        name: "etl" for name in ("job", *tool.parameters.get("required", ())) if name in tool.parameters["properties"]
+    }
+    filled = dict.fromkeys(tool.parameters["properties"], nothing) | needed
+    assert text_of(await client.call_tool(tool.name, filled)) == text_of(await client.call_tool(tool.name, needed))
+    page = await client.call_tool("list_jobs", {"limit": 1})
+    assert page.structured_content
+    alone = {"cursor": page.structured_content["cursor"], "query": nothing, "limit": nothing, "source": nothing}
+    assert not (await client.call_tool("list_jobs", alone)).is_error

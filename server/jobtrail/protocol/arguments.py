@@ -29,7 +29,8 @@ def read_arguments(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:
         MissingArgument: one that is always needed is not there.
     """
     accepted: Mapping[str, object] = tool.parameters["properties"]
-    arguments = rename_earlier(given, accepted)
+    # Some clients send null or an empty text for each argument that they have no value for.
+    arguments = rename_earlier({name: value for name, value in given.items() if value not in (None, "")}, accepted)
     for name, value in arguments.items():
         if name not in accepted:
             raise BadArgument(
@@ -45,7 +46,6 @@ def read_arguments(tool: Tool, given: Mapping[str, Any]) -> dict[str, Any]:
                 f"{tool.name}: {name} holds a lone surrogate, which is no text; give it as a list shows it"
             )
     for name in tool.parameters.get("required", ()):
-        # Some clients send null or an empty text for each argument that they have no value for.
         if not str(arguments.get(name) or "").strip():
             listed = Call(_LISTS[name])
             raise MissingArgument(
