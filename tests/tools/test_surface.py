@@ -38,7 +38,7 @@ async def test_the_tools_are_listed_in_a_fixed_order(tools: list[Tool]) -> None:
     assert [tool.name for tool in tools] == [spec.fn.__name__ for spec in TOOLS]
     assert [tool.name for tool in tools] == [
         "list_jobs", "get_job", "list_executions", "get_execution", "list_tasks", "list_runs", "get_run",
-        "find_failures", "list_active", "history", "compare", "read_log", "wait_for",
+        "find_failures", "list_active", "find_missed", "history", "compare", "read_log", "wait_for",
     ]  # fmt: skip
     assert len(tools) <= MOST_TOOLS
 

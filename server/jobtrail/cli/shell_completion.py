@@ -33,6 +33,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "get_run": ("run", "source"),
     "find_failures": ("since", "until", "job", "status", *_PAGE),
     "list_active": ("job", *_PAGE),
+    "find_missed": ("since", "until", "job", *_PAGE),
     "history": ("job", "since", "until", "bucket", "source"),
     "compare": ("job", "execution", "run", "with", "source"),
     "read_log": ("run", "job", "execution", "task", "query", "around", "lines", "cursor", "source"),

@@ -38,7 +38,9 @@ from jobtrail.models.entities import (
     Run,
     Task,
     Timestamp,
+    Timetable,
 )
+from jobtrail.models.missed import Missed, NextDue, Overdue
 from jobtrail.models.pages import Coverage, ExecutionPage, JobPage, Page, Rows, RunPage, TaskPage, Total, Window
 from jobtrail.models.summaries import (
     ActiveAttempt,
@@ -83,8 +85,11 @@ __all__ = [
     "LogLine",
     "LogPage",
     "LogTail",
+    "Missed",
     "NextCall",
+    "NextDue",
     "Note",
+    "Overdue",
     "Page",
     "Period",
     "Rows",
@@ -99,6 +104,7 @@ __all__ = [
     "TaskDifference",
     "TaskPage",
     "Timestamp",
+    "Timetable",
     "Total",
     "Waited",
     "Window",

@@ -51,6 +51,26 @@ class FrozenModel(BaseModel):
         return self.to_json()
 
 
+class Timetable(FrozenModel):
+    """When a job is due by itself, as far as its source tells.
+
+    Attributes:
+        expressions: cron expressions.
+        zone: of their fields, an IANA name; None where it is not told.
+        held: why it does not start all the same; None where nothing says so.
+        slack_s: seconds by which a start may slip, as it is configured.
+        since: from when on it holds, where that is known.
+        recorded: whether a recorder of this machine stored it.
+    """
+
+    expressions: tuple[str, ...]
+    zone: str | None = None
+    held: str | None = None
+    slack_s: float = 0.0
+    since: Timestamp | None = None
+    recorded: bool = False
+
+
 class ListedJob(FrozenModel):
     """A job as a list shows it.
 
@@ -81,6 +101,7 @@ class Job(ListedJob):
     """A definition that can run: a batch job, or a scheduled task or service."""
 
     labels: MaskedPairs | None = None
+    timetable: Annotated[Timetable | None, Field(exclude=True)] = None
     unread: Unread = ()
 
 

@@ -23,6 +23,8 @@ from jobtrail.models import (
     ListedJob,
     ListedRun,
     LogPage,
+    Missed,
+    Overdue,
     Page,
     RunDetail,
     RunPage,
@@ -36,6 +38,7 @@ from jobtrail.rendering.comparison import render_comparison
 from jobtrail.rendering.failures import make_cause_row, render_failures
 from jobtrail.rendering.history import render_history
 from jobtrail.rendering.logs import render_log, render_wait_result
+from jobtrail.rendering.missed import make_overdue_row, render_missed
 from jobtrail.rendering.parts import (
     make_cursor_line,
     make_next_lines,
@@ -132,6 +135,7 @@ def make_row(item: object) -> Mapping[str, Cell]:
 _ROWS: dict[type, Callable[[Any], Mapping[str, Cell]]] = {
     ActiveAttempt: make_active_row,
     FailureCause: make_cause_row,
+    Overdue: make_overdue_row,
     ListedJob: _make_job_row,
     ListedExecution: _make_execution_row,
     Task: _make_task_row,
@@ -295,6 +299,7 @@ _RENDERERS: dict[type, Callable[[Any], list[Block]]] = {
     ExecutionDetail: _render_execution,
     RunDetail: _render_run,
     Failures: render_failures,
+    Missed: render_missed,
     History: render_history,
     Comparison: render_comparison,
     LogPage: render_log,

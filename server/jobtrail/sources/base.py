@@ -68,6 +68,21 @@ class About:
     workspace: Workspace | None = None
 
 
+@dataclass(frozen=True)
+class Scheduling:
+    """How an upstream starts jobs by their schedules.
+
+    Attributes:
+        held: why it starts none; None where nothing says so.
+        loaded_at: when it read the schedules that it tells; None if not known.
+        notes: what an agent must know of them.
+    """
+
+    held: str | None = None
+    loaded_at: datetime | None = None
+    notes: Sequence[str] = ()
+
+
 class BatchJobs(Protocol):
     """Batch jobs: a job has executions, and an execution has tasks.
 
@@ -280,6 +295,14 @@ class Source:
     async def explain_unknown(self, name: str) -> UnknownName:
         """Return the error for a name that no definition has: it offers the closest ones."""
         raise NotImplementedError
+
+    async def explain_scheduling(self) -> Scheduling:
+        """Return whether it starts jobs by their schedules at all, as far as it tells."""
+        return Scheduling()
+
+    def follows(self, job: Job) -> bool:  # most do
+        """Return whether it knows what a job goes on to do; of what was imported only what was imported is known."""
+        return True
 
     async def explain_unfinished(self, attempts: Iterable[Attempt]) -> list[str]:
         """Return notes on attempts that are shown as not ended, and of which that may not be so any more."""

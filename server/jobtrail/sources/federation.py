@@ -83,6 +83,7 @@ class AttemptSources:
     Attributes:
         parts: a listing for each batch job, and for all tasks of a daemon or each of them, by `source/job`.
         kinds: of the jobs and tasks in them, by source and name.
+        definitions: of the same.
         errors: sources whose jobs could not be listed, and why.
         wanted: which statuses to keep, by source; None for all.
         strange: how many were not kept for each raw status that no document lists.
@@ -93,6 +94,7 @@ class AttemptSources:
 
     parts: dict[str, Listing[OwnedAttempt]] = field(default_factory=dict[str, "Listing[OwnedAttempt]"])
     kinds: dict[tuple[str, str], Kind] = field(default_factory=dict[tuple[str, str], "Kind"])
+    definitions: dict[tuple[str, str], Job] = field(default_factory=dict[tuple[str, str], Job])
     errors: dict[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
     wanted: dict[str, StatusFilter | None] = field(default_factory=dict[str, "StatusFilter | None"])
     strange: Counter[str] = field(default_factory=Counter[str])
@@ -132,6 +134,7 @@ async def discover_parts(
     status: str | None,
     find_window: Callable[[Source], Window],
     seconds: float,
+    wanted: Callable[[Job], bool] = lambda _job: True,
 ) -> AttemptSources:
     """Find the listings to walk.
 
@@ -141,6 +144,7 @@ async def discover_parts(
         status: a comma list of statuses, in our words or an upstream's.
         find_window: returns the window of creation for a source whose clock is known.
         seconds: that sources have to list their jobs.
+        wanted: returns whether a job's attempts are to be listed.
 
     Raises:
         BadArgument: a status that no source knows.
@@ -150,14 +154,18 @@ async def discover_parts(
         found.wanted[source.name] = read_statuses(status, source.attempt_words)
     by_name = {source.name: source for source in sources}
     answers = await run_concurrently(
-        {name: partial(_list_parts, one, job, found.wanted[name], find_window) for name, one in by_name.items()},
+        {
+            name: partial(_list_parts, one, job, found.wanted[name], find_window, wanted)
+            for name, one in by_name.items()
+        },
         seconds=seconds,
     )
     for name in by_name:
         match answers.get(name):
-            case _Listed(parts, kinds, window, notes):
+            case _Listed(parts, jobs, window, notes):
                 found.parts |= parts
-                found.kinds |= kinds
+                found.kinds |= {(name, one.name): one.kind for one in jobs}
+                found.definitions |= {(name, one.name): one for one in jobs}
                 found.notes += notes
                 found.windows[name] = window
             case None:
@@ -174,16 +182,20 @@ async def discover_parts(
 
 @dataclass(frozen=True)
 class _Listed:
-    """A source's listings by `source/job`, the kinds of the jobs and tasks they are of, and their window."""
+    """A source's listings by `source/job`, its jobs and tasks, and their window."""
 
     parts: dict[str, Listing[OwnedAttempt]]
-    kinds: dict[tuple[str, str], Kind]
+    jobs: Sequence[Job]
     window: Window
     notes: Sequence[Note]
 
 
 async def _list_parts(
-    source: Source, job: str | None, statuses: StatusFilter | None, find_window: Callable[[Source], Window]
+    source: Source,
+    job: str | None,
+    statuses: StatusFilter | None,
+    find_window: Callable[[Source], Window],
+    wanted: Callable[[Job], bool],
 ) -> _Listed:
     """Return a source's listings; what it answers when it is asked for its jobs tells its time too."""
     by_name = ListOptions(sort=Sort("name", descending=False))
@@ -194,18 +206,18 @@ async def _list_parts(
     window = find_window(source)
     options = ListOptions(sort=NEWEST_FIRST, statuses=statuses, window=window)
     parts: dict[str, Listing[OwnedAttempt]] = {}
-    every = None
-    if source.runs and not job and any(one.kind != "job" for one in jobs):
+    every, chosen = None, [one for one in jobs if wanted(one)]
+    if source.runs and not job and any(one.kind != "job" for one in chosen):
         every = await source.runs.list(None, options)
     if every and every.traits.order:
         # The upstream lists the runs of all tasks in one order.
         parts[f"{source.name}/"] = _add_owner(every, source.name, "")
-        each = [one for one in jobs if one.kind == "job"]
+        each = [one for one in chosen if one.kind == "job"]
     else:
-        each = jobs
+        each = chosen
     for one in each:
         parts[f"{source.name}/{one.name}"] = _add_owner(await source.attempts(one, options), source.name, one.name)
-    return _Listed(parts, {(source.name, one.name): one.kind for one in jobs}, window, (asked and asked.notes) or ())
+    return _Listed(parts, jobs, window, (asked and asked.notes) or ())
 
 
 def _add_owner(listing: Listing[Attempt], source: str, job: str) -> Listing[OwnedAttempt]:

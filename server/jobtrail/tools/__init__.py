@@ -15,6 +15,7 @@ from jobtrail.models import (
     JobDetail,
     JobPage,
     LogPage,
+    Missed,
     RunDetail,
     RunPage,
     TaskPage,
@@ -26,6 +27,7 @@ from jobtrail.tools.executions import get_execution, list_executions, list_tasks
 from jobtrail.tools.failures import find_failures
 from jobtrail.tools.jobs import get_job, list_jobs
 from jobtrail.tools.logs import read_log
+from jobtrail.tools.missed import find_missed
 from jobtrail.tools.resumable import ServerState
 from jobtrail.tools.runs import get_run, list_runs
 from jobtrail.tools.trends import history
@@ -66,6 +68,7 @@ TOOLS = (
     ToolSpec(get_run, "Get run", RunDetail),
     ToolSpec(find_failures, "Find failures", Failures),
     ToolSpec(list_active, "List what is going on", ActivePage),
+    ToolSpec(find_missed, "Find missed starts", Missed),
     ToolSpec(history, "History of a job", History, board=True),
     ToolSpec(compare, "Compare with the last good one", Comparison),
     ToolSpec(read_log, "Read log", LogPage),

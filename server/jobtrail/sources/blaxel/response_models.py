@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import Field, WrapValidator
 
 from jobtrail.masking import mask_text
-from jobtrail.models import Execution, Job, JobDetail, Task, Total
+from jobtrail.models import Execution, Job, JobDetail, Task, Timetable, Total
 from jobtrail.sources.base import FullExecution
 from jobtrail.sources.responses import (
     UNNAMED,
@@ -42,6 +42,8 @@ TASK_WORDS: Mapping[str, Status] = {**DOCUMENTED_TASK_WORDS, **_GUIDES}
 
 _MOST_EVENTS = 200
 _MOST_NAMES = 40
+_HELD = {"deactivated", "deactivating", "deleting", "terminated"}
+"""Deployment statuses in which nothing runs."""
 _ATTEMPT = re.compile(r"attempt ([0-9]{1,6})")
 
 
@@ -115,7 +117,15 @@ class _Runtime(ResponseModel):
 
 
 class _TriggerConfiguration(ResponseModel):
+    """Of a trigger; what Jobtrail records says the zone and since when, which no document has."""
+
     schedule: str | None = None
+    timezone: str | None = None
+    since: Time = None
+
+
+def _add_zone(one: _TriggerConfiguration) -> str:
+    return f"CRON_TZ={one.timezone} {one.schedule}" if one.timezone else one.schedule or ""
 
 
 class _Trigger(ResponseModel):
@@ -157,21 +167,42 @@ class WireJob(ResponseModel):
             updated_at=parse_optional_time(meta.updated_at),
             labels={clean_line(k, 64) or "": clean_line(v, 64) or "" for k, v in list(meta.labels.items())[:20]}
             or None,
+            timetable=self._read_timetable(),
             unread=self.unread,
         )
 
+    def _read_timetable(self) -> Timetable | None:
+        """Return when it is due: by the triggers that are enabled, else by all of them, which hold it."""
+        found = [one for one in self.spec.triggers if one.configuration.schedule]
+        enabled = [one for one in found if one.enabled is not False]
+        shown = enabled or found
+        if not shown:
+            return None
+        status = (self.status or "").lower()
+        held = "enabled false" if self.spec.enabled is False else status if status in _HELD else None
+        since = [at for one in shown if (at := parse_optional_time(one.configuration.since))]
+        return Timetable(
+            expressions=tuple(_add_zone(one.configuration) for one in shown),
+            zone="UTC",
+            held=held or (None if enabled else "its trigger is disabled"),
+            since=max([*since, *filter(None, [parse_optional_time(self.metadata.created_at)])], default=None),
+            recorded=bool(since),
+        )
+
     def _describe_schedule(self) -> str | None:
-        """Return the schedules of its triggers; no document gives them a zone, so they are in UTC.
+        """Return the schedules of its triggers; no document gives them a zone, so it is UTC but for what is recorded.
 
         Of a job that names neither triggers nor what it runs, or cannot be read there, nothing is known.
         """
         found = [one for one in self.spec.triggers if one.configuration.schedule]
         enabled = [one for one in found if one.enabled is not False]
-        text = ", ".join(one.configuration.schedule or "" for one in enabled or found)
+        shown = enabled or found
+        text = ", ".join(one.configuration.schedule or "" for one in shown)
+        zones = dict.fromkeys(one.configuration.timezone or "UTC" for one in shown)
         known = {"triggers", "runtime"} & self.spec.model_fields_set
         if not text and (not known or any(name.startswith("spec") for name in self.unread)):
             return None
-        return ("" if enabled or not text else "disabled: ") + describe_schedule(text, "UTC")
+        return ("" if enabled or not text else "disabled: ") + describe_schedule(text, ", ".join(zones))
 
     def to_detail(self, source: str) -> JobDetail:
         """Return it with its settings; environment variables by name only."""

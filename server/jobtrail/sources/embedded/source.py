@@ -97,6 +97,10 @@ class Embedded(Source):
         """Return which APIs are spoken in-process; its clock is ours."""
         return About(f"{(await self._blaxel.about()).speaks} and {(await self._runwisp.about()).speaks}")
 
+    def follows(self, job: Job) -> bool:
+        """Return whether recorders tell how a job goes on: not so of what was imported."""
+        return self.sample or (job.timetable is not None and job.timetable.recorded)
+
     async def explain_unfinished(self, attempts: Iterable[Attempt]) -> list[str]:
         """Return a note on attempts that were imported while they ran: nothing tells the store how they went on."""
         unfinished = [one for one in attempts if one.status in UNFINISHED]

@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated
 from pydantic import AliasChoices, BeforeValidator, Field
 
 from jobtrail.masking import mask_pair, mask_text
-from jobtrail.models import Job, JobDetail, Run
+from jobtrail.models import Job, JobDetail, Run, Timetable
 from jobtrail.sources.responses import (
     UNNAMED,
     Integer,
+    Items,
     OrEmpty,
     ResponseModel,
     Time,
@@ -38,6 +39,7 @@ RUN_WORDS_1: Mapping[str, Status] = {word: status for word, status in RUN_WORDS.
 
 _NANOSECONDS = 1_000_000_000
 _MOST_PARAMS = 20
+_CRON_FIELDS = (5, 6)
 
 
 def _either(camel: str, *others: str) -> AliasChoices:
@@ -45,9 +47,15 @@ def _either(camel: str, *others: str) -> AliasChoices:
 
 
 class WireDaemon(ResponseModel):
-    """Schema of `GET /api/daemon`, as far as it tells who answers, and the zone of schedules that name none."""
+    """Schema of `GET /api/daemon`: who answers, the zone of schedules that name none, and whether it follows them."""
 
     version: str | None = None
+    scheduling: bool | None = Field(default=None, validation_alias=_either("schedulingActive", "scheduling_active"))
+    warnings: Items[str] = Field(
+        default_factory=list[str], validation_alias=_either("configWarnings", "config_warnings")
+    )
+    stale: bool | None = Field(default=None, validation_alias=_either("configStale", "config_stale"))
+    loaded: Time = Field(default=None, validation_alias=_either("configLoadedAt", "config_loaded_at"))
     timezone: str | None = Field(default=None, validation_alias=_either("resolvedTimezone", "resolved_timezone"))
 
 
@@ -123,6 +131,9 @@ class WireTaskDefinition(ResponseModel):
     cron: str | None = None
     timezone: str | None = None
     next_run_at: Time = Field(default=None, validation_alias=_either("nextRunAt", "next_run_at"))
+    held_by: str | None = Field(default=None, validation_alias=_either("heldBy", "held_by"))
+    jitter: Integer | None = None
+    keep_runs: Integer | None = Field(default=None, validation_alias=_either("keepRuns", "keep_runs"))
     timeout: Integer | None = None
     retries: Integer | None = Field(default=None, validation_alias=_either("retryAttempts", "retry_attempts"))
     overlap: str | None = Field(default=None, validation_alias=_either("onOverlap", "on_overlap"))
@@ -148,7 +159,22 @@ class WireTaskDefinition(ResponseModel):
             next_run_at=parse_optional_time(self.next_run_at),
             next_run_local=format_local(self.next_run_at, zone),
             group=clean_line(self.group, 80),
+            timetable=self._read_timetable(zone) if self.cron else None,
             unread=self.unread,
+        )
+
+    def _read_timetable(self, zone: str | None) -> Timetable:
+        """Return when it is due; a step in one of the fields for days leaves it a restriction, as 1.0.1 reads it."""
+        parts = (self.cron or "").split()
+        for place, days in ((-3, "1-31"), (-1, "0-6")):
+            if len(parts) in _CRON_FIELDS and parts[place].startswith("*/"):
+                parts[place] = days + parts[place][1:]
+        held = "heldBy cron: a cron daemon that is alive starts it" if self.held_by else None
+        return Timetable(
+            expressions=(" ".join(parts),),
+            zone=zone,
+            held=held or ("keepRuns 0: no run of it is kept" if self.keep_runs == 0 else None),
+            slack_s=(self.jitter or 0) / _NANOSECONDS,
         )
 
     def to_detail(self, source: str, zone: str | None) -> JobDetail:

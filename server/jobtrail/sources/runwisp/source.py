@@ -14,13 +14,14 @@ from jobtrail.errors import BadArgument, UnknownName
 from jobtrail.models import Call
 from jobtrail.paging import CountedPage, OffsetListing, Traits
 from jobtrail.sources.auth import Bearer
-from jobtrail.sources.base import About, Source, unknown_name
+from jobtrail.sources.base import About, Scheduling, Source, unknown_name
 from jobtrail.sources.http_client import open_http
 from jobtrail.sources.runwisp.daemon import Daemon
 from jobtrail.sources.runwisp.login import RunWispLogin
 from jobtrail.sources.runwisp.registration import DEFAULT_URL
 from jobtrail.sources.runwisp.run_listings import RunWispRuns
 from jobtrail.text import quote_unless_word, sanitize_text
+from jobtrail.times import parse_optional_time
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
 # A reserved name (RFC 2606): it never leaves the process.
 _SOCKET_URL = "http://runwisp.invalid"
 _EVERY_DEFINITION = 1_000_000
+_MOST_WARNINGS = 3
 
 
 class RunWisp(Source):
@@ -92,6 +94,21 @@ class RunWisp(Source):
             return About("RunWisp older than 1.0: task by task, no logs", self._http.ahead)
         daemon = await self._daemon.describe()
         return About(f"RunWisp {quote_unless_word(daemon.version or '1.x', 40)}, dialect 1.x", self._http.ahead)
+
+    async def explain_scheduling(self) -> Scheduling:
+        """Return what the daemon says of its schedules (`GET /api/daemon`, 1.x only)."""
+        if not await self._daemon.is_modern():
+            return Scheduling()
+        daemon = await self._daemon.describe()
+        notes = [f"configuration: {sanitize_text(one)}" for one in daemon.warnings[:_MOST_WARNINGS]]
+        if len(daemon.warnings) > _MOST_WARNINGS:
+            notes.append(f"configuration: {len(daemon.warnings) - _MOST_WARNINGS} more warnings")
+        if daemon.stale:
+            notes.append(
+                "its configuration file has changed since it was loaded: schedules are those that were loaded"
+            )
+        held = "schedulingActive false: the daemon starts nothing by schedule" if daemon.scheduling is False else None
+        return Scheduling(held, parse_optional_time(daemon.loaded), notes)
 
     def jobs(self, options: ListOptions) -> Listing[Job]:
         """List task definitions; the daemon sends all of them, so a page is cut here."""
