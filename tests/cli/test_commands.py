@@ -294,3 +294,22 @@ def test_debug_logs_go_to_stderr_without_any_secret(upstream: str) -> None:
         assert f"list_jobs(limit=30, source='{source}')" in ended.out
         assert " DEBUG " in ended.err
         assert SECRET not in ended.out + ended.err
+
+
+@pytest.mark.parametrize(
+    ("environ", "encoding"),
+    [({"PYTHONIOENCODING": "cp1252"}, "cp1252"), ({"LC_ALL": "C", "PYTHONUTF8": "0"}, "ascii")],
+)
+def test_an_answer_is_printed_in_any_encoding(environ: dict[str, str], encoding: str) -> None:
+    ended = subprocess.run(
+        [sys.executable, "-m", "jobtrail", "ask", "history", "job=nightly-etl"],
+        env={**os.environ, "PYTHONCOERCECLOCALE": "0", **environ},
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        timeout=SECONDS,
+        check=False,
+    )
+    assert (ended.returncode, ended.stderr) == (0, b"")
+    # What it lacks is replaced, and nothing else.
+    assert "source embedded, SAMPLE DATA" in ended.stdout.decode(encoding)
+    assert b"success by 1d: ??" in ended.stdout

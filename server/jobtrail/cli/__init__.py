@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from io import TextIOWrapper
 from pkgutil import resolve_name
 from typing import TYPE_CHECKING
 
@@ -22,6 +23,7 @@ _CANNOT_RUN = 2
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one command and return its exit code; 2 comes with one sentence on standard error."""
     _open_missing_streams()
+    _replace_what_an_encoding_lacks()
     given = [*(argv if argv is not None else sys.argv[1:])]
     # After `--` comes the command to record, with its own options.
     end = given.index("--") if "--" in given else len(given)
@@ -58,6 +60,13 @@ def _open_missing_streams() -> None:
             file = os.open(os.devnull, os.O_RDWR)
             os.set_inheritable(file, True)  # noqa: FBT003 # it takes no name
             setattr(sys, name, os.fdopen(file, mode))
+
+
+def _replace_what_an_encoding_lacks() -> None:
+    """Let a terminal or a pipe in any encoding show our texts: a character that it lacks is a question mark."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper) and stream.errors in {"strict", "surrogateescape"}:
+            stream.reconfigure(errors="replace")
 
 
 def _load(name: str) -> Callable[..., int]:
