@@ -131,7 +131,7 @@ runs of backup-postgres · source embedded, SAMPLE DATA · 2 rows, of 5, more to
 id	created	duration	attempt
 01M7RXSQZS70G2AC00ZNA6MD9F	2026-11-19T03:32:26Z	16m41s	2
 01M7RWSSS0XF5P5SRCP8B92M69	2026-11-19T03:15:00Z	17m16s	1
-more: list_runs(cursor="1e_DShkP1f2puUmoKKGR1lJJTzMyTjBB2JCUmZ5cW6BbkF5ekQ0IWt50wr9TGAgA..0.2.2.5.0.0.0.~dmyuzmvlb0g0.01M7RWSSS0XF5P5SRCP8B92M69.~1.~2")\
+more: list_runs(cursor="1Km-tOUP1f2puUmoKKGR1lJJTzMyTjBB2JCUmZ5cW6BbkF5ekQ0IWt50wr9TGAgA..0.2.2.5.0.0.0.~dmyuzmvlb0g0.01M7RWSSS0XF5P5SRCP8B92M69.~1.~2.~5.~toyeo0")\
 """)
 
 

@@ -6,6 +6,7 @@ import random
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from email.utils import format_datetime
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -13,24 +14,25 @@ import httpx2
 from tests.upstreams import run_id
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
-__all__ = ["FAULTS", "KINDS", "OWNERS", "UNSEEN", "WORDS", "Liar", "Row"]
+__all__ = ["EXECUTION", "FAULTS", "KINDS", "OWNERS", "WORDS", "Liar", "Row", "Sent"]
 
 KINDS = ("blaxel", "runwisp", "legacy")
 """Blaxel's API, that of RunWisp 1.x, and that of about 0.4."""
 OWNERS = ("alpha", "beta")
 """The jobs or tasks that there are."""
+EXECUTION = "exec-of-tasks"
 WORDS = {
     "succeeded": "good", "failed": "bad", "timeout": "bad", "running": "open",
     "hibernating": "strange", "": "strange",
 }  # fmt: skip
 """How an upstream says that a row stands, and what that comes to."""
-UNSEEN = frozenset({"skips", "circles", "miscounts", "forgets", "changes"})
-"""Faults that no answer need show: rows that are never sent, in pages that look whole."""
 FAULTS = (
-    "any owner", "any status", "any time", "any order", "overlaps", "other clock", "unreadable", *sorted(UNSEEN)
+    "any owner", "any status", "any time", "any order", "overlaps", "skips", "circles", "other clock", "unreadable",
+    "unknown words", "forgets", "miscounts", "changes",
 )  # fmt: skip
+"""Ignores filters and order, repeats or skips rows at the seam of pages, repeats cursors, and so on."""
 
 _SETTLED = 20
 """Requests after which nothing changes any more, so that a walk can end."""
@@ -38,7 +40,7 @@ _SETTLED = 20
 
 @dataclass(frozen=True)
 class Row:
-    """An execution or a run.
+    """An execution or a run, a task of an execution, or a job.
 
     Attributes:
         minutes: how long ago it was created, by the upstream's clock.
@@ -52,6 +54,28 @@ class Row:
     broken: str = ""
 
 
+@dataclass(frozen=True)
+class Sent:
+    """What one answer to a request for a list showed, held against that request.
+
+    Attributes:
+        asked: for what, without place and size.
+        place: where its page begins: an offset, or a cursor.
+        following: the cursor of the next page.
+        count: how many rows there are, as it says.
+        unasked: whether it has rows that the request excludes.
+        disordered: whether its rows are in another order than was asked for.
+    """
+
+    asked: frozenset[tuple[str, str]]
+    place: str
+    following: str
+    rows: tuple[Row, ...]
+    count: int
+    unasked: bool
+    disordered: bool
+
+
 @dataclass
 class Liar:
     """An upstream at the network's edge.
@@ -62,7 +86,8 @@ class Liar:
         seed: decides the details of the faults.
         largest: rows that a page has at most, whatever was asked for.
         kept: minutes after which it forgets a row, if it does.
-        sent: the numbers of the rows that were shown in lists of something.
+        what: what its rows are: `attempts`, `tasks` of an execution, or `jobs`.
+        sent: every answer to a request for a list of that.
         ever: every row that there was.
     """
 
@@ -73,18 +98,22 @@ class Liar:
     seed: int = 0
     largest: int = 5
     kept: int = 300
-    sent: set[int] = field(default_factory=set[int])
+    what: str = "attempts"
+    sent: list[Sent] = field(default_factory=list[Sent])
     ever: dict[str, Row] = field(default_factory=dict[str, Row])
     asked: int = 0
 
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 # no secret
         self.shift = self.random.randint(1, 3)
+        self.lie = self.random.choice([-2, -1, 3, 100])
         self.ever = {self.id_of(row): row for row in self.rows}
 
     def id_of(self, row: Row) -> str:
-        """Return a row's id."""
-        return f"exec-{row.number:04}" if self.kind == "blaxel" else run_id(row.number)
+        """Return a row's id, or its name."""
+        if self.what == "attempts" and self.kind != "blaxel":
+            return run_id(row.number)
+        return f"{self.what[:4]}-{row.number:04}"
 
     def created(self, row: Row) -> datetime:
         """Return when a row was created."""
@@ -97,35 +126,54 @@ class Liar:
         response.headers["Date"] = format_datetime(self.now, usegmt=True)
         return response
 
-    def _blaxel(self, path: str, query: httpx2.QueryParams) -> httpx2.Response:
+    def _blaxel(self, path: str, query: httpx2.QueryParams) -> httpx2.Response:  # noqa: PLR0911 # one a path
         match path.removeprefix("/v0/").split("/"):
+            case ["jobs"] if self.what == "jobs":
+                return self._page(None, query)
             case ["jobs"]:
                 jobs = [{"metadata": {"name": name}, "status": "DEPLOYED"} for name in OWNERS]
                 return _json({"data": jobs, "meta": {"hasMore": False, "total": len(jobs)}})
             case ["jobs", name] if name in OWNERS:
                 return _json({"metadata": {"name": name}, "status": "DEPLOYED"})
-            case ["jobs", name, "executions"] if name in OWNERS:
+            case ["jobs", name, "executions"] if name in OWNERS and self.what == "attempts":
                 return self._page(name, query)
             case ["jobs", _, "executions", identity] if identity in self.ever:
-                return _json(self._execution(self.ever[identity]))
+                return _json(self._spell(self.ever[identity]))
+            case ["jobs", name, "executions", identity] if identity == EXECUTION:
+                return _json({"metadata": {"id": identity, "job": name}, "status": "running"})
+            case [*_, identity, "tasks"] if identity == EXECUTION:
+                return self._page(None, query)
             case [*_, "tasks"]:
                 return _json({"data": [], "meta": {"hasMore": False, "total": 0}})
             case _:
                 return _json({"error": "not_found", "code": 404, "message": "not found"}, 404)
 
-    def _page(self, owner: str, query: httpx2.QueryParams) -> httpx2.Response:
-        rows = self._select(owner, descending=query["sort"].endswith("desc"))
+    def _page(self, owner: str | None, query: httpx2.QueryParams) -> httpx2.Response:
+        """Return a page that ends in a cursor."""
+        rows = self._select(owner, query["sort"])
+        if "any status" not in self.faults:
+            rows = [row for row in rows if row.word.upper() in query.get("status", row.word.upper()).split(",")]
         start = int(query.get("cursor", "at-0").removeprefix("at-"))
-        page = self._show(rows[start : start + self._size(query)])
-        following = self._following(start, len(page))
+        page = rows[start : start + self._size(query)]
+        following = start + len(page)
+        if "overlaps" in self.faults:
+            following = max(start + 1, following - self.shift)
+        following += self.shift if "skips" in self.faults else 0
         more = bool(page) and following < len(rows)
         if "circles" in self.faults and start and more:
             following = self.random.choice([0, start])
-        meta = {"hasMore": more, "nextCursor": f"at-{following}" if more else "", "total": self._count(rows)}
-        return _json({"data": [self._execution(row) for row in page], "meta": meta})
+        cursor, count = f"at-{following}" if more else "", self._count(rows)
+        meta = {"hasMore": more, "nextCursor": cursor, "total": count}
+        self._note(query, owner, page, count, cursor)
+        return _json({"data": [self._spell(row) for row in page], "meta": meta})
 
     def _runwisp(self, path: str, query: httpx2.QueryParams) -> httpx2.Response:
         match path.removeprefix("/api/").split("/"):
+            case ["tasks"] if self.what == "jobs":
+                rows = self._select(None, "name:asc")
+                rows += rows[: self.shift] if "overlaps" in self.faults else []
+                self._note(httpx2.QueryParams(), None, rows, len({*rows}))
+                return _json({"items": [self._spell(row) for row in rows]})
             case ["tasks"]:
                 return _json({"items": [{"name": name, "kind": "task"} for name in OWNERS]})
             case ["runs"] if self.kind == "runwisp":
@@ -133,47 +181,55 @@ class Liar:
             case ["tasks", name, "runs"] if name in OWNERS and self.kind == "legacy":
                 return self._list_runs(name, query)
             case ["runs", identity] if identity in self.ever and self.kind == "runwisp":
-                return _json(self._run(self.ever[identity]))
+                return _json(self._spell(self.ever[identity]))
             case _:
                 return httpx2.Response(200, html="<!doctype html><title>RunWisp</title>")
 
     def _list_runs(self, owner: str | None, query: httpx2.QueryParams) -> httpx2.Response:
-        rows = self._select(owner, descending="asc" not in {query.get("sortDirection"), query.get("sort_direction")})
-        if self.kind == "runwisp":
-            rows = [row for row in rows if self._is_asked_for(row, query)]
+        """Return a page at an offset."""
+        way = query.get("sortDirection") or query.get("sort_direction") or "desc"
+        every = self._select(owner, f"createdAt:{way}")
+        rows = [row for row in every if self._is_asked_for(row, query)] if self.kind == "runwisp" else every
         start = int(query.get("offset", 0))
         bounded = bool(start or query.get("createdBefore"))
-        if "overlaps" in self.faults and start:
+        if "circles" in self.faults:
+            start = 0
+        if "overlaps" in self.faults and bounded:
+            first = every.index(rows[0]) if rows and start == 0 else 0
+            rows = [*every[max(first - self.shift, 0) : first], *rows]
             start = max(start - self.shift, 0)
         if "skips" in self.faults and bounded:
             start += self.shift
-        page = rows[start : start + self._size(query)]
+        page, count = rows[start : start + self._size(query)], self._count(rows)
         if self.kind == "legacy" or len(query) > 1:
             # A query of nothing but a limit asks for any row, and answers no question.
-            self._show(page)
-        return _json({"items": [self._run(row) for row in page] or None, "total": self._count(rows)})
+            self._note(query, owner, page, count)
+        return _json({"items": [self._spell(row) for row in page] or None, "total": count})
 
-    def _is_asked_for(self, row: Row, query: httpx2.QueryParams) -> bool:
+    def _is_asked_for(self, row: Row, query: httpx2.QueryParams, faults: frozenset[str] | None = None) -> bool:
         """Return whether a run of RunWisp 1.x fits the filters, as far as they are heeded."""
-        created = self.created(row)
-        if "any time" not in self.faults:
+        faults, created = self.faults if faults is None else faults, self.created(row)
+        if "any time" not in faults:
             after, before = _read(query.get("createdAfter")), _read(query.get("createdBefore"))
             if (after and created < after) or (before and created > before):
                 return False
         words = [*filter(None, query.get("status", "").split(","))]
         failing = query.get("isFailure") == "true" and WORDS[row.word] == "bad"
-        return "any status" in self.faults or not (words or query.get("isFailure")) or row.word in words or failing
+        return "any status" in faults or not (words or query.get("isFailure")) or row.word in words or failing
 
-    def _select(self, owner: str | None, *, descending: bool) -> list[Row]:
+    def _select(self, owner: str | None, sort: str) -> list[Row]:
         """Return the rows of an owner in order, as far as either is heeded."""
         self._change()
         rows = [row for row in self.rows if row.owner == owner or owner is None or "any owner" in self.faults]
         if "forgets" in self.faults:
             rows = [row for row in rows if row.minutes <= self.kept]
-        rows.sort(key=lambda row: (row.minutes, -row.number), reverse=not descending)
+        rows.sort(key=lambda row: self._key(row, sort), reverse=sort.endswith("desc"))
         if "any order" in self.faults:
             random.Random(self.seed).shuffle(rows)  # noqa: S311 # the same disorder each time
         return rows
+
+    def _key(self, row: Row, sort: str) -> tuple[int, int]:
+        return (row.number if sort.startswith("name") else -row.minutes, row.number)
 
     def _change(self) -> None:
         """Let a row come or go."""
@@ -190,39 +246,57 @@ class Liar:
     def _size(self, query: httpx2.QueryParams) -> int:
         return min(int(query.get("limit", 20)), self.largest)
 
-    def _following(self, start: int, length: int) -> int:
-        following = start + length
-        if "overlaps" in self.faults:
-            following = max(start + 1, following - self.shift)
-        return following + (self.shift if "skips" in self.faults else 0)
-
     def _count(self, rows: Sequence[Row]) -> int:
-        lie = self.random.choice([-2, 3, 100]) if "miscounts" in self.faults else 0
-        return max(len(rows) + lie, 0)
+        return max(len(rows) + (self.lie if "miscounts" in self.faults else 0), 0)
 
-    def _show(self, rows: Iterable[Row]) -> list[Row]:
-        shown = list(rows)
-        self.sent |= {row.number for row in shown}
-        return shown
+    def _note(
+        self, query: httpx2.QueryParams, owner: str | None, page: Sequence[Row], count: int, following: str = ""
+    ) -> None:
+        """Remember an answer."""
+        way = query.get("sort") or query.get("sortDirection") or query.get("sort_direction") or "desc"
+        keys = [self._key(row, way) for row in page if row.broken != "created"]
+        # Rows of one time, and definitions that come all at once, may have any order.
+        keys = [key[:1] for key in keys if self.kind == "blaxel" or self.what == "attempts"]
+        fitting = [
+            row for row in page if owner in {None, row.owner} and self._is_asked_for(row, query, frozenset())
+        ] if self.what == "attempts" else page  # fmt: skip
+        asked = frozenset((name, value) for name, value in query.items() if name not in {"limit", "offset", "cursor"})
+        self.sent.append(
+            Sent(
+                asked, query.get("cursor") or query.get("offset") or "", following, tuple(page), count,
+                unasked=len(fitting) < len(page),
+                disordered=any(one < other if way.endswith("desc") else one > other for one, other in pairwise(keys)),
+            )
+        )  # fmt: skip
 
-    def _execution(self, row: Row) -> dict[str, Any]:
-        created = _write(self.created(row))
+    def _spell(self, row: Row) -> dict[str, Any]:
+        """Return a row as the API spells it."""
+        created = 7 if row.broken == "created" else _write(self.created(row))
+        word: Any = ["?"] if row.broken == "status" else row.word
+        if self.what == "jobs" and self.kind != "blaxel":
+            return {"name": self.id_of(row), "kind": "task", "cron": ["?"] if row.broken else "* * * * *"}
+        if self.what != "attempts":
+            metadata = {"name": self.id_of(row), "createdAt": created, "startedAt": created}
+            return {"metadata": metadata, "status": word.upper() if self.what == "jobs" and not row.broken else word}
+        return (
+            self._spell_execution(row, created, word)
+            if self.kind == "blaxel"
+            else self._spell_run(row, created, word)
+        )
+
+    def _spell_execution(self, row: Row, created: str | int, word: Any) -> dict[str, Any]:
         bad = WORDS[row.word] == "bad"
         return {
-            "metadata": {
-                "id": self.id_of(row), "job": row.owner, "createdAt": 7 if row.broken == "created" else created,
-                "startedAt": created,
-            },
-            "status": ["?"] if row.broken == "status" else row.word,
+            "metadata": {"id": self.id_of(row), "job": row.owner, "createdAt": created, "startedAt": created},
+            "status": word,
             "stats": {"total": 1, "success": "x" if row.broken == "count" else int(not bad), "failure": int(bad)},
-        }  # fmt: skip
+        }
 
-    def _run(self, row: Row) -> dict[str, Any]:
-        created, ended = _write(self.created(row)), row.word != "running"
-        word = ["?"] if row.broken == "status" else row.word
+    def _spell_run(self, row: Row, created: str | int, word: Any) -> dict[str, Any]:
+        ended = row.word != "running"
         spelt = {
             "id": self.id_of(row), "taskName": row.owner, "status": "ended" if ended else word,
-            "createdAt": 7 if row.broken == "created" else created, "startedAt": created,
+            "createdAt": created, "startedAt": created,
             "exitCode": "SIGKILL" if row.broken == "count" else int(WORDS[row.word] == "bad"),
         }  # fmt: skip
         if not ended:

@@ -19,17 +19,21 @@ class Anchor(NamedTuple):
         number: of the item, from 1: on its page for a cursor listing, in the whole list for an offset listing.
         identity: unique in the listing.
         key: what it is sorted by; None if that is not known.
+        moved: whether items have moved in the whole list, so that numbers tell less than what comes; a position has
+            the number below zero then.
     """
 
     number: int
     identity: str
     key: Key | None
+    moved: bool = False
 
     def write(self) -> tuple[str | int, ...]:
         """Return the anchor as the detail of a position; a key equal to the identity is not written twice."""
+        number = -self.number if self.moved else self.number
         if self.key is None or self.key == self.identity:
-            return (self.number, self.identity, *(("",) if self.key is None else ()))
-        return (self.number, self.identity, self.key)
+            return (number, self.identity, *(("",) if self.key is None else ()))
+        return (number, self.identity, self.key)
 
     @classmethod
     def read(cls, detail: tuple[str | int, ...]) -> Anchor | None:
@@ -41,12 +45,12 @@ class Anchor(NamedTuple):
         match detail:
             case ():
                 return None
-            case (int(number), str(identity)) if 0 <= number < _LARGEST:
-                return cls(number, identity, identity)
-            case (int(number), str(identity), (int() | str()) as key) if 0 <= number < _LARGEST:
+            case (int(number), str(identity)) if abs(number) < _LARGEST:
+                return cls(abs(number), identity, identity, number < 0)
+            case (int(number), str(identity), (int() | str()) as key) if abs(number) < _LARGEST:
                 if isinstance(key, int) and abs(key) >= _LARGEST:
                     raise StrayCursor("this cursor does not fit what it walks")
-                return cls(number, identity, None if key == "" else key)
+                return cls(abs(number), identity, None if key == "" else key, number < 0)
             case _:
                 raise StrayCursor("this cursor does not fit what it walks")
 

@@ -85,7 +85,7 @@ class Checked(Generic[T]):
         identity: returns a text unique to an item.
         belongs: whether an item is of what was asked for; None where that is not to be told.
         window: of creation; None for none.
-        find_oldest: returns when the oldest item of all was created, where the upstream applies the window.
+        find_oldest: asks when the oldest item of all was created.
         subject: how an error names the upstream.
         raw: whether items are rows as they were sent, which show neither times nor an order here.
     """
@@ -117,16 +117,15 @@ class Checked(Generic[T]):
         own = [index for index, item in enumerate(fetched.items) if belongs is None or belongs(item)]
         new = self._drop_repeats(own, fetched.items, memory)
         self._check_progress(own, new)
-        ordered = self._is_ordered([fetched.items[index] for index in new], memory.key) and not memory.disordered
+        known = fetched.ordered and not memory.disordered
+        ordered = known and self._is_ordered([fetched.items[index] for index in new], memory.key)
         page = self._pick(fetched, new, replace(memory, disordered=not ordered))
         faults = {
             FOREIGN: len(own) < len(fetched.items), REPEATED: len(new) < len(own), DISORDERED: not ordered,
         }  # fmt: skip
         told = [fetched.note or "", *(note for note, true in faults.items() if true)]
-        page = replace(
-            page, note="; ".join(filter(None, told)) or None, exact=page.exact and not any(faults.values())
-        )
-        return await self._find_end(page, at, ordered=ordered)
+        exact, note = page.exact and not any(faults.values()), "; ".join(filter(None, told)) or None
+        return await self._find_end(replace(page, note=note, exact=exact, ordered=ordered), at)
 
     def _drop_repeats(self, indices: Sequence[int], items: Sequence[T], memory: _Memory) -> list[int]:
         """Return the rows that did not come before, in this call or, as far as a position tells, in the last."""
@@ -203,30 +202,39 @@ class Checked(Generic[T]):
             next=fetched.next and remember(fetched.next, items[-1] if items else None),
         )
 
-    async def _find_end(self, page: FetchedPage[T], at: Position, *, ordered: bool) -> FetchedPage[T]:
+    async def _find_end(self, page: FetchedPage[T], at: Position) -> FetchedPage[T]:
         """Return a page up to the end of the window, and when its list began where the page shows that."""
         if self.raw:
             return page
         times = [getattr(item, "created_at", None) for item in page.items]
         self._whole = self._whole or at == START
         self._oldest = min(filter(None, (self._oldest, *times)), default=None)
-        bound = self._bound if ordered else None
+        bound = self._bound if page.ordered else None
         cut = None if bound is None else next((at for at, one in enumerate(times) if self._is_past(one)), None)
         if cut is not None:
             page = replace(page, items=page.items[:cut], next=None)
         descending = self._by_time and self.traits.descending
+        first = self._by_time and not descending and page.ordered and at == START
         oldest = None
         if cut is not None and descending:
             oldest = times[cut]
-        elif page.next is None and self.find_oldest is not None:
-            with suppress(UpstreamError):
-                told = await self.find_oldest()
-                oldest = min(filter(None, (told, self._oldest)), default=None) if told else None
-        elif (ordered and self._by_time and not descending and at == START) or (
-            page.next is None and (self._whole or (ordered and descending))
-        ):
+        elif page.next is None and "window" not in self.traits.unapplied:
+            oldest = await self._ask_oldest(page)
+        elif first or (page.next is None and (self._whole or (page.ordered and descending))):
             oldest = self._oldest
+        elif page.next is None:
+            oldest = await self._ask_oldest(page)
         return replace(page, oldest={"": oldest} if oldest else {})
+
+    async def _ask_oldest(self, page: FetchedPage[T]) -> datetime | None:
+        """Ask when the oldest item was created, which what this call has read does not show; None if not known."""
+        since = self.window.since if self.window else None
+        if self.find_oldest is None or since is None or not page.ordered:
+            return None
+        with suppress(UpstreamError):
+            told = await self.find_oldest()
+            return min(filter(None, (told, self._oldest)), default=None) if told else None
+        return None
 
     def _is_past(self, time: datetime | None) -> bool:
         if time is None or self._bound is None:

@@ -2,8 +2,9 @@
 
 A page is asked for from the last key on, that key included. Items of the same key come in an unknown order, but in
 the same one each time: a position counts how many of them were returned, and holds a short hash of each, so that the
-listing goes on at the right item after any of them was deleted. Where an upstream ignores the order or the bounds, it
-is read by offset from there on.
+listing goes on at the right item after any of them was deleted. Where an upstream ignores the order or the bounds, or
+does not say what an item is sorted by, it is read by offset from there on. Where the ranges held fewer items than the
+whole list, that is counted again at the end: some have gone, or were passed by.
 If a descending walk needs several pages, their key ranges are read at the same time; the page before tells how far
 apart the keys are. An upstream also counts a short range sooner than a long one.
 """
@@ -36,9 +37,11 @@ if TYPE_CHECKING:
 
 _FILL = 0.9  # of an answer: items do not keep their distances, and a range that holds more than one is read again
 _MARK = 4  # characters
+_SECOND = 1_000_000_000
 _MOST_MARKS = 100
 _MOST_PARTS_OF_ANCHOR = 3
 _BY_OFFSET = "the upstream does not keep to the order or the bounds it was asked for: it is read by offset now"
+_BEHIND = "the upstream counts more rows than it listed in order: some may be missing"
 _REPEATED = "a row was deleted while paging: rows with the same time as the last one may repeat"
 
 T = TypeVar("T")
@@ -67,8 +70,9 @@ class KeysetListing(Generic[T]):
     Attributes:
         fetch_page: called with a range, an offset in it and a number of items; its total is that of the range.
         identity: returns a text unique to an item.
-        order_key: returns what an item is sorted by: an integer, 0 or more.
+        order_key: returns what an item is sorted by, an integer; 0 where that is not known.
         traits: of the listing; they have an order.
+        find_newest: returns the highest key that an item may have now.
         lowest: the lowest key that any item has.
         subject: how an error names the upstream.
     """
@@ -77,6 +81,7 @@ class KeysetListing(Generic[T]):
     identity: Callable[[T], str]
     order_key: Callable[[T], int]
     traits: Traits
+    find_newest: Callable[[], int]
     lowest: int = 0
     subject: str = "the upstream"
     _spacing: _KeySpacing = field(default_factory=_KeySpacing)
@@ -86,18 +91,19 @@ class KeysetListing(Generic[T]):
         if 0 < len(at.detail) <= _MOST_PARTS_OF_ANCHOR:
             return await self._by_offset().fetch(at, want)
         if not at.detail:
+            newest = self.find_newest()
             page = await self._page(KeyRange(), 0, want)
             if not self._is_sorted(page.items):
                 return await self._by_offset().fetch(at, want)
             self._learn_spacing(page.items, page.total)
-            return self._make_page(page.items, page.total, _Last(-1, "", 0, 0, ""))
+            return self._make_page(page.items, page.total, _Last(-1, "", 0, 0, page.total, newest, ""))
         last = _Last.read(at.detail)
         items, total = await self._read_ranges(last, want)
         if not self._is_sorted(items, last.key):
             return await self._go_on_by_offset(last, want)
         if items and self.identity(items[0]) == last.identity:
-            return self._make_page(items[1:], total - last.tied, last)
-        return await self._find_again(last, want)
+            return await self._count_again(self._make_page(items[1:], total - last.tied, last), last)
+        return await self._count_again(await self._find_again(last, want), last)
 
     async def _page(self, keys: KeyRange, offset: int, size: int) -> CountedPage[T]:
         return await self.fetch_page(keys, offset, self.traits.limit_size(size))
@@ -129,7 +135,9 @@ class KeysetListing(Generic[T]):
     def _is_sorted(self, items: Sequence[T], bound: int | None = None) -> bool:
         """Return whether items keep to the order and to the bound of their page; where not, keys lead nowhere."""
         keys = [*([] if bound is None else [bound]), *map(self.order_key, items)]
-        return all(last >= key if self.traits.descending else last <= key for last, key in pairwise(keys))
+        return all(keys) and all(
+            last >= key if self.traits.descending else last <= key for last, key in pairwise(keys)
+        )
 
     def _by_offset(self) -> OffsetListing[T]:
         """Return the same rows by offset, for an upstream that ignores order or bounds."""
@@ -142,6 +150,14 @@ class KeysetListing(Generic[T]):
     async def _go_on_by_offset(self, last: _Last, want: int) -> FetchedPage[T]:
         fetched = await self._by_offset().fetch(Position("", (last.done, last.identity, "")), want)
         return replace(fetched, exact=False, note=fetched.note or _BY_OFFSET)
+
+    async def _count_again(self, fetched: FetchedPage[T], last: _Last) -> FetchedPage[T]:
+        """Return a walk's last page, with a note if more was there when it began than it came to, and still is."""
+        came = fetched.total.value
+        if fetched.next or came is None or came >= last.counted:
+            return fetched
+        count = (await self._page(KeyRange(highest=last.newest), 0, 1)).total
+        return fetched if count <= came else replace(fetched, exact=False, whole=False, note=fetched.note or _BEHIND)
 
     def _learn_spacing(self, items: Sequence[T], total: int) -> bool:
         """Return whether a range holds more than this page; if so, learn from it how long a range may be."""
@@ -205,7 +221,8 @@ class KeysetListing(Generic[T]):
                 tied += last.tied
                 marks = last.marks + _hash_identity(last.identity) + marks
             kept = marks[-_MARK * _MOST_MARKS :]
-            return _Last(keys[index], self.identity(items[index]), tied, last.done + index + 1, kept).write()
+            identity, done = self.identity(items[index]), last.done + index + 1
+            return _Last(keys[index], identity, tied, done, last.counted, last.newest, kept).write()
 
         return FetchedPage(
             items=items,
@@ -233,6 +250,8 @@ class _Last:
         identity: its identity.
         tied: its number, from 1, among the items of the same key.
         done: its number, from 1, in the whole list; 0 before the first item.
+        counted: the number of items in the whole list, when its walk began.
+        newest: the highest key that an item may have had then.
         marks: hashes of the items of the same key before it, joined.
     """
 
@@ -240,11 +259,14 @@ class _Last:
     identity: str
     tied: int
     done: int
+    counted: int
+    newest: int
     marks: str
 
     def write(self) -> Position:
         """Return the item as a position."""
-        return Position("", (self.key, self.identity, self.tied, self.done, *((self.marks,) if self.marks else ())))
+        marks, newest = (self.marks,) if self.marks else (), self.newest // _SECOND
+        return Position("", (self.key, self.identity, self.tied, self.done, self.counted, newest, *marks))
 
     @classmethod
     def read(cls, detail: tuple[str | int, ...]) -> _Last:
@@ -254,10 +276,13 @@ class _Last:
             StrayCursor: the position is of another kind of listing.
         """
         match detail:
-            case (int(key), str(identity), int(tied), int(done), *marks) if (
-                key >= 0 and tied > 0 and done >= 0 and len(marks) <= 1
+            case (int(key), str(identity), int(tied), int(done), int(counted), int(newest), *marks) if (
+                key >= 0 and tied > 0 and done >= 0 and newest >= 0 and len(marks) <= 1
             ):
-                return cls(key, identity, tied, done, "".join(map(str, marks)))
+                return cls(key, identity, tied, done, counted, newest * _SECOND, "".join(map(str, marks)))
+            case (int(), str(), int(), int(), *marks) if not any(isinstance(one, int) for one in marks):
+                # As it was written before lists were counted again.
+                return cls.read((*detail[:4], 0, 0, *marks))
             case _:
                 raise StrayCursor("this cursor does not fit what it walks")
 

@@ -108,6 +108,7 @@ class FetchedPage(Generic[T_co]):
         note: something about this page that an agent must know.
         exact: False if items may repeat, or had to be left out, so that no count of the upstream's holds.
         whole: False if items may be missing.
+        ordered: False if items are known to be out of order, on this page or before.
         oldest: by part, how far back the list is known to reach: on its last page, where that is known.
         failed: parts of the listing that could not be read, and why; `next` goes on with them.
     """
@@ -119,6 +120,7 @@ class FetchedPage(Generic[T_co]):
     note: str | None = None
     exact: bool = True
     whole: bool = True
+    ordered: bool = True
     oldest: Mapping[str, datetime] = field(default_factory=dict[str, "datetime"])
     failed: Mapping[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
 

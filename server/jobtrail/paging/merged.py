@@ -140,6 +140,7 @@ class Merged(Generic[D]):
             note="; ".join(notes) or None,
             exact=all(fetched.exact for fetched in read.values()),
             whole=all(fetched.whole for fetched in read.values()),
+            ordered=all(fetched.ordered for fetched in read.values()),
             oldest=self._list_oldest(end),
             failed=dict(self._state.failed),
         )

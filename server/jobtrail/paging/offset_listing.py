@@ -36,6 +36,11 @@ def make_missing_error(count: int, subject: str) -> UnreadableAnswer:
     )
 
 
+def _has_moved(last: Anchor, number: int) -> bool:
+    """Return whether an item that is this number now has moved, here or before."""
+    return last.moved or number != last.number
+
+
 @dataclass(frozen=True)
 class CountedPage(Generic[T]):
     """A page as an upstream sends it, and the number of items in the whole list."""
@@ -44,12 +49,19 @@ class CountedPage(Generic[T]):
     total: int
 
 
+def _goes_on_behind(page: CountedPage[T], offset: int, start: int, last: Anchor) -> bool:
+    """Return whether the last item returned ends a page which need not be that of the end."""
+    unsure = start > OVERLAP or offset + start < page.total or _has_moved(last, offset + start)
+    return 0 < start == len(page.items) and unsure
+
+
 @dataclass(frozen=True)
 class OffsetListing(Generic[T]):
     """A listing over pages with offsets.
 
     A position is the last item returned and its number in the list. The next page starts one item early, with that
-    item; if it is not there, items came or went, and it is searched for by the order.
+    item; if it is not there, items came or went, or pages overlap, and it is searched for by the order. From then on
+    the list ends where nothing comes behind the last item: numbers and counts may be of another list than before.
 
     Attributes:
         fetch_page: called with an offset and a number of items; reads that page.
@@ -72,28 +84,23 @@ class OffsetListing(Generic[T]):
         last = Anchor.read(at.detail)
         if last is None:
             return self._make_page(await self._page(0, want), 0, 0)
-        offset, behind = max(last.number - OVERLAP, 0), False
+        offset, behind, alone = max(last.number - OVERLAP, 0), False, -1
         for _ in range(MOST_STEPS):
             page = await self._page(offset, want + OVERLAP)
             start = self._start_after(last, page.items)
-            if start == 0 and offset and last.key is not None and not behind:
-                # All of the page comes after the last item, and earlier items might too: step back.
-                offset = max(offset - want, 0)
-            elif (
-                start is not None
-                and 0 < start == len(page.items)
-                and (offset + start < page.total or (start > OVERLAP and last.number < page.total))
-            ):
-                # The last item returned ends this page, as far as its offset is to be believed: read on from it.
-                offset, behind = offset + start - 1, True
-            elif start is not None:
-                # Where it has moved, the rest may not be all, whatever the offset says.
-                short = last.number + len(page.items) - start < page.total
-                return self._make_page(page, offset, start, more=start > OVERLAP and short)
+            if (start == 0 or not page.items) and offset and last.key is not None and not behind:
+                # All of the page comes after the last item, or the list is shorter now: what is before may too.
+                offset = max(min(offset, page.total) - want, 0)
+            elif start is not None and _goes_on_behind(page, offset, start, last):
+                # The last item returned ends this page: read on from it, or from behind it if it is alone there.
+                alone = page.total if start == OVERLAP else -1
+                offset, behind = offset + max(start - 1, 1), True
+            elif start is not None or alone >= 0 or not page.items:
+                # Where no page has the last item and another one, only the count tells that nothing came between.
+                sure = alone in {-1, page.total} and (bool(page.items) or behind or last.key is not None)
+                return self._make_page(page, offset, start or 0, last, None if sure else self.drifted)
             elif last.key is None:
-                return self._make_page(page, offset, min(OVERLAP, len(page.items)), self.drifted)
-            elif not page.items:
-                return self._make_page(page, offset, 0)
+                return self._make_page(page, offset, OVERLAP, last, self.drifted)
             else:
                 offset, behind = offset + len(page.items), True
         raise UnreadableAnswer("changes faster than it can be paged", subject=self.subject, advice="ask for a window")
@@ -116,19 +123,23 @@ class OffsetListing(Generic[T]):
         return way == 1
 
     def _make_page(
-        self, page: CountedPage[T], offset: int, start: int, note: str | None = None, *, more: bool = False
+        self, page: CountedPage[T], offset: int, start: int, last: Anchor | None = None, note: str | None = None
     ) -> FetchedPage[T]:
         rest, end = page.items[start:], offset + len(page.items)
         if not rest and end < page.total:
             raise make_missing_error(page.total - end, self.subject)
+        # What is not where it was left is read on from until nothing comes, whatever the upstream counts.
+        moved = last is not None and _has_moved(last, offset + start)
         if end > page.total and note is None:
             note = MISCOUNTED
 
         def after(index: int) -> Position:
             item = rest[index]
-            return Position("", Anchor(offset + start + index + 1, self.identity(item), self.order_key(item)).write())
+            number = offset + start + index + 1
+            return Position("", Anchor(number, self.identity(item), self.order_key(item), moved).write())
 
-        more = bool(rest) and (more or end < page.total)
+        more = bool(rest) and (moved or end != page.total)
+        first = self.order_key(rest[0]) if rest else None
         return FetchedPage(
             items=rest,
             after=after,
@@ -137,4 +148,5 @@ class OffsetListing(Generic[T]):
             note=note,
             exact=note is None,
             whole=note is None,
+            ordered=last is None or compare_keys(first, last.key, descending=self.traits.descending) != -1,
         )

@@ -124,6 +124,7 @@ class Walked(Generic[T]):
         last: the last item scanned.
         exact: False if items may repeat, or had to be left out, so that no count of the upstream's holds.
         whole: False if items may be missing.
+        ordered: False if items are known to be out of order.
         oldest: by part, how far back the list is known to reach.
         notes: what an agent must know.
         failed: parts that could not be read, and why.
@@ -141,6 +142,7 @@ class Walked(Generic[T]):
     last: T | None = None
     exact: bool = True
     whole: bool = True
+    ordered: bool = True
     oldest: dict[str, datetime] = field(default_factory=dict[str, "datetime"])
     notes: list[Note] = field(default_factory=list[Note])
     failed: dict[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
@@ -242,6 +244,7 @@ def _scan_page(
         walked.counted = min(fetched.total.value, walked.counted or fetched.total.value)
     walked.exact = walked.exact and fetched.exact
     walked.whole = walked.whole and fetched.whole
+    walked.ordered = walked.ordered and fetched.ordered
     walked.failed.update(fetched.failed)
     if fetched.note and fetched.note not in walked.notes:
         walked.notes.append(fetched.note)

@@ -270,7 +270,7 @@ def _make_answer(
     call.advance(walked)
     read, found = call.cursor.matched, before.matched + stretch.found
     partly = found > read or stretch.unread > 0
-    reached = walked.last.created_at if walked.last else None
+    reached = walked.last.created_at if walked.last and walked.ordered else None
     windows = {name: there.windows.get(name) or window for name in walked.oldest}
     oldest = {name: time for name, time in walked.oldest.items() if find_gaps({name: time}, windows[name])}
     coverage = Coverage(

@@ -204,7 +204,7 @@ class ListCall(ResumableCall):
         complete = ended and self.cursor.doubt < MISSING
         if ended:
             back_to = reach_back(walked.oldest, options.window)
-        elif options.sort == NEWEST_FIRST and not mixed and walked.last is not None:
+        elif options.sort == NEWEST_FIRST and not mixed and walked.ordered and walked.last is not None:
             back_to = walked.last.created_at
         return Coverage(scanned=self.cursor.scanned, matched=self.cursor.matched, complete=complete, back_to=back_to)
 
@@ -222,7 +222,10 @@ class ListCall(ResumableCall):
             return Total(kind="unknown")
         if walked.position is None:
             return Total(value=self.cursor.matched, kind="exact")
-        return walked.total if walked.total.value is not None else Total(value=self.cursor.matched, kind="at_least")
+        matched, total = self.cursor.matched, walked.total
+        # An upstream may count fewer rows than it has sent.
+        known = total.value is not None and (total.kind == "unfiltered" or total.value >= matched)
+        return total if known else Total(value=matched, kind="at_least")
 
     def _describe_filters(self, searched_in: str | None) -> dict[str, str] | None:
         found = {name: show_text(str(self.args[name])) for name in ("status", "query") if name in self.args}

@@ -106,7 +106,7 @@ async def history(
         coverage=Coverage(
             scanned=past.scanned,
             matched=len(current),
-            complete=whole,
+            complete=whole and past.certain,
             back_to=max(past.back_to, start, past.oldest or start),
         ),
         notes=(
@@ -170,11 +170,12 @@ def _write_width(width: timedelta) -> str:
 
 @dataclass(frozen=True)
 class _Past:
-    """What was read, newest first, and how far back that reaches."""
+    """What was read, newest first, how far back that reaches, and whether nothing can be missing of that."""
 
     attempts: Sequence[Attempt]
     scanned: int
     complete: bool
+    certain: bool
     back_to: datetime
     oldest: datetime | None
     notes: Sequence[Note]
@@ -192,10 +193,11 @@ async def _read_past(source: Source, job: Job, window: Window) -> _Past:
     )
     found = await walk(listing, how)
     complete = found.position is None and found.whole
-    reached = window.since if complete or found.last is None else found.last.created_at
+    last = found.last.created_at if found.last and found.ordered else None
+    reached = window.since if complete else last
     oldest = max(find_gaps(found.oldest, window).values(), default=None)
     notes = [*found.notes, *write_oldest(found.oldest, window)]
-    return _Past(found.items, found.scanned, complete, reached or window.now, oldest, notes)
+    return _Past(found.items, found.scanned, complete, found.whole, reached or window.now, oldest, notes)
 
 
 def _write_notes(past: _Past, *, whole: bool) -> list[Note]:

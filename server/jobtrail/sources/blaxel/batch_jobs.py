@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from jobtrail.errors import NotFound, UnknownName
 from jobtrail.models import Call, Job
-from jobtrail.paging import NEWEST_FIRST, Checked, Walk, walk
+from jobtrail.paging import NEWEST_FIRST, OLDEST_FIRST, Checked, Walk, walk
 from jobtrail.sources.base import BatchJobs, FullExecution
 from jobtrail.sources.blaxel.ended_executions import EndedExecutions
 from jobtrail.sources.blaxel.endpoint_pages import LARGEST_OF_EXECUTIONS, PagedEndpoint, build_query
@@ -86,9 +87,15 @@ class BlaxelBatch(BatchJobs):
             # The documents leave open whether meta.total counts this job's executions or the workspace's.
             counts_others=True,
         )  # fmt: skip
+
+        async def find_oldest() -> datetime | None:
+            order = {"sort": build_query(ListOptions(sort=OLDEST_FIRST))["sort"]}
+            page = await replace(pages, params=order).fetch_page("", 1, filtered=True)
+            return next((one.created_at for one in page.items if is_named(job, one.job)), None)
+
         return Checked(
             pages.list(options), lambda one: one.id, lambda one: is_named(job, one.job), options.window,
-            subject=self._http.subject,
+            find_oldest, self._http.subject,
         )  # fmt: skip
 
     async def execution(self, job: str, execution: str) -> FullExecution:

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING, Any, cast
 
 from jobtrail.errors import BadArgument, NotFound, StrayCursor, UnknownName, UnreadableAnswer, Unsupported
 from jobtrail.logs.cause import find_telling_line
-from jobtrail.models import Call
+from jobtrail.models import Call, Window
 from jobtrail.models.unread import UnreadFields
 from jobtrail.paging import (
     NEWEST_FIRST,
+    OLDEST_FIRST,
     START,
     Chain,
     Checked,
@@ -119,9 +120,12 @@ class RunWispRuns(Runs):
         applied = {"window", *({"query"} if searchable else ()), *({"statuses"} if words is not None else ())}
         by_time = options.sort.key == "created_at"
         traits = Traits(options.sort, LARGEST, options.filters(applied=applied))
-        listing = _make_keyset_listing(endpoint, traits, since) if by_time else _make_offset_listing(endpoint, traits)
-        every = RunsEndpoint(self._daemon, "api/runs", {"taskName": task} if task else {})
-        listing = self._check(listing, task, options, partial(_find_oldest, every, task) if since else None)
+        window = options.window or Window(now=self._http.now())
+        make = partial(_make_keyset_listing, window=window) if by_time else _make_offset_listing
+        listing = make(endpoint, traits)
+        every: dict[str, str | int] = {"taskName": task} if task else {}
+        _add_order(every, OLDEST_FIRST, "sortField", "sortDirection", _SORTS_1)
+        listing = self._check(listing, task, options, RunsEndpoint(self._daemon, "api/runs", every))
         by_word = options.statuses and "failed" in options.statuses.words and not options.statuses.failures
         return _FailedRuns(listing, endpoint) if by_word else listing
 
@@ -131,19 +135,17 @@ class RunWispRuns(Runs):
         path = f"api/tasks/{quote_name('task', task)}/runs"
         endpoint = RunsEndpoint(self._daemon, path, params, lambda: self._explain(task))
         listing = _make_offset_listing(endpoint, Traits(options.sort, LARGEST, options.filters()))
-        return self._check(listing, task, options)
+        every: dict[str, str | int] = {}
+        _add_order(every, OLDEST_FIRST, "sort_field", "sort_direction", _LEGACY_SORTS)
+        return self._check(listing, task, options, RunsEndpoint(self._daemon, path, every))
 
     def _check(
-        self,
-        listing: Listing[Run],
-        task: str | None,
-        options: ListOptions,
-        find_oldest: Callable[[], Awaitable[datetime | None]] | None = None,
+        self, listing: Listing[Run], task: str | None, options: ListOptions, oldest_first: RunsEndpoint
     ) -> Listing[Run]:
         """Return a listing whose runs are checked: that each is one run of the task, in order."""
         return Checked(
             listing, lambda run: run.id, lambda run: task is None or is_named(task, run.job),
-            options.window, find_oldest, self._http.subject,
+            options.window, partial(_find_oldest, oldest_first, task), self._http.subject,
         )  # fmt: skip
 
     async def get(self, run: str) -> Run:
@@ -208,14 +210,14 @@ class RunWispRuns(Runs):
 
 
 async def _find_oldest(endpoint: RunsEndpoint, task: str | None) -> datetime | None:
-    """Ask for the oldest run there is; None if there is none, or it is of another task."""
-    page = await endpoint.get(1, sortField="createdAt", sortDirection="asc")
+    """Ask an endpoint that lists the oldest first for one run; None if there is none, or it is of another task."""
+    page = await endpoint.get(1)
     first = next((run.to_run() for run in page.items), None)
     other = first is None or (task is not None and not is_named(task, first.job))
     return None if first is None or other else first.created_at
 
 
-def _make_keyset_listing(endpoint: RunsEndpoint, traits: Traits, since: datetime | None) -> Listing[Run]:
+def _make_keyset_listing(endpoint: RunsEndpoint, traits: Traits, window: Window) -> Listing[Run]:
     """Return a listing of runs paged by creation time; both bounds of a page are inclusive to the nanosecond."""
 
     async def fetch_page(keys: KeyRange, offset: int, size: int) -> CountedPage[WireRun]:
@@ -226,9 +228,13 @@ def _make_keyset_listing(endpoint: RunsEndpoint, traits: Traits, since: datetime
             raise StrayCursor("this cursor does not fit what it walks") from None
         return await endpoint.get(size, **more, **({"offset": offset} if offset else {}))
 
-    oldest = to_nanoseconds(since) if since else 0
-    subject = endpoint.daemon.http.subject
-    return Mapped(KeysetListing(fetch_page, _read_id, _read_creation_ns, traits, oldest, subject), WireRun.to_run)
+    http, oldest = endpoint.daemon.http, to_nanoseconds(window.since) if window.since else 0
+
+    def find_newest() -> int:
+        return to_nanoseconds(min(window.until or http.now(), http.now()))
+
+    keyset = KeysetListing(fetch_page, _read_id, _read_creation_ns, traits, find_newest, oldest, http.subject)
+    return Mapped(keyset, WireRun.to_run)
 
 
 def _make_offset_listing(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]:

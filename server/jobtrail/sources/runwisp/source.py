@@ -126,9 +126,9 @@ class RunWisp(Source):
         async def fetch_page(offset: int, size: int) -> CountedPage[Job]:
             definitions = await self._daemon.definitions()
             zone = await self._daemon.find_zone(definitions)
-            jobs = sorted(
-                (one.to_job(zone) for one in definitions), key=lambda job: job.name, reverse=options.sort.descending
-            )
+            # A name is what tells a definition apart, and an upstream may send one twice.
+            named = {job.name: job for job in (one.to_job(zone) for one in definitions)}
+            jobs = [named[name] for name in sorted(named, reverse=options.sort.descending)]
             return CountedPage(jobs[offset : offset + size], len(jobs))
 
         traits = Traits(options.sort, _EVERY_DEFINITION, options.filters())
