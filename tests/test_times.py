@@ -60,7 +60,20 @@ def test_a_length_of_time_is_as_short_as_can_be(seconds: float | None, text: str
 
 @pytest.mark.parametrize(
     ("text", "length"),
-    [("90s", timedelta(seconds=90)), (" 1.5H ", timedelta(minutes=90)), ("2 w", timedelta(weeks=2)), ("5y", None)],
+    [
+        ("90s", timedelta(seconds=90)),
+        (" 1.5H ", timedelta(minutes=90)),
+        ("2 w", timedelta(weeks=2)),
+        ("5y", None),
+        ("5ms", None),
+        ("", None),
+        ("1h 5", None),
+        ("2 hours", timedelta(hours=2)),
+        ("1h30m", timedelta(minutes=90)),
+        ("a day and 3 hours", timedelta(hours=27)),
+        ("90 mins", timedelta(minutes=90)),
+        ("2 months", timedelta(days=60)),
+    ],
 )
 def test_a_length_of_time_is_a_number_and_a_unit(text: str, length: timedelta | None) -> None:
     assert times.parse_duration(text) == length

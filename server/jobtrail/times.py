@@ -29,8 +29,17 @@ _DATE = re.compile(
     r"|(?P<month>[0-9]{2})(?P=dash)(?P<day>[0-9]{2})|(?P<ordinal>[0-9]{3}))|-(?P<whole_month>[0-9]{2}))?"
 )
 _DAY_AND_TIME = re.compile(r"([0-9W-]+)[T ]([0-9].*)")
-_DURATION = re.compile(r"([0-9]{1,6}(?:\.[0-9]{1,3})?)\s*(s|m|h|d|w)")
-_UNITS = {"s": 1, "m": 60, "h": 3_600, "d": 86_400, "w": 604_800}
+_LENGTH = re.compile(r"(an?(?= )|[0-9]{1,6}(?:\.[0-9]{1,3})?)\s*([a-z]+)(?:(?:,| and)?\s+|(?=[0-9])|$)")
+_UNITS = (
+    (1, "s", "sec", "second"), (60, "m", "min", "minute"), (3_600, "h", "hr", "hour"), (86_400, "d", "", "day"),
+    (604_800, "w", "wk", "week"), (2_592_000, "", "", "month"), (31_536_000, "", "", "year"),
+)  # fmt: skip
+_SECONDS = {
+    word: seconds
+    for seconds, letter, short, name in _UNITS
+    for word in (letter, short, f"{short}s" * bool(short), name, f"{name}s")
+    if word
+}
 _FEW_SECONDS = 10
 
 
@@ -131,9 +140,18 @@ def parse_http_date(text: str) -> datetime | None:
 
 
 def parse_duration(text: str) -> timedelta | None:
-    """Read a length of time such as `90s`, `15m`, `1.5h` or `7d`; None for anything else."""
-    match = _DURATION.fullmatch(text.strip().lower())
-    return timedelta(seconds=float(match[1]) * _UNITS[match[2]]) if match else None
+    """Read a length of time such as `90s`, `1.5h`, `7d`, `2 hours` or `1h30m`; None for anything else.
+
+    A month is 30 days, a year 365.
+    """
+    words, at, seconds = text.strip().lower(), 0, 0.0
+    while found := _LENGTH.match(words, at):
+        unit = _SECONDS.get(found[2])
+        if unit is None:
+            return None
+        seconds += (1 if found[1] in {"a", "an"} else float(found[1])) * unit
+        at = found.end()
+    return timedelta(seconds=seconds) if words and at == len(words) else None
 
 
 def to_nanoseconds(time: datetime) -> int:

@@ -71,7 +71,7 @@ class WhyTheNewestFailed(_OfTheSample):
 
 class OutOfMemory(_OfTheSample):
     words = "How many tasks of the last backfill-embeddings were killed for want of memory, and which was the first?"
-    budget = 650
+    budget = 760
 
     async def read(self, agent: Agent) -> object:
         rows = (await agent.ask("get_execution", job="backfill-embeddings")).rows
@@ -147,7 +147,7 @@ class NeverRun(_OfTheSample):
 
 class SlowestTask(_OfTheSample):
     words = "Which task of the last backfill-embeddings took longest, and how many seconds?"
-    budget = 650
+    budget = 760
 
     async def read(self, agent: Agent) -> object:
         answer = await agent.ask("get_execution", job="backfill-embeddings")

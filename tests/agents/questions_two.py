@@ -95,14 +95,14 @@ class EveryFailedTask(_OfTwoSources):
 
     async def read(self, agent: Agent) -> object:
         offered = (await agent.ask("get_execution", job="backfill-embeddings")).next
-        call = next(one for one in offered if one.tool == "list_tasks")
+        call = next(one for one in offered if "status" in one.arguments)
         answers = [answer async for answer in agent.walk(call.tool, **call.arguments)]
         assert [note for answer in answers for note in answer.notes if note.startswith("stopped early")]
         return sorted(row["name"] for answer in answers for row in answer.rows)
 
     async def compute(self, program: Program) -> object:
         offered = (await program.ask("get_execution", job="backfill-embeddings"))["next_calls"]
-        call = next(one for one in map(Call.read, offered) if one and one.tool == "list_tasks")
+        call = next(one for one in map(Call.read, offered) if one and "status" in one.arguments)
         answers = [answer async for answer in program.walk(call.tool, **call.arguments)]
         assert [note for answer in answers for note in answer.get("notes", ()) if note.startswith("stopped early")]
         return sorted(item["name"] for answer in answers for item in answer["items"])

@@ -90,13 +90,17 @@ execution exec-688fbc5309ca of backfill-embeddings · source embedded, SAMPLE DA
 verdict: failed: of 10,000 tasks 9,702 succeeded, 298 failed, 0 running, 0 cancelled
 created 2026-11-17T06:00:00Z · started 2026-11-17T06:00:21Z · ended 2026-11-17T06:59:56Z · queued 22s · ran 59m35s · parallelism 200 · timeout 1h · retried 385
 298 failed tasks by cause, from all tasks:
-count	example	tasks	time
-163	RateLimited: HTTP 429 from api.embeddings.example after 102 attempts, request id req_c2742ba15c	task-45, task-119, task-131	2026-11-17T06:01:53Z to 2026-11-17T06:58:17Z
-92	OOMKilled: container exceeded its memory limit of 2048 MiB (33597 MiB) and was killed (exit code 137)	task-215, task-330, task-445	2026-11-17T06:02:46Z to 2026-11-17T06:56:15Z
-26	KeyError: KeyError: 'customer_id' in record 82661 of batch dafcc8e7ac	task-335, task-603, task-790	2026-11-17T06:04:10Z to 2026-11-17T06:46:28Z
-17	AccessDenied: S3 GetObject s3://acme-exports/2026-11-17/part-59713.parquet: AccessDenied	task-424, task-527, task-3075	2026-11-17T06:03:45Z to 2026-11-17T06:44:33Z
+count	cause	example	tasks	time
+163	d09248	RateLimited: HTTP 429 from api.embeddings.example after 102 attempts, request id req_c2742ba15c	task-45, task-119, task-131	2026-11-17T06:01:53Z to 2026-11-17T06:58:17Z
+92	3810e8	OOMKilled: container exceeded its memory limit of 2048 MiB (33597 MiB) and was killed (exit code 137)	task-215, task-330, task-445	2026-11-17T06:02:46Z to 2026-11-17T06:56:15Z
+26	c4daa6	KeyError: KeyError: 'customer_id' in record 82661 of batch dafcc8e7ac	task-335, task-603, task-790	2026-11-17T06:04:10Z to 2026-11-17T06:46:28Z
+17	0b2520	AccessDenied: S3 GetObject s3://acme-exports/2026-11-17/part-59713.parquet: AccessDenied	task-424, task-527, task-3075	2026-11-17T06:03:45Z to 2026-11-17T06:44:33Z
 slowest of 10,000 tasks read: task-4565 3m05s, task-8862 3m05s, task-7992 3m04s
-next: list_tasks(job='backfill-embeddings', execution='exec-688fbc5309ca', status='failed', limit=100, source='embedded')
+next: list_tasks(job='backfill-embeddings', execution='exec-688fbc5309ca', cause='d09248', fields='name', limit=100, source='embedded')
+next: list_tasks(job='backfill-embeddings', execution='exec-688fbc5309ca', cause='3810e8', fields='name', limit=100, source='embedded')
+next: list_tasks(job='backfill-embeddings', execution='exec-688fbc5309ca', cause='c4daa6', fields='name', limit=100, source='embedded')
+next: list_tasks(job='backfill-embeddings', execution='exec-688fbc5309ca', cause='0b2520', fields='name', limit=100, source='embedded')
+next: list_tasks(job='backfill-embeddings', execution='exec-688fbc5309ca', status='failed', fields='name', limit=100, source='embedded')
 next: read_log(job='backfill-embeddings', execution='exec-688fbc5309ca', task='task-45', source='embedded')\
 """)
     assert count_tokens(text) <= EXECUTION_TOKENS
@@ -116,10 +120,10 @@ next: wait_for(job='preview-build', execution='exec-fdde3da01d36', source='embed
 async def test_list_tasks(client: Client) -> None:
     text, _ = await answer(client, "list_tasks", **BIG, status="failed", limit=2)
     assert text == snapshot("""\
-tasks of backfill-embeddings exec-688fbc5309ca · source embedded, SAMPLE DATA · 2 rows, of 40 scanned, upstream counts 10,000 in all, back to 2026-11-17T06:00:00Z, more to read · status failed · created_at:desc · every row: status failed, attempt 2
-name	duration	reason
-task-9989	2m51s	RateLimited: HTTP 429 from api.embeddings.example after 132 attempts, request id req_4febb0faa7
-task-9973	1m12s	RateLimited: HTTP 429 from api.embeddings.example after 163 attempts, request id req_233fe0a949
+tasks of backfill-embeddings exec-688fbc5309ca · source embedded, SAMPLE DATA · 2 rows, of 40 scanned, upstream counts 10,000 in all, back to 2026-11-17T06:00:00Z, more to read · status failed · created_at:desc · every row: status failed, day 2026-11-17, attempt 2
+name	duration	ended	reason
+task-9989	2m51s	06:55:57Z	RateLimited: HTTP 429 from api.embeddings.example after 132 attempts, request id req_4febb0faa7
+task-9973	1m12s	06:49:25Z	RateLimited: HTTP 429 from api.embeddings.example after 163 attempts, request id req_233fe0a949
 more: list_tasks(cursor="1zLkC6UPzcWpuUmoKKGh1lJJTzMyTjBCWJCUmZ6dl5uToQtQA4wSsAd1TZhYWaUnJpsYGlsmJmA4DBwfEn7WxAA..0.14.2.0.0.0.0.~14.task-9960.~ho8jgz9c00")\
 """)
 

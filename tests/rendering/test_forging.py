@@ -29,6 +29,7 @@ from jobtrail.models import (
     ListedExecution,
     ListedJob,
     ListedRun,
+    ListedTask,
     LogLine,
     LogPage,
     LogTail,
@@ -125,7 +126,12 @@ def make_pages(say: Iterator[str]) -> list[BaseModel]:
         JobPage(**PAGE, items=tuple(ListedJob(name=next(say), kind="job") for _ in range(2))),
         JobPage(**PAGE, items=tuple(jobs[0].model_copy(update={"name": next(say)}) for _ in range(2))),
         ExecutionPage(**PAGE, job=next(say), items=tuple(executions)),
-        TaskPage(**PAGE, job=next(say), execution=next(say), items=(make_task(say), make_task(say))),
+        TaskPage(
+            **PAGE,
+            job=next(say),
+            execution=next(say),
+            items=tuple(ListedTask.take_from(make_task(say)) for _ in range(2)),
+        ),
         RunPage(**PAGE, job=next(say), items=tuple(runs)),
         RunPage(**PAGE, items=tuple(runs[0].model_copy(update={"id": next(say)}) for _ in range(2))),
     ]

@@ -203,3 +203,53 @@ async def test_a_task_that_is_not_defined_any_more_is_asked_about_as_long_as_it_
             for source in ({}, {"source": "cron"}):
                 text, _ = await answer(client, tool, **arguments, **source)
                 assert f"note: {NOT_DEFINED}" in text, tool
+
+
+@pytest.mark.parametrize("tool", ["get_execution", "list_tasks", "read_log", "wait_for"])
+async def test_an_execution_is_found_without_its_job(tool: str) -> None:
+    async with two_sources(*failed("e1", 10, "Refused"), *failed("q1", 20, "Lost", of="quiet"), defined()) as (
+        client,
+        _,
+    ):
+        text, content = await answer(client, tool, execution="q1")
+        nowhere = await refuse(client, tool, execution="q9")
+    assert content["source"] == "prod"
+    assert content.get("job") or content["execution"]["job"] == "quiet"
+    assert "quiet" in text
+    assert "execution 'q9'" in nowhere or "execution='q9'" in nowhere
+
+
+@pytest.mark.parametrize(
+    ("job", "of"), [("backup", {"run": "01K9Z3V5Q8R2M4N6P7S9T0W002"}), ("etl", {"job": "etl", "execution": "e2"})]
+)
+async def test_a_job_alone_stands_for_the_newest_that_it_ran(job: str, of: dict[str, str]) -> None:
+    records = [*failed("e1", 10, "Refused"), *failed("e2", 30, "Lost"), defined(), run(1, 95), run(2, 99)]
+    async with two_sources(*records) as (client, _):
+        _, log = await answer(client, "read_log", job=job)
+        _, waited = await answer(client, "wait_for", job=job)
+        said = await refuse(client, "wait_for", job="quiet")
+    assert {name: log[name] for name in ("run", "job", "execution") if name in log} == of
+    assert [one["id"] for one in waited["items"]] == [of.get("run") or of["execution"]]
+    assert waited["all_ended"]
+    assert said == "job 'quiet' has no execution yet; get_job(job='quiet') shows its schedule"
+
+
+async def test_executions_of_several_jobs_are_waited_for_together_and_each_is_explained_by_its_own_call() -> None:
+    records = [*failed("e1", 10, "Refused"), *failed("q1", 20, "Lost", of="quiet")]
+    async with two_sources(*records) as (client, _):
+        _, waited = await answer(client, "wait_for", execution="e1,q1,x9")
+    assert [one.get("status") for one in waited["items"]] == ["failed", "failed", None]
+    assert "error" in waited["items"][2]
+    assert waited["next_calls"] == [
+        "get_execution(job='etl', execution='e1', source='prod')",
+        "get_execution(job='quiet', execution='q1', source='prod')",
+    ]
+
+
+async def test_the_job_in_whose_list_an_execution_was_is_asked_first() -> None:
+    async with two_sources(*failed("q1", 20, "Lost", of="quiet")) as (client, network):
+        await answer(client, "list_executions", job="quiet")
+        network.asked.clear()
+        await answer(client, "get_execution", execution="q1")
+    asked = {path.rpartition("/jobs/")[2] for path in network.asked if "executions/q1" in path}
+    assert asked == {"quiet/executions/q1"}

@@ -252,8 +252,8 @@ newer: read_log(cursor="1r5wUwUMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDMVA_AA..0.0
 BAD: list[tuple[dict[str, Any], str]] = [
     (
         {},
-        ("read_log needs run or job; call list_runs() or list_jobs() for them. Such as: "
-        "read_log(job='etl', execution='e-1', query='/refused|denied/')"),
+        ("read_log needs run, execution or job; call list_runs() or list_jobs() for them. Such as: "
+        "read_log(execution='exec-1', query='/refused|denied/')"),
     ),
     ({"run": "x", **OF_E1}, "read_log takes run, or job and execution, not both; leave one out"),
     ({"run": "x"}, "run='x' is not a run id; ids are 26 letters and digits, call list_runs() for them"),

@@ -354,15 +354,8 @@ BAD: list[tuple[dict[str, Any], str]] = [
     (
         {},
         (
-            "wait_for needs run, or job and execution; call list_runs() for its values. Such as: "
-            "wait_for(job='etl', execution='e-1,e-2')"
-        ),
-    ),
-    (
-        {"job": "etl"},
-        (
-            "wait_for needs execution; call list_executions(job='etl') for its values. Such as: "
-            "wait_for(job='etl', execution=…)"
+            "wait_for needs run, execution or job; call list_jobs() for them. Such as: "
+            "wait_for(execution='exec-1,exec-2')"
         ),
     ),
     ({"run": "x", "job": "etl"}, "wait_for takes run, or job and execution, not both; make two calls"),

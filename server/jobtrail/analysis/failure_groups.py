@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -39,6 +40,18 @@ def make_signature(reason: str | None) -> str:
     return text if len(text) <= _LONGEST else text[: _LONGEST - 1] + "…"
 
 
+def find_cause(reason: str | None) -> str:
+    """Return the id of a failed task's cause: of its signature, and whether it failed after a task within it."""
+    text = reason or NO_REASON
+    inner = AFTER_INNER.match(text)
+    return _make_cause(make_signature(text[inner.end() :] if inner else text), after_inner=inner is not None)
+
+
+def _make_cause(signature: str, *, after_inner: bool) -> str:
+    text = f"{after_inner:d}{signature}"
+    return hashlib.blake2b(text.encode(errors="replace"), digest_size=3).hexdigest()
+
+
 @dataclass
 class _Group:
     """Failed tasks of one signature: how many, the first few names, the first reason, the first and last time."""
@@ -57,10 +70,10 @@ class _Group:
             self.first_at = min(first, self.first_at or first)
             self.last_at = max(last, self.last_at or last)
 
-    def to_model(self, name: str, *, rarer: bool = False) -> FailureGroup:
+    def to_model(self, name: str, cause: str | None = None) -> FailureGroup:
         return FailureGroup(
-            signature=name, rarer=rarer, count=self.count, example=self.example, tasks=tuple(self.tasks),
-            first_at=self.first_at, last_at=self.last_at,
+            cause=cause, signature=name, rarer=cause is None, count=self.count, example=self.example,
+            tasks=tuple(self.tasks), first_at=self.first_at, last_at=self.last_at,
         )  # fmt: skip
 
 
@@ -114,10 +127,13 @@ class FailureGroups:
         """Return the groups, most frequent first; past five the rest become one."""
         groups = self._outer_groups | self._groups
         ordered = sorted(groups.items(), key=lambda group: (-group[1].count, group[0]))
-        top = [group.to_model(name) for name, group in ordered[:_MOST_GROUPS]]
+        top = [
+            group.to_model(name, _make_cause(name, after_inner=name not in self._groups))
+            for name, group in ordered[:_MOST_GROUPS]
+        ]
         if rest := [group for _, group in ordered[_MOST_GROUPS:]]:
             rarer = _Group(rest[0].example)
             for group in rest:
                 rarer.add(group.count, group.tasks, group.first_at, group.last_at)
-            top.append(rarer.to_model(f"({count_noun(len(rest), 'rarer cause')})", rarer=True))
+            top.append(rarer.to_model(f"({count_noun(len(rest), 'rarer cause')})"))
         return tuple(top)

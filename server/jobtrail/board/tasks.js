@@ -2,8 +2,8 @@
 
 /* A task as the views use it: its times as numbers, `to` null while it runs on. */
 function taskOf(task) {
-  const from = instant(task.started_at),
-    to = task.ended_at ? instant(task.ended_at) : from + task.duration_s * 1000; // a list tells the end by the duration
+  const to = instant(task.ended_at),
+    from = task.started_at ? instant(task.started_at) : to - task.duration_s * 1000; // a list tells the start by the duration
   return {
     ...task,
     from,

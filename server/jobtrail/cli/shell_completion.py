@@ -28,7 +28,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "get_job": ("job", "source"),
     "list_executions": ("job", "status", "since", "until", "query", "sort", *_PAGE),
     "get_execution": ("job", "execution", "source"),
-    "list_tasks": ("job", "execution", "status", "query", "sort", *_PAGE),
+    "list_tasks": ("job", "execution", "status", "cause", "query", "fields", "sort", *_PAGE),
     "list_runs": ("job", "status", "since", "until", "query", "sort", *_PAGE),
     "get_run": ("run", "source"),
     "find_failures": ("since", "until", "job", "status", *_PAGE),

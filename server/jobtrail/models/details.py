@@ -33,8 +33,12 @@ class JobDetail(Answer):
 
 
 class FailureGroup(FrozenModel):
-    """Failed tasks that share a signature: the reason with numbers, ids and quoted values folded."""
+    """Failed tasks that share a signature: the reason with numbers, ids and quoted values folded.
 
+    `cause` is what `list_tasks` takes to list exactly these; rarer ones together have none.
+    """
+
+    cause: str | None = None
     rarer: bool = Field(default=False, exclude=True)
     signature: str
     count: int

@@ -135,8 +135,23 @@ class Execution(ListedExecution):
     unread: Unread = ()
 
 
+class ListedTask(FrozenModel):
+    """A task as a list shows it: without its start where end and duration tell it, or with what was asked for."""
+
+    name: str
+    status: Status | None = None
+    raw_status: str | None = None
+    created_at: Timestamp | None = None
+    started_at: Timestamp | None = None
+    ended_at: Timestamp | None = None
+    duration_s: float | None = None
+    so_far_s: int | None = None
+    attempt: int | None = None
+    reason: str | None = None
+
+
 class Task(FrozenModel):
-    """One unit of work inside an execution; a list has `ended_at` only where start and duration do not tell it."""
+    """One unit of work inside an execution."""
 
     name: str
     status: Status

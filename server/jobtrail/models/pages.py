@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, cast
 from pydantic import Field, model_validator
 
 from jobtrail.models.calls import Note
-from jobtrail.models.entities import FrozenModel, ListedExecution, ListedJob, ListedRun, Task, Timestamp
+from jobtrail.models.entities import FrozenModel, ListedExecution, ListedJob, ListedRun, ListedTask, Timestamp
 
 if TYPE_CHECKING:
     from pydantic import GetJsonSchemaHandler
@@ -154,7 +154,7 @@ class TaskPage(Page):
 
     job: str
     execution: str
-    items: tuple[Task, ...]
+    items: tuple[ListedTask, ...]
 
 
 class RunPage(Page):

@@ -22,13 +22,13 @@ from jobtrail.models import (
     ListedExecution,
     ListedJob,
     ListedRun,
+    ListedTask,
     LogPage,
     Missed,
     Overdue,
     Page,
     RunDetail,
     RunPage,
-    Task,
     TaskPage,
     Waited,
 )
@@ -103,11 +103,15 @@ def _make_execution_row(one: ListedExecution) -> dict[str, str]:
     }
 
 
-def _make_task_row(one: Task) -> dict[str, str]:
+def _make_task_row(one: ListedTask) -> dict[str, str]:
+    day, _, time = format_time(one.ended_at).partition("T")
     return {
         "name": one.name,
-        "status": write_status(one),
+        "status": write_status(one) if one.status else "",
         "duration": write_duration(one),
+        # Tasks mostly end on one day, which the header then says once.
+        "day": day,
+        "ended": time,
         "attempt": write_count(one.attempt),
         "reason": one.reason or "",
     }
@@ -138,7 +142,7 @@ _ROWS: dict[type, Callable[[Any], Mapping[str, Cell]]] = {
     Overdue: make_overdue_row,
     ListedJob: _make_job_row,
     ListedExecution: _make_execution_row,
-    Task: _make_task_row,
+    ListedTask: _make_task_row,
     ListedRun: _make_run_row,
 }
 
@@ -250,7 +254,9 @@ def _render_execution(detail: ExecutionDetail) -> list[Block]:
             failed += f" ({seen.matched - counted:,} with the cause of a task within)"
         blocks.append(Line(f"{failed} by cause, from {reach} tasks:"))
         blocks.append(
-            Table(("count", "example", "tasks", "time"), [_make_group_row(group) for group in detail.failures])
+            Table(
+                ("count", "cause", "example", "tasks", "time"), [_make_group_row(group) for group in detail.failures]
+            )
         )
     if len(detail.slowest) > 1:
         took = ", ".join(f"{quote_unless_word(one.name)} {format_duration(one.duration_s)}" for one in detail.slowest)
@@ -262,7 +268,7 @@ def _make_group_row(group: FailureGroup) -> list[str]:
     span = " to ".join(dict.fromkeys(filter(None, (format_time(group.first_at), format_time(group.last_at)))))
     # A group of rarer causes has no cause in common.
     rarer = f"{group.signature}, such as " if group.rarer else ""
-    return [str(group.count), f"{rarer}{group.example}", write_names(group.tasks), span]
+    return [str(group.count), group.cause or "", f"{rarer}{group.example}", write_names(group.tasks), span]
 
 
 def _render_run(detail: RunDetail) -> list[Block]:

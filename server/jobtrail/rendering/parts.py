@@ -12,7 +12,7 @@ from jobtrail.times import format_duration, format_time
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
-    from jobtrail.models import ActiveAttempt, Awaited, ListedExecution, ListedRun, Note, Task, Window
+    from jobtrail.models import ActiveAttempt, Awaited, ListedExecution, ListedRun, ListedTask, Note, Window
     from jobtrail.rendering.blocks import Cell
 
 
@@ -25,14 +25,14 @@ def write_count(value: int | None) -> str:
     return "" if value is None else str(value)
 
 
-def write_duration(one: ListedExecution | Task | ListedRun | Awaited) -> OwnText:
+def write_duration(one: ListedExecution | ListedTask | ListedRun | Awaited) -> OwnText:
     """Return how long something took, or has been unfinished so far."""
     if one.so_far_s is not None:
         return OwnText(f"{format_duration(one.so_far_s or None) or '0s'} so far")
     return OwnText(format_duration(one.duration_s))
 
 
-def write_status(one: ListedExecution | Task | ListedRun | Awaited | ActiveAttempt) -> StatusText:
+def write_status(one: ListedExecution | ListedTask | ListedRun | Awaited | ActiveAttempt) -> StatusText:
     """Return a status, the upstream's own word where that is another, and its judgement where that is another."""
     status, judged = one.status or "", getattr(one, "failure", None)
     raw = f" ({quote_unless_word(one.raw_status)})" if one.raw_status else ""

@@ -48,16 +48,18 @@ class ListOptions:
         query: a text to search for; None for no such filter, like the two others.
         statuses: to keep.
         window: of creation.
+        cause: of failed tasks, as `analysis.failure_groups.find_cause` names it.
     """
 
     sort: Sort
     query: str | None = None
     statuses: StatusFilter | None = None
     window: Window | None = None
+    cause: str | None = None
 
     def filters(self, *, applied: Collection[str] = ()) -> frozenset[str]:
         """Return the names of the filters that are set, without those in `applied`, which the upstream applies."""
-        given = {"query": self.query, "statuses": self.statuses, "window": self.window}
+        given = {"query": self.query, "statuses": self.statuses, "window": self.window, "cause": self.cause}
         return frozenset(name for name, value in given.items() if value and name not in applied)
 
 

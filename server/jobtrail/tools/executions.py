@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.unfinished import measure_so_far
-from jobtrail.errors import UnknownName
+from jobtrail.errors import BadArgument
 from jobtrail.models import (
     Call,
     Coverage,
@@ -16,18 +16,17 @@ from jobtrail.models import (
     ExecutionDetail,
     ExecutionPage,
     ListedExecution,
+    ListedTask,
     Task,
     TaskPage,
 )
 from jobtrail.models.unread import describe_unread
-from jobtrail.paging import NEWEST_FIRST, Walk, walk
 from jobtrail.rendering.parts import write_status
-from jobtrail.sources.list_options import ListOptions
-from jobtrail.text import quote_value, sanitize_text
+from jobtrail.text import quote_value
 from jobtrail.times import seconds_between
 from jobtrail.tools import params
-from jobtrail.tools.finding import check_job, check_parent, find_source
-from jobtrail.tools.listing import DEFAULT_LIMIT, SCANNED_AT_ONCE, ListCall
+from jobtrail.tools.finding import check_job, find_execution
+from jobtrail.tools.listing import SCANNED_AT_ONCE, ListCall
 from jobtrail.tools.resumable import (
     LARGEST_LIMIT,
     ServerState,
@@ -36,11 +35,13 @@ from jobtrail.tools.resumable import (
 from jobtrail.vocabulary import UNFINISHED
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
+
     from jobtrail.analysis.task_summary import TaskSummary
     from jobtrail.sources.base import Source
 
-_SEARCHED_AT_ONCE = 10_000
-"""Tasks that one call reads at most to search their reasons, which no upstream does: 50 pages."""
+_FILTERED_AT_ONCE = 10_000
+"""Tasks that one call reads at most to find those of a status, a cause or a text, which no upstream does."""
 
 
 async def list_executions(
@@ -84,43 +85,60 @@ async def list_tasks(
     job: params.Job = None,
     execution: params.Execution = None,
     status: params.Status = None,
+    cause: params.Cause = None,
     query: params.Query = None,
+    fields: params.Fields = None,
     sort: params.Sort = None,
     limit: params.Limit = None,
     cursor: params.Cursor = None,
     source: params.Source = None,
 ) -> TaskPage:
-    """The tasks of one execution: one line a task with status, duration and the reason it failed.
+    """The tasks of one execution: one line a task with status, duration, end and the reason it failed.
 
-    Call get_execution first: it groups failures. Use this for the single failed tasks.
-    Examples: {"job": "nightly-etl", "execution": "exec-1", "status": "failed"} · {"cursor": "1Ab…"}
+    Call get_execution first: it groups failures, and names the call that lists those of each cause.
+    Examples: {"execution": "exec-1", "status": "failed", "fields": "name", "limit": 100}
     """
     call = ListCall.open(
         ctx, "list_tasks", cursor, source, needs="executions",
-        job=job, execution=execution, status=status, query=query, sort=sort, limit=limit,
+        job=job, execution=execution, status=status, cause=cause, query=query, fields=fields, sort=sort, limit=limit,
     )  # fmt: skip
-    name = require_argument("list_tasks", "job", call.get_text_argument("job"), Call("list_jobs"))
-    await call.find_source("job", name, "executions")
+    name, identity = await call.find_execution()
     batch = call.source.need_batch()
-    identity = (call.get_text_argument("execution") or "").strip() or await find_newest(call.source, name)
-    call.args["execution"] = identity
     options = await call.read_options(batch.task_words, batch.task_sorts, "task")
+    wanted = _read_fields(call.get_text_argument("fields"))
     return await call.read_page(
         partial(TaskPage, job=name, execution=identity),
         batch.tasks(name, identity, options),
         options,
         lambda one: [one.name, one.reason or ""],
-        _make_task_row,
+        partial(_make_task_row, wanted=wanted),
         searched_in="names and reasons as shown",
-        most=_SEARCHED_AT_ONCE if options.query else SCANNED_AT_ONCE,
+        most=_FILTERED_AT_ONCE if options.filters() else SCANNED_AT_ONCE,
         parent=partial(batch.explain_no_tasks, name, identity),
     )
 
 
-def _make_task_row(one: Task) -> Task:
-    """Return a task as its list shows it: without its end where start and duration tell that."""
-    known = one.started_at is not None and one.duration_s is not None
-    return one.model_copy(update={"ended_at": None}) if known else one
+def _make_task_row(one: Task, wanted: Collection[str]) -> ListedTask:
+    """Return a task as its list shows it: without its start where end and duration tell that."""
+    known = one.ended_at is not None and one.duration_s is not None
+    row = ListedTask.take_from(one, **({"started_at": None} if known else {}))
+    return ListedTask.model_construct(**{name: getattr(row, name) for name in wanted}) if wanted else row
+
+
+def _read_fields(text: str | None) -> Collection[str]:
+    """Return the fields to show; none for all of them.
+
+    Raises:
+        BadArgument: one is no field of a task.
+    """
+    known = {name.removesuffix("_at").removesuffix("_s"): name for name in ListedTask.model_fields}
+    given = [one.strip().lower() for one in (text or "").split(",") if one.strip()]
+    for one in given:
+        if one.removesuffix("_at").removesuffix("_s") not in known:
+            raise BadArgument(
+                f"fields={quote_value(one)} is no field of a task", advice=f"there are {', '.join(known)}"
+            )
+    return {"name", *(known[one.removesuffix("_at").removesuffix("_s")] for one in given)} if given else ()
 
 
 async def get_execution(
@@ -131,14 +149,12 @@ async def get_execution(
 ) -> ExecutionDetail:
     """Why an execution ended as it did: verdict, task counts, timing, failed tasks grouped by cause, slowest tasks.
 
-    Without execution it takes the job's newest. Never a dump of tasks; it names the call that lists them.
-    Examples: {"job": "nightly-etl"} · {"job": "nightly-etl", "execution": "exec-1"}
+    A job alone means its newest. Never a dump of tasks; it names the calls that list them.
+    Examples: {"job": "nightly-etl"} · {"execution": "exec-1"}
     """
     state = ctx.request_context.lifespan_context
-    name = require_argument("get_execution", "job", job, Call("list_jobs"))
-    found = await find_source(state.sources, source, "job", name, "executions")
+    found, name, identity = await find_execution(state.sources, source, "get_execution", job, execution)
     chosen = found.source
-    identity = execution if execution and execution.strip() else await find_newest(chosen, name)
     full, tasks = await chosen.need_batch().explain(name, identity)
     so_far = measure_so_far(full.execution, chosen.find_now(state.clock))
     one = full.execution.model_copy(update={"so_far_s": so_far})
@@ -157,25 +173,6 @@ async def get_execution(
         notes=notes or None,
         next_calls=_propose_calls(chosen, one, tasks),
     )
-
-
-async def find_newest(source: Source, job: str) -> str:
-    """Return the id of a job's newest execution.
-
-    Raises:
-        UnknownName: the job does not exist, or has not run.
-    """
-    batch = source.need_batch()
-    how = Walk[Execution](limit=1, subject=f"source {source.name!r}")
-    walked = await walk(batch.executions(job, ListOptions(sort=NEWEST_FIRST)), how)
-    await check_parent(partial(batch.check_job, job), walked.scanned)
-    if not walked.items:
-        raise UnknownName(
-            f"job {quote_value(job)} has no execution yet; ",
-            Call("get_job", {"job": sanitize_text(job, 80)}),
-            " shows its schedule",
-        )
-    return walked.items[0].id
 
 
 def _write_verdict(one: Execution, outer: int) -> str:
@@ -206,10 +203,14 @@ def _write_verdict(one: Execution, outer: int) -> str:
 
 def _propose_calls(source: Source, one: Execution, tasks: TaskSummary) -> tuple[Call, ...]:
     named = {"job": one.job, "execution": one.id}
-    calls: list[Call] = []
-    if tasks.failed > 1:
-        many = {"limit": LARGEST_LIMIT} if tasks.failed > DEFAULT_LIMIT else {}
-        calls.append(Call("list_tasks", {**named, "status": "failed", **many, "source": source.name}))
+    names = {"fields": "name", "limit": LARGEST_LIMIT, "source": source.name}
+    calls = [
+        Call("list_tasks", {**named, "cause": group.cause, **names})
+        for group in tasks.failures
+        if group.cause and group.count > len(group.tasks)
+    ]
+    if len(tasks.failures) > 1:
+        calls.append(Call("list_tasks", {**named, "status": "failed", **names}))
     if tasks.first_failed is not None:
         calls.append(Call("read_log", {**named, "task": tasks.first_failed, "source": source.name}))
     if one.status in UNFINISHED:

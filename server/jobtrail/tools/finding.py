@@ -8,11 +8,12 @@ from typing import TYPE_CHECKING, Literal
 
 import anyio
 
-from jobtrail.errors import AgentError, BadArgument, JobtrailError, UnknownName, Unreachable
-from jobtrail.models import Call, Run
-from jobtrail.paging import AT_ONCE, run_concurrently
+from jobtrail.errors import AgentError, BadArgument, JobtrailError, MissingArgument, UnknownName, Unreachable
+from jobtrail.models import Attempt, Call, Execution, Run
+from jobtrail.paging import AT_ONCE, NEWEST_FIRST, Walk, run_concurrently, walk
 from jobtrail.sources.base import NOT_DEFINED
-from jobtrail.text import find_closest, quote_value
+from jobtrail.sources.list_options import ListOptions
+from jobtrail.text import find_closest, quote_value, sanitize_text
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
@@ -106,6 +107,61 @@ async def find_ids(
     answers = {one.name: told.get(one.name) for one in able}
     owner = _choose_owner(argument, ids, {*found}, answers)
     return Found(sources.get(owner), found[owner], _write_unasked(answers))
+
+
+async def find_execution(
+    sources: Sources, given: str | None, tool: str, job: str | None, execution: str | None
+) -> tuple[Found, str, str]:
+    """Return where an execution is, its job and its id: of a job alone its newest.
+
+    Args:
+        sources: the configured ones.
+        given: the name of a source.
+        tool: that was called.
+        job: its job; the id alone is looked for in every job.
+        execution: its id.
+
+    Raises:
+        AgentError: there is none, or nothing was named.
+        UpstreamError: there is none in what could be asked.
+    """
+    name, identity = (job or "").strip(), (execution or "").strip()
+    if name:
+        found = await find_source(sources, given, "job", name, "executions")
+        return found, name, identity or await _find_newest_execution(found.source, name)
+    if identity:
+        found = await find_ids(sources, given, "execution", [identity])
+        return found, found.jobs[identity], identity
+    raise MissingArgument(f"{tool} needs job or execution", advice=("call ", Call("list_jobs"), " for what there is"))
+
+
+async def _find_newest_execution(source: Source, job: str) -> str:
+    batch = source.need_batch()
+    how = Walk[Execution](limit=1, subject=f"source {source.name!r}")
+    walked = await walk(batch.executions(job, ListOptions(sort=NEWEST_FIRST)), how)
+    await check_parent(partial(batch.check_job, job), walked.scanned)
+    if not walked.items:
+        raise _explain_never_ran(job, "execution")
+    return walked.items[0].id
+
+
+async def find_newest(source: Source, job: str) -> Attempt:
+    """Return the newest execution of a batch job, or the newest run of a scheduled task.
+
+    Raises:
+        UnknownName: the job does not exist, or has not run.
+    """
+    one = (await source.job(job)).job
+    listing = await source.attempts(one, ListOptions(sort=NEWEST_FIRST))
+    walked = await walk(listing, Walk[Attempt](limit=1, subject=f"source {source.name!r}"))
+    if not walked.items:
+        raise _explain_never_ran(job, "execution" if one.kind == "job" else "run")
+    return walked.items[0]
+
+
+def _explain_never_ran(job: str, noun: str) -> UnknownName:
+    schedule = Call("get_job", {"job": sanitize_text(job, 80)})
+    return UnknownName(f"job {quote_value(job)} has no {noun} yet; ", schedule, " shows its schedule")
 
 
 async def _find_those(source: Source, argument: str, ids: Sequence[str]) -> dict[str, str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from functools import lru_cache, partial
 from typing import TYPE_CHECKING, Generic, Protocol, TypeVar
 
+from jobtrail.analysis.failure_groups import find_cause
 from jobtrail.analysis.unfinished import describe_unfinished, measure_so_far
 from jobtrail.models import Attempt, Coverage, Execution, FrozenModel, Job, Note, Run, Sentence, Task, Total
 from jobtrail.paging import NEWEST_FIRST, Budget, Walk, walk
@@ -26,6 +27,7 @@ from jobtrail.tools.resumable import (
     write_clock_notes,
     write_oldest,
 )
+from jobtrail.vocabulary import is_failure
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -52,7 +54,7 @@ _DOUBTS = (
     "an earlier page of this walk had rows twice, out of order or of others: they may repeat, and there is no total",
     "the list changed during this walk, so rows may repeat or be missing",
 )
-_FILTERS = ("query", "status", "since", "until")
+_FILTERS = ("query", "cause", "status", "since", "until")
 
 T = TypeVar("T", bound=Job | Execution | Task | Run)
 R = TypeVar("R", bound=FrozenModel)
@@ -110,6 +112,7 @@ class ListCall(ResumableCall):
             sort=read_sort(self.get_text_argument("sort"), sorts, NEWEST_FIRST),
             query=(self.get_text_argument("query") or "").strip() or None,
             statuses=statuses,
+            cause=self.get_text_argument("cause"),
         )
 
     async def read_page(
@@ -228,7 +231,7 @@ class ListCall(ResumableCall):
         return total if known else Total(value=matched, kind="at_least")
 
     def _describe_filters(self, searched_in: str | None) -> dict[str, str] | None:
-        found = {name: show_text(str(self.args[name])) for name in ("status", "query") if name in self.args}
+        found = {name: show_text(str(self.args[name])) for name in ("status", "cause", "query") if name in self.args}
         return {**found, **({SEARCHED: searched_in} if searched_in else {})} or None
 
     def _suggest_wider(self) -> Note:
@@ -370,8 +373,14 @@ class _Filter(Generic[T]):
             if item.status == "unknown":
                 self.strange[getattr(item, "raw_status", None) or "none"] += 1
             return False
+        if self.options.cause and not _has_cause(item, self.options.cause):
+            return False
         texts = self.searched(item) if query else ()
         return not texts or any(query in text.lower() for text in texts)
+
+
+def _has_cause(item: object, cause: str) -> bool:
+    return isinstance(item, Task) and is_failure(item) and find_cause(item.reason) == cause
 
 
 def write_strange_notes(strange: Counter[str]) -> list[str]:

@@ -18,7 +18,6 @@ from jobtrail.models import Call, LogLine, LogPage, Note
 from jobtrail.paging import Position
 from jobtrail.text import count_noun
 from jobtrail.tools import params
-from jobtrail.tools.executions import find_newest
 from jobtrail.tools.finding import check_parent
 from jobtrail.tools.resumable import ResumableCall, ServerState
 
@@ -50,17 +49,20 @@ async def read_log(
 ) -> LogPage:
     """Log of a run, execution or task: the last 50 lines, the newest that match, or those around one.
 
-    Examples: {"job": "etl", "execution": "e-1", "query": "/refused|denied/"}
+    A job alone means its newest execution or run.
+    Examples: {"execution": "exec-1", "query": "/refused|denied/"}
     """
-    needs: Literal["executions", "runs"] | None = "runs" if run else "executions" if job or execution else None
+    needs: Literal["executions", "runs"] | None = "runs" if run else "executions" if execution else None
     call = ResumableCall.open(
         ctx, "read_log", cursor, source, needs=needs,
         run=run, job=job, execution=execution, task=task, query=query, around=around, lines=lines,
     )  # fmt: skip
     if run:
         await call.find_run(run)
-    else:
-        await call.find_source("job", job, "executions")
+    elif execution:
+        await call.find_execution()
+    elif job:
+        await call.find_newest()
     log = await _open_log(call)
     find = compile_search(call.get_text_argument("query"))
     stretch = await _Reading(call, log, find, call.clamp("lines", _LINES, _MOST_LINES)).read()
@@ -71,16 +73,10 @@ async def read_log(
 async def _open_log(call: ResumableCall) -> Log:
     """Return the log that the arguments name.
 
-    A job alone means its newest execution, which is added to the arguments.
-
     Raises:
         BadArgument: they name no log, or two.
         StrayCursor: the cursor is of no log.
     """
-    if call.get_text_argument("job") and not (
-        (call.get_text_argument("execution") or "").strip() or call.get_text_argument("run") or call.resumed
-    ):
-        call.args["execution"] = await find_newest(call.source, call.get_text_argument("job") or "")
     run, job, execution, task = (call.get_text_argument(name) for name in _OF)
     if run and not (job or execution or task):
         return await call.source.need_runs(Call("read_log", {"job": ..., "execution": ...})).log(run)
@@ -91,7 +87,8 @@ async def _open_log(call: ResumableCall) -> Log:
     if run:
         raise BadArgument("read_log takes run, or job and execution, not both; leave one out")
     raise MissingArgument(
-        "read_log needs run or job", advice=("call ", Call("list_runs"), " or ", Call("list_jobs"), " for them")
+        "read_log needs run, execution or job",
+        advice=("call ", Call("list_runs"), " or ", Call("list_jobs"), " for them"),
     )
 
 

@@ -43,11 +43,15 @@ DeploymentStatus = Annotated[
 FromEnd = Annotated[bool | None, Field(description="Start at the far end of the order: the oldest first.")]
 Since = Annotated[
     str | None,
-    Field(description="Created since: 7d, today, ISO 8601."),
+    Field(description="Created since: 2h, last night, monday, ISO 8601."),
 ]
 Until = Annotated[str | None, Field(description="At or before; dates whole.")]
 Bucket = Annotated[str | None, Field(description="Width of a row: 15m, 1h, 1d, 1w; chosen to fit if absent.")]
 Query = Annotated[str | None, Field(description="Text in name, id, reason or log, any case; in logs also /regex/.")]
+Cause = Annotated[str | None, Field(description="Cause id from get_execution.")]
+Fields = Annotated[
+    str | None, BeforeValidator(_join_words), Field(description="Comma list of fields to show, such as name.")
+]
 Around = Annotated[int | None, Field(description="Line number.")]
 Lines = int | None
 Timeout = Annotated[float | None, Field(description="Seconds: 30, at most 45.")]

@@ -16,12 +16,12 @@ from jobtrail.errors import (
     StrayCursor,
     UnknownName,
 )
-from jobtrail.models import Call, Note, Window
+from jobtrail.models import Call, Note, Run, Window
 from jobtrail.paging.cursor import Cursor, seal, unseal
 from jobtrail.sources.base import CLOCK_TOLERANCE
 from jobtrail.text import quote_value
 from jobtrail.times import format_duration, format_microseconds, format_time, parse_optional_time
-from jobtrail.tools.finding import find_ids, find_source
+from jobtrail.tools.finding import find_execution, find_ids, find_newest, find_source
 from jobtrail.vocabulary import rename_earlier
 from jobtrail.window import Clock, check_begun, counts_from_now, resolve_window
 
@@ -143,6 +143,30 @@ class ResumableCall:
         """
         if not self.resumed and not self.named:
             self._read_from(await find_ids(self._configured, None, "run", [run]))
+
+    async def find_execution(self) -> tuple[str, str]:
+        """Return the job and the id of the execution that is asked for, and read its source from now on.
+
+        Raises:
+            AgentError: there is none, or nothing was named.
+        """
+        job, execution = self.get_text_argument("job"), self.get_text_argument("execution")
+        if not self.resumed:
+            given = self.source.name if self.named else None
+            found, job, execution = await find_execution(self._configured, given, self.cursor.tool, job, execution)
+            self._read_from(found)
+            self.args.update(job=job, execution=execution)
+        return job or "", execution or ""
+
+    async def find_newest(self) -> None:
+        """Read the newest execution or run of the job that is asked for: the arguments name it from now on."""
+        job = self.get_text_argument("job") or ""
+        given = self.source.name if self.named else None
+        self._read_from(await find_source(self._configured, given, "job", job))
+        newest = await find_newest(self.source, job)
+        if isinstance(newest, Run):
+            del self.args["job"]
+        self.args["run" if isinstance(newest, Run) else "execution"] = newest.id
 
     @property
     def _configured(self) -> Sources:

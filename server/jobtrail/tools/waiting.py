@@ -22,9 +22,9 @@ from jobtrail.errors import (
 )
 from jobtrail.models import Attempt, Awaited, Call, Execution, Run, Sentence, Waited
 from jobtrail.models.unread import UnreadFields
-from jobtrail.text import quote_value, sanitize_text
+from jobtrail.text import quote_value
 from jobtrail.tools import params
-from jobtrail.tools.finding import find_ids, find_source
+from jobtrail.tools.finding import find_ids, find_newest, find_source
 from jobtrail.tools.resumable import ServerState
 from jobtrail.vocabulary import ENDED, is_failure
 
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
     from datetime import datetime
 
+    from jobtrail.sources import Sources
     from jobtrail.sources.base import BatchJobs, Source
+    from jobtrail.tools.finding import Found
 
     Follow = Callable[[Callable[[str], None]], Awaitable[None]]
 
@@ -49,23 +51,20 @@ async def wait_for(
     timeout: params.Timeout = None,  # noqa: ASYNC109 # an agent's argument, not a bound on this function
     source: params.Source = None,
 ) -> Waited:
-    """Wait for runs or executions (comma lists) to end; says what changed.
+    """Wait for runs or executions (comma lists), or a job's newest, to end; says what changed.
 
-    Examples: {"job": "etl", "execution": "e-1,e-2"}
+    Examples: {"execution": "exec-1,exec-2"} · {"job": "etl"}
     """
     state = ctx.request_context.lifespan_context
-    ids = _read_ids(run, job, execution)
-    if run:
-        found = await find_ids(state.sources, source, "run", ids)
-    else:
-        found = await find_source(state.sources, source, "job", job, "executions")
+    found, watched = await _find_watched(state.sources, source, run, job, execution)
     chosen = found.source
-    watched = _choose_watched(chosen, None if run else job, ids)
     asked = _TIMEOUT if timeout is None else timeout
     seconds = max(0.0, min(asked, _LONGEST))
     waiting = Waiter(watched, seconds, ctx.report_progress)
     began = anyio.current_time()
-    await waiting.wait_until_ended(chosen.need_runs().follow if run else None)
+    await waiting.wait_until_ended(
+        chosen.runs.follow if chosen.runs and not any(one.job for one in watched) else None
+    )
     waited = anyio.current_time() - began
     notes = [*found.notes, *_write_unread_notes(watched)]
     notes += await chosen.explain_unfinished(one.now for one in watched if one.now)
@@ -75,12 +74,12 @@ async def wait_for(
         source=chosen.name,
         sample=chosen.sample or None,
         notes=tuple(notes) or None,
-        job=job if not run else None,
+        job=_find_job(watched),
         all_ended=all(one.ended for one in watched),
         waited_s=round(waited, 1),
         timeout_s=seconds,
         items=tuple(one.to_awaited(chosen.find_now(state.clock)) for one in watched),
-        next_calls=_propose_calls(watched, {} if run else {"job": job}, timeout, chosen.name),
+        next_calls=_propose_calls(watched, timeout, chosen.name),
     )
 
 
@@ -91,49 +90,79 @@ def _write_unread_notes(watched: Sequence[WaitTarget]) -> list[str]:
     return unread.write_notes()
 
 
-def _read_ids(run: str | None, job: str | None, execution: str | None) -> list[str]:
-    """Return the ids to wait for.
+async def _find_watched(
+    sources: Sources, given: str | None, run: str | None, job: str | None, execution: str | None
+) -> tuple[Found, list[WaitTarget]]:
+    """Return what to wait for, and the source that has it.
 
     Raises:
         BadArgument: nothing, two kinds of it, or too much.
     """
     if run and (job or execution):
         raise BadArgument("wait_for takes run, or job and execution, not both; make two calls")
-    if not run and not (job and execution):
-        need = "execution" if job else "run, or job and execution"
-        then = Call("list_executions", {"job": sanitize_text(job, 80)}) if job else Call("list_runs")
+    if run:
+        ids = _split_ids(run)
+        found = await find_ids(sources, given, "run", ids)
+        return found, [_watch_run(found.source, one) for one in ids]
+    if execution:
+        ids = _split_ids(execution)
+        if job:
+            found = await find_source(sources, given, "job", job, "executions")
+            return found, [_watch_execution(found.source, job, one) for one in ids]
+        found = await find_ids(sources, given, "execution", ids)
+        return found, [_watch_execution(found.source, found.jobs.get(one, ""), one) for one in ids]
+    if not job:
         raise MissingArgument(
-            f"wait_for needs {need}", advice=("call ", then, " for its values"), argument="execution" if job else None
+            "wait_for needs run, execution or job", advice=("call ", Call("list_jobs"), " for them")
         )
-    ids = list(dict.fromkeys(one.strip() for one in (run or execution or "").split(",") if one.strip()))
+    found = await find_source(sources, given, "job", job)
+    newest = await find_newest(found.source, job)
+    if isinstance(newest, Run):
+        return found, [_watch_run(found.source, newest.id)]
+    return found, [_watch_execution(found.source, job, newest.id)]
+
+
+def _split_ids(text: str) -> list[str]:
+    ids = list(dict.fromkeys(one.strip() for one in text.split(",") if one.strip()))
     if not 0 < len(ids) <= _MOST:
         raise BadArgument(f"wait_for was given {len(ids)} ids; it waits for 1 to {_MOST} at once")
     return ids
 
 
-def _choose_watched(source: Source, job: str | None, ids: Sequence[str]) -> list[WaitTarget]:
-    """Return what to wait for: executions of a job, or runs."""
-    if job is None:
-        runs = source.need_runs(Call("get_execution", {"job": ..., "execution": ...}))
-        return [WaitTarget(one, partial(runs.get, one)) for one in ids]
+def _watch_run(source: Source, run: str) -> WaitTarget:
+    runs = source.need_runs(Call("get_execution", {"execution": ...}))
+    return WaitTarget(run, partial(runs.get, run))
+
+
+def _watch_execution(source: Source, job: str, execution: str) -> WaitTarget:
     batch = source.need_batch(Call("get_run", {"run": ...}))
-    return [WaitTarget(one, partial(_read_execution, batch, job, one)) for one in ids]
+    return WaitTarget(execution, partial(_read_execution, batch, job, execution), job or None)
 
 
 async def _read_execution(batch: BatchJobs, job: str, execution: str) -> Execution:
-    return (await batch.execution(job, execution)).execution
+    return (await batch.execution(job or await batch.owner(execution), execution)).execution
 
 
-def _propose_calls(
-    watched: Sequence[WaitTarget], of: dict[str, str | None], timeout: float | None, source: str
-) -> tuple[Call, ...]:
+def _find_job(watched: Sequence[WaitTarget]) -> str | None:
+    """Return the job that all are executions of; None for runs, and for executions of several."""
+    jobs = {one.job for one in watched}
+    return next(iter(jobs)) if len(jobs) == 1 else None
+
+
+def _propose_calls(watched: Sequence[WaitTarget], timeout: float | None, source: str) -> tuple[Call, ...]:
     """Return the calls that explain what ended badly, and the one that waits on for the rest."""
-    kind = "execution" if of else "run"
-    bad = [one.id for one in watched if one.now and is_failure(one.now)]
-    calls = [Call(f"get_{kind}", {**of, kind: identity, "source": source}) for identity in bad[:_MOST_EXPLAINED]]
-    if left := [one.id for one in watched if not one.ended and not one.given_up]:
+    bad = [one for one in watched if one.now and is_failure(one.now)]
+    calls = [
+        Call("get_execution", {"job": one.job, "execution": one.id, "source": source})
+        if one.job
+        else Call("get_run", {"run": one.id, "source": source})
+        for one in bad[:_MOST_EXPLAINED]
+    ]
+    if left := [one for one in watched if not one.ended and not one.given_up]:
+        job, kind = _find_job(watched), "execution" if any(one.job for one in watched) else "run"
         again = {} if timeout is None else {"timeout": int(timeout) if timeout.is_integer() else timeout}
-        calls.append(Call("wait_for", {**of, kind: ",".join(left), **again, "source": source}))
+        named = {**({"job": job} if job else {}), kind: ",".join(one.id for one in left)}
+        calls.append(Call("wait_for", {**named, **again, "source": source}))
     return tuple(calls)
 
 
@@ -162,12 +191,14 @@ class WaitTarget:
 
     Attributes:
         look: asks the source for it.
+        job: whose execution it is; None for a run, and where nobody has the execution.
         trouble: why the last look failed.
         given_up: whether a later look would fail in the same way.
     """
 
     id: str
     look: Callable[[], Awaitable[Attempt]]
+    job: str | None = None
     before: Attempt | None = None
     now: Attempt | None = None
     trouble: JobtrailError | None = None

@@ -80,10 +80,16 @@ class BlaxelBatch(BatchJobs):
         `q` is not sent: an execution has no name or labels for it to search, so what it would
         match is not documented; ids are searched while walking.
         """
+
+        def read(row: object) -> Execution:
+            one = parse_row(WireExecution, row, self._http.subject).to_execution(job)
+            self._owners.add_listed(one.id, job)
+            return one
+
         pages = PagedEndpoint["Execution"](
             http=self._http, path=f"{_build_path(job)}/executions", params=build_query(options, searches=False),
             largest=LARGEST_OF_EXECUTIONS, identity=lambda one: one.id, explain=lambda: self._explain(job),
-            parse_row=lambda row: parse_row(WireExecution, row, self._http.subject).to_execution(job),
+            parse_row=read,
             # The documents leave open whether meta.total counts this job's executions or the workspace's.
             counts_others=True,
         )  # fmt: skip

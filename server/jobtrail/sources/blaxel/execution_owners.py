@@ -30,6 +30,11 @@ class ExecutionOwners:
     def __init__(self, http: Http) -> None:
         self._http = http
         self._known: dict[str, str] = {}
+        self._listed: dict[str, str] = {}
+
+    def add_listed(self, execution: str, job: str) -> None:
+        """Remember in which job's list an execution was: that job is asked first."""
+        _remember(self._listed, execution, job)
 
     async def find_job(self, execution: str, jobs: Listing[Job]) -> str:
         """Return the job of an execution.
@@ -46,6 +51,10 @@ class ExecutionOwners:
         if known := self._known.get(execution):
             return known
         quote_name("execution", execution)
+        listed = self._listed.get(execution)
+        if listed is not None and await self._has_execution(listed, execution):
+            _remember(self._known, execution, listed)
+            return listed
         walked = await walk(jobs, Walk[Job](limit=EVERYTHING, subject=self._http.subject))
         names = [job.name for job in walked.items]
         whole = walked.position is None
@@ -53,7 +62,7 @@ class ExecutionOwners:
             for first in range(0, len(names), _IN_A_GROUP):
                 asked = await self._ask_jobs(execution, names[first : first + _IN_A_GROUP])
                 if (found := next((name for name, there in asked.items() if there), None)) is not None:
-                    self._remember(execution, found)
+                    _remember(self._known, execution, found)
                     return found
                 whole = whole and None not in asked.values()
         if bound.cancelled_caught or not whole:
@@ -86,7 +95,8 @@ class ExecutionOwners:
         check_told("execution", execution, wire.metadata.id, self._http.subject)
         return is_named(job, wire.metadata.job)
 
-    def _remember(self, execution: str, job: str) -> None:
-        if len(self._known) >= _REMEMBERED:
-            del self._known[next(iter(self._known))]
-        self._known[execution] = job
+
+def _remember(jobs: dict[str, str], execution: str, job: str) -> None:
+    if len(jobs) >= _REMEMBERED and execution not in jobs:
+        del jobs[next(iter(jobs))]
+    jobs[execution] = job

@@ -1,21 +1,31 @@
 """Parses since and until, as people write times, into a closed UTC window.
 
-The grammar: a length of time back from now (`15m`, `24h`, `7d`, `2w`), `now`, `today`, `yesterday`,
-or ISO 8601 (`2026-11-22`, `2026-W47`, `2026-11`, `2026-11-22T14:00Z`). A date without a time is all of it: its first
-moment as `since`, its last as `until`. A time without a zone is taken in the configured zone, UTC unless set.
+The grammar: a length of time back from now (`15m`, `24h`, `7d`, `2w`), `now`, ISO 8601 (`2026-11-22`, `2026-W47`,
+`2026-11`, `2026-11-22T14:00Z`), or what people say (`spoken`). A date without a time is all of it, and so is a part
+of a day: its first moment as `since`, its last as `until`. A time without a zone is taken in the configured zone, UTC
+unless set.
 """
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, time, timedelta, tzinfo
+from typing import TYPE_CHECKING
 
 from jobtrail.errors import BadArgument
 from jobtrail.models import Window
 from jobtrail.text import quote_value
 from jobtrail.times import format_time, parse_dates, parse_duration, parse_local_time
 
-GRAMMAR = "15m, 24h, 7d, today, yesterday, or ISO 8601 such as 2026-11-22T14:00Z"
+if TYPE_CHECKING:
+    from jobtrail.window.spoken import Span
+
+_ANY_DAY = datetime(2000, 1, 1)  # noqa: DTZ001 # a local time
+_UTC = re.compile(r"(?<=[0-9])Z$|\s*\b(UTC|GMT)$", re.IGNORECASE)
+
+GRAMMAR = "24h, 2 hours ago, today, yesterday 14:00, last night, last week, or ISO 8601 such as 2026-11-22T14:00Z"
 
 
 @dataclass(frozen=True)
@@ -78,8 +88,24 @@ def resolve_window(
 
 def counts_from_now(text: str | None) -> bool:
     """Return whether what a bound means depends on what time it is."""
-    word = (text or "").strip().upper()
-    return word in {"NOW", "TODAY", "YESTERDAY"} or parse_duration(word) is not None
+    word = (text or "").strip()
+    if not word or _is_iso(word.upper()):
+        return False
+    return word.upper() == "NOW" or _read_spoken(_UTC.sub("", word), _ANY_DAY) is not None
+
+
+def _is_iso(word: str) -> bool:
+    for parse in (parse_dates, parse_local_time):
+        with suppress(ValueError):
+            parse(word)
+            return True
+    return False
+
+
+def _read_spoken(text: str, now: datetime) -> timedelta | Span | None:
+    from jobtrail.window.spoken import read_spoken  # noqa: PLC0415 # a server starts without it
+
+    return read_spoken(text, now)
 
 
 def check_begun(window: Window, since: str | None, now: datetime) -> None:
@@ -104,9 +130,10 @@ def _resolve_bound(which: str, text: str, clock: Clock, now: datetime) -> _Bound
     word, end = text.strip().upper(), which == "until"
     try:
         found = (
-            _resolve_relative(word, now)
-            or _resolve_dates(word, clock, now, end=end)
-            or _resolve_time(which, word, clock)
+            _resolve_length(word, now)
+            or _resolve_dates(word, clock, end=end)
+            or _resolve_spoken(which, text, clock, now)
+            or _resolve_time(which, word, parse_local_time(word), clock)
         )
         # Answers show times to the second, so the second that one ends with is in it.
         return replace(found, moment=_find_end_of_second(found.moment)) if end else found
@@ -118,32 +145,45 @@ def _resolve_bound(which: str, text: str, clock: Clock, now: datetime) -> _Bound
         raise BadArgument(f"{which}={quote_value(text)} is not a time; give {GRAMMAR}") from None
 
 
-def _resolve_relative(word: str, now: datetime) -> _Bound | None:
+def _resolve_length(word: str, now: datetime) -> _Bound | None:
     back = timedelta() if word == "NOW" else parse_duration(word)
     return None if back is None else _Bound(now - back)
 
 
-def _resolve_dates(word: str, clock: Clock, now: datetime, *, end: bool) -> _Bound | None:
+def _resolve_dates(word: str, clock: Clock, *, end: bool) -> _Bound | None:
     """Return the first moment of a day, week, month or year, or its last; None for what is no date."""
-    if word in {"TODAY", "YESTERDAY"}:
-        first = last = now.astimezone(clock.zone).date() - timedelta(days=word == "YESTERDAY")
-    else:
-        try:
-            first, last = parse_dates(word)
-        except ValueError:
-            return None
-    # Clocks may turn at midnight, so the first of two such moments begins a day and the second ends it.
-    edge = datetime.combine(last, time.max, clock.zone) if end else datetime.combine(first, time.min, clock.zone)
-    return _Bound(edge.replace(fold=int(end)).astimezone(UTC), zoned=True)
+    try:
+        first, last = parse_dates(word)
+    except ValueError:
+        return None
+    return _take_edge(datetime.combine(last, time.max) if end else datetime.combine(first, time.min), clock, end=end)
 
 
-def _resolve_time(which: str, word: str, clock: Clock) -> _Bound:
-    """Return a day with a time; where clocks turn, a local time that is twice or never is the wider of two.
+def _take_edge(edge: datetime, clock: Clock, *, end: bool) -> _Bound:
+    """Return an end of a span: clocks may turn there, so the first of two such moments begins and the second ends."""
+    return _Bound(edge.replace(tzinfo=clock.zone, fold=int(end)).astimezone(UTC), zoned=True)
 
-    Raises:
-        ValueError: it is none.
-    """
-    local = parse_local_time(word)
+
+def _resolve_spoken(which: str, text: str, clock: Clock, now: datetime) -> _Bound | None:
+    """Return what people say; None for what is not said so."""
+    said, utc = _UTC.subn("", text)
+    clock = Clock() if utc else clock
+    found = _read_spoken(said, now.astimezone(clock.zone).replace(tzinfo=None))
+    if found is None:
+        return None
+    if isinstance(found, timedelta):
+        return _Bound(now - found)
+    end = which == "until"
+    bound = (
+        _resolve_time(which, text.strip(), found.first, clock)
+        if found.exact
+        else _take_edge(found.last if end else found.first, clock, end=end)
+    )
+    return replace(bound, zoned=not utc)
+
+
+def _resolve_time(which: str, word: str, local: datetime, clock: Clock) -> _Bound:
+    """Return a day with a time; where clocks turn, a local time that is twice or never is the wider of two."""
     if local.tzinfo is not None:
         return _Bound(local.astimezone(UTC))
     one, other = (local.replace(tzinfo=clock.zone, fold=fold).astimezone(UTC) for fold in (0, 1))
