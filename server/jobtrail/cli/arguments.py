@@ -57,7 +57,8 @@ listed; `jobtrail ask TOOL --help` shows the arguments of one.
   jobtrail ask list_executions job=nightly status=failed since=7d --all
   jobtrail ask get_execution job=nightly
 
-exit codes: 0 an answer; 1 the tool said no; 2 cannot ask: the command line, the settings or the store; 130 Ctrl-C
+exit codes: 0 an answer; 1 the tool said no, or find_missed that something is missing or a source cannot tell;
+2 cannot ask: the command line, the settings or the store; 130 Ctrl-C
 """
 _BOARD_EPILOG = """\
   jobtrail board
@@ -72,7 +73,7 @@ The command's output is passed through and its exit code returned (124 for a tim
 a signal, 127 for a command that is not there). Its last 200 lines are kept, 256 KiB at most, without the secrets of
 the environment. What it runs may call `jobtrail record -- …` without --job, which adds a task to the same execution.
 
-  jobtrail record --job nightly -- ./nightly.sh
+  jobtrail record --job nightly --schedule '0 2 * * *' -- ./nightly.sh
   jobtrail record --job thumbnails --from files.txt --parallel 8 --timeout 5m --retries 2 -- convert {} {}.png
 """
 _COMPLETION_EPILOG = """\
@@ -219,6 +220,8 @@ def _add_record(commands: Commands) -> None:
         metavar="10s",
         help="pause before each (default 1s)",
     )
+    add("--schedule", metavar="'0 2 * * *'", help="when the job is due, for find_missed; none takes it away")
+    add("--timezone", metavar="Europe/Berlin", help="zone of --schedule (default this machine's)")
     add("--label", type=parse_label, action="append", default=[], metavar="k=v", help="label the job; repeatable")
     add("--from", dest="inputs", metavar="FILE", help="a task for each line, in place of {}; - for standard input")
     add("--parallel", type=number_parser(1, 1000), default=1, metavar="N", help="tasks at a time, with --from")

@@ -17,7 +17,7 @@ from jobtrail.cli.progress_bar import show_page_bar
 from jobtrail.cli.settings import load_command_settings
 from jobtrail.cli.tables import print_blocks
 from jobtrail.errors import JobtrailError, SettingsError
-from jobtrail.models import Call, Sentence
+from jobtrail.models import Call, Missed, Sentence
 from jobtrail.protocol.app import build_server
 from jobtrail.protocol.arguments import list_examples
 from jobtrail.rendering.answers import render, to_blocks
@@ -144,7 +144,7 @@ def _print_result(call: _ToolCall, pages: PagesRead, arguments: argparse.Namespa
     if call.follow and pages.cursor:
         more = format_command(Call(call.tool.name, {"cursor": pages.cursor}))
         _print_error(f"stopped at {MOST_ROWS:,} rows, of which there are more; go on with: {more} --all")
-    return 0
+    return int(any(isinstance(page, Missed) and page.alarm for page in pages.read))
 
 
 def _print_stopped(call: _ToolCall, pages: PagesRead, arguments: argparse.Namespace) -> int:

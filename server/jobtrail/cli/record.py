@@ -17,7 +17,7 @@ from jobtrail.errors import SettingsError
 from jobtrail.recorder import Plan, run_and_record
 from jobtrail.settings import is_store_durable, store_path
 from jobtrail.store import Store
-from jobtrail.store.recording import CannotJoin
+from jobtrail.store.recording import CannotJoin, JobSchedule
 from jobtrail.text import count_noun
 
 if TYPE_CHECKING:
@@ -78,7 +78,37 @@ def _build_plan(arguments: argparse.Namespace) -> Plan:
         retries=arguments.retries,
         retry_delay=arguments.retry_delay,
         parallel=arguments.parallel,
+        schedule=_read_schedule(arguments.schedule, arguments.timezone),
     )
+
+
+def _read_schedule(expression: str | None, zone: str | None) -> JobSchedule | None:
+    """Return when the job is due; None where nothing says so.
+
+    Raises:
+        SettingsError: it is no cron expression, or there is no such zone.
+    """
+    if expression is None:
+        if zone is not None:
+            raise SettingsError("--timezone is the zone of a --schedule; give both")
+        return None
+    from jobtrail.analysis.due_times import NotJudged, read_expression  # noqa: PLC0415 # where a schedule is given
+
+    if expression.strip().lower() == "none":
+        return JobSchedule("", "UTC")
+    zone = zone or _find_local_zone()
+    try:
+        read_expression(expression, zone)
+    except NotJudged as error:
+        advice = "give minute, hour, day, month and weekday, as in '0 2 * * *'"
+        raise SettingsError(f"--schedule: {error}; {advice}") from None
+    return JobSchedule(" ".join(expression.split()), zone)
+
+
+def _find_local_zone() -> str:
+    """Return the name of this machine's zone, which cron goes by; UTC where nothing names it."""
+    named = os.environ.get("TZ", "").removeprefix(":") or str(Path("/etc/localtime").resolve())
+    return named.rpartition("zoneinfo/")[2] if "zoneinfo/" in named or not named.startswith("/") else "UTC"
 
 
 def _read_name(variable: str) -> str | None:

@@ -6,9 +6,9 @@ from typing import Literal
 
 from pydantic import Field
 
-from jobtrail.models.calls import NextCall, Note
+from jobtrail.models.calls import NextCall
 from jobtrail.models.entities import FrozenModel, Timestamp
-from jobtrail.models.pages import Coverage, Rows, Window
+from jobtrail.models.summaries import Everywhere
 
 Outcome = Literal["never ran", "missed", "late", "skipped", "held"]
 
@@ -44,16 +44,13 @@ class NextDue(FrozenModel):
     at: Timestamp
 
 
-class Missed(Rows):
-    """What did not run as it was due, across jobs and sources; `errors` names what could not be read."""
+class Missed(Everywhere):
+    """What did not run as it was due, across jobs and sources; counts are over all pages so far."""
 
     rows = "items"
 
-    sources: tuple[str, ...]
-    sample: tuple[str, ...] | None = Field(default=None, description="sources that show sample data")
     job: str | None = None
-    jobs: int = Field(description="jobs and tasks asked")
-    scheduled: int = Field(description="of these, with a schedule")
+    scheduled: int = Field(description="of the jobs, with a schedule")
     due: int = Field(description="due times that were judged")
     missed: int
     late: int
@@ -61,11 +58,6 @@ class Missed(Rows):
     found: int = Field(description="rows in what was judged, this page's among them")
     items: tuple[Overdue, ...]
     next_due: tuple[NextDue, ...]
-    errors: dict[str, Note] | None = None
-    coverage: Coverage
-    cursor: str | None = None
-    window: Window
-    notes: tuple[Note, ...] | None = None
 
     @property
     def alarm(self) -> bool:

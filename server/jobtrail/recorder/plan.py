@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from jobtrail.masking import Mask
+    from jobtrail.store.recording import JobSchedule
 
 _PLACEHOLDER = "{}"
 _LONGEST_NAME = 100
@@ -42,6 +43,7 @@ class Plan:
         retry_delay: seconds to wait before each of these.
         parallel: tasks at a time.
         title: the job's title.
+        schedule: when the job is due; None leaves what is known of that.
     """
 
     job: str
@@ -57,6 +59,7 @@ class Plan:
     retry_delay: float = 1.0
     parallel: int = 1
     title: str = ""
+    schedule: JobSchedule | None = None
 
     def apply_mask(self, mask: Mask) -> Plan:
         """Return the plan as it is recorded: no secret in any name; the title is the command up to its first option.

@@ -82,6 +82,7 @@ class Reporter:
             retries=plan.retries,
             timeout_s=max(1, round(plan.timeout)) if plan.timeout else None,
             outer=plan.outer,
+            schedule=plan.schedule,
             at=time.time_ns(),
         )
         if not self._gave_up:

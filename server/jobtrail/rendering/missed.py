@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobtrail.models import Sentence
 from jobtrail.rendering.blocks import Caveat, Header, Line, OwnText, StatusText
+from jobtrail.rendering.everywhere import make_error_lines, write_jobs, write_reach, write_sources
 from jobtrail.rendering.parts import (
     make_cursor_line,
     make_note_lines,
     make_table,
     write_count,
-    write_names,
     write_window,
 )
 from jobtrail.text import quote_unless_word
@@ -25,12 +24,10 @@ if TYPE_CHECKING:
 def render_missed(one: Missed) -> list[Block]:
     """Return the blocks of an answer; it says that nothing was missed only if everything was judged."""
     same, rows = make_table([make_overdue_row(row) for row in one.items])
-    names = [f"{name} (SAMPLE DATA)" if name in (one.sample or ()) else name for name in one.sources]
-    sources = f"source{'' if len(names) == 1 else 's'} {', '.join(names)}"
     judged = _write_judged(one)
     facts = [
-        Caveat(sources) if one.sample else sources,
-        f"schedules of {one.scheduled:,} of {one.jobs:,} {'job or task' if one.jobs == 1 else 'jobs and tasks'}",
+        write_sources(one),
+        f"schedules of {one.scheduled:,} of {write_jobs(one)}",
         judged if one.coverage.complete else Caveat(judged),
         write_window(one.window),
         same,
@@ -41,7 +38,7 @@ def render_missed(one: Missed) -> list[Block]:
         *rows,
         *([] if one.items else [Line(_write_nothing(one))]),
         Line(f"next due: {due}" if due else ""),
-        *(Line(Sentence(f"{quote_unless_word(name)}: ", text), "error") for name, text in (one.errors or {}).items()),
+        *make_error_lines(one),
         *make_note_lines(one.notes),
         *make_cursor_line("more", "find_missed", one.cursor),
     ]
@@ -55,13 +52,8 @@ def _write_judged(one: Missed) -> str:
 
 
 def _write_reach(one: Missed) -> str:
-    if one.coverage.complete:
-        return "complete"
-    if one.cursor:
-        return f"NOT COMPLETE, judged back to {format_time(one.coverage.back_to)}"
-    if one.errors:
-        return f"NOT COMPLETE: {write_names(one.errors)} could not be read whole"
-    return "NOT COMPLETE, see the notes"
+    unjudged = not one.coverage.complete and not one.errors and not one.cursor
+    return "NOT COMPLETE, see the notes" if unjudged else write_reach(one)
 
 
 def _write_nothing(one: Missed) -> str:

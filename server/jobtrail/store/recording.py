@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from jobtrail.store.inner_failures import explain_by_inner, tell_outer
 from jobtrail.store.liveness import read_vanished_at, remove_lock
-from jobtrail.store.row_types import parse_list, parse_object, read_object
+from jobtrail.store.row_types import parse_list, parse_object, read_object, read_objects
 from jobtrail.store.rows import ExecutionRow, JobRow, TaskRow, write_rows
+from jobtrail.times import format_nanoseconds
 
 if TYPE_CHECKING:
     import sqlite3
@@ -68,6 +69,33 @@ class CannotJoin(Exception):
 
 
 @dataclass(frozen=True)
+class JobSchedule:
+    """When a job is due.
+
+    Attributes:
+        expression: a cron expression; empty for never by itself.
+        zone: of its fields, an IANA name.
+    """
+
+    expression: str
+    zone: str
+
+    def build_triggers(self, at: int) -> list[dict[str, Any]]:
+        """Return it as triggers of a job (Job.spec.triggers); their zone and beginning are fields of ours."""
+        if not self.expression:
+            return []
+        since = format_nanoseconds(at)
+        configuration = {"schedule": self.expression, "timezone": self.zone, "since": since}
+        return [{"id": "cron", "type": "cron", "enabled": True, "configuration": configuration}]
+
+    def is_that_of(self, spec: dict[str, Any]) -> bool:
+        """Return whether a job has it already."""
+        known = [read_object(one, "configuration") for one in read_objects(spec, "triggers")]
+        told = [(one.get("schedule"), one.get("timezone")) for one in known]
+        return told == ([(self.expression, self.zone)] if self.expression else [])
+
+
+@dataclass(frozen=True)
 class RecordingRequest:
     """The job, the execution and the tasks that a recorder is about to run.
 
@@ -80,6 +108,7 @@ class RecordingRequest:
         timeout_s: seconds that a task may take.
         outer: the task of the execution that these run within; empty for none.
         at: when the tasks were scheduled, in nanoseconds since 1970; None for now.
+        schedule: when the job is due from now on; None leaves what is known of that.
     """
 
     job: str
@@ -92,6 +121,7 @@ class RecordingRequest:
     timeout_s: int | None = None
     outer: str = ""
     at: int | None = None
+    schedule: JobSchedule | None = None
 
 
 class Recording:
@@ -262,21 +292,28 @@ def _fill_names(wanted: Sequence[str | None], first: int) -> tuple[str, ...]:
 
 
 def _define_job(db: sqlite3.Connection, space: str, opening: RecordingRequest, now: int) -> None:
-    """Create the job, or add labels that it lacks."""
+    """Create the job, or add labels that it lacks, and when it is due."""
     row = db.execute(
         "SELECT created_at, status, body FROM jobs WHERE workspace = ? AND name = ?", (space, opening.job)
     ).fetchone()
     if row is None:
         metadata = {"displayName": opening.title, "labels": dict(opening.labels)}
-        write_rows(db, space, [JobRow(opening.job, now, now, metadata=metadata, spec={"enabled": True})])
+        spec: dict[str, Any] = {"enabled": True}
+        if opening.schedule:
+            spec["triggers"] = opening.schedule.build_triggers(now)
+        write_rows(db, space, [JobRow(opening.job, now, now, metadata=metadata, spec=spec)])
         return
     body = parse_object(row["body"])
     metadata = read_object(body, "metadata")
     there: dict[str, str] = read_object(metadata, "labels")
     labels = {**there, **opening.labels}
-    if labels != there:
+    spec = read_object(body, "spec")
+    due = opening.schedule
+    rescheduled = due is not None and not due.is_that_of(spec)
+    if due is not None and rescheduled:
+        spec = {**spec, "triggers": due.build_triggers(now)}
+    if labels != there or rescheduled:
         metadata = {**metadata, "labels": labels}
-        spec = read_object(body, "spec")
         write_rows(db, space, [JobRow(opening.job, row["created_at"], now, row["status"], metadata, spec)])
 
 

@@ -21,7 +21,7 @@ from jobtrail.tools import params
 from jobtrail.tools.due_judgements import EARLIEST_STEP, Judged, Place, divide_times, judge, look_back, write_doubts
 from jobtrail.tools.due_rows import make_job_row, make_time_rows, sort_worst_first
 from jobtrail.tools.finding import explain_nowhere
-from jobtrail.tools.listing import DEFAULT_LIMIT, PageSize, count_row_tokens
+from jobtrail.tools.listing import DEFAULT_LIMIT, fit_rows
 from jobtrail.tools.resumable import (
     LARGEST_LIMIT,
     MISSING,
@@ -79,7 +79,8 @@ async def find_missed(
     call.notes += [*there.notes, *write_clock_notes(call.sources, asked.windows if len(call.sources) > 1 else {})]
     stretch = await _judge_stretch(call, there, asked)
     rows = _make_rows(stretch.judged, alone=bool(name))
-    shown = _fit_rows(call, rows[stretch.place.shown :], limit)
+    place = stretch.place.shown
+    shown = fit_rows(call, rows[place : place + limit], limit, "rows", _FACTS_TOKENS)
     return _make_answer(call, there, asked, stretch, rows, shown)
 
 
@@ -279,16 +280,6 @@ def _make_rows(judged: Sequence[Judged], *, alone: bool) -> list[Overdue]:
     if alone:
         return [row for one in judged for row in make_time_rows(one)]
     return sort_worst_first([row for one in judged if (row := make_job_row(one))])
-
-
-def _fit_rows(call: ResumableCall, rows: Sequence[Overdue], limit: int) -> list[Overdue]:
-    """Return as many rows as fit into an answer."""
-    size, most, used = PageSize[Overdue](), count_row_tokens(call, limit) - _FACTS_TOKENS, 0
-    for row in rows[:limit]:
-        used += size.add(row)
-        if used > most and len(size.rows) > 1:
-            return size.rows[:-1]
-    return size.rows
 
 
 def _make_answer(
