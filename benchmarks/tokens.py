@@ -65,6 +65,8 @@ async def main() -> None:
         listed = (await client.list_tools()).model_dump(mode="json", by_alias=True, exclude_none=True)
         print("| tools/list | tokens |\n|---|---:|")
         print(f"| as sent | {count({'jsonrpc': '2.0', 'id': 1, 'result': listed}):,} |")
+        loaded = [f"{tool['name']}{tool['description']}{json.dumps(tool['inputSchema'])}" for tool in listed["tools"]]
+        print(f"| name + description + input schema of {len(loaded)} tools | {count(''.join(loaded)):,} |")
         for part in PARTS:
             print(f"| {part} | {sum(count(tool[part]) for tool in listed['tools']):,} |")
         print("\n| call | rows | text | structured |\n|---|---:|---:|---:|")

@@ -90,8 +90,8 @@ def test_the_example_for_a_missing_argument_keeps_what_was_given() -> None:
         "jobtrail: list_executions needs job; call jobtrail ask list_jobs for its values. Such as: "
         "jobtrail ask list_executions status=failed job=…\n"
     )
-    waits = run_command("ask", "wait_for", "job=nightly-etl").err
-    assert "Such as: jobtrail ask wait_for job=nightly-etl execution=…" in waits
+    read = run_command("ask", "read_log", "lines=5").err
+    assert "Such as: jobtrail ask read_log lines=5 execution=exec-1" in read
 
 
 def test_calls_in_any_error_are_written_as_they_are_typed() -> None:

@@ -128,6 +128,27 @@ def test_the_instructions_teach_paging_in_under_1500_characters_for_what_is_conf
     assert len(text) < 1_500
 
 
+FIRST_TOOLS = {
+    "what broke": "find_failures",
+    "what runs or waits now": "list_active",
+    "what should have run and did not": "find_missed",
+    "is a job getting worse": "history",
+    "what differs from the last good one": "compare",
+    "why did it fail": "get_execution or get_run",
+    "is it done": "wait_for",
+    "what was printed": "read_log",
+    "what exists": "list_jobs",
+}
+
+
+def test_the_instructions_name_the_first_tool_for_each_question_and_the_addresses_of_rows() -> None:
+    text = build_server(SAMPLE).instructions or ""
+    for question, tool in FIRST_TOOLS.items():
+        assert f"{question}: {tool}" in text
+        assert {*tool.split(" or ")} <= {spec.fn.__name__ for spec in TOOLS}
+    assert "jobtrail://SOURCE/jobs/NAME, /executions/ID, /runs/ID" in text
+
+
 async def test_every_tool_has_a_title_and_none_a_picture_that_all_clients_would_pay_for(tools: list[Tool]) -> None:
     for tool in tools:
         assert tool.title

@@ -18,6 +18,7 @@ from jobtrail.paging.listing import (
 )
 from jobtrail.paging.merged import Merged
 from jobtrail.paging.offset_listing import CountedPage, OffsetListing
+from jobtrail.paging.sorted_listing import SortedListing
 from jobtrail.paging.walker import Budget, Trail, Walk, Walked, walk
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "OffsetListing",
     "Position",
     "Sort",
+    "SortedListing",
     "Trail",
     "Traits",
     "Walk",

@@ -75,7 +75,7 @@ def read_sort(text: str | None, allowed: Sequence[str], default: Sort) -> Sort:
     folded = {name.replace("_", ""): name for name in allowed}
     key = key.strip().replace("_", "").lower()
     name = folded.get(key) or folded.get(EARLIER_NAMES.get(key, ""))
-    way = direction.strip().lower() or ("desc" if name == "created_at" else "asc")
+    way = direction.strip().lower() or ("desc" if name in {"created_at", "duration"} else "asc")
     if name is None or way not in {"asc", "desc"}:
         raise BadArgument(
             f"sort={quote_value(text)} is not an order; give one of {', '.join(allowed)} with :asc or :desc, "

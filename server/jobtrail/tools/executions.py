@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from mcp.server.mcpserver import Context
 
@@ -21,6 +22,7 @@ from jobtrail.models import (
     TaskPage,
 )
 from jobtrail.models.unread import describe_unread
+from jobtrail.paging import NEWEST_FIRST, Budget, SortedListing
 from jobtrail.rendering.parts import write_status
 from jobtrail.text import quote_value
 from jobtrail.times import seconds_between
@@ -35,13 +37,21 @@ from jobtrail.tools.resumable import (
 from jobtrail.vocabulary import UNFINISHED
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Callable, Collection
 
     from jobtrail.analysis.task_summary import TaskSummary
+    from jobtrail.paging import Listing
     from jobtrail.sources.base import Source
+    from jobtrail.sources.list_options import ListOptions
 
 _FILTERED_AT_ONCE = 10_000
 """Tasks that one call reads at most to find those of a status, a cause or a text, which no upstream does."""
+
+_READ_TO_SORT = 2_000
+_DURATION = "duration"
+"""A field that no upstream can sort executions and tasks by."""
+
+T = TypeVar("T", Execution, Task)
 
 
 async def list_executions(
@@ -58,7 +68,7 @@ async def list_executions(
 ) -> ExecutionPage:
     """What a batch job ran: one line an execution with status, times and task counts, newest first.
 
-    Use it for "what failed lately in this job".
+    Use it for "what failed lately in this job". Sorts by created_at, name, duration.
     Examples: {"job": "nightly-etl", "status": "failure", "since": "24h"} · {"cursor": "1Ab…"}
     """
     call = ListCall.open(
@@ -68,10 +78,10 @@ async def list_executions(
     name = require_argument("list_executions", "job", call.get_text_argument("job"), Call("list_jobs"))
     await call.find_source("job", name, "executions")
     batch = call.source.need_batch()
-    options = await call.read_options(batch.execution_words, batch.execution_sorts, "execution")
+    options = await call.read_options(batch.execution_words, (*batch.execution_sorts, _DURATION), "execution")
     return await call.read_page(
         partial(ExecutionPage, job=name),
-        batch.executions(name, options),
+        _sort(partial(batch.executions, name), options, lambda one: one.id, _READ_TO_SORT, "execution"),
         options,
         lambda one: [one.id],
         ListedExecution.take_from,
@@ -96,6 +106,7 @@ async def list_tasks(
     """The tasks of one execution: one line a task with status, duration, end and the reason it failed.
 
     Call get_execution first: it groups failures, and names the call that lists those of each cause.
+    Sorts by created_at, name, duration.
     Examples: {"execution": "exec-1", "status": "failed", "fields": "name", "limit": 100}
     """
     call = ListCall.open(
@@ -104,17 +115,33 @@ async def list_tasks(
     )  # fmt: skip
     name, identity = await call.find_execution()
     batch = call.source.need_batch()
-    options = await call.read_options(batch.task_words, batch.task_sorts, "task")
+    options = await call.read_options(batch.task_words, (*batch.task_sorts, _DURATION), "task")
     wanted = _read_fields(call.get_text_argument("fields"))
     return await call.read_page(
         partial(TaskPage, job=name, execution=identity),
-        batch.tasks(name, identity, options),
+        _sort(partial(batch.tasks, name, identity), options, lambda one: one.name, _FILTERED_AT_ONCE, "task"),
         options,
         lambda one: [one.name, one.reason or ""],
         partial(_make_task_row, wanted=wanted),
         searched_in="names and reasons as shown",
-        most=_FILTERED_AT_ONCE if options.filters() else SCANNED_AT_ONCE,
+        most=_FILTERED_AT_ONCE if options.filters() or options.sort.key == _DURATION else SCANNED_AT_ONCE,
         parent=partial(batch.explain_no_tasks, name, identity),
+    )
+
+
+def _sort(
+    read: Callable[[ListOptions], Listing[T]],
+    options: ListOptions,
+    identity: Callable[[T], str],
+    most: int,
+    noun: str,
+) -> Listing[T]:
+    """Return what is listed in the order that was asked for, sorted here where no upstream can."""
+    if options.sort.key != _DURATION:
+        return read(options)
+    listing = read(replace(options, sort=NEWEST_FIRST))
+    return SortedListing(
+        listing, options.sort, lambda one: one.duration_s, identity, Budget(items=most), noun, "the source"
     )
 
 

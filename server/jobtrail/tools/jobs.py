@@ -39,7 +39,7 @@ async def list_jobs(
     """What exists: batch jobs, scheduled tasks and services, with kind, deployment, schedule and last change.
 
     Start here when a job's name is not known. For kind job go on with list_executions, for task or
-    service with list_runs.
+    service with list_runs. Sorts by name, batch jobs also by created_at.
     Examples: {} · {"query": "etl", "status": "deployed,failed"}
     """
     call = ListCall.open(

@@ -44,6 +44,7 @@ async def list_runs(
     """What a scheduled task ran, or all of them: a line a run with status, exit code, duration, trigger.
 
     Use it for "did the backup run, what failed since yesterday".
+    Sorts by created_at, started_at, duration, exit_code, status, job.
     Examples: {"status": "failure", "since": "yesterday"} · {"job": "backup-postgres", "limit": 5}
     """
     call = ListCall.open(
