@@ -52,8 +52,11 @@ def test_the_digits_that_a_datetime_cuts_are_kept_in_nanoseconds() -> None:
 
 @pytest.mark.parametrize(
     ("seconds", "text"),
-    [(None, ""), (0, "0ms"), (0.25, "250ms"), (9.94, "9.9s"), (92, "1m32s"), (3_600, "1h"), (3_661, "1h01m01s")],
-)
+    [
+        (None, ""), (0, "0ms"), (0.25, "250ms"), (0.9996, "1.0s"), (9.94, "9.9s"), (9.96, "10s"), (92, "1m32s"),
+        (59.6, "1m"), (3_599.6, "1h"), (3_600, "1h"), (3_652, "1h00m52s"), (3_661, "1h01m01s"), (4_320, "1h12m"),
+    ],
+)  # fmt: skip
 def test_a_length_of_time_is_as_short_as_can_be(seconds: float | None, text: str) -> None:
     assert times.format_duration(seconds) == text
 
@@ -70,6 +73,8 @@ def test_a_length_of_time_is_as_short_as_can_be(seconds: float | None, text: str
         ("1h 5", None),
         ("2 hours", timedelta(hours=2)),
         ("1h30m", timedelta(minutes=90)),
+        ("1h00m52s", timedelta(seconds=3_652)),
+        ("1h52s", timedelta(seconds=3_652)),
         ("a day and 3 hours", timedelta(hours=27)),
         ("90 mins", timedelta(minutes=90)),
         ("2 months", timedelta(days=60)),
@@ -77,6 +82,11 @@ def test_a_length_of_time_is_as_short_as_can_be(seconds: float | None, text: str
 )
 def test_a_length_of_time_is_a_number_and_a_unit(text: str, length: timedelta | None) -> None:
     assert times.parse_duration(text) == length
+
+
+@given(st.integers(10, 5_000_000))
+def test_a_length_of_time_as_answers_write_it_is_read_as_the_same(seconds: int) -> None:
+    assert times.parse_duration(times.format_duration(seconds)) == timedelta(seconds=seconds)
 
 
 @pytest.mark.parametrize("text", ["Sun, 22 Nov 2026 14:00:00 GMT", "Sun, 22 Nov 2026 16:00:00 +0200"])

@@ -236,9 +236,9 @@ def format_duration(seconds: float | None) -> str:
     """Return seconds as `1m32s`, `1h00m52s` or `1h`; under ten with one decimal, under one in milliseconds."""
     if seconds is None:
         return ""
-    if seconds < 1:
+    if round(seconds, 3) < 1:
         return f"{seconds * 1000:.0f}ms"
-    if seconds < _FEW_SECONDS:
+    if round(seconds, 1) < _FEW_SECONDS:
         return f"{seconds:.1f}s"
     minutes, rest = divmod(round(seconds), 60)
     hours, minutes = divmod(minutes, 60)

@@ -10,6 +10,7 @@ import pytest
 
 from jobtrail import board as board_package
 from jobtrail.analysis.failure_groups import make_signature
+from jobtrail.times import format_duration
 from tests.board.answers import detail, opened, rows, stub, tasks, tell, whole
 from tests.board.browser import HOST, expect
 
@@ -219,6 +220,14 @@ def test_failures_are_told_apart_as_the_server_does(hosted: Hosted) -> None:
     code = (Path(board_package.__file__).parent / "signature.js").read_text(encoding="utf-8")
     folded = hosted.page.evaluate(f"reasons => {{ {code}; return reasons.map(signature); }}", reasons)
     assert folded == [make_signature(reason) for reason in reasons]
+
+
+def test_lengths_of_time_are_written_as_the_server_does_with_spaces_between(hosted: Hosted) -> None:
+    lengths = [0, 0.25, 0.9996, 9.94, 9.96, 59.6, 92, 3_599.6, 3_600, 3_652, 3_661, 4_320]
+    hosted.page.goto("about:blank")
+    code = (Path(board_package.__file__).parent / "words.js").read_text(encoding="utf-8")
+    written = hosted.page.evaluate(f"lengths => {{ {code}; return lengths.map(lasting); }}", lengths)
+    assert [one.replace(" ", "") for one in written] == [format_duration(one) for one in lengths]
 
 
 def test_hostile_names_are_shown_as_text(hosted: Hosted) -> None:

@@ -167,22 +167,75 @@ async def test_a_source_that_nobody_answers_for_is_said_to_be_unreachable_and_th
     assert verdicts(found, "blaxel (blaxel)")["executions"] == "ok"
 
 
+_KEYS = "BL_API_URL, BL_API_KEY, BL_CLIENT_CREDENTIALS or `bl login`, and BL_WORKSPACE"
+
+
 @pytest.mark.parametrize(
-    ("status", "said"),
-    [(401, "refused the credentials (HTTP 401)"), (403, "refused access (HTTP 403): 'bad key …'")],
-)
-async def test_refused_credentials_are_named_by_kind_with_the_setting_to_change(
-    tmp_path: Path, status: int, said: str
+    ("status", "check", "found", "fix"),
+    [
+        (401, "credentials", "API key: refused the credentials (HTTP 401)", f"put valid ones into {_KEYS}"),
+        (
+            403, "access", "API key: refused access (HTTP 403): 'bad key …'",
+            f"see its reason; these credentials may be valid: allow them to read this, or put others into {_KEYS}",
+        ),
+        (
+            404, "jobs", "has nothing at this address (HTTP 404): 'bad key …'",
+            f"check that the address is that of the API: {_KEYS}",
+        ),
+        (
+            429, "jobs", "limits its callers (HTTP 429): 'bad key …'",
+            "ask it again in 40 s, and less often: it limits its callers",
+        ),
+        (503, "jobs", "failed (HTTP 503): 'bad key …'", "ask it again later; see what it logs"),
+    ],
+)  # fmt: skip
+async def test_what_an_upstream_refuses_is_named_with_what_mends_it_as_far_as_is_known(
+    tmp_path: Path, status: int, check: str, found: str, fix: str
 ) -> None:
     upstream = Upstream()
-    upstream.sick = json_of({"error": f"bad key {SECRETS[0]}"}, status)
+    upstream.sick = json_of({"error": f"bad key {SECRETS[0]}"}, status, Retry_After="40")
+    told = await checks(machine(tmp_path, **ENVIRON), upstream, "blaxel")
+    assert {one.subject for one in told} == {"blaxel (blaxel)"}
+    assert verdicts(told, "blaxel (blaxel)") == {"reachable": "ok", check: "failed"}
+    one = the(told, "source", check)
+    assert (one.found, one.fix) == (found, fix)
+
+
+@pytest.mark.parametrize(
+    ("status", "check", "found", "fix"),
+    [
+        (401, "credentials", "wants credentials, and none were given (HTTP 401)", "put those that it wants into"),
+        (403, "access", "refused access (HTTP 403)", "see its reason; it may want credentials"),
+    ],
+)
+async def test_where_no_credentials_are_set_none_are_called_refused_or_valid(
+    tmp_path: Path, status: int, check: str, found: str, fix: str
+) -> None:
+    upstream = Upstream()
+    upstream.sick = json_of({}, status)
+    environ = {name: value for name, value in ENVIRON.items() if name == "BL_WORKSPACE"}
+    told = await checks(machine(tmp_path, BL_API_URL="https://open.example/v0", **environ), upstream, "blaxel")
+    one = the(told, "source", check)
+    assert one.found == f"no credentials are set: {found}"
+    assert (one.fix or "").startswith(fix)
+
+
+@pytest.mark.parametrize(
+    ("status", "fix"),
+    [
+        (401, f"put valid ones into {_KEYS}"),
+        (403, "allow these credentials to read it"),
+        (404, "run doctor again: what it listed may be gone"),
+        (429, "ask it again later, and less often: it limits its callers"),
+        (500, "ask it again later; see what it logs"),
+    ],
+)
+async def test_a_part_that_cannot_be_read_says_what_mends_that_part(tmp_path: Path, status: int, fix: str) -> None:
+    upstream = Upstream()
+    upstream.sick = lambda request: httpx2.Response(status, json={}) if request.url.path.endswith("/tasks") else None
     found = await checks(machine(tmp_path, **ENVIRON), upstream, "blaxel")
-    assert {one.subject for one in found} == {"blaxel (blaxel)"}
-    assert verdicts(found, "blaxel (blaxel)") == {"reachable": "ok", "credentials": "failed"}
-    one = the(found, "source", "credentials")
-    assert one.found == f"API key: {said}"
-    assert one.fix is not None
-    assert one.fix.startswith("put a valid one into BL_API_URL, BL_API_KEY")
+    one = the(found, "source", "tasks")
+    assert (one.verdict, one.fix) == ("failed", fix)
 
 
 async def test_a_web_page_in_place_of_the_api_fails_with_the_address_to_check(tmp_path: Path) -> None:

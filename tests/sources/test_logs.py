@@ -69,6 +69,7 @@ class Observed:
     lines: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
     ended: datetime | None = START + timedelta(minutes=5)
     created: datetime = START
+    status: str = ""
     grows: int = 0
     forgetful: bool = False
     asked: list[dict[str, str]] = field(default_factory=list[dict[str, str]])
@@ -83,7 +84,11 @@ class Observed:
         if request.url.path == "/v0/jobs/etl/executions/e1":
             times = {"createdAt": stamp(self.created)} | ({"completedAt": stamp(self.ended)} if self.ended else {})
             metadata = {"id": "e1", "job": "etl", **times}
-            return {"metadata": metadata, "status": "failed" if self.ended else "running", "spec": {}}
+            return {
+                "metadata": metadata,
+                "status": self.status or ("failed" if self.ended else "running"),
+                "spec": {},
+            }
         assert request.url.path == "/v0/observability/logs"
         asked = dict(request.url.params)
         self.asked.append(asked)
@@ -244,7 +249,7 @@ async def test_of_a_long_execution_the_last_three_days_are_read_and_that_is_said
     upstream = Observed(ended=START + timedelta(days=9))
     upstream.write(1)
     async with source_of(BLAXEL, upstream) as source:
-        log = await source.need_batch().log("etl", "e1", None, NOW)
+        log = await source.need_batch().log("etl", "e1", None, START + timedelta(days=10))
         await log.read(-5, 5)
     assert log.note == "at most three days of a log are read; these are the last"
     assert (upstream.asked[0]["start"], upstream.asked[0]["end"]) == ("2026-11-07T01:00:00", "2026-11-10T01:00:01")
@@ -258,6 +263,26 @@ async def test_the_log_of_what_still_runs_has_an_open_end() -> None:
     assert (upstream.asked[0]["start"], upstream.asked[0]["end"]) == ("2026-11-01T23:00:00", "2026-11-04T23:00:00")
     assert not lines.final
     assert log.note == "line numbers are provisional while it is written: lines can arrive late, between others"
+
+
+@pytest.mark.parametrize(("seconds", "final"), [(-2, False), (0, False), (59, False), (61, True), (86_400, True)])
+async def test_a_log_that_ended_seconds_ago_may_lack_its_last_lines(seconds: int, final: bool) -> None:
+    upstream = Observed(ended=NOW - timedelta(seconds=seconds))
+    upstream.write(3)
+    async with source_of(BLAXEL, upstream) as source:
+        log = await source.need_batch().log("etl", "e1", None, NOW)
+        lines = await log.read(-5, 5)
+        later = await source.need_batch().log("etl", "e1", None, NOW + timedelta(minutes=5), log.continuation)
+        assert (await later.read(1, 3)).final
+    assert lines.final == final
+    said = "it ended less than 60 s ago: last lines may not have arrived yet, and line numbers are provisional until"
+    assert log.note == ("" if final else f"{said} then")
+
+
+async def test_a_log_of_what_ended_at_no_told_time_has_settled() -> None:
+    upstream = Observed(ended=None, status="failed")
+    upstream.write(3)
+    assert (await read(upstream, -5, 5)).final
 
 
 @pytest.mark.parametrize("continuation", ["1", "1-2", "1-2-3-4", "-1-0-0", f"0-{2**33:x}-0", "0-0--1"])

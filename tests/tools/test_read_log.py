@@ -228,7 +228,7 @@ async def test_a_log_is_followed_with_newer_while_it_is_written(path: Path) -> N
     async with embedded(path) as client:
         text, page = await answer(client, "read_log", job="etl", execution="e3")
         assert text == snapshot("""\
-log of etl e3 · source embedded · no lines yet, still being written
+log of etl e3 · source embedded · no lines yet, more may follow
 note: line numbers are provisional while it is written: lines can arrive late, between others
 next: get_execution(job='etl', execution='e3', source='embedded')
 newer: read_log(cursor="1DhloMkMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDMVA_AA..0.0.0.0.0.0.0.~1.~1.6ae685b0-0-0")\
@@ -236,7 +236,7 @@ newer: read_log(cursor="1DhloMkMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDMVA_AA..0.0
         store.write([LineRow(nanoseconds_at(21), "e3", "t1", "stdout", f"step {number}") for number in range(3)])
         text, page = await answer(client, "read_log", **cursor_of(page, "newer"))
         assert text == snapshot("""\
-log of etl e3 · source embedded · lines 1 to 3 of 3, still being written
+log of etl e3 · source embedded · lines 1 to 3 of 3, more may follow
 1 2026-11-01T00:21:00Z t1| step 0
 2| step 1
 3| step 2
@@ -245,7 +245,7 @@ newer: read_log(cursor="1r5wUwUMJmtTcpNQUUMDqKCWnmJknGeUj7EgtyQGpQPaDMVA_AA..0.0
 """)
         text, page = await answer(client, "read_log", **cursor_of(page, "newer"))
         assert (page["lines"], page["growing"]) == ([], True)
-        assert text.splitlines()[0].endswith("no more lines, still being written")
+        assert text.splitlines()[0].endswith("no more lines, more may follow")
     store.close()
 
 

@@ -107,7 +107,7 @@ class LogDialog {
     const rest = this.page.older || this.page.newer ? "more to read" : end;
     return [
       shown || searched ? `${what}, ${rest}` : "No lines",
-      page.growing ? "still being written" : "",
+      page.growing ? "more may follow" : "",
       ...(page.notes ?? []),
     ]
       .filter(Boolean)

@@ -39,18 +39,18 @@ const percent = (rate) => (rate === undefined || rate === null ? "" : `${Math.ro
 
 function lasting(seconds) {
   if (seconds === undefined || seconds === null || Number.isNaN(seconds)) return "";
-  if (seconds < 1) return `${Math.round(seconds * 1000)}ms`;
-  if (seconds < 10) return `${seconds.toFixed(1)}s`;
+  if (seconds < 0.9995) return `${Math.round(seconds * 1000)}ms`;
+  if (seconds < 9.95) return `${seconds.toFixed(1)}s`;
   const whole = Math.round(seconds);
   const parts = [
     [Math.floor(whole / 3600), "h"],
     [Math.floor(whole / 60) % 60, "m"],
     [whole % 60, "s"],
   ];
-  const first = parts.findIndex(([value]) => value);
+  /* A zero between two others stays: 1h 00m 52s. */
+  while (!parts[0][0]) parts.shift();
+  while (!parts[parts.length - 1][0]) parts.pop();
   return parts
-    .slice(first)
-    .filter(([value]) => value)
     .map(([value, unit], place) => `${place ? String(value).padStart(2, "0") : value}${unit}`)
     .join(" ");
 }

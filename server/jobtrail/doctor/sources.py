@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 import anyio
 
 from jobtrail.doctor.report import Check
-from jobtrail.errors import JobtrailError, SettingsError, Unauthorized, Unreachable, UpstreamError
+from jobtrail.errors import (
+    JobtrailError,
+    RateLimited,
+    SettingsError,
+    Unauthorized,
+    Unreachable,
+    Unsupported,
+    UpstreamError,
+    UpstreamFault,
+)
 from jobtrail.paging import NEWEST_FIRST, Walk, walk
 from jobtrail.sources.base import CLOCK_TOLERANCE
 from jobtrail.sources.list_options import ListOptions
@@ -31,6 +40,7 @@ READ_SECONDS = 10.0
 """The longest time for one read."""
 SOURCE_SECONDS = 30.0
 """The longest time for all reads of a source."""
+_UNAUTHORIZED = 401
 _JOBS, _JOBS_TRIED = 100, 5
 
 T = TypeVar("T")
@@ -93,16 +103,14 @@ class _SourceCheckup:
             self._add_unreachable(_format_error(error))
         except Unauthorized as error:
             self._add_reachable()
-            self.add(
-                "credentials",
-                "failed",
-                f"{_describe_credentials(self.one)}: {_format_error(error)}",
-                self._format_key_fix(),
-            )
+            # Who is refused access may well have valid credentials, and who has none may need some.
+            check = "credentials" if error.status == _UNAUTHORIZED else "access"
+            given = self.one.credentials or "no credentials are set"
+            self.add(check, "failed", f"{given}: {_format_error(error)}", self._advise_on_refusal(error))
         except UpstreamError as error:
             self._add_reachable()
-            fix = f"check that the address is that of the API: {self.one.origin}"
-            self.add("jobs", "failed", _format_error(error), fix)
+            wrong = f"check that the address is that of the API: {self.one.origin}"
+            self.add("jobs", "failed", _format_error(error), _advise_to_wait(error) or wrong)
         else:
             took = time.monotonic() - began
             self._add_reachable()
@@ -125,8 +133,20 @@ class _SourceCheckup:
         else:
             self.add("reachable", "ok", self.one.address)
 
-    def _format_key_fix(self) -> str:
-        return f"put a valid one into {self.one.origin}"
+    def _advise_on_refusal(self, error: Unauthorized, *, accepted: bool = False) -> str:
+        """Return what mends a refusal.
+
+        Args:
+            error: the refusal.
+            accepted: whether other requests with the same credentials were answered.
+        """
+        if error.status == _UNAUTHORIZED:
+            which = "valid ones" if self.one.credentials else "those that it wants"
+            return f"put {which} into {self.one.origin}"
+        if accepted:
+            return "allow these credentials to read it"
+        who = "these credentials may be valid" if self.one.credentials else "it may want credentials"
+        return f"see its reason; {who}: allow them to read this, or put others into {self.one.origin}"
 
     async def _check_dialect_and_clock(self, source: Source) -> None:
         about = await self._check_read("dialect", source.about, lambda one: one.speaks)
@@ -227,9 +247,16 @@ class _SourceCheckup:
         except TimeoutError:
             why, fix = f"no answer within {READ_SECONDS:g} s", "ask it again later"
         except Unauthorized as error:
-            why, fix = _format_error(error), f"allow it what it may not read, or {self._format_key_fix()}"
+            why, fix = _format_error(error), self._advise_on_refusal(error, accepted=True)
+        except UpstreamError as error:
+            why, fix = (
+                _format_error(error),
+                _advise_to_wait(error) or "see what it logs; its API may be another version",
+            )
+        except Unsupported as error:
+            why, fix = _format_error(error), "nothing is to be mended: it does not offer this"
         except JobtrailError as error:
-            why, fix = _format_error(error), "ask it again later; see what it logs"
+            why, fix = _format_error(error), "run doctor again: what it listed may be gone"
         else:
             return _Timed(value, time.monotonic() - began)
         self.add(check, "warning" if soft else "failed", why, fix, time.monotonic() - began)
@@ -262,6 +289,14 @@ def _format_line_count(count: int) -> str:
 def _format_error(error: JobtrailError) -> str:
     """Return what went wrong, without the advice that an error has for agents."""
     return sanitize_text(error.describe_problem(), 300)
+
+
+def _advise_to_wait(error: UpstreamError) -> str | None:
+    """Return what mends trouble that passes; None where it is of another kind."""
+    if isinstance(error, RateLimited):
+        when = "later" if error.retry_after is None else f"in {error.retry_after:.0f} s"
+        return f"ask it again {when}, and less often: it limits its callers"
+    return "ask it again later; see what it logs" if isinstance(error, UpstreamFault | Unreachable) else None
 
 
 def _describe_credentials(one: SourceSettings) -> str:

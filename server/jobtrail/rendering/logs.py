@@ -64,7 +64,7 @@ def _write_reach(page: LogPage) -> str:
         facts[0] = f"{lines} {quote_value(page.query, 160)} among {facts[0]}"
     if page.kept_from:
         facts.append(f"the source keeps them from {page.kept_from:,} on")
-    facts.append("complete" if page.complete else "still being written" if page.growing else "")
+    facts.append("complete" if page.complete else "more may follow" if page.growing else "")
     return ", ".join(fact for fact in facts if fact)
 
 

@@ -144,7 +144,8 @@ class BatchJobs(Protocol):
             job: the execution's job.
             execution: its id.
             task: the name of a task; None for all of them.
-            now: the current time, up to which a log is read that is still being written.
+            now: the current time, up to which a log is read that is still being written; one that ended just before
+                may lack its last lines.
             continuation: `Log.continuation` of an earlier read, so that the same lines have the same numbers.
 
         Raises:

@@ -173,9 +173,9 @@ class BlaxelBatch(BatchJobs):
     async def log(self, job: str, execution: str, task: str | None, now: datetime, continuation: str = "") -> Log:
         """Return the log of an execution or task (`GET /observability/logs`, which no document has)."""
         if continuation:
-            return self._wrap_log(TaskLog.resume(self._logs, job, execution, task or "", continuation))
+            return self._wrap_log(TaskLog.resume(self._logs, job, execution, task or "", now, continuation))
         one = (await self.execution(job, execution)).execution
-        return self._wrap_log(TaskLog(self._logs, job, execution, task or "", Span.find(one, now)))
+        return self._wrap_log(TaskLog(self._logs, job, execution, task or "", Span.find(one, now), now))
 
     async def check_job(self, job: str) -> None:
         """Read a job only to see that it exists; the documents give its list of executions no 404."""

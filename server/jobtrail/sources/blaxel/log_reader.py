@@ -32,6 +32,8 @@ _PATH = "observability/logs"
 _WINDOW = timedelta(days=3)
 # Lines arrive late: the command line, too, looks a day ahead while it follows a log.
 _LATE = timedelta(hours=1)
+_SETTLES = timedelta(minutes=1)
+"""Last lines have come by then: the command line holds lines back for 4 s; no document says how late one can be."""
 _SEVERITIES = "FATAL,ERROR,WARNING,INFO,DEBUG,TRACE,UNKNOWN"
 # Severity numbers of OpenTelemetry, as its log data model has them; other numbers are left alone.
 _MARKS = ((range(13, 17), "warning"), (range(17, 21), "error"), (range(21, 25), "fatal"))
@@ -72,12 +74,17 @@ class Span:
         began = one.created_at or one.started_at
         ended = one.ended_at + _LATE if one.ended_at else None
         if ended is None and one.status in ENDED:
-            ended = (began or now) + _WINDOW
+            # When is not known, so it is taken to have settled.
+            ended = min((began or now) + _WINDOW, now + _LATE - _SETTLES)
         last = ended or now + _LATE
         start = max(began or last - _WINDOW, last - _WINDOW)
         return cls(
             int(start.timestamp()), int(ended.timestamp()) + 1 if ended else 0, whole=began is None or start == began
         )
+
+    def is_settled(self, now: datetime) -> bool:
+        """Return whether no line arrives any more: it ended a while ago."""
+        return self.end != 0 and now.timestamp() >= self.end - 1 - (_LATE - _SETTLES).total_seconds()
 
     def format_params(self) -> dict[str, str]:
         """Return the span as parameters of the endpoint."""
@@ -102,13 +109,14 @@ class TaskLog:
 
     Args:
         task: its name; empty for all tasks.
+        now: the time on our clock.
         total: how many lines there were when last asked, 0 where that is not known.
     """
 
     most = _MOST
 
     def __init__(
-        self, endpoint: LogEndpoint, job: str, execution: str, task: str, span: Span, total: int = 0
+        self, endpoint: LogEndpoint, job: str, execution: str, task: str, span: Span, now: datetime, total: int = 0
     ) -> None:
         self._endpoint = endpoint
         self._http = endpoint.http
@@ -116,11 +124,16 @@ class TaskLog:
         self._execution = execution
         self._selection = {"workloadIds": job, "executionId": execution, "taskId": task}
         self.span = span
+        # The store of this machine has every line when it has the end.
+        stored = self._http.cache is None and span.end != 0
+        self._settled = stored or span.is_settled(now + self._http.lead)
         self._total = total
         self._unread = UnreadFields("line")
 
     @classmethod
-    def resume(cls, endpoint: LogEndpoint, job: str, execution: str, task: str, continuation: str) -> TaskLog:
+    def resume(
+        cls, endpoint: LogEndpoint, job: str, execution: str, task: str, now: datetime, continuation: str
+    ) -> TaskLog:
         """Return the log for the continuation in a cursor.
 
         Raises:
@@ -130,7 +143,7 @@ class TaskLog:
         start, end, total = (int(part, 16) for part in match.groups()) if match else (_NEVER, 0, 0)
         if start >= _NEVER or end >= _NEVER:
             raise StrayCursor("this cursor does not fit what it reads")
-        return cls(endpoint, job, execution, task, Span(start, end), total)
+        return cls(endpoint, job, execution, task, Span(start, end), now, total)
 
     @property
     def continuation(self) -> str:
@@ -148,6 +161,11 @@ class TaskLog:
         notes = [] if self.span.whole else ["at most three days of a log are read; these are the last"]
         if not self.span.end:
             notes.append("line numbers are provisional while it is written: lines can arrive late, between others")
+        elif not self._settled:
+            notes.append(
+                f"it ended less than {_SETTLES.total_seconds():.0f} s ago: last lines may not have arrived yet, "
+                "and line numbers are provisional until then"
+            )
         return "; ".join([*notes, *self._unread.write_notes()])
 
     async def read(self, first: int, want: int) -> Lines:
@@ -222,7 +240,7 @@ class TaskLog:
         for one in sent:
             self._unread.add(one.unread)
         lines = [one.to_line(newest - index) for index, one in enumerate(sent)]
-        return Lines(lines[::-1], page.total, 1, final=self.span.end != 0)
+        return Lines(lines[::-1], page.total, 1, final=self._settled)
 
 
 class _WireAnswer(ResponseModel):
