@@ -6,6 +6,7 @@ the header; an empty column goes. Times are to the second, in UTC.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 from jobtrail.models import (
@@ -75,6 +76,10 @@ def to_blocks(answer: BaseModel) -> list[Block]:
     return _RENDERERS[type(answer)](answer)
 
 
+# A row is measured first, and written when it fits.
+_keep_row = lru_cache(maxsize=128)
+
+
 def _make_job_row(job: ListedJob) -> dict[str, str]:
     return {
         "name": job.name,
@@ -141,9 +146,9 @@ _ROWS: dict[type, Callable[[Any], Mapping[str, Cell]]] = {
     FailureCause: make_cause_row,
     Overdue: make_overdue_row,
     ListedJob: _make_job_row,
-    ListedExecution: _make_execution_row,
-    ListedTask: _make_task_row,
-    ListedRun: _make_run_row,
+    ListedExecution: _keep_row(_make_execution_row),
+    ListedTask: _keep_row(_make_task_row),
+    ListedRun: _keep_row(_make_run_row),
 }
 
 

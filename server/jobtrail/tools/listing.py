@@ -270,10 +270,12 @@ class _Column:
 
     def add(self, value: object) -> None:
         """Add a row's value."""
-        if value not in self.values:
-            self.values[value] = self.beside + _estimate_value(json.dumps(value, ensure_ascii=False).strip('"'))
+        tokens = self.values.get(value)
+        if tokens is None:
+            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+            tokens = self.values[value] = self.beside + _estimate_value(text)
         self.rows += 1
-        self.tokens += self.values[value]
+        self.tokens += tokens
 
 
 class _Columns:
@@ -287,18 +289,19 @@ class _Columns:
         """Add a row, given the tokens that a value of a field needs beside itself."""
         self._rows += 1
         for name, value in row.items():
-            if name not in self._columns:
-                self._columns[name] = _Column(beside(name))
-            self._columns[name].add(value)
+            column = self._columns.get(name)
+            if column is None:
+                column = self._columns[name] = _Column(beside(name))
+            column.add(value)
 
     @property
     def tokens(self) -> int:
         """The tokens of all rows."""
-        columns = self._columns.values()
-        same = [one for one in columns if len(one.values) == 1 and one.rows == self._rows > 1]
-        return (
-            self._rows + sum(one.tokens for one in columns) - sum(one.tokens - one.tokens // one.rows for one in same)
-        )
+        tokens = self._rows
+        for one in self._columns.values():
+            same = len(one.values) == 1 and one.rows == self._rows
+            tokens += one.tokens // one.rows if same else one.tokens
+        return tokens
 
 
 # Most values of a row are in the text and in the structured content, and many in the next page.
