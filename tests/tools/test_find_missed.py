@@ -6,6 +6,7 @@ import json
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from typing import TYPE_CHECKING, Any
 
 import httpx2
@@ -50,6 +51,7 @@ class Network(httpx2.AsyncBaseTransport):
         self._plane = httpx2.ASGITransport(build_plane(store))
         self.down: set[str] = set()
         self.daemon: dict[str, Any] = {"version": "1.0.1", "schedulingActive": True, "resolvedTimezone": "UTC"}
+        self.ahead = timedelta()
         self.requests = 0
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -58,7 +60,10 @@ class Network(httpx2.AsyncBaseTransport):
             raise httpx2.ConnectError("refused", request=request)
         if request.url.path == "/api/daemon":
             return httpx2.Response(200, json=self.daemon, request=request)
-        return await self._plane.handle_async_request(request)
+        response = await self._plane.handle_async_request(request)
+        if self.ahead:
+            response.headers["date"] = format_datetime(NOW + self.ahead, usegmt=True)
+        return response
 
 
 @asynccontextmanager
@@ -256,6 +261,7 @@ async def test_what_a_daemon_says_of_its_configuration_is_a_note() -> None:
             task("bad", "0 3 * * *", nextRunAt="2026-11-12T05:00:00Z"),
             "its source says that it is due at 2026-11-12T05:00:00Z, and its schedule does not",
         ),
+        (task("bad", "0 3 * * *", keepRuns=0), "its source keeps none of its runs"),
         (job("bad", "0 3 * *"), "'0 3 * *' is no cron expression that is understood here (Wrong number of fields)"),
     ],
 )
@@ -402,6 +408,14 @@ async def test_a_walk_by_cursors_judges_every_due_time_once(monkeypatch: pytest.
     ]
     assert not any(page["coverage"]["complete"] for page in pages[:-1])
     assert pages[-1]["coverage"]["complete"]
+
+
+async def test_due_times_are_counted_on_the_clock_of_their_source() -> None:
+    async with two_sources(task("backup", "30 * * * *"), run("backup", at("11-11T11:30:00"))) as (client, network):
+        network.ahead = timedelta(hours=1)
+        text, content = await answer(client, "find_missed", since="2h", source="cron")
+    assert (content["due"], content["missed"], content["items"][0]["last_at"]) == (2, 1, "2026-11-11T12:30:00Z")
+    assert "note: the clock of source cron is 1h ahead of this machine's" in text
 
 
 async def test_a_job_that_is_nowhere_is_refused_with_the_closest_names() -> None:

@@ -48,7 +48,7 @@ class DueTimes:
     Attributes:
         times: the oldest first.
         begins: from when on these are all; later than the window begins where there are more than were listed.
-        moved: those that stand for a time of day that clocks skipped; upstreams start then, later or not at all.
+        moved: those of a time of day that clocks skipped, or that was an hour before too; upstreams differ then.
     """
 
     times: Sequence[datetime]
@@ -66,7 +66,12 @@ def list_due_times(timetable: Timetable, since: datetime, until: datetime, most:
     moved: set[datetime] = set()
     begins = since
     for text, zone in _read_all(timetable):
-        for number, (at, skipped) in enumerate(_walk_back(text, zone, until)):
+        later = None
+        for number, (local, skipped) in enumerate(_walk_back(text, zone, until)):
+            at = local.astimezone(UTC)
+            if later is not None and later.replace(tzinfo=None) == local.replace(tzinfo=None):
+                # Clocks went back: the same time of day again, for which not all start again.
+                moved.add(later.astimezone(UTC))
             if at <= begins:
                 break
             if number == most:
@@ -74,6 +79,7 @@ def list_due_times(timetable: Timetable, since: datetime, until: datetime, most:
                 break
             found.add(at)
             moved.update([at] if skipped else [])
+            later = local
     times = sorted(found)
     return DueTimes(times[bisect_right(times, begins) :], begins, frozenset(moved))
 
@@ -152,12 +158,11 @@ def _iterate(text: str, start: datetime, *, reverse: bool = False) -> CronSim:
 
 
 def _walk_back(text: str, zone: tzinfo, until: datetime) -> Iterator[tuple[datetime, bool]]:
-    """Yield the due times up to a time, the newest first, and of each whether clocks skipped it."""
+    """Yield the due times up to a time in their zone, the newest first, and of each whether clocks skipped it."""
     times = _iterate(text, (until + _SECOND).replace(microsecond=0).astimezone(zone), reverse=True)
     for local in times:
-        at = local.astimezone(UTC)
-        if at <= until:
-            yield at, _is_moved(times, local)
+        if local.astimezone(UTC) <= until:
+            yield local, _is_moved(times, local)
 
 
 def _is_moved(times: CronSim, local: datetime) -> bool:

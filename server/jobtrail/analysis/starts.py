@@ -65,9 +65,11 @@ def match_starts(
         place = bisect_right(times, at + _choose_early(times, at)) - 1
         if place >= 0:
             _take(starts, place, one, at, allowed)
-    for start in starts:
-        if start.state == "missed" and not start.told and now - start.at <= allowed:
-            start.state = "to come"
+    for start in reversed(starts):
+        if start.attempt is not None or now - start.at > allowed:
+            # What was due before something that is there does not come any more.
+            break
+        start.state = "to come"
     return starts
 
 

@@ -61,6 +61,7 @@ class Timetable(FrozenModel):
         slack_s: seconds by which a start may slip, as it is configured.
         since: from when on it holds, where that is known.
         recorded: whether a recorder of this machine stored it.
+        kept: whether what it starts is kept by its source.
     """
 
     expressions: tuple[str, ...]
@@ -69,6 +70,7 @@ class Timetable(FrozenModel):
     slack_s: float = 0.0
     since: Timestamp | None = None
     recorded: bool = False
+    kept: bool = True
 
 
 class ListedJob(FrozenModel):

@@ -129,7 +129,7 @@ def judge(source: Source, job: Job, attempts: Sequence[Attempt], place: Place, s
     found.starts = match_starts(due.times, attempts, place.now, found.timetable.slack_s)
     for start in found.starts:
         if start.state == "missed" and start.at in due.moved and not start.told:
-            # Clocks skipped that time of day: some start then or later, others not at all.
+            # Clocks turned: some start then or later, others not at all.
             start.state = "skipped"
     return found
 
@@ -138,8 +138,10 @@ def _find_next(one: Judged, now: datetime) -> datetime | None:
     """Return when a job is due next, as its source tells or else by its schedule.
 
     Raises:
-        NotJudged: the two say otherwise, or the schedule cannot be read.
+        NotJudged: the two say otherwise, or the schedule cannot be read, or there is nothing to judge by.
     """
+    if not one.timetable.kept:
+        raise NotJudged("its source keeps none of its runs")
     told = one.job.next_run_at
     if told is None:
         return find_next_due(one.timetable, now)

@@ -55,7 +55,7 @@ def _choose_state(one: Judged) -> Outcome | None:
 def _explain(start: Start) -> str:
     """Return why a due time was skipped, in the upstream's word where it has one of its own."""
     if start.attempt is None:
-        return "clocks skip that time of day"
+        return "clocks turned then"
     return start.attempt.raw_status or "skipped"
 
 

@@ -173,7 +173,8 @@ class WireTaskDefinition(ResponseModel):
         return Timetable(
             expressions=(" ".join(parts),),
             zone=zone,
-            held=held or ("keepRuns 0: no run of it is kept" if self.keep_runs == 0 else None),
+            held=held,
+            kept=self.keep_runs != 0,
             slack_s=(self.jitter or 0) / _NANOSECONDS,
         )
 
