@@ -106,7 +106,7 @@ class Liar:
     def __post_init__(self) -> None:
         self.random = random.Random(self.seed)  # noqa: S311 # no secret
         self.shift = self.random.randint(1, 3)
-        self.lie = self.random.choice([-2, -1, 3, 100])
+        self.lie = self.random.choice([-5, -4, -3, 3, 100])
         self.ever = {self.id_of(row): row for row in self.rows}
 
     def id_of(self, row: Row) -> str:
