@@ -8,6 +8,7 @@ import re
 import shlex
 import subprocess
 import sys
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 import pytest
@@ -36,6 +37,7 @@ from jobtrail.protocol.arguments import list_examples
 from jobtrail.rendering.blocks import Table
 from jobtrail.store import Store
 from jobtrail.tools import TOOLS
+from jobtrail.vocabulary import STATUSES
 from tests.cli.commands import read_refusal, run_command, run_process
 from tests.cli.terminal import ANSI, Terminal, plain
 from tests.plane.records import make_execution, make_job, time_at
@@ -268,24 +270,69 @@ def test_where_there_is_no_room_prose_is_cut_short_before_anything_else() -> Non
     ]
 
 
-def test_where_there_is_no_room_for_columns_rows_stand_one_under_the_other_and_words_stay_whole() -> None:
+def test_where_there_is_no_room_for_columns_what_a_row_is_about_stays_and_the_rest_goes_beneath_it() -> None:
     assert laid_out(40, ROWS) == [
-        "backfill-embeddings",
-        "  status succeeded",
+        "name                 status",
+        "backfill-embeddings  succeeded",
         "  created 2026-11-01T00:05:00Z",
         "  about fills what the embedder left out",
         "  in the night before",
-        "crm-sync",
-        "  status failed",
+        "crm-sync             failed",
         "  created 2026-11-01T00:07:00Z",
         "  about short",
     ]
 
 
+def test_where_not_even_names_and_statuses_fit_rows_stand_one_under_the_other_and_words_stay_whole() -> None:
+    assert laid_out(28, ROWS)[:6] == [
+        "backfill-embeddings",
+        "  status succeeded",
+        "  created 2026-11-01T00:05:00Z",
+        "  about fills what the",
+        "  embedder left out in the",
+        "  night before",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("tool", "columns"),
+    [
+        ("list_active", {"job", "status", "since", "so far"}),
+        ("find_missed", {"job", "state", "due", "missed"}),
+        ("find_failures", {"count", "job", "status", "last"}),
+    ],
+)
+def test_at_80_columns_every_row_keeps_its_name_and_its_status_on_one_line(tool: str, columns: set[str]) -> None:
+    lines = plain(run_command("ask", tool, "--color", "always", COLUMNS="80").out).splitlines()
+    assert all(len(line) <= 80 for line in lines if "jobtrail ask" not in line)
+    head = next(at for at, line in enumerate(lines) if columns <= {*re.split(r" {2,}", line.strip())})
+    rows = [*takewhile(lambda line: not re.match(r"\w+(?: due)?: ", line), lines[head + 1 :])]
+    rows = [line for line in rows if not line.startswith("  ") or line[:5].strip().isdecimal()]
+    assert len(rows) > 1
+    jobs = {one["name"] for one in json.loads(run_command("ask", "list_jobs", "--all", "--json").out)["items"]}
+    said = {*STATUSES, "held", "late", "never ran"}
+    for row in rows:
+        assert {*row.split()[:2]} & jobs, row
+        assert any(f" {status}" in row for status in said), row
+
+
+def test_at_80_columns_a_comparison_keeps_its_tasks_and_what_became_of_them() -> None:
+    lines = plain(
+        run_command("ask", "compare", "job=nightly-etl", "--color", "always", COLUMNS="80").out
+    ).splitlines()
+    head = next(at for at, line in enumerate(lines) if line.startswith("task "))
+    assert lines[head].split() == ["task", "change", "this", "base"]
+    assert re.fullmatch(r"task-\d+ +failed only here +failed \S+ +succeeded \S+", lines[head + 1].strip())
+
+
 def test_what_can_be_typed_is_never_cut() -> None:
     call = Call("get_execution", {"job": "etl", "execution": IDS[0]})
     lines = laid_out(60, Table(("count", "job", "open"), [("1", "etl", call), ("2", "etl", call)]))
-    assert lines[:3] == ["count 1", "  job etl", f"  open jobtrail ask get_execution job=etl execution={IDS[0]}"]
+    assert lines[:3] == [
+        "count  job",
+        "    1  etl",
+        f"  open jobtrail ask get_execution job=etl execution={IDS[0]}",
+    ]
 
 
 HOSTILE = "[red]not markup[/red] :smile: [link=file:///etc/passwd]x[/link] \\[b]"
