@@ -38,6 +38,7 @@ CALLS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("get_run", {"run": "01M83XJ880CH86JX615VZ8MKAW"}),
     ("find_failures", {}),
     ("list_active", {}),
+    ("history", {}),
     ("history", {"job": "nightly-etl"}),
     ("read_log", {"job": "invoice-export"}),
     ("wait_for", {"job": "invoice-export", "execution": "exec-3e21440c5bee"}),

@@ -232,6 +232,16 @@ def seconds_between(start: datetime | None, end: datetime | None) -> float | Non
     return round((end - start).total_seconds(), 3)
 
 
+def format_age(seconds: float) -> str:
+    """Return seconds in their two largest units, rounded down: `13d4h`, `2h10m`, `45s`."""
+    left, parts = int(seconds), list[str]()
+    for unit, size in (("d", 86_400), ("h", 3_600), ("m", 60), ("s", 1)):
+        count, left = divmod(left, size)
+        if count or parts:
+            parts.append(f"{count}{unit}" if count else "")
+    return "".join(parts[:2]) or "0s"
+
+
 def format_duration(seconds: float | None) -> str:
     """Return seconds as `1m32s`, `1h00m52s` or `1h`; under ten with one decimal, under one in milliseconds."""
     if seconds is None:

@@ -98,7 +98,6 @@ async def test_a_window_without_anything_says_what_to_widen(client: Client) -> N
     ("arguments", "sentence"),
     [
         ({"job": "nightly-et"}, "job='nightly-et' does not exist; closest: nightly-etl"),
-        ({}, "history needs job; call list_jobs() for its values"),
         ({"job": "nightly-etl", "bucket": "often"}, "bucket='often' is not a length of time; give one such as"),
         (
             {"job": "nightly-etl", "bucket": "5m"},

@@ -129,7 +129,7 @@ async def test_nothing_going_on_is_said_only_of_what_was_read() -> None:
         network.broken.add("/executions")
         broken, content = await answer(client, "list_active")
     assert "nothing is queued or running: all 2 jobs and tasks were asked" in quiet
-    assert "nothing is queued or running in what was read; for prod/etl it is not known" in broken
+    assert "nothing is queued or running in what was read; for prod it is not known" in broken
     assert content["coverage"]["complete"] is False
 
 

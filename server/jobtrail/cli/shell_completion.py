@@ -34,7 +34,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "find_failures": ("since", "until", "job", "status", *_PAGE),
     "list_active": ("job", *_PAGE),
     "find_missed": ("since", "until", "job", *_PAGE),
-    "history": ("job", "since", "until", "bucket", "source"),
+    "history": ("job", "since", "until", "bucket", "sort", *_PAGE),
     "compare": ("job", "execution", "run", "with", "source"),
     "read_log": ("run", "job", "execution", "task", "query", "around", "lines", "cursor", "source"),
     "wait_for": ("run", "job", "execution", "timeout", "source"),

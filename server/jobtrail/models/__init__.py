@@ -51,6 +51,8 @@ from jobtrail.models.summaries import (
     FailureCause,
     Failures,
     History,
+    JobHistory,
+    JobsHistory,
     Period,
     Streak,
 )
@@ -79,7 +81,9 @@ __all__ = [
     "History",
     "Job",
     "JobDetail",
+    "JobHistory",
     "JobPage",
+    "JobsHistory",
     "ListedExecution",
     "ListedJob",
     "ListedRun",

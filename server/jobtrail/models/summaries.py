@@ -2,14 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, PlainSerializer, WithJsonSchema
 
 from jobtrail.models.calls import NextCall, Note
 from jobtrail.models.entities import FrozenModel, Timestamp
 from jobtrail.models.pages import Answer, Coverage, Rows, Total, Window
 from jobtrail.vocabulary import Status
+
+Seconds = Annotated[
+    float,
+    PlainSerializer(lambda number: int(number) if number == int(number) else number),
+    WithJsonSchema({"type": "number"}),
+]
+"""A length of time, sent without a fraction that is nothing."""
 
 
 class Period(FrozenModel):
@@ -135,3 +142,38 @@ class ActivePage(Everywhere):
     unknown: int = Field(default=0, exclude=True)
     total: Total
     items: tuple[ActiveAttempt, ...]
+
+
+class JobHistory(FrozenModel):
+    """How one job has been doing in a window, as one of many; ages count back from the answer's `now`.
+
+    `runs_before` is there where these make no rate, or there are none; `never_succeeded` where all that is kept was
+    read.
+    """
+
+    name: str
+    source: str
+    kind: Literal["job", "task", "service"]
+    runs: int
+    rate: float | None = None
+    failures: int = 0
+    rate_before: float | None = None
+    runs_before: int | None = None
+    p50_s: Seconds | None = None
+    p95_s: Seconds | None = None
+    last_status: Status | None = None
+    last_ago_s: int | None = None
+    success_ago_s: int | None = None
+    never_succeeded: bool | None = None
+    kept_s: int | None = Field(default=None, description="how far back its history is kept")
+    next_in_s: int | None = None
+    read_s: int | None = Field(default=None, description="how far back was read, where not the whole window")
+
+
+class JobsHistory(Everywhere):
+    """How all jobs have been doing, the worst first, each against the window before."""
+
+    rows = "items"
+
+    sort: str
+    items: tuple[JobHistory, ...]

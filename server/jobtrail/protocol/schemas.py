@@ -28,8 +28,8 @@ def slim_schema(schema: Schema) -> None:
         slim_schema(part)
 
 
-def describe_answer(answer: type[BaseModel]) -> Schema:
-    """Return the schema of an answer as it is sent: which fields there are, and of which types.
+def describe_answer(answer: type[BaseModel], other: type[BaseModel] | None = None) -> Schema:
+    """Return the schema of an answer as it is sent, or of either of two: which fields there are, and of which types.
 
     What they mean is in the documentation, and every client loads this before its first call. So no sentence, no list
     of words and no list of what is always there; several texts are an array, an object of texts is any such object,
@@ -42,7 +42,19 @@ def describe_answer(answer: type[BaseModel]) -> Schema:
     for part in (schema, *definitions.values()):
         _shorten(part)
     _settle(schema, "#", definitions, {})
+    if other is not None:
+        _add_fields(schema["properties"], describe_answer(other)["properties"])
     return schema
+
+
+def _add_fields(fields: Schema, others: Schema) -> None:
+    """Add the fields of another answer; one that both have in different ways can be either."""
+    for name, field in others.items():
+        both = {one.get("type", "object") for one in (field, fields.get(name, field))}
+        if name not in fields or len(both) > 1 or "$ref" in field:
+            fields[name] = {**field, "type": sorted(both)} if len(both) > 1 else field
+        if "$ref" in fields[name]:
+            fields[name] = {"type": "object"}
 
 
 def _shorten(schema: Schema) -> None:

@@ -50,7 +50,7 @@ def _make_tool(spec: ToolSpec) -> Tool:
         meta={"ui": {"resourceUri": BOARD_URI}} if spec.board else None,
     )
     tool.fn_metadata = LiteralArguments(
-        arg_model=tool.fn_metadata.arg_model, output_schema=describe_answer(spec.answer)
+        arg_model=tool.fn_metadata.arg_model, output_schema=describe_answer(spec.answer, spec.other)
     )
     slim_schema(tool.parameters)
     return tool

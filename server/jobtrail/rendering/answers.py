@@ -19,7 +19,9 @@ from jobtrail.models import (
     Failures,
     History,
     JobDetail,
+    JobHistory,
     JobPage,
+    JobsHistory,
     ListedExecution,
     ListedJob,
     ListedRun,
@@ -40,6 +42,7 @@ from jobtrail.rendering.failures import make_cause_row, render_failures
 from jobtrail.rendering.history import render_history
 from jobtrail.rendering.logs import render_log, render_wait_result
 from jobtrail.rendering.missed import make_overdue_row, render_missed
+from jobtrail.rendering.overview import make_job_history_row, render_overview
 from jobtrail.rendering.parts import (
     make_cursor_line,
     make_next_lines,
@@ -144,6 +147,7 @@ def make_row(item: object) -> Mapping[str, Cell]:
 _ROWS: dict[type, Callable[[Any], Mapping[str, Cell]]] = {
     ActiveAttempt: make_active_row,
     FailureCause: make_cause_row,
+    JobHistory: make_job_history_row,
     Overdue: make_overdue_row,
     ListedJob: _make_job_row,
     ListedExecution: _keep_row(_make_execution_row),
@@ -313,6 +317,7 @@ _RENDERERS: dict[type, Callable[[Any], list[Block]]] = {
     Missed: render_missed,
     History: render_history,
     Comparison: render_comparison,
+    JobsHistory: render_overview,
     LogPage: render_log,
     Waited: render_wait_result,
 }

@@ -194,6 +194,10 @@ class Runs(Protocol):
         """Return the last line of an ended run's log that tells why it failed; None where none does."""
         return None
 
+    async def describe_totals(self) -> str | None:
+        """Return how many runs there are of all tasks, and how they ended, if one request tells; most do not."""
+        return None
+
     async def follow(self, changed: Callable[[str], None]) -> None:
         """Call `changed` with the id of each run that changes, while the upstream reports any; many never do."""
         ...

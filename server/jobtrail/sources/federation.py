@@ -16,7 +16,7 @@ from jobtrail.sources.list_options import ListOptions, read_statuses
 from jobtrail.text import quote_unless_word
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Mapping, Sequence
+    from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
     from datetime import datetime
 
     from jobtrail.models import Attempt, Window
@@ -31,6 +31,7 @@ T = TypeVar("T")
 
 _PARTS_AT_ONCE = 200
 """Parts that one call reads at most, whether they answer at once or not."""
+_MOST_ERRORS = 5
 
 
 @dataclass(frozen=True)
@@ -82,8 +83,7 @@ class AttemptSources:
 
     Attributes:
         parts: a listing for each batch job, and for all tasks of a daemon or each of them, by `source/job`.
-        kinds: of the jobs and tasks in them, by source and name.
-        definitions: of the same.
+        definitions: of the jobs and tasks in them, by source and name.
         errors: sources whose jobs could not be listed, and why.
         wanted: which statuses to keep, by source; None for all.
         strange: how many were not kept for each raw status that no document lists.
@@ -93,7 +93,6 @@ class AttemptSources:
     """
 
     parts: dict[str, Listing[OwnedAttempt]] = field(default_factory=dict[str, "Listing[OwnedAttempt]"])
-    kinds: dict[tuple[str, str], Kind] = field(default_factory=dict[tuple[str, str], "Kind"])
     definitions: dict[tuple[str, str], Job] = field(default_factory=dict[tuple[str, str], Job])
     errors: dict[str, JobtrailError] = field(default_factory=dict[str, "JobtrailError"])
     wanted: dict[str, StatusFilter | None] = field(default_factory=dict[str, "StatusFilter | None"])
@@ -105,7 +104,12 @@ class AttemptSources:
     @property
     def jobs(self) -> int:
         """The number of jobs and tasks in them."""
-        return len(self.kinds)
+        return len(self.definitions)
+
+    @property
+    def kinds(self) -> dict[tuple[str, str], Kind]:
+        """The kinds of these jobs and tasks, by source and name."""
+        return {job: one.kind for job, one in self.definitions.items()}
 
     def merge(self) -> Merged[OwnedAttempt]:
         """Return all attempts as one listing, newest first."""
@@ -164,7 +168,6 @@ async def discover_parts(
         match answers.get(name):
             case _Listed(parts, jobs, window, notes):
                 found.parts |= parts
-                found.kinds |= {(name, one.name): one.kind for one in jobs}
                 found.definitions |= {(name, one.name): one for one in jobs}
                 found.notes += notes
                 found.windows[name] = window
@@ -174,7 +177,7 @@ async def discover_parts(
                 )
             case error:
                 found.errors[name] = error
-    if job and found.kinds:
+    if job and found.definitions:
         # One source has the job, so ignore that others do not.
         found.errors = {name: one for name, one in found.errors.items() if not isinstance(one, UnknownName)}
     return found
@@ -285,4 +288,21 @@ async def read_parts(
     errors |= {key: one for key in read if isinstance(one := found.get(key), JobtrailError)}
     answers = {key: one for key in read if key in found and not isinstance(one := found[key], JobtrailError)}
     following = late or next(iter(ahead[len(keys) :]), None)
-    return PartsRead(answers, errors, following)
+    return PartsRead(answers, _gather_errors(errors, answers), following)
+
+
+def _gather_errors(errors: Mapping[str, JobtrailError], answers: Collection[str]) -> dict[str, JobtrailError]:
+    """Return errors by part; one by the name of the source where no part of it answered, or many did not."""
+    answered = {key.partition("/")[0] for key in answers}
+    found: dict[str, JobtrailError] = {}
+    for name in dict.fromkeys(key.partition("/")[0] for key in errors):
+        keys = [key for key in errors if key.partition("/")[0] == name]
+        if name not in answered:
+            found[name] = errors[keys[0]]
+            continue
+        found |= {key: errors[key] for key in keys[:_MOST_ERRORS]}
+        if len(keys) > _MOST_ERRORS:
+            found[name] = Unreachable(
+                f"{len(keys) - _MOST_ERRORS:,} more could not be read", subject=f"source {name!r}:"
+            )
+    return found

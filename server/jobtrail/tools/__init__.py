@@ -14,6 +14,7 @@ from jobtrail.models import (
     History,
     JobDetail,
     JobPage,
+    JobsHistory,
     LogPage,
     Missed,
     RunDetail,
@@ -50,12 +51,14 @@ class ToolSpec:
         title: what people see.
         answer: what it answers.
         board: whether hosts that can show the board show it beside the answer.
+        other: what it answers to other arguments.
     """
 
     fn: Callable[..., Awaitable[BaseModel]]
     title: str
     answer: type[BaseModel]
     board: bool = False
+    other: type[BaseModel] | None = None
 
 
 TOOLS = (
@@ -69,7 +72,7 @@ TOOLS = (
     ToolSpec(find_failures, "Find failures", Failures),
     ToolSpec(list_active, "List what is going on", ActivePage),
     ToolSpec(find_missed, "Find missed starts", Missed),
-    ToolSpec(history, "History of a job", History, board=True),
+    ToolSpec(history, "History of a job, or of all", History, board=True, other=JobsHistory),
     ToolSpec(compare, "Compare with the last good one", Comparison),
     ToolSpec(read_log, "Read log", LogPage),
     ToolSpec(wait_for, "Wait until ended", Waited),

@@ -186,8 +186,7 @@ class _Read:
 
     def list_services(self) -> list[tuple[str, str]]:
         """Return the services whose runs were read, as many as are looked at."""
-        kinds = self.there.kinds
-        found = [job for job in kinds if kinds[job] == "service"]
+        found = [job for job, one in self.there.definitions.items() if one.kind == "service"]
         return [job for job in found if f"{job[0]}/" in self.parts.answers or "/".join(job) in self.parts.answers][
             :_MOST_SERVICES
         ]
@@ -203,8 +202,8 @@ async def _read_recent(
     lanes = {name: anyio.CapacityLimiter(AT_ONCE) for name in sources}
 
     async def read_newest(job: tuple[str, str]) -> Sequence[Attempt]:
-        kind = read.there.kinds.get(job, "task")
-        listing = await sources[job[0]].attempts(Job(name=job[1], kind=kind), ListOptions(sort=NEWEST_FIRST))
+        one = read.there.definitions.get(job) or Job(name=job[1], kind="task")
+        listing = await sources[job[0]].attempts(one, ListOptions(sort=NEWEST_FIRST))
         return (await walk(listing, Walk[Attempt](limit=_RECENT, budget=Budget(seconds=_RECENT_SECONDS)))).items
 
     calls = {job: partial(read_newest, job) for job in jobs if job not in known}
@@ -219,9 +218,10 @@ def _make_rows(
     recent: Mapping[tuple[str, str], Sequence[Attempt]],
 ) -> Iterator[ActiveAttempt]:
     leads = {one.name: one.lead for one in call.sources}
+    services = {job for job, one in read.there.definitions.items() if one.kind == "service"}
     for one in shown:
         job = (one.source, one.job)
-        service = read.there.kinds.get(job) == "service"
+        service = job in services
         yield _make_row(one, call.now + leads[one.source], recent.get(job, ()), service=service)
 
 

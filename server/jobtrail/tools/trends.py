@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
@@ -20,17 +19,18 @@ from jobtrail.analysis.trend import (
 )
 from jobtrail.analysis.unfinished import measure_so_far
 from jobtrail.errors import BadArgument
-from jobtrail.models import Attempt, Call, Coverage, Execution, History, Window
+from jobtrail.models import Attempt, Call, Coverage, Execution, History, JobsHistory, Window
 from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Budget, Walk, walk
 from jobtrail.sources.list_options import ListOptions
 from jobtrail.text import quote_value
-from jobtrail.times import format_date, format_duration, format_time, parse_duration
+from jobtrail.times import format_duration, format_time, parse_duration
 from jobtrail.tools import params
 from jobtrail.tools.finding import find_source
+from jobtrail.tools.overview import clip_window, show_all_jobs
 from jobtrail.tools.resumable import (
+    ResumableCall,
     ServerState,
     find_gaps,
-    require_argument,
     write_clock_notes,
     write_oldest,
 )
@@ -39,16 +39,13 @@ from jobtrail.window import check_begun, counts_from_now, resolve_window
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from datetime import datetime, timedelta
 
     from jobtrail.models import Job, Note
     from jobtrail.sources.base import Source
 
 _BUDGET = Budget(items=20_000, seconds=20.0)
 _MOST_BUCKETS = 36
-_LONGEST = timedelta(days=3_660)
-# The end of today in any zone lies within it.
-_AHEAD = timedelta(days=2)
-_EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 async def history(
@@ -57,15 +54,34 @@ async def history(
     since: params.Since = None,
     until: params.Until = None,
     bucket: params.Bucket = None,
+    sort: params.Sort = None,
+    limit: params.Limit = None,
+    cursor: params.Cursor = None,
     source: params.Source = None,
-) -> History:
-    """Is a job or scheduled task getting worse: success rate, durations, streak, against the window before.
+) -> History | JobsHistory:
+    """Without job: all jobs and scheduled tasks at a glance, the worst first: success rate, durations, last success.
 
-    since is 7d if absent.
-    Examples: {"job": "nightly-etl", "since": "30d", "bucket": "1d"}
+    With job: whether it is getting worse, over time. Each against the window before; since is 7d if absent.
+    sort, without job: rate, p95, failures, change or last_success.
+    Examples: {"sort": "p95"} · {"job": "nightly-etl", "since": "30d", "bucket": "1d"}
     """
-    state = ctx.request_context.lifespan_context
-    name = require_argument("history", "job", job, Call("list_jobs"))
+    if cursor or not (job and job.strip()):
+        if bucket:
+            raise BadArgument("bucket cuts the history of one job; give job with it, or leave it out")
+        if job and job.strip():
+            raise BadArgument("a cursor carries its own arguments; call ", Call("history", {"cursor": ...}), " alone")
+        call = ResumableCall.open(
+            ctx, "history", cursor, source, everywhere=True, since=since, until=until, sort=sort, limit=limit
+        )
+        return await show_all_jobs(call)
+    if sort or limit:
+        raise BadArgument("sort and limit are of the list of all jobs; leave them out with job, or leave job out")
+    return await _show_job(ctx.request_context.lifespan_context, job, since, until, bucket, source)
+
+
+async def _show_job(
+    state: ServerState, name: str, since: str | None, until: str | None, bucket: str | None, source: str | None
+) -> History:
     found = await find_source(state.sources, source, "job", name)
     chosen = found.source
     if counts_from_now(since or "7d") or counts_from_now(until):
@@ -75,7 +91,7 @@ async def history(
     window, taken = resolve_window(since or "7d", until, state.clock, now)
     asked = window or Window(now=now)
     check_begun(asked, since, max(here, now))
-    start, end, clipped = _clip_window(asked)
+    start, end, clipped = clip_window(asked)
     width = _read_width(bucket, end - start)
     detail = await chosen.job(name)
     subject = detail.job
@@ -121,24 +137,6 @@ async def history(
         or None,
         next_calls=_propose_calls(chosen, subject, past, start, whole=whole),
     )
-
-
-def _clip_window(window: Window) -> tuple[datetime, datetime, list[str]]:
-    """Return where a history begins and ends, and notes where that is not as it was asked for.
-
-    Raises:
-        BadArgument: it would end before there were jobs.
-    """
-    end, notes = window.until or window.now, list[str]()
-    if end > window.now + _AHEAD:
-        end = window.now
-        notes.append("until was taken as now: what lies ahead has no history")
-    if end <= _EARLIEST:
-        raise BadArgument("until lies before 1970, when there was nothing to run; give a later time")
-    start = max(window.since or window.now, _EARLIEST, end - _LONGEST)
-    if start != window.since:
-        notes.append(f"a history reaches ten years back at most: since {format_date(start)}")
-    return start, end, notes
 
 
 def _read_width(text: str | None, span: timedelta) -> timedelta:

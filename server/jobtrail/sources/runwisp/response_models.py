@@ -114,6 +114,16 @@ class WireRun(ResponseModel):
         }
 
 
+class WireSummary(ResponseModel):
+    """Schema RunSummary: of all runs that are kept, of every task."""
+
+    total: Integer
+    success: Integer = 0
+    failed: Integer = 0
+    missed: Integer = 0
+    last_failure: Time = Field(default=None, validation_alias=_either("lastFailure", "last_failure"))
+
+
 class WireRuns(ResponseModel):
     """`{items, total}` or `{runs, total}`; either list may be null, and its rows are read one by one."""
 

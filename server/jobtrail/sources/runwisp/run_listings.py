@@ -7,7 +7,15 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-from jobtrail.errors import BadArgument, NotFound, StrayCursor, UnknownName, UnreadableAnswer, Unsupported
+from jobtrail.errors import (
+    BadArgument,
+    NotFound,
+    StrayCursor,
+    UnknownName,
+    UnreadableAnswer,
+    Unsupported,
+    UpstreamError,
+)
 from jobtrail.logs.cause import find_telling_line
 from jobtrail.models import Call, Window
 from jobtrail.models.unread import UnreadFields
@@ -32,15 +40,21 @@ from jobtrail.sources.responses import check_told, is_named, parse_fields, parse
 from jobtrail.sources.runwisp.daemon import LARGEST, RunsEndpoint
 from jobtrail.sources.runwisp.event_stream import follow_runs
 from jobtrail.sources.runwisp.log_pages import RunLog, WireLog, is_final_log
-from jobtrail.sources.runwisp.response_models import RUN_WORDS, RUN_WORDS_1, WireRun
+from jobtrail.sources.runwisp.response_models import RUN_WORDS, RUN_WORDS_1, WireRun, WireSummary
 from jobtrail.text import quote_value
-from jobtrail.times import format_microseconds, format_nanoseconds, parse_optional_nanoseconds, to_nanoseconds
+from jobtrail.times import (
+    format_microseconds,
+    format_nanoseconds,
+    format_time,
+    parse_optional_nanoseconds,
+    parse_optional_time,
+    to_nanoseconds,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
-    from jobtrail.errors import UpstreamError
     from jobtrail.logs.log import Log
     from jobtrail.models import Run
     from jobtrail.paging import Listing
@@ -197,6 +211,21 @@ class RunWispRuns(Runs):
             return error
 
         return self._wrap_log(RunLog(self._http, f"api/runs/{run}/log", explain))
+
+    async def describe_totals(self) -> str | None:
+        """Return how all runs that are kept ended (`GET /api/runs/summary`, 1.x only)."""
+        if not await self._daemon.is_modern():
+            return None
+        try:
+            body = await self._http.get("api/runs/summary")
+            told = parse_response(WireSummary, body, self._http.subject)
+        except (UpstreamError, NotFound):
+            return None
+        last = f"; the last failure was {format_time(parse_optional_time(told.last_failure))}" if told.failed else ""
+        return (
+            f"{self._http.subject} keeps {told.total:,} runs of all tasks: {told.success:,} succeeded, "
+            f"{told.failed:,} failed, {told.missed:,} missed{last}"
+        )
 
     async def follow(self, changed: Callable[[str], None]) -> None:
         """Read the daemon's events (`GET /api/events/stream`, 1.x only) until it ends them, or cannot be reached."""
