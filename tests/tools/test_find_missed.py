@@ -381,6 +381,20 @@ async def test_a_start_every_second_over_a_year_costs_a_bounded_part_of_it_and_s
     assert before["items"][0]["missed"] == 500
 
 
+async def test_runs_are_read_in_large_pages_and_what_one_page_left_out_ends_complete(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    records = [task("tick", "* * * * *"), *(run("tick", NOW - timedelta(minutes=n)) for n in range(3_000))]
+    async with two_sources(*records) as (client, network):
+        _, content = await answer(client, "find_missed", since="2d")
+        assert (content["due"], content["missed"], content["coverage"]["complete"]) == (2_881, 0, True)
+        assert network.requests < 12
+        monkeypatch.setattr(due_judgements, "MOST_TIMES", 900)
+        monkeypatch.setattr(missed, "_WALK", Budget(items=1_000, seconds=15))
+        pages = await follow(client, "find_missed", since="2d")
+    assert [page["coverage"]["complete"] for page in pages] == [False] * len(pages)
+
+
 async def test_a_walk_by_cursors_judges_every_due_time_once(monkeypatch: pytest.MonkeyPatch) -> None:
     gone = {at("11-09T10:00:00"), at("11-10T03:15:00"), at("11-10T15:30:00")}
     times = [at("11-09T00:00:00") + timedelta(minutes=15 * n) for n in range(4 * 24 * 2)]

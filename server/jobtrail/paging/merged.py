@@ -94,6 +94,7 @@ class Merged(Generic[D]):
             between calls.
         descending: whether the newest comes first.
         upstream_of: returns the upstream of a part; each is sent at most `AT_ONCE` requests at the same time.
+        page: rows to ask at a time of a part whose every row matches.
     """
 
     def __init__(
@@ -102,11 +103,13 @@ class Merged(Generic[D]):
         *,
         descending: bool = True,
         upstream_of: Callable[[str], str] = lambda _key: "",
+        page: int = _FILTERED_PAGE,
     ) -> None:
         self._parts = dict(sorted(parts.items()))
         self.traits = Traits.combine(Sort("created_at", descending), parts.values())
         self._sign = -1 if descending else 1
         self._upstream_of = upstream_of
+        self._page = page
         self._limiters = {name: anyio.CapacityLimiter(AT_ONCE) for name in {upstream_of(key) for key in parts}}
         self._state = _CallState[D]()
 
@@ -204,7 +207,7 @@ class Merged(Generic[D]):
             raise self._state.unreachable[upstream]
         try:
             fetched = await part.fetch(
-                page.position, min(want, _FILTERED_PAGE) if part.traits.filtered_upstream else want
+                page.position, min(want, self._page) if part.traits.filtered_upstream else want
             )
         except _UPSTREAM_ERRORS as error:
             self._state.unreachable[upstream] = error

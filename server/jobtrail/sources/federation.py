@@ -111,9 +111,9 @@ class AttemptSources:
         """The kinds of these jobs and tasks, by source and name."""
         return {job: one.kind for job, one in self.definitions.items()}
 
-    def merge(self) -> Merged[OwnedAttempt]:
-        """Return all attempts as one listing, newest first."""
-        return Merged(self.parts, upstream_of=lambda key: key.partition("/")[0])
+    def merge(self, page: int = 100) -> Merged[OwnedAttempt]:
+        """Return all attempts as one listing, newest first; a page is what is asked of a part at a time."""
+        return Merged(self.parts, upstream_of=lambda key: key.partition("/")[0], page=page)
 
     def list_read(self, source: str, job: str) -> Sequence[Attempt] | None:
         """Return what was read of a job; None where its upstream kept back what has other statuses."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 EARLIEST_STEP = timedelta(microseconds=1)
 """Between a time and the next that is later."""
-MOST_TIMES = 20_000
+MOST_TIMES = 50_000
 """Due times of a job that are judged at once."""
 _MOST_IN_ALL = 200_000
 _MOST_LOOKED_BACK = 40

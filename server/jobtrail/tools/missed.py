@@ -41,6 +41,8 @@ if TYPE_CHECKING:
 _DISCOVERY_SECONDS, _WALK = 10.0, Budget(items=20_000, seconds=15.0)
 _BEYOND = timedelta(hours=1)
 """What was created so long after the due times of a page is looked at, for what started late."""
+_PAGE = 1_000
+"""Rows to ask an upstream for at a time."""
 _EARLIEST = datetime(1971, 1, 1, tzinfo=UTC)
 _FACTS_TOKENS = 60
 _MOST_NAMED = 3
@@ -195,7 +197,7 @@ async def _judge_stretch(call: ResumableCall, there: AttemptSources, asked: _Ask
     how = Walk[OwnedAttempt](
         limit=EVERYTHING, keep=there.keeps, budget=_WALK, subject="none of the sources", restart=call.restart()
     )
-    walked = await walk(there.merge(), how, place.position) if there.parts else Walked[OwnedAttempt](None)
+    walked = await walk(there.merge(_PAGE), how, place.position) if there.parts else Walked[OwnedAttempt](None)
     bottom = None
     if walked.position is not None and walked.last and walked.last.created_at:
         # What was created in that second may not have been read whole.
@@ -294,13 +296,14 @@ def _make_answer(
     following = stretch.find_next(place.shown + len(shown), len(rows))
     failed: dict[str, JobtrailError] = {**there.errors, **walked.failed}
     due, missed, late, skipped = stretch.counts
+    # What is not judged here is not judged by later pages either.
+    walked.whole = walked.whole and not any(one.why or one.dense for one in stretch.judged)
     call.advance(walked)
-    unjudged = any(one.why or one.dense for one in stretch.judged)
     soonest = sorted((one.next_due_at, one.source, one.job.name) for one in stretch.judged if one.next_due_at)
     coverage = Coverage(
         scanned=call.cursor.scanned,
         matched=call.cursor.matched,
-        complete=following is None and not failed and not unjudged and call.cursor.doubt < MISSING,
+        complete=following is None and not failed and call.cursor.doubt < MISSING,
         back_to=stretch.bottom or asked.find_window().since,
     )
     return Missed(
