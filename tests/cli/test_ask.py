@@ -130,6 +130,7 @@ def test_a_tool_s_help_shows_each_argument_and_examples_that_can_be_typed(capsys
 def test_the_help_of_ask_tells_the_exit_codes() -> None:
     ended = run_command("ask", "--help")
     assert (ended.code, "exit codes: 0 an answer; 1 the tool said no; 2 cannot ask" in ended.out) == (0, True)
+    assert "find_missed: 1 too where something is missing" in ended.out
 
 
 @pytest.mark.parametrize(

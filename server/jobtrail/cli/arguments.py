@@ -57,8 +57,8 @@ listed; `jobtrail ask TOOL --help` shows the arguments of one.
   jobtrail ask list_executions job=nightly status=failed since=7d --all
   jobtrail ask get_execution job=nightly
 
-exit codes: 0 an answer; 1 the tool said no, or find_missed that something is missing or a source cannot tell;
-2 cannot ask: the command line, the settings or the store; 130 Ctrl-C
+exit codes: 0 an answer; 1 the tool said no; 2 cannot ask: the command line, the settings or the store; 130 Ctrl-C.
+find_missed: 1 too where something is missing, or a source cannot tell.
 """
 _BOARD_EPILOG = """\
   jobtrail board
