@@ -127,7 +127,7 @@ REFUSED: dict[str, tuple[str, dict[str, Any], str]] = {
     "no-status-at-all": ("list_runs", {"status": " , "}, "names no status; give one or more of queued, running"),
     "unknown-deployment-status": ("list_jobs", {"status": "deploid"}, "closest: deployed; valid: building"),
     "deployment-status-of-tasks": ("list_jobs", {"status": "failed", "source": "runwisp"}, "call list_runs(status="),
-    "unknown-sort": ("list_executions", {**ETL, "sort": "size:desc"}, "give one of created_at, name with :asc"),
+    "unknown-sort": ("list_executions", {**ETL, "sort": "size:desc"}, "give one of created_at, name, duration with :asc"),
     "unknown-direction": ("list_runs", {"sort": "created_at:up"}, "sort='created_at:up' is not an order; give"),
     "misspelt-window": ("list_runs", {"since": "yesteday"}, "since='yesteday' is not a time; give 24h, 2 hours ago"),
     "unit-that-is-none": ("list_runs", {"until": "3y"}, "until='3y' is not a time; give 24h"),
