@@ -13,7 +13,7 @@ from jobtrail.times import format_duration, format_time, seconds_between
 from jobtrail.vocabulary import ENDED, FAILURES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping, Sequence
+    from collections.abc import Mapping, Sequence
 
     from jobtrail.models import TaskChange
 
@@ -177,21 +177,18 @@ class TasksCompared:
 def compare_tasks(this: ReadTasks, base: ReadTasks) -> TasksCompared:
     """Compare the tasks of two executions, by name; what only one of them has is told where the other is whole."""
     ours, theirs, notes = _match_names(this.by_name, base.by_name)
-    found: list[TaskDifference] = []
+    found: dict[TaskChange, list[tuple[Task | None, Task | None]]] = {kind: [] for kind in _ORDER}
     counts: Counter[str] = Counter()
-    both = ours.keys() & theirs.keys()
-    for key in (*ours, *(key for key in theirs if key not in ours)):
+    for key in dict.fromkeys([*ours, *theirs]):
         one, other = ours.get(key), theirs.get(key)
         counts += _count_failed(one, other)
         if (one is None and not this.whole) or (other is None and not base.whole):
             counts["not in what was read of the other"] += 1
         elif change := _find_change(one, other):
-            counts[change] += 1
-            found.append(_describe_task(change, one, other))
-    notes = notes if counts else []
-    shown = [one for kind in _ORDER for one in _choose(found, kind)]
-    ordered = {**{kind: counts.pop(kind) for kind in _ORDER if counts[kind]}, **+counts}
-    return TasksCompared(len(both), ordered, shown, notes)
+            found[change].append((one, other))
+    told = {**{kind: len(pairs) for kind, pairs in found.items() if pairs}, **+counts}
+    shown = [_describe_task(kind, *pair) for kind in _ORDER for pair in _choose(found[kind], kind)]
+    return TasksCompared(len(ours.keys() & theirs.keys()), told, shown, notes if told else [])
 
 
 def _match_names(
@@ -240,18 +237,24 @@ def _describe_task(change: TaskChange, one: Task | None, other: Task | None) -> 
     return TaskDifference(
         name=(one or other or Task(name="", status="unknown")).name,
         change=change,
-        this=one.status if one else None,
-        this_s=one.duration_s if one else None,
-        base=other.status if other else None,
-        base_s=other.duration_s if other else None,
+        this=_write_end(one),
+        base=_write_end(other),
     )
 
 
-def _choose(found: Iterable[TaskDifference], kind: TaskChange) -> list[TaskDifference]:
+def _write_end(task: Task | None) -> str | None:
+    return f"{task.status} {format_duration(task.duration_s)}".rstrip() if task else None
+
+
+def _choose(
+    pairs: Sequence[tuple[Task | None, Task | None]], kind: TaskChange
+) -> Sequence[tuple[Task | None, Task | None]]:
     """Return a few tasks of a kind: those that failed first, the slowest by how much longer they took."""
-    its = [one for one in found if one.change == kind]
-    if kind == "much slower":
-        its.sort(key=lambda one: (one.base_s or 0) - (one.this_s or 0))
-    else:
-        its.sort(key=lambda one: one.this not in FAILURES)
-    return its[:_SHOWN_OF_A_KIND]
+
+    def rank(pair: tuple[Task | None, Task | None]) -> float:
+        one, other = pair
+        if kind == "much slower" and one and other:
+            return (other.duration_s or 0) - (one.duration_s or 0)
+        return one is None or one.status not in FAILURES
+
+    return sorted(pairs, key=rank)[:_SHOWN_OF_A_KIND]

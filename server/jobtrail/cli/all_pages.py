@@ -82,7 +82,9 @@ def merge_pages(pages: Sequence[FrozenModel]) -> FrozenModel:
         whole["errors"] = errors or None
     parts = [page for page in everywhere if isinstance(page, Failures)]
     if parts:
-        whole["failures"] = sum(page.failures for page in parts)
+        # A failure of several causes can be on several pages.
+        across = parts[-1].filters.get("by")
+        whole["failures"] = parts[-1].coverage.matched if across else sum(page.failures for page in parts)
         causes = _merge_causes([row for page in parts for row in page.causes])
         whole |= {"causes": causes, "causes_found": len(causes)}
     else:
@@ -91,12 +93,29 @@ def merge_pages(pages: Sequence[FrozenModel]) -> FrozenModel:
 
 
 def _merge_causes(rows: Sequence[FailureCause]) -> tuple[FailureCause, ...]:
-    """Return one row for each cause of a job, with the counts of all pages; the first page has the newest times."""
-    found: dict[tuple[str, ...], FailureCause] = {}
+    """Return a row for each cause of a job, or of all, with the counts of all pages; the first is the newest."""
+    found: dict[tuple[str | None, ...], FailureCause] = {}
     for row in rows:
-        key = (row.source, row.job, row.status, make_signature(row.cause))
+        owner = (row.source, row.job, row.status) if row.jobs is None else ()
+        key = (*owner, make_signature(row.cause))
         there = found.setdefault(key, row)
         if there is not row:
             first = min(filter(None, (there.first_at, row.first_at)), default=None)
-            found[key] = there.model_copy(update={"count": there.count + row.count, "first_at": first})
+            joined = {"count": there.count + row.count, "first_at": first}
+            found[key] = there.model_copy(update=joined | (_join_jobs(there, row) if row.jobs is not None else {}))
     return (*found.values(),)
+
+
+def _join_jobs(newer: FailureCause, older: FailureCause) -> dict[str, object]:
+    """Return what two rows of one cause over all jobs have in common; the newer one knows better who recovered."""
+    names, known = newer.jobs or (), older.jobs or ()
+    left = [name for name in older.not_recovered or () if name not in names]
+    recovered = {newer.recovered, older.recovered if set(known) - set(names) else newer.recovered}
+    return {
+        "jobs": (*dict.fromkeys([*names, *known]),),
+        "more_jobs": max(newer.more_jobs or 0, older.more_jobs or 0) or None,
+        "tasks": (newer.tasks or 0) + (older.tasks or 0) or None,
+        "not_recovered": (*(newer.not_recovered or ()), *left) or None,
+        "recovered": False if False in recovered else None if None in recovered else True,
+        "recovered_at": newer.recovered_at if len(recovered) == 1 else None,
+    }

@@ -31,7 +31,7 @@ ARGUMENTS: dict[str, tuple[str, ...]] = {
     "list_tasks": ("job", "execution", "status", "cause", "query", "fields", "sort", *_PAGE),
     "list_runs": ("job", "status", "since", "until", "query", "sort", *_PAGE),
     "get_run": ("run", "source"),
-    "find_failures": ("since", "until", "job", "status", *_PAGE),
+    "find_failures": ("since", "until", "job", "status", "by", *_PAGE),
     "list_active": ("job", *_PAGE),
     "find_missed": ("since", "until", "job", *_PAGE),
     "history": ("job", "since", "until", "bucket", "sort", *_PAGE),

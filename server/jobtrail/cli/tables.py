@@ -191,7 +191,7 @@ def _choose_style(name: str, cell: str) -> str:
     if isinstance(cell, blocks.StatusText):
         return _COLOURS.get(cell.status, "")
     if name == "recovered":
-        return "red" if cell == "no" else "green"
+        return "red" if cell.startswith("no") else "green"
     return "red" if name in {"failed", "timeout"} and cell not in {"", "0"} else ""
 
 

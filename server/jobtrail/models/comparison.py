@@ -19,8 +19,6 @@ class ComparedAttempt(FrozenModel):
 
     id: str
     status: Status
-    raw_status: str | None = None
-    created_at: Timestamp | None = None
     tasks: int | None = None
     tasks_read: int | None = None
 
@@ -35,14 +33,12 @@ class Difference(FrozenModel):
 
 
 class TaskDifference(FrozenModel):
-    """A task that failed only here, is new, gone or much slower."""
+    """A task that failed only here, is new, gone or much slower, with status and duration in both: `failed 2m`."""
 
     name: str
     change: TaskChange
-    this: Status | None = None
-    this_s: float | None = None
-    base: Status | None = None
-    base_s: float | None = None
+    this: str | None = None
+    base: str | None = None
 
 
 class CauseDifference(FrozenModel):
@@ -51,10 +47,9 @@ class CauseDifference(FrozenModel):
     cause: str
     tasks: int | None = None
     in_base: int | None = Field(default=None, description="tasks of the other that it failed; of a run 1 or 0")
-    new: bool = Field(description="whether none of these has it")
     first_at: Timestamp | None = None
     first: str = Field(description="id of the oldest failure with it")
-    before: int = Field(description="failures before it with the cause, of those that were looked at")
+    before: int = Field(description="failures before it with the cause, of those that were looked at; 0: it is new")
 
 
 class Comparison(Answer):
@@ -63,14 +58,13 @@ class Comparison(Answer):
     rows = "tasks"
 
     job: str
-    kind: Literal["execution", "run"]
+    kind: Literal["execution", "run"] = Field(default="execution", exclude=True)
     verdict: str
     this: ComparedAttempt
     base: ComparedAttempt | None = None
     differences: tuple[Difference, ...] = ()
     same: dict[str, str] = Field(default_factory=dict[str, str])
     not_compared: tuple[str, ...] | None = None
-    task_counts: dict[str, int] | None = None
     tasks: tuple[TaskDifference, ...] = ()
     causes: tuple[CauseDifference, ...] = ()
     coverage: Coverage

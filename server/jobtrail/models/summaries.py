@@ -70,18 +70,25 @@ class History(Answer):
 
 
 class FailureCause(FrozenModel):
-    """Executions or runs of one job that ended badly for what looks like one reason."""
+    """Executions or runs that ended badly for what looks like one reason: of one job and status, or of all `jobs`.
+
+    `source` and `kind` are those of the newest.
+    """
 
     source: str
-    job: str
+    job: str | None = None
     kind: Literal["execution", "run"]
-    status: Status
+    status: Status | None = None
+    jobs: tuple[str, ...] | None = None
+    more_jobs: int | None = None
+    not_recovered: tuple[str, ...] | None = Field(default=None, description="of these jobs")
     cause: str
     count: int
+    tasks: int | None = Field(default=None, description="of executions, that failed of it")
     first_at: Timestamp | None = None
     last_at: Timestamp | None = None
-    recovered: bool | None = Field(default=None, description="whether the job succeeded after last_at")
-    recovered_at: Timestamp | None = Field(default=None, description="when it first did")
+    recovered: bool | None = Field(default=None, description="whether every job succeeded after it last failed so")
+    recovered_at: Timestamp | None = Field(default=None, description="when the last of them first did")
     example: str = Field(description="id of the newest of them")
     open: NextCall = Field(description="the call that explains it")
 

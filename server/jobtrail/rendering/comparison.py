@@ -13,7 +13,7 @@ from jobtrail.rendering.parts import (
     write_source,
 )
 from jobtrail.text import count_noun, quote_unless_word
-from jobtrail.times import format_duration, format_time
+from jobtrail.times import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,13 +78,9 @@ def _make_task_row(task: TaskDifference) -> dict[str, Cell]:
     return {
         "task": task.name,
         "change": OwnText(task.change),
-        "this": _write_task(task.this, task.this_s),
-        "base": _write_task(task.base, task.base_s),
+        "this": OwnText(task.this or ""),
+        "base": OwnText(task.base or ""),
     }
-
-
-def _write_task(status: str | None, seconds: float | None) -> Cell:
-    return StatusText(f"{status} {format_duration(seconds)}".rstrip(), status) if status else ""
 
 
 def _write_look_back(one: Comparison) -> str:
@@ -98,7 +94,7 @@ def _write_look_back(one: Comparison) -> str:
 
 
 def _make_cause_row(cause: CauseDifference, one: Comparison) -> dict[str, Cell]:
-    since = "new" if cause.new else format_time(cause.first_at)
+    since = format_time(cause.first_at) if cause.before else "new"
     return {
         "before": write_count(cause.before),
         "cause": cause.cause,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from jobtrail.rendering.blocks import Caveat, Header, Line, StatusText
+from jobtrail.rendering.blocks import Caveat, Header, Line, OwnText, StatusText
 from jobtrail.rendering.everywhere import make_error_lines, write_jobs, write_reach, write_sources
 from jobtrail.rendering.parts import (
     make_cursor_line,
     make_note_lines,
     make_table,
+    write_count,
     write_filters,
     write_names,
     write_window,
@@ -72,15 +73,19 @@ def _write_nothing_failed(one: Failures) -> str:
 
 def make_cause_row(cause: FailureCause) -> dict[str, Cell]:
     """Return the cells of a cause, by column."""
-    recovered = format_time(cause.recovered_at) or {True: "yes", False: "no", None: ""}[cause.recovered]
+    left = f": {write_names(cause.not_recovered)}" if cause.not_recovered and len(cause.jobs or ()) > 1 else ""
+    recovered = format_time(cause.recovered_at) or {True: "yes", False: f"no{left}", None: ""}[cause.recovered]
+    more = f" and {cause.more_jobs:,} more" if cause.more_jobs else ""
     first = format_time(cause.first_at) if cause.first_at != cause.last_at else ""
     return {
         "count": str(cause.count),
-        "job": cause.job,
-        "status": StatusText(cause.status, cause.status),
+        "tasks": write_count(cause.tasks),
+        "job": cause.job or "",
+        "status": StatusText(cause.status, cause.status) if cause.status else "",
         "cause": cause.cause,
+        "jobs": OwnText(f"{write_names(cause.jobs)}{more}" if cause.jobs else ""),
         "last": format_time(cause.last_at),
         "first": first,
-        "recovered": recovered,
+        "recovered": OwnText(recovered),
         "open": cause.open,
     }

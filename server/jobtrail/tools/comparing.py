@@ -40,9 +40,8 @@ async def compare(
     with_: params.With = None,
     source: params.Source = None,
 ) -> Comparison:
-    """What differs from the last good one, for an execution or run (else the job's newest), and causes since when.
+    """What differs between an execution or run (else the job's newest) and the last good one; causes since when.
 
-    Use it for "what changed".
     Examples: {"job": "nightly-etl"} · {"run": "01K9Z3V5Q8R2M4N6P7S9T0W1X2"}
     """
     state = ctx.request_context.lifespan_context
@@ -117,7 +116,6 @@ class _Compared:
             differences=tuple(facts.differences) if facts else (),
             same=dict(facts.same) if facts else {},
             not_compared=tuple(facts.untold) if facts and facts.untold else None,
-            task_counts=tasks.counts if tasks else None,
             tasks=tuple(tasks.shown) if tasks else (),
             causes=tuple(causes),
             coverage=self._measure_coverage(),
@@ -189,8 +187,6 @@ def _make_side(side: Side, rest: Rest) -> ComparedAttempt:
     return ComparedAttempt(
         id=one.id,
         status=one.status,
-        raw_status=one.raw_status,
-        created_at=one.created_at,
         tasks=one.tasks if isinstance(one, Execution) else None,
         tasks_read=len(rest.tasks.by_name) if rest.tasks else None,
     )

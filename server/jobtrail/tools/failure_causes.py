@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import anyio
 
-from jobtrail.analysis.failure_groups import make_signature
 from jobtrail.errors import JobtrailError
 from jobtrail.models import Attempt, Execution, Job, Run, Window
 from jobtrail.paging import AT_ONCE, NEWEST_FIRST, OLDEST_FIRST, Budget, Walk, run_concurrently, walk
@@ -34,28 +33,6 @@ _GOOD: Mapping[Kind, StatusFilter] = {
 
 
 @dataclass(frozen=True)
-class Cause:
-    """Failures of one job, one status and one cause, the newest first.
-
-    Attributes:
-        text: why the newest failed.
-    """
-
-    text: str
-    failures: Sequence[OwnedAttempt]
-
-    @property
-    def newest(self) -> OwnedAttempt:
-        """The newest of them."""
-        return self.failures[0]
-
-    @property
-    def job(self) -> tuple[str, str]:
-        """The source and the job."""
-        return self.newest.source, self.newest.job
-
-
-@dataclass(frozen=True)
 class Recovery:
     """Whether a job has succeeded since it failed, and when it first did; None where that is not known."""
 
@@ -78,11 +55,13 @@ class CausesOfOne:
         causes: the most frequent first; at least one.
         rarer: how many more there are, each rarer than these.
         rarer_tasks: how many tasks those failed.
+        complete: whether no failed task of it can be missing.
     """
 
     causes: Sequence[PartialCause]
     rarer: int = 0
     rarer_tasks: int = 0
+    complete: bool = True
 
     @property
     def text(self) -> str:
@@ -136,29 +115,29 @@ class CauseReader:
         return ReadCauses(found, errors)
 
     async def find_recoveries(
-        self, causes: Sequence[Cause], seconds: float, there: AttemptSources | None = None
+        self, failures: Sequence[OwnedAttempt], seconds: float, there: AttemptSources | None = None
     ) -> list[Recovery]:
-        """Return, for each cause, whether its job has succeeded since it last occurred.
+        """Return, for each failure, whether its job has succeeded since.
 
         Args:
-            causes: of failures.
+            failures: of any jobs.
             seconds: for all of them.
             there: what was read with them, if that begins with the newest there is; it need not be asked for again.
         """
         by_job: dict[tuple[str, str], list[int]] = {}
-        for place, cause in enumerate(causes):
-            by_job.setdefault(cause.job, []).append(place)
+        for place, one in enumerate(failures):
+            by_job.setdefault((one.source, one.job), []).append(place)
         calls = {
             job: partial(
                 self._find_recoveries_of_job,
                 job,
-                [causes[place].newest.item for place in places],
+                [failures[place].item for place in places],
                 there.list_read(*job) if there else None,
             )
             for job, places in by_job.items()
         }
         answers = await run_concurrently(calls, self._limit, seconds)
-        found = [Recovery()] * len(causes)
+        found = [Recovery()] * len(failures)
         for job, places in by_job.items():
             answer = answers.get(job)
             if isinstance(answer, list):
@@ -256,27 +235,13 @@ def list_causes(one: Execution, tasks: TaskSummary) -> CausesOfOne:
     """Return why an execution failed, given what its tasks came to."""
     named = [PartialCause(group.example, group.count) for group in tasks.failures if not group.rarer]
     if not named:
-        return _tell_alone(one.raw_status or one.status)
+        return CausesOfOne([PartialCause(one.raw_status or one.status)], complete=tasks.complete)
     rarer = sum(group.count for group in tasks.failures if group.rarer)
-    return CausesOfOne(named, tasks.causes - len(named), rarer)
+    return CausesOfOne(named, tasks.causes - len(named), rarer, tasks.complete)
 
 
 def _tell_alone(text: str) -> CausesOfOne:
     return CausesOfOne([PartialCause(text)])
-
-
-def group_causes(failures: Sequence[OwnedAttempt], texts: Sequence[str]) -> list[Cause]:
-    """Return failures by job, status and cause, in the order of the newest of each.
-
-    Args:
-        failures: newest first.
-        texts: why each failed.
-    """
-    groups: dict[tuple[str, ...], tuple[str, list[OwnedAttempt]]] = {}
-    for one, text in zip(failures, texts, strict=True):
-        key = (one.source, one.job, one.status, make_signature(text))
-        groups.setdefault(key, (text, []))[1].append(one)
-    return [Cause(text, group) for text, group in groups.values()]
 
 
 def _write_outcome(run: Run) -> str:

@@ -4,18 +4,21 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from mcp.server.mcpserver import Context
 
 from jobtrail.analysis.unfinished import describe_unfinished
-from jobtrail.errors import StrayCursor, Unreachable
-from jobtrail.models import Call, Coverage, FailureCause, Failures, Note, Run, Sentence
+from jobtrail.errors import BadArgument, StrayCursor, Unreachable
+from jobtrail.models import Coverage, FailureCause, Failures, Note, Sentence
 from jobtrail.paging import START, Budget, Position, Walk, walk
 from jobtrail.sources.federation import OwnedAttempt, discover_parts
+from jobtrail.text import quote_value
 from jobtrail.times import format_microseconds
 from jobtrail.tools import params
-from jobtrail.tools.failure_causes import Cause, CauseReader, ReadCauses, Recovery, group_causes
+from jobtrail.tools.cause_groups import describe_untold, group_by_cause, group_by_job, make_cause
+from jobtrail.tools.failure_causes import CauseReader, CausesOfOne, PartialCause
 from jobtrail.tools.finding import explain_nowhere
 from jobtrail.tools.listing import DEFAULT_LIMIT, PageSize, count_row_tokens, write_strange_notes
 from jobtrail.tools.resumable import (
@@ -37,6 +40,8 @@ if TYPE_CHECKING:
     from jobtrail.models import Window
     from jobtrail.paging import Walked
     from jobtrail.sources.federation import AttemptSources
+    from jobtrail.tools.cause_groups import Cause
+    from jobtrail.tools.failure_causes import ReadCauses, Recovery
 
 _MATCHES = 500
 # Seconds for each step; together well under a desktop client's 60.
@@ -51,6 +56,7 @@ async def find_failures(
     until: params.Until = None,
     job: params.Job = None,
     status: params.Status = None,
+    by: params.By = None,
     limit: params.Limit = None,
     cursor: params.Cursor = None,
     source: params.Source = None,
@@ -62,14 +68,16 @@ async def find_failures(
     """
     call = ResumableCall.open(
         ctx, "find_failures", cursor, source, everywhere=True,
-        since=since, until=until, job=job, status=status, limit=limit,
+        since=since, until=until, job=job, status=status, by=by, limit=limit,
     )  # fmt: skip
     find_window = partial(call.find_window, "24h")
     find_window()
     limit = call.clamp("limit", DEFAULT_LIMIT, LARGEST_LIMIT)
+    across = _read_by(call)
     filters = {
         "status": call.get_text_argument("status") or FAILURE,
         **({"job": job} if (job := call.get_text_argument("job")) else {}),
+        **({"by": "cause"} if across else {}),
     }
     there = await discover_parts(call.sources, job, filters["status"], find_window, _DISCOVERY_SECONDS)
     if there.errors and not there.parts:
@@ -83,12 +91,13 @@ async def find_failures(
     call.notes += there.notes
     call.notes += write_clock_notes(call.sources, there.windows if len(call.sources) > 1 else {})
     reader = CauseReader(call.sources, there.kinds, call.now)
-    stretch = await _read_stretch(call, there, reader)
+    stretch = await _read_stretch(call, there, reader, across=across)
     call.notes += _write_unfinished(call, stretch.walked.items)
     shown = stretch.choose_causes(limit)
     # What has run since these failures was read with them, if nothing newer was left out.
     newest = stretch.place.position == START and stretch.walked.exact and not call.get_text_argument("until")
-    recoveries = await reader.find_recoveries(shown, _RECOVERY_SECONDS, there if newest else None)
+    parts = [part.newest for cause in shown for part in cause.split()]
+    recoveries = await reader.find_recoveries(parts, _RECOVERY_SECONDS, there if newest else None)
     rows = _fit_rows(call, shown, recoveries, limit)
     return _make_answer(call, there, window, filters, stretch, rows)
 
@@ -164,7 +173,21 @@ class _Stretch:
         return None if self.walked.position is None else _Place(self.walked.position)
 
 
-async def _read_stretch(call: ResumableCall, there: AttemptSources, reader: CauseReader) -> _Stretch:
+def _read_by(call: ResumableCall) -> bool:
+    """Return whether causes are to be grouped over all jobs.
+
+    Raises:
+        BadArgument: by is neither job nor cause.
+    """
+    by = (call.get_text_argument("by") or "job").strip().lower()
+    if by not in {"job", "cause"}:
+        raise BadArgument(
+            f"by={quote_value(by)} is no grouping; give by='cause' for one row a cause over all jobs, or leave it out"
+        )
+    return by == "cause"
+
+
+async def _read_stretch(call: ResumableCall, there: AttemptSources, reader: CauseReader, *, across: bool) -> _Stretch:
     """Read the failures from the cursor's place on, and as many of their causes as there is time for.
 
     Raises:
@@ -183,31 +206,33 @@ async def _read_stretch(call: ResumableCall, there: AttemptSources, reader: Caus
     found = len(walked.items)
     causes = await reader.read(walked.items, _EXPLAIN_SECONDS)
     # One failure at least, so that a walk goes on.
-    texts = [one.text for one in causes.found] or ["(cause not read in time)"][:found]
-    walked.cut(len(texts))
-    if len(texts) < place.failures and walked.position is not None:
+    told = causes.found or [CausesOfOne([PartialCause("(cause not read in time)")])][:found]
+    walked.cut(len(told))
+    if len(told) < place.failures and walked.position is not None:
         raise Unreachable(
-            f"could not be read again as far as before: {len(texts)} of {place.failures} failures",
+            f"could not be read again as far as before: {len(told)} of {place.failures} failures",
             subject="what this cursor walks", advice="call again with the same cursor", retryable=True,
         )  # fmt: skip
-    groups = group_causes(walked.items, texts)
-    skipped, notes = _skip_shown(place, groups)
+    groups = (group_by_cause if across else group_by_job)(walked.items, told)
+    skipped, notes = _skip_shown(place, groups, len(walked.items))
+    notes += describe_untold(told) if across else []
+    if across and (walked.position is not None or place.position != START):
+        notes.append("counts are of the failures read for this page: others may have the same causes")
     notes += write_strange_notes(there.strange)
     if causes.errors:
         notes.append(_describe_unread(causes))
-    return _Stretch(
-        place, walked, found, groups, skipped, notes, len(causes.errors) or len(texts) - len(causes.found)
-    )
+    return _Stretch(place, walked, found, groups, skipped, notes, len(causes.errors) or len(told) - len(causes.found))
 
 
-def _skip_shown(place: _Place, causes: Sequence[Cause]) -> tuple[int, list[Note]]:
+def _skip_shown(place: _Place, causes: Sequence[Cause], total: int) -> tuple[int, list[Note]]:
     """Return how many causes earlier pages had, with a note if they are not the same any more."""
     if not place.shown:
         return 0, []
-    last = next((number for number, one in enumerate(causes, 1) if one.newest.id == place.last), None)
-    total = sum(len(one.failures) for one in causes)
-    if last == place.shown and total == place.failures:
+    # One failure can be the newest of several causes.
+    places = [number for number, one in enumerate(causes, 1) if one.newest.id == place.last]
+    if place.shown in places and total == place.failures:
         return place.shown, []
+    last = next(iter(places), None)
     changed = "failures came or went since the first page: causes may repeat or be missing, and counts differ"
     return min(last or place.shown, len(causes)), [changed]
 
@@ -223,9 +248,9 @@ def _fit_rows(
 ) -> list[FailureCause]:
     """Return rows for causes, as many as fit into an answer."""
     size, most = PageSize[FailureCause](), count_row_tokens(call, limit) - _FACTS_TOKENS
-    used = 0
-    for cause, recovery in zip(causes, recoveries, strict=True):
-        used += size.add(_make_row(cause, recovery))
+    used, left = 0, iter(recoveries)
+    for cause in causes:
+        used += size.add(make_cause(cause, [*islice(left, len(cause.split()))]))
         if used > most and len(size.rows) > 1:
             call.notes.append(
                 f"stopped at {len(size.rows) - 1} of {limit} causes, since they are long; "
@@ -233,27 +258,6 @@ def _fit_rows(
             )
             return size.rows[:-1]
     return size.rows
-
-
-def _make_row(cause: Cause, recovery: Recovery) -> FailureCause:
-    newest = cause.newest
-    times = [one.created_at for one in cause.failures if one.created_at]
-    run = isinstance(newest.item, Run)
-    named = {"run": newest.id} if run else {"job": newest.job, "execution": newest.id}
-    return FailureCause(
-        source=newest.source,
-        job=newest.job,
-        kind="run" if run else "execution",
-        status=newest.status,
-        cause=cause.text,
-        count=len(cause.failures),
-        first_at=min(times, default=None),
-        last_at=max(times, default=None),
-        recovered=recovery.recovered,
-        recovered_at=recovery.at,
-        example=newest.id,
-        open=Call("get_run" if run else "get_execution", {**named, "source": newest.source}),
-    )
 
 
 def _make_answer(
@@ -287,7 +291,7 @@ def _make_answer(
         sources=tuple(one.name for one in call.sources),
         sample=tuple(one.name for one in call.sources if one.sample) or None,
         jobs=there.jobs,
-        failures=sum(one.count for one in rows),
+        failures=len({(one.source, one.id) for cause in stretch.choose_causes(len(rows)) for one in cause.failures}),
         unknown=there.strange.total(),
         failures_found=found if partly else None,
         causes_read=read - stretch.unread if partly else None,

@@ -270,10 +270,12 @@ class _Column:
 
     def add(self, value: object) -> None:
         """Add a row's value."""
-        tokens = self.values.get(value)
+        # A list is no key.
+        key = repr(value) if value.__hash__ is None else value
+        tokens = self.values.get(key)
         if tokens is None:
             text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            tokens = self.values[value] = self.beside + _estimate_value(text)
+            tokens = self.values[key] = self.beside + _estimate_value(text)
         self.rows += 1
         self.tokens += tokens
 

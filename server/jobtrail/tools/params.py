@@ -52,6 +52,7 @@ Cause = Annotated[str | None, Field(description="Cause id from get_execution.")]
 Fields = Annotated[
     str | None, BeforeValidator(_join_words), Field(description="Comma list of fields to show, such as name.")
 ]
+By = Annotated[str | None, Field(description="cause: a row a cause, over all jobs.")]
 Around = Annotated[int | None, Field(description="Line number.")]
 Lines = int | None
 Timeout = Annotated[float | None, Field(description="Seconds: 30, at most 45.")]

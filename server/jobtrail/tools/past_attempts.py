@@ -119,7 +119,6 @@ class PastCauses:
             cause=text,
             tasks=tasks or None,
             in_base=_count_tasks(base, name) if base else None,
-            new=len(having) == 1,
             first_at=having[-1].created_at,
             first=having[-1].id,
             before=len(having) - 1,
@@ -140,7 +139,7 @@ async def read_past_causes(subject: Subject, past: Past) -> PastCauses:
     if read.errors:
         why = next(iter(read.errors.values())).describe_problem()
         notes.append(f"the causes of {len(read.errors)} of the failures before it could not be read: {why}")
-    if any(one.rarer for one in read.found):
-        notes.append("some of the failures before it have causes beyond their five most frequent, not looked at")
+    if any(one.rarer or not one.complete for one in read.found):
+        notes.append("of some failures before it not every cause was looked at: one may be older than said")
     pairs = [*zip(failures, read.found, strict=False)]
     return PastCauses(pairs, len(pairs) == len(failures), notes)
