@@ -27,7 +27,6 @@ CALLS: dict[str, dict[str, str]] = {
     "list_runs": {},
     "find_failures": {},
     "list_active": {},
-    "history": {},
 }
 ASKED = {"--version": ["--version"], "ask": ["ask"]} | {
     f"ask {tool}": ["ask", tool, *(f"{name}={value}" for name, value in given.items())]

@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
 import anyio
+import httpx2
 import pytest
 from inline_snapshot import snapshot
 from mcp import Client
@@ -23,8 +24,6 @@ from tests.tools.test_find_failures import TWO, Network
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator, AsyncIterator
-
-    import httpx2
 
     from jobtrail.store.rows import AnyRow, ExecutionRow
 
@@ -43,6 +42,9 @@ class CountingNetwork(Network):
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
         self.requests[request.url.host.partition(".")[0]] += 1
+        if request.url.path == "/api/runs/summary":
+            body = {"total": 303, "success": 299, "failed": 3, "missed": 1, "lastFailure": "2026-11-20T00:00:00Z"}
+            return httpx2.Response(200, json=body, request=request)
         return await super().handle_async_request(request)
 
 
@@ -246,6 +248,10 @@ async def test_a_daemon_with_more_runs_than_a_call_reads_is_read_task_by_task(
     assert "rate_before" not in rows["busy"]
     assert "100 in 1h40m" in text
     assert "NOT COMPLETE, back to 2026-11-20T22:20:00Z" in text
+    assert (
+        "note: source 'cron' keeps 303 runs of all tasks: 299 succeeded, 3 failed, 1 missed; "
+        "the last failure was 2026-11-20T00:00:00Z"
+    ) in text
 
 
 async def test_a_call_reads_so_many_jobs_and_the_cursor_goes_on_with_the_others(

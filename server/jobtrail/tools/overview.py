@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -171,17 +171,17 @@ class _Record:
         """Whether only the newest part of the window was read."""
         return self.past.back_to is not None and self.past.back_to > self.begin
 
-    @property
+    @cached_property
     def current(self) -> Sequence[Attempt]:
         """What it attempted in the window."""
         return [one for one in self.past.attempts if one.created_at and one.created_at >= self.begin]
 
-    @property
+    @cached_property
     def period(self) -> Period:
         """What the window came to."""
         return self._summarize(self.current)
 
-    @property
+    @cached_property
     def before(self) -> Period | None:
         """What the window before came to; None if it was not read whole."""
         if self.past.back_to is not None:
