@@ -273,7 +273,10 @@ def _make_offset_listing(endpoint: RunsEndpoint, traits: Traits) -> Listing[Run]
         return await endpoint.get(size, **({"offset": offset} if offset else {}))
 
     by_time = traits.order is not None and traits.order.key == "created_at"
-    order_key: Callable[[WireRun], int | None] = _read_creation_ns if by_time else lambda _run: None
+
+    def order_key(run: WireRun) -> int | None:
+        return (by_time and _read_creation_ns(run)) or None
+
     subject = endpoint.daemon.http.subject
     return Mapped(OffsetListing(fetch_page, _read_id, order_key, traits, _DRIFTED, subject), WireRun.to_run)
 
