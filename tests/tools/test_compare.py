@@ -10,7 +10,7 @@ import pytest
 from inline_snapshot import snapshot
 from mcp import Client
 
-from jobtrail.analysis.comparison import ReadTasks, compare_tasks
+from jobtrail.analysis.comparison import Fact, ReadTasks, compare_facts, compare_tasks
 from jobtrail.models import Task
 from jobtrail.paging import Budget
 from jobtrail.plane import build_plane
@@ -331,6 +331,15 @@ async def test_a_run_of_another_task_is_refused() -> None:
         result = await client.call_tool("compare", {"job": "backup", "with": other.id})
     assert result.is_error
     assert "is of other, not of backup; compare takes two of one job" in text_of(result)
+
+
+@pytest.mark.parametrize(("this", "base", "change"), [(2000, 3, "×667"), (90, 60, "×1.5"), (3, 60, "×0.05")])
+def test_a_ratio_of_durations_is_a_plain_number(this: float, base: float, change: str) -> None:
+    def tell(seconds: float) -> dict[str, Fact]:
+        return {"duration": Fact(f"{seconds:g}s", seconds, seconds=True)}
+
+    (found,) = compare_facts(tell(this), tell(base)).differences
+    assert found.change == change
 
 
 def make_tasks(*names: str, failed: str = "") -> ReadTasks:

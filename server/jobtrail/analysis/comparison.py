@@ -21,6 +21,7 @@ SLOWER, SLOWER_BY_S = 2.0, 10.0
 """A task is much slower that took so many times as long, and so many seconds more."""
 _ALIKE, _ALIKE_S = 1.1, 1.0
 """Durations of a greater ratio differ, if by more seconds than this."""
+_LARGE = 10
 _SHOWN_OF_A_KIND = 5
 _ORDER: tuple[TaskChange, ...] = ("failed only here", "new", "gone", "much slower")
 _NUMBERED = re.compile(r"(?P<before>.*?)(?P<number>\d+)")
@@ -141,7 +142,10 @@ def _write_change(one: Fact, other: Fact) -> str | None:
         return None
     if not one.seconds:
         return f"{one.value - other.value:+,.0f}"
-    return f"×{one.value / other.value:.2g}" if one.value and other.value else None
+    if not (one.value and other.value):
+        return None
+    ratio = one.value / other.value
+    return f"×{ratio:,.0f}" if ratio >= _LARGE else f"×{ratio:.2g}"
 
 
 @dataclass(frozen=True)
