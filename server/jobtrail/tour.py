@@ -10,8 +10,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import TextContent
 
-from jobtrail.models import Call, ExecutionDetail, ExecutionPage, JobPage, RunDetail, RunPage, TaskPage
-from jobtrail.vocabulary import FAILURE
+from jobtrail.models import ActivePage, Call, ExecutionDetail, Failures, JobPage, LogPage, Missed, RunDetail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -21,9 +20,12 @@ if TYPE_CHECKING:
 
     from jobtrail.settings import Settings
 
-_FAILURES = FAILURE
-_LATELY = "7d"
-_MOST_JOBS_TO_LOOK_AT = 20
+_LINES = 10
+_NEXT = """\
+What next?
+  jobtrail install claude-code               connects a client: docs/connect.md has all of them
+  jobtrail record --job backup -- ./backup   records a job of your own
+  jobtrail ask find_failures                 asks from a terminal; `jobtrail ask` lists the tools"""
 
 A = TypeVar("A", bound="BaseModel")
 
@@ -52,13 +54,8 @@ class _Guide:
             return None
         return answer.model_validate(result.structured_content)
 
-    async def peek(self, answer: type[A], tool: str, **arguments: str | int) -> A | None:
-        """Ask without printing."""
-        result = await self._call(tool, self._with_source(arguments))
-        return None if result.is_error else answer.model_validate(result.structured_content)
-
     def _with_source(self, arguments: dict[str, str | int]) -> dict[str, str | int]:
-        return {**arguments, "source": self.source} if self.source and "cursor" not in arguments else arguments
+        return {"source": self.source, **arguments} if self.source and "cursor" not in arguments else arguments
 
     async def _call(self, tool: str, arguments: dict[str, str | int]) -> CallToolResult:
         return await self.client.call_tool(tool, dict(arguments))
@@ -83,60 +80,35 @@ async def run_tour(
     say(f"Jobtrail tour over {sources}. Lines after > are the calls an agent makes; the rest is what it reads.")
     async with Client(stdio_client(command)) as client:
         guide = _Guide(client, say, source)
-        jobs = await guide.ask("What exists?", JobPage, "list_jobs", limit=30)
-        items = jobs.items if jobs else ()
-        await _show_batch_jobs(guide, [one.name for one in items if one.kind == "job"])
-        await _show_scheduled_tasks(guide, [one.name for one in items if one.kind != "job"])
-    say(f"\n{guide.asked} calls, {guide.refused} refused. To connect a client, see README.md.")
+        failures = await guide.ask("What failed?", Failures, "find_failures", limit=5)
+        if failures:
+            await _show_why(guide, failures)
+            await guide.ask("What is going on?", ActivePage, "list_active", limit=5)
+            await guide.ask("What should have run and did not?", Missed, "find_missed", limit=5)
+            await _show_jobs(guide)
+    say(f"\n{guide.asked} calls, {guide.refused} refused.\n\n{_NEXT}")
     return 1 if guide.refused else 0
 
 
-async def _show_batch_jobs(guide: _Guide, names: list[str]) -> None:
-    """Find a job that failed lately and follow it down to its failed tasks."""
-    if not names:
+async def _show_why(guide: _Guide, failures: Failures) -> None:
+    """Follow a failure down to its log; one that did not recover comes first."""
+    if not failures.causes:
         return
-    name = await _find_worst_job(guide, names)
-    page = await guide.ask(
-        "What failed lately in one job?",
-        ExecutionPage,
-        "list_executions",
-        job=name,
-        status=_FAILURES,
-        since=_LATELY,
-        limit=5,
-    )
-    if page and not page.items:
-        page = await guide.ask("What did it run at all?", ExecutionPage, "list_executions", job=name, limit=5)
-    if not page or not page.items:
-        return
-    one = max(page.items, key=lambda one: one.failed or 0).id
-    await guide.ask("Why?", ExecutionDetail, "get_execution", job=name, execution=one)
-    tasks = await guide.ask(
-        "Which tasks failed?", TaskPage, "list_tasks", job=name, execution=one, status="failed", limit=3
-    )
-    if tasks and tasks.cursor:
-        await guide.ask("And the next ones? The cursor is all it takes.", TaskPage, "list_tasks", cursor=tasks.cursor)
+    one = min(failures.causes, key=lambda cause: cause.recovered is not False)
+    if one.kind == "run":
+        of = {"run": one.example, "source": one.source}
+        known = await guide.ask("Why?", RunDetail, "get_run", **of)
+    else:
+        of = {"job": one.job, "execution": one.example, "source": one.source}
+        known = await guide.ask("Why?", ExecutionDetail, "get_execution", **of)
+        if known and known.failures:
+            of["task"] = known.failures[0].tasks[0]
+    if known:
+        await guide.ask("What does its log say?", LogPage, "read_log", **of, lines=_LINES)
 
 
-async def _find_worst_job(guide: _Guide, names: list[str]) -> str:
-    """Return the job whose recent failures have the most failed tasks."""
-    best, chosen = -1, names[0]
-    for name in names[:_MOST_JOBS_TO_LOOK_AT]:
-        page = await guide.peek(ExecutionPage, "list_executions", job=name, status=_FAILURES, since=_LATELY, limit=5)
-        failed = [one.failed or 0 for one in page.items] if page else []
-        if failed and max(failed) > best:
-            best, chosen = max(failed), name
-    return chosen
-
-
-async def _show_scheduled_tasks(guide: _Guide, names: list[str]) -> None:
-    """Look at the runs that failed, at one task's runs, and at one run."""
-    if not names:
-        return
-    page = await guide.ask(
-        "Which scheduled runs failed lately?", RunPage, "list_runs", status=_FAILURES, since=_LATELY, limit=5
-    )
-    name = (page.items[0].job if page and page.items else None) or names[0]
-    await guide.ask("How did one scheduled task run?", RunPage, "list_runs", job=name, limit=5)
-    if page and page.items:
-        await guide.ask("What happened in the newest that failed?", RunDetail, "get_run", run=page.items[0].id)
+async def _show_jobs(guide: _Guide) -> None:
+    """List the jobs in two pages: that one call goes on from another is half of what there is to see."""
+    jobs = await guide.ask("What exists?", JobPage, "list_jobs", limit=5)
+    if jobs and jobs.cursor:
+        await guide.ask("And the next ones? The cursor is all it takes.", JobPage, "list_jobs", cursor=jobs.cursor)

@@ -291,7 +291,7 @@ def test_debug_logs_go_to_stderr_without_any_secret(upstream: str) -> None:
     }
     for source in ("runwisp", "blaxel"):
         ended = run_process("tour", "--source", source, **environ)
-        assert f"list_jobs(limit=30, source='{source}')" in ended.out
+        assert f"find_failures(source='{source}', limit=5)" in ended.out
         assert " DEBUG " in ended.err
         assert SECRET not in ended.out + ended.err
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from typing import TYPE_CHECKING
 
 import pytest
@@ -117,6 +118,13 @@ def test_a_tour_shows_the_sample_whatever_the_store_holds_and_leaves_nothing_beh
     before = everything_in(tmp_path)
     ended = run_process("tour", JOBTRAIL_STORE=str(path), TMPDIR=str(tmp_path / "tmp"))
     assert (ended.code, "SAMPLE DATA" in ended.out, "mine" in ended.out) == (0, True, False)
+    # What one asks first comes first, and the end says how to go on.
+    asked = re.findall(r"^> (\w+)\(", ended.out, re.MULTILINE)
+    assert asked == [
+        "find_failures", asked[1], "read_log", "list_active", "find_missed", "list_jobs", "list_jobs",
+    ]  # fmt: skip
+    assert asked[1] in {"get_execution", "get_run"}
+    assert re.findall(r"^  jobtrail (\w+)", ended.out, re.MULTILINE) == ["install", "record", "ask"]
     assert everything_in(tmp_path) == before
     assert everything_in(path=os.environ["HOME"]) == []
 
