@@ -10,7 +10,7 @@ from mcp import Client, StdioServerParameters
 from mcp.client.stdio import stdio_client
 from mcp.types import TextContent
 
-from jobtrail.models import ActivePage, Call, ExecutionDetail, Failures, JobPage, LogPage, Missed, RunDetail
+from jobtrail.models import ActivePage, Call, ExecutionDetail, Failures, JobsHistory, LogPage, Missed, RunDetail
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -108,7 +108,7 @@ async def _show_why(guide: _Guide, failures: Failures) -> None:
 
 
 async def _show_jobs(guide: _Guide) -> None:
-    """List the jobs in two pages: that one call goes on from another is half of what there is to see."""
-    jobs = await guide.ask("What exists?", JobPage, "list_jobs", limit=5)
+    """Show two pages of all jobs: that one call goes on from another is half of what there is to see."""
+    jobs = await guide.ask("How is each job doing, the worst first?", JobsHistory, "history", limit=5)
     if jobs and jobs.cursor:
-        await guide.ask("And the next ones? The cursor is all it takes.", JobPage, "list_jobs", cursor=jobs.cursor)
+        await guide.ask("And the next ones? The cursor is all it takes.", JobsHistory, "history", cursor=jobs.cursor)

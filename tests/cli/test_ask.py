@@ -301,6 +301,7 @@ def test_where_not_even_names_and_statuses_fit_rows_stand_one_under_the_other_an
         ("list_active", {"job", "status", "since", "so far"}),
         ("find_missed", {"job", "state", "due", "missed"}),
         ("find_failures", {"count", "job", "status", "last"}),
+        ("history", {"job", "runs", "success", "last"}),
     ],
 )
 def test_at_80_columns_every_row_keeps_its_name_and_its_status_on_one_line(tool: str, columns: set[str]) -> None:

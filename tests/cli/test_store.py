@@ -121,7 +121,7 @@ def test_a_tour_shows_the_sample_whatever_the_store_holds_and_leaves_nothing_beh
     # What one asks first comes first, and the end says how to go on.
     asked = re.findall(r"^> (\w+)\(", ended.out, re.MULTILINE)
     assert asked == [
-        "find_failures", asked[1], "read_log", "list_active", "find_missed", "list_jobs", "list_jobs",
+        "find_failures", asked[1], "read_log", "list_active", "find_missed", "history", "history",
     ]  # fmt: skip
     assert asked[1] in {"get_execution", "get_run"}
     assert re.findall(r"^  jobtrail (\w+)", ended.out, re.MULTILINE) == ["install", "record", "ask"]

@@ -44,11 +44,13 @@ _COUNTS = {
     "instance",
     "due",
     "late",
+    "runs",
+    "failures",
     *STATUSES,
 }
 _PROSE = {"about", "reason", "cause", "example", "trouble"}
 """Columns that may be cut short; ids, names, times and commands never are."""
-_ESSENTIAL = {"job", "name", "task", "status", "state"}
+_ESSENTIAL = {"job", "name", "task", "status", "state", "last"}
 """Columns that stay in their row, with the first one, while there is room for any."""
 _COMMANDS = {"open"}
 _BENEATH = {"id", "kind", "source", "schedule", "usual", "stands out", *_PROSE, *_COMMANDS}
