@@ -99,7 +99,7 @@ async def _show_why(guide: _Guide, failures: Failures) -> None:
         of = {"run": one.example, "source": one.source}
         known = await guide.ask("Why?", RunDetail, "get_run", **of)
     else:
-        of = {"job": one.job, "execution": one.example, "source": one.source}
+        of = {"execution": one.example, "source": one.source}
         known = await guide.ask("Why?", ExecutionDetail, "get_execution", **of)
         if known and known.failures:
             of["task"] = known.failures[0].tasks[0]
