@@ -78,11 +78,13 @@ class Judge:
         return self.may_list(row) and not (row.broken == "created" and self.since)
 
     def find_answers(self, page: Page) -> list[Sent]:
-        """Return the upstream's answers to what was asked, without those that only tell what is the oldest."""
+        """Return the upstream's answers to what was asked, not those that only tell the oldest or count failures."""
         sent = self.liar.sent[: page.sent]
-        if self.since is None or self.liar.kind != "runwisp":
+        if not sent or self.liar.kind != "runwisp":
             return sent
-        return [one for one in sent if "createdAfter" in dict(one.asked)]
+        failing = "isFailure" in dict(sent[0].asked)
+        same = [one for one in sent if ("isFailure" in dict(one.asked)) == failing]
+        return [one for one in same if self.since is None or "createdAfter" in dict(one.asked)]
 
     def find_sent(self, page: Page) -> set[Row]:
         """Return the rows that were sent by the time of a page."""
