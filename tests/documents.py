@@ -13,7 +13,8 @@ An example is a fenced block whose first line is what is done and whose other li
     ```console damaged          likewise, with a damaged store in it
     $ JOBTRAIL_STORE=damaged.db jobtrail store check
 
-Between `<!-- arguments of TOOL -->` and `<!-- end -->` stand the tool's arguments as a table.
+Between `<!-- arguments of TOOL -->` and `<!-- end -->` stand the tool's arguments as a table, and between
+`<!-- questions -->` and `<!-- end -->` the questions that one call over the sample answers.
 """
 
 from __future__ import annotations
@@ -43,18 +44,20 @@ from jobtrail.sources.embedded.registration import EmbeddedSettings
 from jobtrail.sources.runwisp.registration import RunWispSettings
 from jobtrail.store import Store
 from jobtrail.store.rows import ExecutionRow, JobRow
-from tests.sample_client import NOW, FixedClock, sample_client, text_of
+from tests.agents.questions import IN_ONE_CALL
+from tests.sample_client import NOW, FixedClock, count_tokens, sample_client, text_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-__all__ = ["PAGES", "ROOT", "find_examples", "renew_examples", "run_example", "write_arguments"]
+__all__ = ["PAGES", "ROOT", "find_examples", "renew_examples", "run_example", "write_arguments", "write_questions"]
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 _EXAMPLE = re.compile(r"^```(text|console)(?: ([a-z ]+))?\n([>$]) (.*?)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 _ARGUMENTS = re.compile(r"(<!-- arguments of (\w+) -->\n).*?(<!-- end -->)", re.DOTALL)
+_QUESTIONS = re.compile(r"(<!-- questions -->\n).*?(<!-- end -->)", re.DOTALL)
 _SECONDS = 60
 
 World = Callable[[], AbstractAsyncContextManager[Client]]
@@ -208,6 +211,19 @@ async def write_arguments(tool: str) -> str:
     return "\n".join(["| argument | |", "|---|---|", *rows, ""])
 
 
+async def write_questions() -> str:
+    """Return the questions that one call over the sample answers, as a table with what each answer costs."""
+    asked = [question for question in IN_ONE_CALL if question.data in {"sample", "two sources"}]
+    rows: list[str] = []
+    async with sample_client() as client:
+        for question in asked:
+            name, arguments = _parse_call(question.call)
+            answer = await client.call_tool(name, arguments)
+            assert not answer.is_error, text_of(answer)
+            rows.append(f"| {question.words} | `{question.call}` | {count_tokens(text_of(answer)):,} |")
+    return "\n".join(["| question | call | tokens |", "|---|---|---:|", *rows, ""])
+
+
 async def renew_examples(text: str) -> str:
     """Return a page with every example and table made anew."""
     parts: list[str] = []
@@ -224,6 +240,9 @@ async def renew_examples(text: str) -> str:
             text,
             flags=re.DOTALL,
         )
+    if _QUESTIONS.search(text):
+        questions = await write_questions()
+        text = _QUESTIONS.sub(lambda match: match[1] + questions + match[2], text)
     return text
 
 

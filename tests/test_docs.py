@@ -17,7 +17,7 @@ from jobtrail.cli import main
 from jobtrail.protocol.prompts import load_prompts
 from jobtrail.sources.registry import ENVIRONMENT, load_settings
 from jobtrail.tools import TOOLS
-from tests.documents import PAGES, ROOT, find_examples, run_example, write_arguments
+from tests.documents import PAGES, ROOT, find_examples, run_example, write_arguments, write_questions
 from tests.sample_client import sample_client
 
 pytestmark = pytest.mark.anyio
@@ -42,6 +42,11 @@ async def test_every_tool_has_its_arguments_and_a_real_answer_in_the_docs() -> N
     assert {done.partition("(")[0] for done in called} == {*NAMES}
     for name, table in re.findall(r"<!-- arguments of (\w+) -->\n(.*?)<!-- end -->", text, re.DOTALL):
         assert table == await write_arguments(name), "python -m tests.documents writes docs/tools.md anew"
+
+
+async def test_the_docs_have_the_one_call_for_each_question_of_the_scripted_agents() -> None:
+    (table,) = re.findall(r"<!-- questions -->\n(.*?)<!-- end -->", TEXTS["tools.md"], re.DOTALL)
+    assert table == await write_questions(), "python -m tests.documents writes docs/tools.md anew"
 
 
 def test_troubleshooting_is_keyed_by_words_of_the_messages_it_shows() -> None:

@@ -16,14 +16,30 @@ from tests.agents.reader import Answer
 from tests.sample_client import text_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Collection, Mapping
 
     from mcp import Client
     from mcp.types import CallToolResult, Tool
 
     from tests.agents.reader import Call
 
-__all__ = ["Agent", "Program", "Spent", "tokens"]
+__all__ = ["EARLIER", "Agent", "EarlierAgent", "Program", "Spent", "tokens"]
+
+_OF_A_LIST = ("since", "until", "status", "sort", "limit", "cursor", "source")
+EARLIER: Mapping[str, Collection[str]] = {
+    "list_jobs": ("query", "status", "sort", "from_end", "limit", "cursor", "source"),
+    "get_job": ("job", "source"),
+    "list_executions": ("job", "query", *_OF_A_LIST),
+    "get_execution": ("job", "execution", "source"),
+    "list_tasks": ("job", "execution", "status", "query", "sort", "limit", "cursor", "source"),
+    "list_runs": ("task", "search", *_OF_A_LIST),
+    "get_run": ("run", "source"),
+    "find_failures": ("since", "until", "job", "status", "limit", "cursor", "source"),
+    "history": ("job", "since", "until", "bucket", "source"),
+    "read_log": ("run", "job", "execution", "task", "search", "around", "lines", "cursor", "source"),
+    "wait_for": ("run", "job", "execution", "timeout", "source"),
+}
+"""The tools, and their arguments, before `list_active`, `find_missed`, `compare` and the history of all jobs."""
 
 TRIES = 3
 """How often one call is made whose answer says that making it again may help."""
@@ -65,11 +81,13 @@ class _Asking:
     def __init__(self, client: Client, tools: list[Tool], before: Callable[[int], None]) -> None:
         self.spent = Spent()
         self._client = client
-        self._accepted = {tool.name: set(tool.input_schema["properties"]) for tool in tools}
+        self._accepted: Mapping[str, Collection[str]] = {
+            tool.name: set(tool.input_schema["properties"]) for tool in tools
+        }
         self._before = before
 
     async def _call(self, tool: str, arguments: dict[str, Any]) -> CallToolResult:
-        assert arguments.keys() <= self._accepted[tool], f"{tool} is not described as taking {[*arguments]}"
+        assert arguments.keys() <= set(self._accepted[tool]), f"{tool} is not described as taking {[*arguments]}"
         self.spent.calls += 1
         self._before(self.spent.calls)
         self.spent.tokens_in += tokens(tool) + tokens(json.dumps(arguments))
@@ -110,6 +128,14 @@ class Agent(_Asking):
     async def rows(self, tool: str, **arguments: Any) -> list[dict[str, str]]:
         """Return the rows of every answer of a walk."""
         return [row async for answer in self.walk(tool, **arguments) for row in answer.rows]
+
+
+class EarlierAgent(Agent):
+    """One who reads, and knows of no tool and no argument that was not there before."""
+
+    def __init__(self, client: Client, before: Callable[[int], None]) -> None:
+        super().__init__(client, [], before)
+        self._accepted = EARLIER
 
 
 class Program(_Asking):

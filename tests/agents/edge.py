@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from contextlib import contextmanager
 from dataclasses import dataclass
+from email.utils import format_datetime
 from typing import TYPE_CHECKING
 
 import anyio
@@ -12,6 +13,7 @@ import httpx2
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Generator, Sequence
+    from datetime import datetime
 
 __all__ = ["Edge", "Fault", "broken", "counted", "down", "dropped", "limited", "slow"]
 
@@ -87,11 +89,18 @@ class Edge(httpx2.AsyncBaseTransport):
     Args:
         inner: what answers where nothing goes wrong.
         faults: the first that is due happens.
+        clock: the upstreams', where their answers tell the time.
     """
 
-    def __init__(self, inner: httpx2.AsyncBaseTransport, faults: Sequence[Fault] = ()) -> None:
+    def __init__(
+        self,
+        inner: httpx2.AsyncBaseTransport,
+        faults: Sequence[Fault] = (),
+        clock: Callable[[], datetime] | None = None,
+    ) -> None:
         self.requests = 0
         self._inner = inner
+        self._clock = clock
         self._met = dict.fromkeys(faults, 0)
 
     async def handle_async_request(self, request: httpx2.Request) -> httpx2.Response:
@@ -103,7 +112,10 @@ class Edge(httpx2.AsyncBaseTransport):
                 continue
             if (answer := await fault.happens(request)) is not None:
                 return answer
-        return await self._inner.handle_async_request(request)
+        response = await self._inner.handle_async_request(request)
+        if self._clock:
+            response.headers["Date"] = format_datetime(self._clock(), usegmt=True)
+        return response
 
     @property
     def spared(self) -> list[str]:

@@ -9,14 +9,16 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tests.agents.asking import ask
+from tests.agents.before import row_of, saved_lines
 from tests.agents.questions import QUESTIONS
 from tests.agents.world import make_world
 from tests.peers.runwisp_daemon import Daemon, copy_home, find_binary, seed_home
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Generator, Iterable
+    from collections.abc import AsyncIterator, Generator, Mapping
 
     from tests.agents.asking import Entry, Question
+    from tests.agents.before import Cost
     from tests.agents.world import World
 
 __all__ = ["COLUMNS", "everything", "known_of", "lines"]
@@ -45,20 +47,29 @@ def everything() -> Generator[World]:
             yield replace(world, daemon=daemon)
 
 
-async def lines(world: World) -> AsyncIterator[str]:
-    """Yield the lines of the table, each once its question has been answered.
+async def lines(world: World, before: Mapping[str, Cost]) -> AsyncIterator[str]:
+    """Yield the lines of the tables, those of the first each once its question has been answered.
+
+    Args:
+        world: what is asked about.
+        before: what questions cost before, by their class.
 
     Raises:
         AssertionError: a question was answered wrongly.
     """
-    yield _row(COLUMNS)
-    yield _row("---" if place < _WORDS else "---:" for place, _ in enumerate(COLUMNS))
+    yield row_of(COLUMNS)
+    yield row_of("---" if place < _WORDS else "---:" for place, _ in enumerate(COLUMNS))
     sums = [0] * (len(COLUMNS) - _WORDS)
+    now: dict[str, Cost] = {}
     for question in QUESTIONS:
         numbers = await _asked(question, world)
+        now[type(question).__name__] = (numbers[0], numbers[1] + numbers[2])
         sums = [old + new for old, new in zip(sums, numbers, strict=True)]
-        yield _row((*known_of(question), *(f"{number:,}" for number in numbers)))
-    yield _row(("all of them", "", "", *(f"{number:,}" for number in sums)))
+        yield row_of((*known_of(question), *(f"{number:,}" for number in numbers)))
+    yield row_of(("all of them", "", "", *(f"{number:,}" for number in sums)))
+    yield ""
+    for line in saved_lines(before, now):
+        yield line
 
 
 async def _asked(question: Question, world: World) -> list[int]:
@@ -74,8 +85,4 @@ def _numbers(entry: Entry) -> list[int]:
 
 def known_of(question: Question) -> tuple[str, str, str]:
     """Return what the ledger says of a question before it is asked."""
-    return question.words, question.data, ", ".join(fault.words for fault in question.faults)
-
-
-def _row(cells: Iterable[str]) -> str:
-    return f"| {' | '.join(cells)} |"
+    return question.words, question.data, ", ".join([*(fault.words for fault in question.faults), *question.besides])

@@ -14,11 +14,12 @@ from tests.agents.world import DAMAGED, DIVIDES
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Generator
+    from contextlib import AbstractContextManager
 
     from tests.agents.agent import Agent, Program
     from tests.agents.world import World
 
-__all__ = ["QUESTIONS"]
+__all__ = ["QUESTIONS", "deployment", "exit_code"]
 
 
 class _OfRecords(Question):
@@ -96,27 +97,30 @@ class WhatBecameOf(_OfRecords):
         return "failed", "recorder vanished"
 
 
+@contextmanager
+def deployment(world: World, *, ends_after: int) -> Generator[Callable[[int], object]]:
+    """Start a deployment that fails with exit code 3, a second after the call of this number began."""
+    with tempfile.TemporaryDirectory() as folder:
+        waited_for = Path(folder, "waited-for")
+        script = f"echo begun; until test -e {waited_for}; do sleep 0.1; done; sleep 1; echo rolled back >&2; exit 3"
+        with world.stand.start("--job", "deploy", "--", "sh", "-c", script) as process:
+            assert process.stdout is not None
+            process.stdout.readline()
+            try:
+                yield lambda call: call == ends_after and waited_for.touch()
+            finally:
+                waited_for.touch()
+                process.communicate(timeout=30)
+
+
 class TellMeWhenItIsDone(_OfRecords):
     words = "Tell me when the deploy that runs is done: did it work, and with which exit code?"
     budget = 560
     _WAITS = 2
 
-    @contextmanager
-    def going_on(self, world: World) -> Generator[Callable[[int], object]]:
+    def going_on(self, world: World) -> AbstractContextManager[Callable[[int], object]]:
         """Start a deployment that fails, a second after it begins to be waited for."""
-        with tempfile.TemporaryDirectory() as folder:
-            waited_for = Path(folder, "waited-for")
-            script = (
-                f"echo begun; until test -e {waited_for}; do sleep 0.1; done; sleep 1; echo rolled back >&2; exit 3"
-            )
-            with world.stand.start("--job", "deploy", "--", "sh", "-c", script) as deployment:
-                assert deployment.stdout is not None
-                deployment.stdout.readline()
-                try:
-                    yield lambda call: call == self._WAITS and waited_for.touch()
-                finally:
-                    waited_for.touch()
-                    deployment.communicate(timeout=30)
+        return deployment(world, ends_after=self._WAITS)
 
     async def read(self, agent: Agent) -> object:
         (running,) = await agent.rows("list_executions", job="deploy", status="running")
@@ -127,7 +131,7 @@ class TellMeWhenItIsDone(_OfRecords):
         if status == "succeeded":
             return status, 0
         (why,) = answer.next
-        return status, _exit_code((await agent.make(why)).rows[0]["example"])
+        return status, exit_code((await agent.make(why)).rows[0]["example"])
 
     async def compute(self, program: Program) -> object:
         (running,) = await program.items("list_executions", job="deploy", status="running")
@@ -138,13 +142,14 @@ class TellMeWhenItIsDone(_OfRecords):
         if status == "succeeded":
             return status, 0
         answer = await program.ask("get_execution", job="deploy", execution=running["id"])
-        return status, _exit_code(answer["failures"][0]["example"])
+        return status, exit_code(answer["failures"][0]["example"])
 
     def truth(self, world: World) -> object:
         return world.recorded.executions("deploy")[0]["word"], 3
 
 
-def _exit_code(cause: str) -> int:
+def exit_code(cause: str) -> int:
+    """Return the exit code that a cause tells."""
     found = re.search(r"exit code (\d+)", cause)
     assert found, cause
     return int(found[1])

@@ -16,14 +16,15 @@ if TYPE_CHECKING:
     from tests.agents.world import World
     from tests.peers.runwisp_daemon import Daemon
 
-__all__ = ["QUESTIONS"]
+__all__ = ["QUESTIONS", "daemon_of"]
 
 
 class _OfADaemon(Question):
     data = "RunWisp 1.0.1"
 
 
-def _daemon(world: World) -> Daemon:
+def daemon_of(world: World) -> Daemon:
+    """Return the daemon, which there is."""
     assert world.daemon is not None
     return world.daemon
 
@@ -51,7 +52,7 @@ class WhatFailedThisWeek(_OfADaemon):
 
     def truth(self, world: World) -> object:
         since = stored_time(datetime.now(UTC) - timedelta(days=7))
-        rows = read_runs(_daemon(world).db, "deleted_at IS NULL AND created_at >= ?", (since,))
+        rows = read_runs(daemon_of(world).db, "deleted_at IS NULL AND created_at >= ?", (since,))
         return Counter(row["task_name"] for row in rows if row["end_reason"] in BAD)
 
 
@@ -71,7 +72,7 @@ class LastWords(_OfADaemon):
         return run["exit_code"], answer["log"]["lines"][-1]
 
     def truth(self, world: World) -> object:
-        daemon = _daemon(world)
+        daemon = daemon_of(world)
         where = "deleted_at IS NULL AND task_name = 'healthcheck-api' AND end_reason = 'failed'"
         run = max(read_runs(daemon.db, where), key=lambda row: row["created_at"])
         log = daemon.get(f"/api/runs/{run['id']}/log", limit=1000).json()["lines"]
@@ -90,7 +91,7 @@ class EveryBackup(_OfADaemon):
         return sorted([item["id"] for item in await program.items("list_runs", job="backup-postgres", limit=8)])
 
     def truth(self, world: World) -> object:
-        rows = read_runs(_daemon(world).db, "deleted_at IS NULL AND task_name = 'backup-postgres'")
+        rows = read_runs(daemon_of(world).db, "deleted_at IS NULL AND task_name = 'backup-postgres'")
         return sorted(row["id"] for row in rows)
 
 

@@ -130,15 +130,18 @@ class IsItDone(_OfTheSample):
 
 class NeverRun(_OfTheSample):
     words = "Which batch job has never run?"
-    budget = 3_500
+    budget = 1_150
 
     async def read(self, agent: Agent) -> object:
-        jobs = [row["name"] for row in await agent.rows("list_jobs") if row["kind"] == "job"]
-        return [job for job in jobs if (await agent.ask("get_job", job=job)).after("record: it has never run")]
+        answer = await agent.ask("history", limit=MOST)
+        assert answer.complete
+        return [row["job"] for row in answer.rows if row["kind"] == "job" and row["last"] == "never ran"]
 
     async def compute(self, program: Program) -> object:
-        jobs = [item["name"] for item in await program.items("list_jobs") if item["kind"] == "job"]
-        return [job for job in jobs if not (await program.ask("get_job", job=job))["record"]["of"]]
+        answer = await program.ask("history", limit=MOST)
+        assert answer["coverage"]["complete"]
+        items = [{**answer.get("common", {}), **item} for item in answer["items"]]
+        return [item["name"] for item in items if item["kind"] == "job" and "last_status" not in item]
 
     def truth(self, world: World) -> object:
         ran = {row["job"] for row in world.rows.executions()}

@@ -12,6 +12,7 @@ import ast
 import re
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -20,8 +21,10 @@ if TYPE_CHECKING:
 __all__ = ["Answer", "Call", "seconds"]
 
 _PAGES = re.compile(r"(jobs|runs|failures|executions of|runs of|tasks of|waited) ?")
-_SAID = re.compile(r"(note|error|more|next|older|newer|verdict|labels): |nothing failed|no failure among|slowest of ")
-_CONSTANT = re.compile(r"(next run|tasks done|\S+) (.*)")
+_SAID = re.compile(
+    r"(note|error|more|next|next due|older|newer|verdict|labels): |nothing failed|no failure among|slowest of "
+)
+_CONSTANT = re.compile(r"(next run|next due|tasks done|so far|stands out|last success|oldest kept|\S+) (.*)")
 _COUNT = re.compile(r"([\d,]+) (succeeded|failed|running|cancelled)\b")
 _QUOTED = re.compile(r"""'(?:[^'\\]|\\.)*'|"(?:[^"\\]|\\.)*\"""")
 _LOG = re.compile(rf"(?:\d+(?: (?:{_QUOTED.pattern}|[^\s|'\"]+)){{0,4}})?\| ?(.*)")
@@ -95,6 +98,12 @@ class Answer:
             return []
         names, *rows = table
         return [{**self.constants, **dict(zip(names, map(_unquote, cells), strict=False))} for cells in rows]
+
+    def table(self, first: str) -> list[dict[str, str]]:
+        """Return the rows of the table whose first column has this name; an answer may have several tables."""
+        start = next((at for at, line in enumerate(self.lines) if line.startswith(f"{first}\t")), len(self.lines))
+        names, *rows = [line.split("\t") for line in takewhile(lambda line: "\t" in line, self.lines[start:])] or [[]]
+        return [dict(zip(names, map(_unquote, cells), strict=False)) for cells in rows]
 
     @cached_property
     def constants(self) -> dict[str, str]:

@@ -7,7 +7,7 @@ import signal
 import sys
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Literal
 
 import httpx2
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     from tests.agents.edge import Fault
     from tests.peers.runwisp_daemon import Daemon
 
-__all__ = ["DAMAGED", "DIVIDES", "NIGHTLY", "Data", "Scene", "World", "make_world", "scene"]
+__all__ = ["DAMAGED", "DIVIDES", "DUE_HOUR", "LEDGER", "NIGHTLY", "Data", "Scene", "World", "make_world", "scene"]
 
 Data = Literal["sample", "two sources", "recorded", "RunWisp 1.0.1"]
 
@@ -47,6 +47,8 @@ for day, values in rows.items():
     print("reading", day)
     print(day, sum(values) / len(values))
 """
+LEDGER, DUE_HOUR = "ledger-close", 2
+"""A recorded job, and the hour (UTC) of each day in which it is due."""
 DIVIDES = next(n for n, line in enumerate(NIGHTLY.splitlines(), 1) if "/" in line)
 DAMAGED = ("birch.png", "cedar.png", "fir tree.png", "hazel.png", "larch.png", "oak.png", "pine.png")
 INPUTS = ("alder.png", *DAMAGED, "willow.png", "yew.png")
@@ -54,13 +56,14 @@ INPUTS = ("alder.png", *DAMAGED, "willow.png", "yew.png")
 
 @dataclass(frozen=True)
 class HeldClock(Clock):
-    """A clock that shows what a hand is set to."""
+    """A clock that shows what a hand is set to, or lags behind it."""
 
     hand: ManualClock = field(default_factory=lambda: ManualClock(NOW))
+    slow: timedelta = timedelta()
 
     def now(self) -> datetime:
-        """Return the time it was set to."""
-        return self.hand.moment
+        """Return the time it shows."""
+        return self.hand.moment - self.slow
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ def _record(stand: Stand, folder: Path) -> None:
     inputs.write_text("\n".join(INPUTS), encoding="utf-8")
     convert = f'case " {" ".join(DAMAGED)} " in *" $1 "*) echo "$1: damaged header" >&2; exit 3;; esac'
     stand.record("--job", "nightly", "--", sys.executable, str(script))
+    stand.record("--job", LEDGER, "--schedule", f"0 {DUE_HOUR} * * *", "--timezone", "UTC", "--", "true")
     stand.record(
         "--job", "thumbnails", "--from", str(inputs), "--parallel", "3", "--", "sh", "-c", convert, "sh", "{}"
     )
@@ -127,22 +131,31 @@ def _record(stand: Stand, folder: Path) -> None:
 
 
 @asynccontextmanager
-async def scene(world: World, data: Data, faults: Sequence[Fault]) -> AsyncGenerator[Scene]:
-    """Open a server over the data, with a client of it; upstream requests are tried again as ever, but at once."""
+async def scene(
+    world: World, data: Data, faults: Sequence[Fault] = (), slow: timedelta = timedelta()
+) -> AsyncGenerator[Scene]:
+    """Open a server over the data, with a client of it; upstream requests are tried again as ever, but at once.
+
+    Args:
+        world: where the data is.
+        data: which data.
+        faults: what goes wrong with upstream requests.
+        slow: how far Jobtrail's clock is behind that of its sources.
+    """
     fixed = data in {"sample", "two sources"}
     hand = ManualClock(NOW if fixed else datetime.now(UTC))
     with stamina.set_testing(testing=True, attempts=HttpLimits().attempts, cap=True), counted() as counter:
         if data in {"sample", "recorded"}:
             assert not faults, "an embedded source has no network"
             path = world.sample if fixed else world.stand.path
-            async with _served(_embedded(path), None, hand) as client:
+            async with _served(_embedded(path), None, HeldClock(hand=hand)) as client:
                 found = Scene(client, hand)
                 yield found
             found.requests = counter.requests
             return
         settings, inner, store = _network(world, data, hand)
-        edge = Edge(inner, faults)
-        async with _served(settings, edge, hand) as client:
+        edge = Edge(inner, faults, hand if slow else None)
+        async with _served(settings, edge, HeldClock(hand=hand, slow=slow)) as client:
             found = Scene(client, hand)
             yield found
         if store is not None:
@@ -150,8 +163,8 @@ async def scene(world: World, data: Data, faults: Sequence[Fault]) -> AsyncGener
         found.requests, found.spared = edge.requests, edge.spared
 
 
-def _served(settings: Settings, edge: Edge | None, hand: ManualClock) -> Client:
-    return Client(build_server(settings, edge, HeldClock(hand=hand)))
+def _served(settings: Settings, edge: Edge | None, clock: Clock) -> Client:
+    return Client(build_server(settings, edge, clock))
 
 
 def _embedded(store: Path) -> Settings:
