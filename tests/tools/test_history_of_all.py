@@ -17,7 +17,7 @@ from jobtrail.protocol.app import build_server
 from jobtrail.store import Store
 from jobtrail.store.rows import DefinitionRow, RunRow
 from jobtrail.times import format_age
-from jobtrail.tools import overview
+from jobtrail.tools import job_records, overview
 from tests.plane.records import make_execution, make_job, nanoseconds_at, set_status, time_at
 from tests.sample_client import FixedClock, answer, count_tokens, follow, rows_of, sample_client, text_of
 from tests.tools.test_find_failures import TWO, Network
@@ -236,8 +236,8 @@ async def test_forty_tasks_of_a_daemon_are_read_in_one_list() -> None:
 async def test_a_daemon_with_more_runs_than_a_call_reads_is_read_task_by_task(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(overview, "_OF_ALL", 50)
-    monkeypatch.setattr(overview, "_OF_ONE", 100)
+    monkeypatch.setattr(job_records, "_OF_ALL", 50)
+    monkeypatch.setattr(job_records, "_OF_ONE", 100)
     busy = [run(number, "busy", number) for number in range(1, 300)]
     rare = [run(1_000 + day, "rare", day * DAY, "failed") for day in (1, 2, 8)]
     async with two_sources(defined("busy"), defined("rare"), *busy, *rare) as (client, _):
@@ -266,6 +266,7 @@ async def test_a_call_reads_so_many_jobs_and_the_cursor_goes_on_with_the_others(
 
 async def test_a_source_that_hangs_does_not_hold_up_the_others(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(overview, "_WALK_SECONDS", 0.5)
+    monkeypatch.setattr(job_records, "_PART_SECONDS", 0.25)
     async with two_sources(*MIXED) as (client, network):
         network.hanging.add("/executions")
         with anyio.fail_after(20):

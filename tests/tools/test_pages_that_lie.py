@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import httpx2
 import pytest
 
+from jobtrail.tools import job_records
 from tests.sample_client import answer, follow, rows_of
 from tests.upstreams import Upstream, client_of, execution_of, html, json_of, run_of
 
@@ -182,6 +183,37 @@ async def test_a_history_whose_rows_may_be_missing_is_not_complete(tmp_path: Pat
         json_of({"items": upstream.runs, "total": 1})(request) if request.url.path == "/api/runs" else None
     )
     async with client_of(tmp_path, upstream) as client:
-        text, found = await answer(client, "history", job="backup", since="2026-11-01", until="2026-11-02")
+        window = {"since": "2026-11-01T00:02:00Z", "until": "2026-11-02"}
+        for job in ({"job": "backup"}, {}):
+            text, found = await answer(client, "history", source="runwisp", **job, **window)
+            assert not found["coverage"]["complete"]
+            assert "NOT COMPLETE" in text or "PARTIAL" in text
+            assert "sent more rows than it counts" in text
+
+
+async def test_never_succeeded_is_said_only_where_no_success_can_be_missing(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.runs = [run_of(1, "failed")]
+    lying = json_of({"items": upstream.runs, "total": 0})
+    upstream.sick = lambda request: lying(request) if request.url.path == "/api/runs" else None
+    async with client_of(tmp_path, upstream) as client:
+        _, found = await answer(client, "history", source="runwisp")
+    (row,) = rows_of(found)
+    assert "never_succeeded" not in row
+    assert row["last_status"] == "failed"
+
+
+async def test_all_jobs_are_read_back_to_no_time_where_an_order_is_not_kept(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(job_records, "_OF_ALL", 3)
+    monkeypatch.setattr(job_records, "_OF_ONE", 3)
+    upstream = Upstream()
+    upstream.runs = [run_of(number) for number in (5, 9, 1, 8, 7)]
+    upstream.sick = lambda request: (
+        json_of({"items": upstream.runs, "total": 5})(request) if request.url.path == "/api/runs" else None
+    )
+    async with client_of(tmp_path, upstream) as client:
+        _, found = await answer(client, "history", source="runwisp", since="2026-11-01T00:02:00Z")
     assert not found["coverage"]["complete"]
-    assert "sent more rows than it counts" in text
+    assert rows_of(found)[0]["read_s"] == 0

@@ -36,7 +36,6 @@ from jobtrail.tools.finding import explain_nowhere
 from jobtrail.tools.listing import DEFAULT_LIMIT, fit_rows, write_strange_notes
 from jobtrail.tools.resumable import (
     LARGEST_LIMIT,
-    MISSING,
     ResumableCall,
     ServerState,
     write_clock_notes,
@@ -270,7 +269,7 @@ def _make_page(
 ) -> ActivePage:
     failed = {**read.there.errors, **read.parts.errors}
     errors: dict[str, Note] = {name: Sentence(*error.args) for name, error in failed.items()}
-    whole = read.whole and not errors and call.cursor.doubt < MISSING
+    whole = call.check_whole(whole=read.whole and not errors)
     scanned, matched = call.cursor.scanned + read.scanned, call.cursor.matched + len(read.active)
     following: _Place | None = None
     if len(rows) < len(ahead):
@@ -278,7 +277,7 @@ def _make_page(
         following = _Place(place.part, *_find_place(ahead[len(rows) - 1]))
     elif read.parts.following is not None:
         following = _Place(read.parts.following)
-        call.cursor = replace(call.cursor, scanned=scanned, matched=matched, doubt=0 if whole else MISSING)
+        call.cursor = replace(call.cursor, scanned=scanned, matched=matched)
     asked = whole and read.parts.following is None
     return ActivePage(
         sources=tuple(one.name for one in call.sources),

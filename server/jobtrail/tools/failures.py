@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -23,7 +23,6 @@ from jobtrail.tools.finding import explain_nowhere
 from jobtrail.tools.listing import DEFAULT_LIMIT, PageSize, count_row_tokens, write_strange_notes
 from jobtrail.tools.resumable import (
     LARGEST_LIMIT,
-    MISSING,
     ResumableCall,
     ServerState,
     find_gaps,
@@ -48,6 +47,7 @@ _MATCHES = 500
 _DISCOVERY_SECONDS, _WALK, _EXPLAIN_SECONDS, _RECOVERY_SECONDS = 10.0, Budget(items=5_000, seconds=15.0), 12.0, 10.0
 # Tokens of the header beyond those of a list's.
 _FACTS_TOKENS = 30
+_CHANGED = "failures came or went since the first page: causes may repeat or be missing, and counts differ"
 
 
 async def find_failures(
@@ -160,6 +160,11 @@ class _Stretch:
     notes: Sequence[Note]
     unread: int
 
+    @property
+    def changed(self) -> bool:
+        """Whether its causes are not those that an earlier page had some of."""
+        return _CHANGED in self.notes
+
     def choose_causes(self, limit: int) -> Sequence[Cause]:
         """Return the causes that come next."""
         return self.causes[self.skipped : self.skipped + limit]
@@ -233,8 +238,7 @@ def _skip_shown(place: _Place, causes: Sequence[Cause], total: int) -> tuple[int
     if place.shown in places and total == place.failures:
         return place.shown, []
     last = next(iter(places), None)
-    changed = "failures came or went since the first page: causes may repeat or be missing, and counts differ"
-    return min(last or place.shown, len(causes)), [changed]
+    return min(last or place.shown, len(causes)), [_CHANGED]
 
 
 def _describe_unread(causes: ReadCauses) -> Note:
@@ -272,6 +276,7 @@ def _make_answer(
     failed = {**there.errors, **walked.failed}
     errors: dict[str, Note] = {name: Sentence(*error.args) for name, error in failed.items()}
     call.advance(walked)
+    whole = call.check_whole(whole=walked.whole and not errors and not stretch.changed)
     read, found = call.cursor.matched, before.matched + stretch.found
     partly = found > read or stretch.unread > 0
     reached = walked.last.created_at if walked.last and walked.ordered else None
@@ -280,12 +285,12 @@ def _make_answer(
     coverage = Coverage(
         scanned=call.cursor.scanned,
         matched=read,
-        complete=following is None and not errors and not stretch.unread and call.cursor.doubt < MISSING,
+        complete=following is None and not stretch.unread and whole,
         back_to=reach_back(oldest, window) if walked.position is None else reached,
     )
     if following and following.failures:
         # The next page reads this stretch again: without what has come since.
-        call.cursor = before
+        call.cursor = replace(before, doubt=call.cursor.doubt)
         call.args.setdefault("until", _find_end(there, walked.items))
     return Failures(
         sources=tuple(one.name for one in call.sources),

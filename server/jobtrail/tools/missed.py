@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -24,7 +24,6 @@ from jobtrail.tools.finding import explain_nowhere
 from jobtrail.tools.listing import DEFAULT_LIMIT, fit_rows
 from jobtrail.tools.resumable import (
     LARGEST_LIMIT,
-    MISSING,
     ResumableCall,
     ServerState,
     write_clock_notes,
@@ -298,14 +297,19 @@ def _make_answer(
     due, missed, late, skipped = stretch.counts
     # What is not judged here is not judged by later pages either.
     walked.whole = walked.whole and not any(one.why or one.dense for one in stretch.judged)
+    before = call.cursor
     call.advance(walked)
+    whole = call.check_whole(whole=walked.whole and not failed)
     soonest = sorted((one.next_due_at, one.source, one.job.name) for one in stretch.judged if one.next_due_at)
     coverage = Coverage(
         scanned=call.cursor.scanned,
         matched=call.cursor.matched,
-        complete=following is None and not failed and call.cursor.doubt < MISSING,
+        complete=following is None and whole,
         back_to=stretch.bottom or asked.find_window().since,
     )
+    if following and following.bottom:
+        # The next page reads this stretch again.
+        call.cursor = replace(before, doubt=call.cursor.doubt)
     return Missed(
         sources=tuple(one.name for one in call.sources),
         sample=tuple(one.name for one in call.sources if one.sample) or None,

@@ -43,6 +43,7 @@ _ALL = "*"
 """In a cursor: every configured source."""
 _BEGAN = "now"
 """In a cursor: the argument that says when the walk began."""
+_EARLIER = "on an earlier page of this walk not all could be read, so rows may be missing"
 
 
 @dataclass(frozen=True)
@@ -255,6 +256,18 @@ class ResumableCall:
             trail=walked.trail,
             doubt=max(self.cursor.doubt, 0 if walked.exact else 1, 0 if walked.whole else MISSING),
         )
+
+    def check_whole(self, *, whole: bool) -> bool:
+        """Return whether no page of the walk can have missed rows; the cursor remembers it where one has.
+
+        Args:
+            whole: whether this page has missed none.
+        """
+        if not whole:
+            self.cursor = replace(self.cursor, doubt=MISSING)
+        elif self.cursor.doubt >= MISSING:
+            self.notes.append(_EARLIER)
+        return self.cursor.doubt < MISSING
 
     def restart(self, **changed: str | int | None) -> Call:
         """Return the call that starts this walk again.
