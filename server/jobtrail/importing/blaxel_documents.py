@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import Field
+from pydantic import AfterValidator, Field
 
 from jobtrail.importing.imported_rows import ExecutionSnapshot
 from jobtrail.importing.validation import (
@@ -24,6 +24,7 @@ from jobtrail.importing.validation import (
     check_end_follows,
     validate_document,
 )
+from jobtrail.masking import MASKED
 from jobtrail.store.rows import ExecutionRow, JobRow, TaskRow
 from jobtrail.times import format_nanoseconds
 from jobtrail.vocabulary import DEPLOYMENT_STATUSES, EXECUTION_WORDS, TASK_WORDS, UNFINISHED
@@ -65,6 +66,9 @@ class _TaskDocument(Document):
 class _ExecutionSpec(Document):
     parallelism: Count | None = None
     timeout: Count | None = None
+    memory_override: Int64 | None = None
+    # By name only: the values may be secret.
+    env_override: Annotated[dict[str, Any], AfterValidator(lambda env: dict.fromkeys(env, MASKED))] | None = None
 
 
 class _ExecutionMetadata(_TimesDocument):

@@ -27,7 +27,7 @@ from jobtrail.importing.validation import (
     check_end_follows,
     validate_document,
 )
-from jobtrail.masking import MASKED
+from jobtrail.masking import MASKED, mask_pair
 from jobtrail.store.rows import DefinitionRow, RunRow
 from jobtrail.times import format_optional_nanoseconds
 from jobtrail.vocabulary import END_REASONS, OPEN_PHASES
@@ -57,6 +57,7 @@ class _RunDocument(Document):
     retry_of_run_id: RunId | None = None
     instance_index: Count = Field(validation_alias=AliasChoices("instanceIndex", "instance_index", "replica_index"))
     is_failure: bool | None = None
+    params: dict[str, str] | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -103,6 +104,7 @@ def read_run(document: Mapping[str, Any], log: Path | None = None) -> RunSnapsho
         "retry_of_run_id": given.retry_of_run_id,
         "replica_index": given.instance_index,
         "is_failure": given.is_failure,
+        "params": {name: mask_pair(name, value) for name, value in given.params.items()} if given.params else None,
     }
     run = RunRow(
         id=given.id,
