@@ -81,6 +81,20 @@ def test_where_clocks_turn_a_time_of_day_is_due_once_and_what_upstreams_do_other
     assert clock(sorted(found.moved), "Europe/Berlin") == moved
 
 
+@pytest.mark.parametrize("zone", ["UTC", "Asia/Tokyo", "America/New_York"])
+def test_the_last_moment_of_the_calendar_is_due_by_no_schedule(zone: str) -> None:
+    assert not is_due_at(timetable("0 3 * * *", zone=zone), datetime(9999, 12, 31, 23, 59, 59, tzinfo=UTC))
+
+
+def test_a_long_expression_is_read_to_its_end_or_refused() -> None:
+    until = datetime(2026, 11, 23, tzinfo=UTC)
+    every = ",".join(map(str, range(60)))
+    read = list_due_times(timetable(f"{every} {every} 1 * * 1,2"), until - timedelta(days=7), until, 10_000)
+    assert {one.weekday() for one in read.times} == {0, 1}
+    with pytest.raises(NotJudged, match="longer than any cron expression"):
+        list_due_times(timetable(f"{every} 1 * * {'1,' * 1_000}2"), until, until, 10)
+
+
 def test_only_the_newest_are_listed_where_there_are_many_and_it_says_from_when_on() -> None:
     until = datetime(2026, 11, 23, tzinfo=UTC)
     found = list_due_times(timetable("* * * * * *"), until - timedelta(days=365), until, 100)

@@ -48,6 +48,7 @@ class Network(httpx2.AsyncBaseTransport):
     """Two upstreams over one store; each can be down, and the daemon can say something of itself."""
 
     def __init__(self, store: Store) -> None:
+        self.store = store
         self._plane = httpx2.ASGITransport(build_plane(store))
         self.down: set[str] = set()
         self.daemon: dict[str, Any] = {"version": "1.0.1", "schedulingActive": True, "resolvedTimezone": "UTC"}

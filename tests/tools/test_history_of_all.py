@@ -119,7 +119,7 @@ cert-renew	task	7	100%	86%	0	17s	22s	succeeded 7h ago	7h ago	13d7h ago	in 17h
 log-compaction	job	7	100%	100%	0	27m35s	34m21s	succeeded 8h ago	8h ago	29d8h ago
 rotate-logs	task	7	100%	100%	0	3m13s	3m44s	succeeded 8h ago	8h ago	13d8h ago	in 16h
 note: stopped at 16 of 20 jobs, since they are long; the cursor goes on with the next
-more: history(cursor="1IXA5PItWygBalQ8MRkhQJaeYmScZgYwGRgaSNiPjEEMjhDYA..0.0.0.0.0.0.0..~g.~~ZW1iZWRkZWQvcm90YXRlLWxvZ3M")\
+more: history(cursor="1O9J98otWygBalQ8MRkhQJaeYmScZgYwGRgaSNiPjEEMjhDYA..0.0.0.0.0.0.0..~~ZW1iZWRkZWQvd2Vla2x5LXJlcG9ydA.~g.~~ZW1iZWRkZWQvcm90YXRlLWxvZ3M")\
 """)
     assert count_tokens(text) <= 1_200
     assert count_tokens(json.dumps(content, ensure_ascii=False, separators=(",", ":"))) <= 1_500

@@ -203,6 +203,25 @@ async def test_what_does_not_answer_in_time_is_an_error_or_the_next_page(monkeyp
     assert pages[1]["coverage"]["complete"] is False
 
 
+async def test_a_page_that_cannot_read_again_what_the_one_before_read_is_refused_and_loses_nothing(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(active, "_RECENT_SECONDS", 0.3)
+    jobs = [make_job("a-job"), make_job("z-job")]
+    executions = [running("a", 10, "a-job"), running("e", 5), running("z", 20, "z-job")]
+    async with two_sources(*jobs, *executions) as (client, network):
+        _, first = await answer(client, "list_active", limit=1, source="prod")
+        monkeypatch.setattr(active, "_WALK_SECONDS", 0.5)
+        network.hanging.add("/etl/executions")
+        refused = await client.call_tool("list_active", {"cursor": first["cursor"]})
+        network.hanging.clear()
+        _, second = await answer(client, "list_active", cursor=first["cursor"])
+        _, third = await answer(client, "list_active", cursor=second["cursor"])
+    assert "what this cursor walks could not be read again within 0.5 s" in text_of(refused)
+    assert [row["id"] for page in (first, second, third) for row in rows_of(page)] == ["e", "a", "z"]
+    assert third["coverage"]["complete"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "sentence"),
     [

@@ -33,7 +33,7 @@ _WORDS = {
     "@hourly": "0 * * * *",
 }
 _ZONED = re.compile(r"(?:CRON_)?TZ=(\S+)\s+(.*)")
-_LONGEST = 200
+_LONGEST = 1_000
 _SECOND, _HOUR = timedelta(seconds=1), timedelta(hours=1)
 
 
@@ -100,7 +100,11 @@ def is_due_at(timetable: Timetable, told: datetime) -> bool:
     Raises:
         NotJudged: an expression or a zone that cannot be read.
     """
-    due = list_due_times(timetable, told - _HOUR, told, int(_HOUR.total_seconds()))
+    try:
+        due = list_due_times(timetable, told - _HOUR, told, int(_HOUR.total_seconds()))
+    except OverflowError:
+        # Some say that nothing is due by the last moment of the calendar.
+        return False
     return told.replace(microsecond=0) in due.times or bool(due.moved)
 
 
@@ -114,7 +118,9 @@ def read_expression(expression: str, zone: str | None) -> tuple[str, tzinfo]:
     Raises:
         NotJudged: it cannot be read.
     """
-    text = " ".join(expression.split())[:_LONGEST]
+    text = " ".join(expression.split())
+    if len(text) > _LONGEST:
+        raise NotJudged(f"{quote_value(expression)} is longer than any cron expression")
     if zoned := _ZONED.fullmatch(text):
         zone, text = zoned[1], zoned[2]
     text = _WORDS.get(text.lower(), text)

@@ -240,15 +240,21 @@ class PartsRead(Generic[T]):
         answers: of those that were read, in order.
         errors: of those that could not be read; of a source that did not answer in time, by its name alone.
         following: the part to go on with; None if all were read.
+        last: the last part that was read; empty if there was none.
     """
 
     answers: Mapping[str, T]
     errors: Mapping[str, JobtrailError]
     following: str | None
+    last: str
 
 
 async def read_parts(
-    calls: Mapping[str, Callable[[], Awaitable[T]]], begin: str, sources: Sequence[Source], seconds: float
+    calls: Mapping[str, Callable[[], Awaitable[T]]],
+    begin: str,
+    sources: Sequence[Source],
+    seconds: float,
+    last: str = "",
 ) -> PartsRead[T]:
     """Read parts of several sources at the same time, each source at most `AT_ONCE`, as many as there is time for.
 
@@ -257,6 +263,10 @@ async def read_parts(
         begin: the part to begin with, or where it would stand; empty for the first of all.
         sources: in the order in which their parts are read.
         seconds: for all of them.
+        last: the last part to read, where these were read before; empty for as many as there is time for.
+
+    Raises:
+        Unreachable: what was read before could not be read again in time.
     """
     ranks = {source.name: rank for rank, source in enumerate(sources)}
 
@@ -264,7 +274,7 @@ async def read_parts(
         return ranks.get(key.partition("/")[0], -1), key
 
     ahead = sorted((key for key in calls if find_place(key) >= find_place(begin)), key=find_place)
-    keys = ahead[:_PARTS_AT_ONCE]
+    keys = [key for key in ahead if find_place(key) <= find_place(last)] if last else ahead[:_PARTS_AT_ONCE]
     limiters = {name: anyio.CapacityLimiter(AT_ONCE) for name in ranks}
     found = await run_concurrently(
         {key: calls[key] for key in keys}, lambda key: limiters[key.partition("/")[0]], seconds
@@ -284,11 +294,17 @@ async def read_parts(
             errors[key] = describe_silence(quote_unless_word(key))
     # Of a source that answered something, the rest is only a matter of time.
     late = next((key for key in keys[1:] if key not in found and key.partition("/")[0] in answered), None)
+    if late is not None and last:
+        # Without the rest, the order of what is there would be another than on the page before.
+        raise Unreachable(
+            f"could not be read again within {seconds:g} s", subject="what this cursor walks",
+            advice="call again with the same cursor", retryable=True,
+        )  # fmt: skip
     read = keys if late is None else keys[: keys.index(late)]
     errors |= {key: one for key in read if isinstance(one := found.get(key), JobtrailError)}
     answers = {key: one for key in read if key in found and not isinstance(one := found[key], JobtrailError)}
     following = late or next(iter(ahead[len(keys) :]), None)
-    return PartsRead(answers, _gather_errors(errors, answers), following)
+    return PartsRead(answers, _gather_errors(errors, answers), following, read[-1] if read else last)
 
 
 def _gather_errors(errors: Mapping[str, JobtrailError], answers: Collection[str]) -> dict[str, JobtrailError]:

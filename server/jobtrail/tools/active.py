@@ -81,7 +81,7 @@ async def list_active(
     place = _Place.read(call.cursor.position)
     most = _NEWEST_OF_ONE if job else _NEWEST
     calls = {key: partial(_read_part, listing, most) for key, listing in there.parts.items()}
-    read = _Read(there, await read_parts(calls, place.part, call.sources, _WALK_SECONDS))
+    read = _Read(there, await read_parts(calls, place.part, call.sources, _WALK_SECONDS, place.last))
     ahead = [one for one in read.active if place.precedes(one)]
     recent = await _read_recent(call, read, ahead[:limit])
     rows = fit_rows(call, _make_rows(call, read, ahead[:limit], recent), limit, "rows")
@@ -95,10 +95,15 @@ async def list_active(
 
 @dataclass(frozen=True)
 class _Place:
-    """Where a page begins: with a part of a source, and in what is active there and after it, behind a row."""
+    """Where a page begins: with a part of a source, or behind a row of the parts that the page before read.
+
+    Attributes:
+        last: of these parts; empty where none was read before.
+    """
 
     part: str = ""
-    created: int = -1
+    last: str = ""
+    created: int = 0
     name: str = ""
 
     @classmethod
@@ -111,18 +116,18 @@ class _Place:
         match position.detail:
             case ():
                 return cls()
-            case (str(part), int(created), str(name)):
-                return cls(part, created, name)
+            case (str(part), str(last), int(created), str(name)):
+                return cls(part, last, created, name)
             case _:
                 raise StrayCursor("this cursor does not fit what it walks")
 
     def write(self) -> Position:
         """Return it as a position, for a cursor."""
-        return Position("", (self.part, self.created, self.name))
+        return Position("", (self.part, self.last, self.created, self.name))
 
     def precedes(self, one: OwnedAttempt) -> bool:
         """Return whether an attempt comes after it."""
-        return (self.created, self.name) < _find_place(one)
+        return not self.last or (self.created, self.name) < _find_place(one)
 
 
 def _find_place(one: OwnedAttempt) -> tuple[int, str]:
@@ -274,7 +279,7 @@ def _make_page(
     following: _Place | None = None
     if len(rows) < len(ahead):
         # The next page reads the same parts again.
-        following = _Place(place.part, *_find_place(ahead[len(rows) - 1]))
+        following = _Place(place.part, read.parts.last, *_find_place(ahead[len(rows) - 1]))
     elif read.parts.following is not None:
         following = _Place(read.parts.following)
         call.cursor = replace(call.cursor, scanned=scanned, matched=matched)

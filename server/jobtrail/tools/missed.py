@@ -16,7 +16,7 @@ from jobtrail.models import Attempt, Coverage, Missed, NextDue, Overdue, Sentenc
 from jobtrail.paging import EVERYTHING, Budget, Position, Walk, Walked, run_concurrently, walk
 from jobtrail.sources.base import Scheduling
 from jobtrail.sources.federation import OwnedAttempt, discover_parts
-from jobtrail.times import from_nanoseconds, to_nanoseconds
+from jobtrail.times import format_time, from_nanoseconds, to_nanoseconds
 from jobtrail.tools import params
 from jobtrail.tools.due_judgements import EARLIEST_STEP, Judged, Place, divide_times, judge, look_back, write_doubts
 from jobtrail.tools.due_rows import make_job_row, make_time_rows, sort_worst_first
@@ -80,9 +80,9 @@ async def find_missed(
     call.notes += [*there.notes, *write_clock_notes(call.sources, asked.windows if len(call.sources) > 1 else {})]
     stretch = await _judge_stretch(call, there, asked)
     rows = _make_rows(stretch.judged, alone=bool(name))
-    place = stretch.place.shown
-    shown = fit_rows(call, rows[place : place + limit], limit, "rows", _FACTS_TOKENS)
-    return _make_answer(call, there, asked, stretch, rows, shown)
+    begin = stretch.place.find_begin(rows)
+    shown = fit_rows(call, rows[begin : begin + limit], limit, "rows", _FACTS_TOKENS)
+    return _make_answer(call, there, asked, stretch, rows, begin, shown)
 
 
 @dataclass
@@ -113,6 +113,7 @@ class _Place:
         top: up to when due times are judged, where earlier pages judged those after it.
         bottom: from when on they were judged, where a page before had some of the rows.
         shown: how many rows of these it and earlier pages had.
+        last: the last of them, as `_name_row` names it.
         counts: due, missed, late and skipped before this stretch.
     """
 
@@ -120,6 +121,7 @@ class _Place:
     top: datetime | None = None
     bottom: datetime | None = None
     shown: int = 0
+    last: str = ""
     counts: tuple[int, int, int, int] = (0, 0, 0, 0)
 
     @classmethod
@@ -132,20 +134,34 @@ class _Place:
         match position.detail:
             case ():
                 return cls(position)
-            case (int(top), int(bottom), int(shown), int(due), int(missed), int(late), int(skipped), *rest):
+            case (
+                int(top), int(bottom), int(shown), str(last),
+                int(due), int(missed), int(late), int(skipped), *rest,
+            ):  # fmt: skip
                 try:
                     times = [from_nanoseconds(one * 1_000_000_000) if one else None for one in (top, bottom)]
                 except (ValueError, OverflowError):
                     raise StrayCursor("this cursor does not fit what it walks") from None
                 inner = Position(position.upstream, tuple(rest))
-                return cls(inner, times[0], times[1], max(0, shown), (due, missed, late, skipped))
+                return cls(inner, times[0], times[1], max(0, shown), last, (due, missed, late, skipped))
             case _:
                 raise StrayCursor("this cursor does not fit what it walks")
 
     def write(self) -> Position:
         """Return it as a position, for a cursor."""
         bounds = (to_nanoseconds(one) // 1_000_000_000 if one else 0 for one in (self.top, self.bottom))
-        return Position(self.position.upstream, (*bounds, self.shown, *self.counts, *self.position.detail))
+        detail = (*bounds, self.shown, self.last, *self.counts, *self.position.detail)
+        return Position(self.position.upstream, detail)
+
+    def find_begin(self, rows: Sequence[Overdue]) -> int:
+        """Return the number of the first row that no earlier page had: `shown`, if these are the same by now."""
+        found = (number for number, row in enumerate(rows, 1) if _name_row(row) == self.last)
+        return next(found, max(self.shown - 1, 0))
+
+
+def _name_row(row: Overdue) -> str:
+    """Return what tells a row from the others: its job, and its time where rows are of one job."""
+    return f"{row.source}/{row.job} {format_time(row.first_at)}"
 
 
 @dataclass(frozen=True)
@@ -176,11 +192,11 @@ class _Stretch:
             skipped + sum(one.count("skipped") for one in live),
         )
 
-    def find_next(self, shown: int, rows: int) -> _Place | None:
-        """Return where the next page begins, given how many rows were shown by now and how many there are."""
-        if shown < rows:
-            bottom = self.bottom or _EARLIEST
-            return _Place(self.place.position, self.place.top, bottom, shown, self.place.counts)
+    def find_next(self, shown: int, rows: Sequence[Overdue]) -> _Place | None:
+        """Return where the next page begins, given how many of these rows were shown by now."""
+        if shown < len(rows):
+            bottom, last = self.bottom or _EARLIEST, _name_row(rows[shown - 1]) if shown else ""
+            return _Place(self.place.position, self.place.top, bottom, shown, last, self.place.counts)
         if self.walked.position is None or self.bottom is None:
             return None
         return _Place(self.walked.position, self.bottom, counts=self.counts)
@@ -289,10 +305,10 @@ def _make_answer(
     asked: _Asked,
     stretch: _Stretch,
     rows: Sequence[Overdue],
+    begin: int,
     shown: Sequence[Overdue],
 ) -> Missed:
-    walked, place = stretch.walked, stretch.place
-    following = stretch.find_next(place.shown + len(shown), len(rows))
+    walked, following = stretch.walked, stretch.find_next(begin + len(shown), rows)
     failed: dict[str, JobtrailError] = {**there.errors, **walked.failed}
     due, missed, late, skipped = stretch.counts
     # What is not judged here is not judged by later pages either.
@@ -300,6 +316,9 @@ def _make_answer(
     before = call.cursor
     call.advance(walked)
     whole = call.check_whole(whole=walked.whole and not failed)
+    if begin != stretch.place.shown:
+        call.notes.append("what ran changed since the page before: rows may repeat or be missing")
+        whole = call.check_whole(whole=False)
     soonest = sorted((one.next_due_at, one.source, one.job.name) for one in stretch.judged if one.next_due_at)
     coverage = Coverage(
         scanned=call.cursor.scanned,

@@ -81,7 +81,7 @@ async def show_all_jobs(call: ResumableCall) -> JobsHistory:
     place = _Place.read(call.cursor.position)
     reader = RecordReader(there, windows, {one.name: one for one in call.sources}, call.notes)
     calls = {key: partial(reader.read_part, key, listing) for key, listing in there.parts.items()}
-    parts = await read_parts(calls, place.part, call.sources, _WALK_SECONDS)
+    parts = await read_parts(calls, place.part, call.sources, _WALK_SECONDS, place.end)
     records = sort_records(sort, [one for part in parts.answers.values() for one in part.records])
     begin = place.find_begin(records)
     rows = fit_rows(
@@ -106,11 +106,13 @@ class _Place:
     """Where a page begins: with a part of a source, and in the order of what is read from there on, behind a job.
 
     Attributes:
+        end: the last part that the page before read; empty where none was.
         shown: how many jobs of that order earlier pages had.
         last: the last of them.
     """
 
     part: str = ""
+    end: str = ""
     shown: int = 0
     last: str = ""
 
@@ -124,19 +126,19 @@ class _Place:
         match position.detail:
             case ():
                 return cls()
-            case (str(part), int(shown), str(last)) if shown >= 0:
-                return cls(part, shown, last)
+            case (str(part), str(end), int(shown), str(last)) if shown >= 0:
+                return cls(part, end, shown, last)
             case _:
                 raise StrayCursor("this cursor does not fit what it walks")
 
     def write(self) -> Position:
         """Return it as a position, for a cursor."""
-        return Position("", (self.part, self.shown, self.last))
+        return Position("", (self.part, self.end, self.shown, self.last))
 
     def find_begin(self, records: Sequence[JobRecord]) -> int:
-        """Return the number of the first job that no earlier page had."""
-        found = next((number for number, one in enumerate(records, 1) if one.key == self.last), self.shown)
-        return found if self.last else 0
+        """Return the number of the first job that no earlier page had: `shown`, if the order is the same."""
+        found = (number for number, one in enumerate(records, 1) if one.key == self.last)
+        return next(found, max(self.shown - 1, 0))
 
 
 def _make_row(one: JobRecord) -> JobHistory:
@@ -190,15 +192,17 @@ class _Answer:
         failed = {**there.errors, **self.parts.errors}
         errors: dict[str, Note] = {name: Sentence(*error.args) for name, error in failed.items()}
         partial_at = [one.past.back_to for one in self.records if one.partial and one.past.back_to]
-        whole = call.check_whole(
-            whole=not errors and not partial_at and all(one.past.certain for one in self.records)
-        )
+        certain = all(one.past.certain for one in self.records)
+        whole = call.check_whole(whole=certain and not errors and not partial_at)
+        if begin != place.shown:
+            call.notes.append("the order changed since the page before: jobs may repeat or be missing")
+            whole = call.check_whole(whole=False)
         scanned = call.cursor.scanned + sum(part.scanned for part in self.parts.answers.values())
         matched = call.cursor.matched + sum(len(one.current) for one in self.records)
         end, following = begin + len(rows), None
         if end < len(self.records):
             # The next page reads the same jobs again, up to the same time.
-            following = _Place(place.part, end, self.records[end - 1].key)
+            following = _Place(place.part, self.parts.last, end, self.records[end - 1].key)
         elif self.parts.following is not None:
             following = _Place(self.parts.following)
             call.cursor = replace(call.cursor, scanned=scanned, matched=matched)
