@@ -132,7 +132,7 @@ FIRST_TOOLS = {
     "what broke": "find_failures",
     "what runs or waits now": "list_active",
     "what should have run and did not": "find_missed",
-    "is a job getting worse": "history",
+    "which job is worst, slowest or got worse": "history",
     "what differs from the last good one": "compare",
     "why did it fail": "get_execution or get_run",
     "is it done": "wait_for",

@@ -15,8 +15,9 @@ _MOST_NAMES = 8
 
 _WHOLE = """\
 Jobtrail answers what ran, what failed and why, over {sources}. It only reads.
-The first tool for a question: what broke: find_failures; what runs or waits now: list_active; what should have run \
-and did not: find_missed; is a job getting worse: history; what differs from the last good one: compare; why did it \
+The first tool for a question: what broke: find_failures (by='cause': the most frequent causes); what runs or waits \
+now: list_active; what should have run and did not: find_missed; which job is worst, slowest or got worse: history \
+(with job: its trend); what differs from the last good one: compare; why did it \
 fail: {why}; is it done: wait_for; what was printed: read_log; what exists: list_jobs.
 {batch}{scheduled}\
 Every list says in its first line how much it covers: rows, scanned, complete or more to read. When it ends in a \
