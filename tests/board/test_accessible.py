@@ -22,7 +22,7 @@ def test_an_execution_its_log_and_a_history(hosted: Hosted, axe_script: str, the
     whole(board, "14 tasks")
     board.get_by_role("listbox", name="Tasks").focus()
     assert hosted.watched.faults(axe_script, board) == []
-    rows(board).first.click()
+    rows(board).filter(has_text="failed").first.click()
     expect(board.get_by_text("4 rows shown of 4 lines")).to_be_visible()
     assert hosted.watched.faults(axe_script, board) == []
     hosted.page.keyboard.press("Escape")
@@ -54,8 +54,14 @@ def test_the_start_page_and_a_run(watched: Watched, axe_script: str, theme: str)
         page.goto(address)
         expect(page.get_by_text("all 20 jobs")).to_be_visible()
         assert watched.faults(axe_script) == []
-        page.get_by_role("region", name="Failures").get_by_role("button").filter(
-            has_text="healthcheck-api"
-        ).first.click()
+        page.get_by_role("region", name="What failed").get_by_role("button", name="healthcheck-api").first.click()
         expect(page.get_by_role("heading", level=2)).to_have_text("The last 1 line of 1")
+        assert watched.faults(axe_script) == []
+        page.get_by_role("button", name="Compare with the last good one").click()
+        expect(page.get_by_role("heading", name="What differs")).to_be_visible()
+        assert watched.faults(axe_script) == []
+        page.set_viewport_size({"width": 390, "height": 900})
+        page.go_back()
+        page.go_back()
+        expect(page.get_by_text("all 20 jobs")).to_be_visible()
         assert watched.faults(axe_script) == []

@@ -17,7 +17,7 @@ _STYLES = ("board.css", "timeline.css")
 _SCRIPTS = (
     "elements.js", "words.js", "signature.js", "bridge.js", "walk.js", "tasks.js", "tasklist.js",
     "overview.js", "rows.js", "chips.js", "logs.js", "summary.js", "causes.js", "following.js", "execution.js",
-    "tables.js", "history.js", "run.js", "start.js", "main.js",
+    "tables.js", "history.js", "run.js", "start.js", "compare.js", "main.js",
 )  # fmt: skip
 """In this order: they share one scope, and the last one starts."""
 

@@ -21,7 +21,7 @@ function answerOf(result) {
 
 /* An answer with whole rows: it says once, under `common`, what all of them have in common. */
 function joined({ common, ...answer }) {
-  for (const name of ["items", "causes", "buckets", "lines"])
+  for (const name of ["items", "causes", "buckets", "lines", "tasks"])
     if (common && answer[name]) answer[name] = answer[name].map((row) => ({ ...common, ...row }));
   return answer;
 }

@@ -21,6 +21,11 @@ function foreign(text, props = {}) {
   return el("bdi", props, text ?? "");
 }
 
+/* Text that is not broken into lines; nothing where there is none. */
+function whole(text, kind = "") {
+  return text ? el("span", { class: `whole ${kind}` }, text) : "";
+}
+
 function facts(pairs) {
   const known = pairs.filter(([, value]) => value !== "" && value !== null && value !== undefined);
   return el(
@@ -54,6 +59,9 @@ function say(text) {
   document.getElementById("said").textContent = text;
 }
 
-function sampleTag(answer) {
-  return answer.sample ? el("span", { class: "tag" }, "sample data") : null;
+/* An answer over several sources names those that show sample data. */
+function sampleTag({ sample, sources }) {
+  if (!sample) return null;
+  const some = Array.isArray(sample) && sample.length < sources.length;
+  return el("span", { class: "tag" }, "sample data", some ? `: ${sample.join(", ")}` : "");
 }

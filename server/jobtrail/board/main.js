@@ -1,6 +1,6 @@
 /* The board: which view is shown, where it came from, and what the host or the page says. */
 
-const VIEWS = { start: showStart, execution: showExecution, history: showHistory, run: showRun };
+const VIEWS = { start: showStart, execution: showExecution, history: showHistory, run: showRun, compare: showCompare };
 
 function pick(from, ...names) {
   return Object.fromEntries(names.filter((name) => from[name]).map((name) => [name, from[name]]));
@@ -145,7 +145,8 @@ class Board {
     this.#trail = [];
     try {
       const answer = answerOf(result);
-      const view = answer.execution && answer.verdict ? "execution" : answer.buckets ? "history" : "";
+      const view =
+        answer.execution && answer.verdict ? "execution" : answer.buckets ? "history" : answer.sort ? "start" : "";
       if (!view) throw new ToolError("this answer is not one that the board can draw; its text says all there is");
       this.#show({
         view,

@@ -34,6 +34,9 @@ async function showRun(board, route, signal) {
         one.job
           ? button("History of this job", () => board.go({ view: "history", job: one.job, source: detail.source }))
           : "",
+        button("Compare with the last good one", () =>
+          board.go({ view: "compare", run: one.id, source: detail.source }),
+        ),
         button("Open the log", () => board.log.open(one.id, { run: one.id, source: detail.source })),
       ),
     ),

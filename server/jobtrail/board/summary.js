@@ -8,6 +8,7 @@ function executionHead(board, detail, of, asOf = "") {
   const history = () => board.go({ view: "history", job: one.job, source: detail.source });
   const actions = board.bridge.canCall && [
     one.job ? button("History of this job", history) : "",
+    button("Compare with the last good one", () => board.go({ view: "compare", ...of })),
     button("Reload", () => board.go({ view: "execution", ...of }, true)),
   ];
   const head = el(

@@ -6,7 +6,7 @@ const MANY_ROWS = 300; // then somebody says whether to go on
 function walkState(walk, noun) {
   const here = plural(walk.items.length, noun);
   const words = {
-    loading: `${here} so far …`,
+    loading: walk.items.length ? `${here} so far …` : "Asking …",
     paused: `${here} so far, more to read `,
     failed: "",
     ended: walk.complete ? `all ${here}` : `INCOMPLETE: ${here}, and the source gives no more`,
@@ -26,34 +26,41 @@ function walkState(walk, noun) {
   ].filter(Boolean);
 }
 
-/* A table whose rows come page by page. */
-function walkTable(heads, noun, walkOf, rowOf) {
-  const body = el("tbody"),
+/* A table; `body` takes its rows. A cell knows its column, which a narrow window shows beside it. */
+function tableOf(heads, rows = [], body = el("tbody")) {
+  body.append(...rows.map((cells) => tableRow(heads, cells)));
+  const head = heads.map((name) => el("th", { scope: "col", role: "columnheader" }, name));
+  return el(
+    "table",
+    { role: "table" },
+    el("thead", { role: "rowgroup" }, el("tr", { role: "row" }, head)),
+    body,
+  );
+}
+
+/* The roles are said, since a table that is laid out otherwise loses them. */
+function tableRow(heads, cells) {
+  return el(
+    "tr",
+    { role: "row" },
+    cells.map((cell, at) => el("td", { role: "cell", "data-head": heads[at] }, cell)),
+  );
+}
+
+/* A table whose rows come page by page; without rows there is none. rowOf(item, walk) makes a row's cells. */
+function walkTable(heads, noun, walkOf, rowOf, changed = () => undefined) {
+  const body = el("tbody", { role: "rowgroup" }),
+    table = tableOf(heads, [], body),
     state = el("div");
   const walk = walkOf((items) => {
-    body.append(...items.map(rowOf));
+    body.append(...items.map((one) => tableRow(heads, rowOf(one, walk))));
+    table.hidden = !walk.items.length;
     state.replaceChildren(...walkState(walk, noun));
+    changed(walk);
   });
+  table.hidden = true;
   walk.run();
-  return el(
-    "div",
-    {},
-    el(
-      "table",
-      {},
-      el(
-        "thead",
-        {},
-        el(
-          "tr",
-          {},
-          heads.map((name) => el("th", { scope: "col" }, name)),
-        ),
-      ),
-      body,
-    ),
-    state,
-  );
+  return el("div", {}, table, state);
 }
 
 /* Executions or runs of a job in a stretch of time. */
@@ -80,13 +87,11 @@ function attemptRow(board, of, one) {
     of.kind === "job"
       ? [count(one.tasks), count(one.failed)]
       : [one.exit_code === undefined ? "" : String(one.exit_code), foreign(one.trigger)];
-  return el(
-    "tr",
-    {},
-    el("td", {}, statusMark(one.status, one.raw_status, one.failure)),
-    el("td", {}, moment(one.created_at)),
-    el("td", { class: "number" }, lasting(one.duration_s)),
-    ...last.map((cell) => el("td", { class: "number" }, cell)),
-    el("td", {}, el("button", { type: "button", class: "link code", onclick: go }, foreign(one.id))),
-  );
+  return [
+    statusMark(one.status, one.raw_status, one.failure),
+    whole(moment(one.created_at)),
+    lasting(one.duration_s),
+    ...last,
+    el("button", { type: "button", class: "link code", onclick: go }, foreign(one.id)),
+  ];
 }

@@ -9,6 +9,7 @@ class Walk {
   coverage = null;
   total = null;
   error = "";
+  page = null; // the last one that came
   state = "paused"; // paused · loading · failed · ended
   #cursor = "";
   #under = false; // a page is under way, whatever the state became meanwhile
@@ -64,8 +65,15 @@ class Walk {
     return this.state === "ended" && this.coverage.complete;
   }
 
+  /* Complete, and no source was left out. */
+  get whole() {
+    return this.complete && !this.page.errors;
+  }
+
   #take(page) {
+    this.page = page;
     this.items.push(...page.items);
+    for (const [source, text] of Object.entries(page.errors ?? {})) this.notes.add(`${source} could not be read: ${text}`);
     for (const note of page.notes ?? []) this.notes.add(note);
     this.coverage = page.coverage;
     this.total = page.total;

@@ -55,6 +55,19 @@ function lasting(seconds) {
     .join(" ");
 }
 
+/* How long, to one unit: 40m, 5h, 12d. */
+function roughly(seconds) {
+  const [size, unit] = [
+    [172_800, 86_400, "d"],
+    [5400, 3600, "h"],
+    [60, 60, "m"],
+    [0, 1, "s"],
+  ].find(([from]) => seconds >= from).slice(1);
+  return `${Math.floor(seconds / size)}${unit}`;
+}
+
+const ago = (seconds) => (seconds === undefined ? "" : `${roughly(Math.max(0, seconds))} ago`);
+
 /* Milliseconds since 1970, NaN where a time is not known. */
 function instant(text) {
   return text ? Date.parse(text) : NaN;
