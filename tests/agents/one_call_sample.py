@@ -224,12 +224,11 @@ class HowFarBack(_OfTheSample):
     besides = ("two days are kept",)
 
     def in_text(self, answer: Answer) -> object:
-        (note,) = [note for note in answer.notes if note.startswith("not judged before the oldest that is kept")]
-        return not answer.rows, note.rpartition("since ")[2]
+        (told,) = answer.after("nothing was missed: ")
+        return not answer.rows, told.partition(", from ")[2].partition(" ")[0]
 
     def in_structure(self, answer: dict[str, Any]) -> object:
-        (note,) = [note for note in answer["notes"] if note.startswith("not judged before the oldest that is kept")]
-        return not answer["missed"], note.rpartition("since ")[2]
+        return not answer["missed"], answer["coverage"]["back_to"]
 
     async def find_as_before(self, agent: Agent) -> object:
         (job,) = await agent.rows("list_jobs", query="fraud-scoring")

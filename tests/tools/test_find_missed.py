@@ -319,8 +319,11 @@ async def test_what_was_due_before_the_oldest_that_is_kept_is_not_judged_unless_
     ]  # fmt: skip
     async with two_sources(*records) as (client, _):
         text, content = await answer(client, "find_missed")
+        alone, pruned = await answer(client, "find_missed", job="pruned")
     assert [(one["job"], one["missed"]) for one in content["items"]] == [("missing", 18)]
     assert "note: not judged before the oldest that is kept: pruned since 2026-11-11T06:00:00Z" in text
+    assert "nothing was missed: all 7 that were due ran, from 2026-11-11T06:00:00Z on" in alone
+    assert pruned["coverage"]["back_to"] == "2026-11-11T06:00:00Z"
 
 
 async def test_what_never_ran_is_judged_since_its_schedule_is_known() -> None:

@@ -181,6 +181,11 @@ class _Stretch:
     bottom: datetime | None
 
     @property
+    def begins(self) -> datetime | None:
+        """From when on anything is judged; what ran before is not kept."""
+        return min((one.begins for one in self.judged if not one.why), default=None)
+
+    @property
     def counts(self) -> tuple[int, int, int, int]:
         """Due, missed, late and skipped so far, over all pages."""
         live = [one for one in self.judged if not one.held]
@@ -324,7 +329,7 @@ def _make_answer(
         scanned=call.cursor.scanned,
         matched=call.cursor.matched,
         complete=following is None and whole,
-        back_to=stretch.bottom or asked.find_window().since,
+        back_to=stretch.bottom or max(filter(None, (asked.find_window().since, stretch.begins)), default=None),
     )
     if following and following.bottom:
         # The next page reads this stretch again.
