@@ -208,6 +208,7 @@ def test_no_bounds_are_no_window() -> None:
         "24",
         "h",
         "-1h",
+        "in 2 hours",
         "ago",
         "25:00",
         "13pm",

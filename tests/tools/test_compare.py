@@ -230,6 +230,16 @@ async def test_what_it_was_given_is_compared_without_a_secret() -> None:
         assert secret not in text + also + shown + str(content)
 
 
+async def test_values_of_which_a_part_is_not_shown_are_not_called_the_same() -> None:
+    first = {"api_token": "sk-1", "url": "http://a:pw1@h/x", "text": "x" * 3_000, "mode": "fast"}
+    second = {"api_token": "sk-2", "url": "http://a:pw2@h/x", "text": "x" * 3_000 + "y", "mode": "fast"}
+    async with two_sources(ran(1, 10, params=first), ran(2, 20, "failed", 3, params=second)) as (client, _):
+        _, content = await answer(client, "compare", job="backup")
+    assert content["same"]["param mode"] == "fast"
+    for name in ("api_token", "url", "text"):
+        assert f"param {name} (a part of it is masked or cut)" in content["not_compared"]
+
+
 async def test_what_only_one_of_the_two_tells_is_named_and_not_compared() -> None:
     running = RunRow("01K9Z3V5Q8R2M4N6P7S9T0W002", "backup", "running", nanoseconds_at(20), nanoseconds_at(20))
     async with two_sources(ran(1, 10), running) as (client, _):

@@ -326,6 +326,14 @@ async def test_what_was_due_before_the_oldest_that_is_kept_is_not_judged_unless_
     assert pruned["coverage"]["back_to"] == "2026-11-11T06:00:00Z"
 
 
+async def test_what_runs_every_second_did_not_miss_the_seconds_before_its_oldest_run() -> None:
+    runs = [run("often", at("11-11T11:50:00") + timedelta(seconds=number)) for number in range(600)]
+    async with two_sources(task("often", "* * * * * *"), *runs) as (client, _):
+        text, content = await answer(client, "find_missed", job="often", since="1h")
+    assert (content["due"], content["missed"], rows_of(content)) == (600, 0, [])
+    assert "note: not judged before the oldest that is kept: often since 2026-11-11T11:50:00Z" in text
+
+
 async def test_what_never_ran_is_judged_since_its_schedule_is_known() -> None:
     records = [task("new", "0 * * * *"), job("fresh", "0 * * * *", created="11-11T09:30:00")]
     async with two_sources(*records) as (client, network):

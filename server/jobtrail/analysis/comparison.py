@@ -7,6 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+from jobtrail.masking.names import MASKED
 from jobtrail.models import Attempt, Difference, Execution, Task, TaskDifference
 from jobtrail.text import quote_unless_word
 from jobtrail.times import format_duration, format_time, seconds_between
@@ -25,6 +26,8 @@ _LARGE = 10
 _SHOWN_OF_A_KIND = 5
 _ORDER: tuple[TaskChange, ...] = ("failed only here", "new", "gone", "much slower")
 _NUMBERED = re.compile(r"(?P<before>.*?)(?P<number>\d+)")
+_HIDDEN = re.compile(rf"{re.escape(MASKED)}|…$")
+"""In a value that is not shown whole: two of them may differ in the rest."""
 NOT_GIVEN = "not given"
 
 
@@ -117,6 +120,8 @@ def compare_facts(this: Mapping[str, Fact], base: Mapping[str, Fact]) -> FactsCo
         given = one.given or other.given
         if not given and not (one.text and other.text):
             untold.append(name if one.text == other.text else f"{name} (told of one only)")
+        elif one.text == other.text and _HIDDEN.search(one.text):
+            untold.append(f"{name} (a part of it is masked or cut)")
         elif _is_alike(one, other):
             if name != "created":
                 same[name] = one.text if one.text == other.text else f"{one.text}/{other.text}"

@@ -185,7 +185,7 @@ def _forget_before(one: Judged, loaded_at: datetime | None) -> bool:
     if known and known >= one.begins:
         # Nothing of it can be older.
         return False
-    one.starts = [start for start in one.starts if start.at >= first - EARLY or start.told]
+    one.starts = [start for start in one.starts if start.at >= first or start.attempt]
     before, one.begins = one.begins, max(one.begins, first)
     return one.begins > before
 

@@ -16,6 +16,7 @@ from jobtrail.times import parse_dates, parse_duration
 __all__ = ["Span", "read_spoken"]
 
 _SMALL_WORDS = re.compile(r"^(?:(?:since|from|until|till|on|at|in|over|within|during|for|the|of)\s+)+")
+_BACK = ("last ", "past ", "previous ")
 _LENGTH = re.compile(r"(?:(last|past|previous) )?(.+?)( ago| back)?")
 _CALENDAR = ("week", "month", "year")
 _PARTS = {"morning": (0, 12), "afternoon": (12, 18), "evening": (18, 24), "night": (18, 30)}
@@ -54,10 +55,12 @@ def read_spoken(text: str, now: datetime) -> timedelta | Span | None:
         text: what was said.
         now: the current local time, without its zone.
     """
-    words = _SMALL_WORDS.sub("", " ".join(text.lower().split()))
+    said = " ".join(text.lower().split())
+    words = _SMALL_WORDS.sub("", said)
     length = _read_length(words)
     if length is not None:
-        return length
+        # In two hours is not two hours ago; in the last two hours is since then.
+        return None if said == f"in {words}" and not words.startswith(_BACK) else length
     try:
         return _read_part(words, now) or _read_time(words, now) or _make_span(_read_days(words, now.date()))
     except (ValueError, OverflowError):
