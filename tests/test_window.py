@@ -234,6 +234,7 @@ def test_no_bounds_are_no_window() -> None:
         "2026-11-20x10:00",
         "2026-11-20T",
         "2026-11-20TT10:00",
+        "In an hour",
     ],
 )
 def test_a_time_outside_the_grammar_is_refused_with_the_grammar(text: str) -> None:
@@ -253,9 +254,11 @@ def test_a_window_in_the_future_is_refused() -> None:
         check_begun(window, "2027-01-01", NOW)
 
 
-def test_a_length_longer_than_dates_go_back_is_refused() -> None:
+@pytest.mark.parametrize("text", ["999999w", "999999 years", "999999 years 999999 years 999999 years"])
+def test_a_length_longer_than_dates_go_back_is_refused(text: str) -> None:
+    assert counts_from_now(text)
     with pytest.raises(BadArgument, match="not within the years 1 to 9999; give a nearer time"):
-        resolve_window("999999w", None, CLOCK, NOW)
+        resolve_window(text, None, CLOCK, NOW)
 
 
 @given(st.text(max_size=30))

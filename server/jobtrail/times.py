@@ -41,6 +41,8 @@ _SECONDS = {
     if word
 }
 _FEW_SECONDS = 10
+_MOST_SECONDS = 1e12
+"""More than dates go back, and less than a length of time can be."""
 
 
 def parse_time(text: str) -> datetime:
@@ -151,7 +153,7 @@ def parse_duration(text: str) -> timedelta | None:
             return None
         seconds += (1 if found[1] in {"a", "an"} else float(found[1])) * unit
         at = found.end()
-    return timedelta(seconds=seconds) if words and at == len(words) else None
+    return timedelta(seconds=min(seconds, _MOST_SECONDS)) if words and at == len(words) else None
 
 
 def to_nanoseconds(time: datetime) -> int:

@@ -108,7 +108,7 @@ task-10	failed only here	failed 18m26s	succeeded 10m57s
 task-8	failed only here	failed 22m56s	succeeded 8m14s
 task-6	failed only here	failed 26m25s	succeeded 5m19s
 task-4	failed only here	failed 19m10s	succeeded 10m41s
-causes, and since when among 20 failures of the 89 executions before it (back to 2026-10-24T02:00:00Z, there are older):
+causes, and since when among 20 failures of the 89 executions before it (not all of them, back to 2026-10-24T02:00:00Z):
 before	cause	tasks	since	first
 20	ConnectionError: psycopg.OperationalError: connection to server at '10.0.49.116', port 5432 failed: Connection refused	7	2026-10-24T02:00:00Z	exec-8b6e3fd7bfa1
 note: tasks' names only count them: the same name is the same place, not surely the same work
@@ -132,7 +132,7 @@ created	2026-11-23T10:00:00Z	2026-11-23T09:30:00Z
 exit code	1	0
 queued	568ms	2.0s	×0.28
 same: trigger cron · attempt 1 · duration 2.5s/2.0s
-causes, and since when among 20 failures of the 200 runs before it (back to 2026-11-20T00:00:26Z, there are older):
+causes, and since when among 20 failures of the 200 runs before it (not all of them, back to 2026-11-20T00:00:26Z):
 before	cause	since	first
 10	502 Bad Gateway in 18 ms, request id req_3a27e4ddc4 (exit code 1)	2026-11-20T00:00:26Z	01M7V42905TCEYZQ4YAA704FT8
 next: get_run(run='01M83XJ880CH86JX615VZ8MKAW', source='embedded')
@@ -197,12 +197,24 @@ async def test_a_look_back_that_is_cut_short_says_how_far_it_reached_and_goes_on
         assert content["coverage"] == {
             "scanned": 3, "matched": 2, "complete": False, "back_to": "2026-11-01T01:00:00Z",
         }  # fmt: skip
-        assert "(back to 2026-11-01T01:00:00Z, there are older)" in text
+        assert "(not all of them, back to 2026-11-01T01:00:00Z):" in text
         assert content["next_calls"][-1] == "compare(job='etl', execution='e6', source='prod')"
         monkeypatch.setattr(past_attempts, "_BUDGET", Budget(items=5))
         text, content = await answer(client, "compare", job="etl")
     assert "base" not in content
     assert "note: no success was found before it, looking at back to" in text
+
+
+async def test_a_cause_is_new_only_where_the_causes_of_all_failures_before_it_could_be_read() -> None:
+    records = [*executed("e1", 10, "failed", a="Refused"), *executed("e2", 20, "failed", a="Refused")]
+    async with two_sources(*records) as (client, network):
+        network.broken = {"/e1"}
+        text, content = await answer(client, "compare", job="etl")
+    assert (content["causes"][0]["before"], content["coverage"]["complete"]) == (0, False)
+    assert "\tnew" not in text
+    assert "\tnot seen before" in text
+    assert "(not all of them, back to 2026-11-01T00:10:00Z):" in text
+    assert "the causes of 1 of the failures before it could not be read: " in text
 
 
 async def test_what_it_was_given_is_compared_without_a_secret() -> None:

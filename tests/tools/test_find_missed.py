@@ -26,9 +26,11 @@ from jobtrail.times import to_nanoseconds
 from jobtrail.tools import due_judgements, missed
 from tests.peers.runwisp_daemon import ulid
 from tests.sample_client import FixedClock, answer, count_tokens, follow, rows_of, sample_client, text_of
+from tests.upstreams import Upstream, client_of, json_of, run_of
 
 if TYPE_CHECKING:
     from collections.abc import AsyncGenerator
+    from pathlib import Path
 
     from jobtrail.store.rows import AnyRow
 
@@ -405,6 +407,38 @@ async def test_runs_are_read_in_large_pages_and_what_one_page_left_out_ends_comp
         monkeypatch.setattr(missed, "_WALK", Budget(items=1_000, seconds=15))
         pages = await follow(client, "find_missed", since="2d")
     assert [page["coverage"]["complete"] for page in pages] == [False] * len(pages)
+
+
+async def test_what_may_be_kept_and_was_not_looked_for_ends_complete(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(due_judgements, "_MOST_LOOKED_BACK", 0)
+    records = [task("backup", "0 3 * * *"), *daily("backup", "11-01T03:00:00", 11, without=(4, 5))]
+    async with two_sources(*records) as (client, _):
+        text, content = await answer(client, "find_missed", since="6d")
+    assert not content["items"]
+    assert not content["coverage"]["complete"]
+    assert "nothing was missed, late, held or skipped in what was judged, which is not all" in text
+    assert (
+        "not known whether earlier ones are kept, so what was due before the oldest that was read is in doubt: backup"
+        in text
+    )
+
+
+async def test_runs_that_cannot_be_placed_in_time_end_complete(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(missed, "_WALK", Budget(items=2, seconds=15))
+    upstream = Upstream()
+    rows = [run_of(200, createdAt=7), run_of(190, createdAt=7), run_of(180)]
+    told = {
+        "/api/daemon": {"version": "1.0.1", "schedulingActive": True, "resolvedTimezone": "UTC"},
+        "/api/runs": {"items": rows, "total": 3},
+    }
+    upstream.sick = lambda request: json_of(told[request.url.path])(request) if request.url.path in told else None
+    async with client_of(tmp_path, upstream) as client:
+        _, content = await answer(client, "find_missed", since="2026-11-01", until="2026-11-01", source="runwisp")
+    assert content["due"] == 1
+    assert "cursor" not in content
+    assert not content["coverage"]["complete"]
 
 
 async def test_a_walk_by_cursors_judges_every_due_time_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -43,7 +43,7 @@ async def test_executions_are_sorted_by_duration_page_by_page_and_the_answer_say
         )
     rows = [row for page in pages for row in rows_of(page)]
     assert [row.get("duration_s") for row in rows] == [50, 40, 30, 20, 10, 10, None]
-    assert "sorted among all 7 executions there are in this window" in pages[0]["notes"]
+    assert "sorted among all 7 executions of this list" in pages[0]["notes"]
     assert pages[-1]["coverage"]["complete"]
     assert [row["id"] for row in rows_of(shortest)] == ["e0"]
 

@@ -79,7 +79,7 @@ class SortedListing(Generic[T]):
         """Return among how many they were sorted."""
         count = count_noun(walked.scanned, self.noun)
         if walked.position is None:
-            return f"sorted among all {count} there are in this window"
+            return f"sorted among all {count} of this list"
         created = getattr(walked.last, "created_at", None)
         back = f", back to {format_time(created)}" if created else ""
         return f"sorted among the {count} that were read, the newest{back}: since and until choose others"

@@ -88,13 +88,13 @@ def _write_look_back(one: Comparison) -> str:
     seen, noun = one.coverage, one.kind
     if not seen.scanned:
         return f"causes; no {noun} before it was looked at"
-    reach = "all that is kept" if seen.complete else f"back to {format_time(seen.back_to)}, there are older"
+    reach = "all that is kept" if seen.complete else f"not all of them, back to {format_time(seen.back_to)}"
     failures = count_noun(seen.matched, "failure")
     return f"causes, and since when among {failures} of the {count_noun(seen.scanned, noun)} before it ({reach}):"
 
 
 def _make_cause_row(cause: CauseDifference, one: Comparison) -> dict[str, Cell]:
-    since = format_time(cause.first_at) if cause.before else "new"
+    since = format_time(cause.first_at) if cause.before else "new" if one.coverage.complete else "not seen before"
     return {
         "before": write_count(cause.before),
         "cause": cause.cause,

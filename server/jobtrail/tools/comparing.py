@@ -73,9 +73,11 @@ async def _read_rest(subject: Subject, this: Side, base: Side | None, past: Past
     if is_failure(this.one):
         calls["past"] = partial(read_past_causes, subject, past)
     answers = await run_concurrently(calls, seconds=_SECONDS)
-    before = answers.get("past")
+    before = answers.get("past") if "past" in calls else PastCauses()
+    if not isinstance(before, PastCauses):
+        before = PastCauses(whole=False, notes=["why those before it failed could not be read"])
     theirs = _take_rest(answers.get("base"), base) if base else Rest()
-    return _take_rest(answers.get("this"), this), theirs, before if isinstance(before, PastCauses) else PastCauses()
+    return _take_rest(answers.get("this"), this), theirs, before
 
 
 def _take_rest(answer: Rest | PastCauses | JobtrailError | None, side: Side) -> Rest:

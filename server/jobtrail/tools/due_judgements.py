@@ -61,6 +61,7 @@ class Judged:
         oldest: when the oldest was created of what is known that it ran.
         never: whether nothing is kept that it ever ran.
         dense: whether it was due more often than is judged at once.
+        doubted: whether it is not known if something older is kept than was read.
         asked: from when on it was asked for.
         imported: whether nothing tells how it went on.
         next_due_at: when it is due next.
@@ -76,6 +77,7 @@ class Judged:
     why: str = ""
     never: bool = False
     dense: bool = False
+    doubted: bool = False
     imported: bool = False
     next_due_at: datetime | None = None
 
@@ -84,6 +86,11 @@ class Judged:
         """Of the job, which has one."""
         assert self.job.timetable is not None  # noqa: S101 # only such are judged
         return self.job.timetable
+
+    @property
+    def whole(self) -> bool:
+        """Whether all of its due times were judged, as far as what ran is kept."""
+        return not (self.why or self.dense or self.doubted)
 
     def count(self, state: str) -> int:
         """Return how many due times came to a state."""
@@ -163,19 +170,15 @@ async def look_back(
         {key: partial(_has_older, sources[one.source], one) for key, one in asked.items()}, seconds=_LOOK_BACK_SECONDS
     )
     kept: list[str] = []
-    unknown = [quote_unless_word(one.job.name) for one in wanted[_MOST_LOOKED_BACK:]]
-    for key, one in asked.items():
-        older = answers.get(key)
+    for one in wanted:
+        older = answers.get(f"{one.source}/{one.job.name}")
         if older is True:
             continue
-        if older is not False:
-            unknown.append(quote_unless_word(one.job.name))
+        one.doubted = older is not False
         one.never = older is False and one.oldest is None
-        if _forget_before(one, scheduling[one.source].loaded_at) and one.oldest:
+        if _forget_before(one, scheduling[one.source].loaded_at) and one.oldest and not one.doubted:
             kept.append(f"{quote_unless_word(one.job.name)} since {format_time(one.oldest)}")
-    for one in wanted[_MOST_LOOKED_BACK:]:
-        _forget_before(one, None)
-    return _write_kept(kept, unknown)
+    return _write_kept(kept, [quote_unless_word(one.job.name) for one in wanted if one.doubted])
 
 
 def _forget_before(one: Judged, loaded_at: datetime | None) -> bool:
@@ -208,7 +211,10 @@ def _write_kept(kept: Sequence[str], unknown: Sequence[str]) -> list[str]:
     if kept:
         notes.append(f"not judged before the oldest that is kept: {_name_some(kept)}")
     if unknown:
-        notes.append(f"not known whether earlier ones are kept, so some may have run: {_name_some(unknown)}")
+        notes.append(
+            "not known whether earlier ones are kept, so what was due before the oldest that was read is in doubt: "
+            f"{_name_some(unknown)}"
+        )
     return notes
 
 

@@ -186,6 +186,11 @@ class _Stretch:
         return min((one.begins for one in self.judged if not one.why), default=None)
 
     @property
+    def reached(self) -> bool:
+        """Whether it is known how far back in time the walk came: later pages go on from there."""
+        return self.walked.position is None or (self.walked.ordered and self.bottom is not None)
+
+    @property
     def counts(self) -> tuple[int, int, int, int]:
         """Due, missed, late and skipped so far, over all pages."""
         live = [one for one in self.judged if not one.held]
@@ -317,7 +322,7 @@ def _make_answer(
     failed: dict[str, JobtrailError] = {**there.errors, **walked.failed}
     due, missed, late, skipped = stretch.counts
     # What is not judged here is not judged by later pages either.
-    walked.whole = walked.whole and not any(one.why or one.dense for one in stretch.judged)
+    walked.whole = walked.whole and stretch.reached and all(one.whole for one in stretch.judged)
     before = call.cursor
     call.advance(walked)
     whole = call.check_whole(whole=walked.whole and not failed)

@@ -100,7 +100,7 @@ class PastCauses:
 
     Attributes:
         failures: each with its causes.
-        whole: whether these are all failures among what was looked at.
+        whole: whether these are all failures among what was looked at, with all their causes.
         notes: what an agent must know of the reading.
     """
 
@@ -136,10 +136,11 @@ async def read_past_causes(subject: Subject, past: Past) -> PastCauses:
     asked = [OwnedAttempt(subject.source.name, subject.job.name, one) for one in failures[:_CAUSES_READ]]
     read = await CauseReader([subject.source], {}, subject.now).read(asked, _CAUSE_SECONDS)
     notes: list[Note] = []
+    cut = any(one.rarer or not one.complete for one in read.found)
     if read.errors:
         why = next(iter(read.errors.values())).describe_problem()
         notes.append(f"the causes of {len(read.errors)} of the failures before it could not be read: {why}")
-    if any(one.rarer or not one.complete for one in read.found):
+    if cut:
         notes.append("of some failures before it not every cause was looked at: one may be older than said")
     pairs = [*zip(failures, read.found, strict=False)]
-    return PastCauses(pairs, len(pairs) == len(failures), notes)
+    return PastCauses(pairs, len(pairs) == len(failures) and not read.errors and not cut, notes)
