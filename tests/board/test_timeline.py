@@ -88,8 +88,8 @@ def test_everything_can_be_reached_and_done_by_keyboard(hosted: Hosted) -> None:
         if walked[-1] == "Tasks":
             break
     assert walked == [
-        "All jobs", "Full screen", "History of this job", "Reload", walked[4], "✕failed7", "✓succeeded7",
-        "Show tasks whose name or reason contains", "Order", "Zoom in", "Tasks",
+        "All jobs", "Full screen", "History of this job", "Compare with the last good one", "Reload", walked[5],
+        "✕failed7", "✓succeeded7", "Show tasks whose name or reason contains", "Order", "Zoom in", "Tasks",
     ]  # fmt: skip
     listed = board.get_by_role("listbox", name="Tasks")
     for key, place in (("ArrowDown", 1), ("End", 13), ("ArrowUp", 12), ("Home", 0), ("PageDown", 13)):

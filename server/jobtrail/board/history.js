@@ -73,6 +73,9 @@ class HistoryView {
     const most = Math.max(...slots.map((slot) => slot.attempts)),
       longest = Math.max(...slots.map((slot) => slot.p50_s ?? 0));
     this.bars = slots.map((slot) => this.#bar(slot, most, longest));
+    const bars = el("div", { class: "bars" }, this.bars);
+    // Where they do not all fit, the newest are seen first.
+    requestAnimationFrame(() => (bars.scrollLeft = bars.scrollWidth));
     const kinds = STATUSES.filter((kind) => Object.keys(answer.current.counts).some((word) => kindOf(word) === kind));
     return el(
       "section",
@@ -88,7 +91,7 @@ class HistoryView {
           `a bar each ${answer.bucket}, the highest ${count(most)}${longest ? `, the longest median ${lasting(longest)}` : ""}`,
         ),
       ),
-      el("div", { class: "bars" }, this.bars),
+      bars,
     );
   }
 
