@@ -203,6 +203,27 @@ async def test_never_succeeded_is_said_only_where_no_success_can_be_missing(tmp_
     assert row["last_status"] == "failed"
 
 
+async def test_nothing_is_judged_as_missed_where_no_run_of_the_job_was_read(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.runs = [run_of(number, taskName="other") for number in reversed(range(3))]
+    tasks = json_of({"items": [{"name": "backup", "kind": "task", "cron": "* * * * *", "timezone": "UTC"}]})
+
+    def answer_foreign(request: httpx2.Request) -> httpx2.Response | None:
+        if request.url.path == "/api/tasks":
+            return tasks(request)
+        # The first page has another task's runs, and there is none after it.
+        rows = [] if "createdBefore" in request.url.params else upstream.runs[:1]
+        return json_of({"items": rows, "total": 9})(request) if request.url.path == "/api/runs" else None
+
+    upstream.sick = answer_foreign
+    async with client_of(tmp_path, upstream) as client:
+        text, found = await answer(client, "find_missed", job="backup", source="runwisp", since="2026-11-01")
+    assert (found["due"], found["missed"]) == (0, 0)
+    assert not found["coverage"]["complete"]
+    assert "cursor" in found
+    assert "note: stopped early: " in text
+
+
 async def test_all_jobs_are_read_back_to_no_time_where_an_order_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

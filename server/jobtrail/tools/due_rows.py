@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import TYPE_CHECKING
 
 from jobtrail.models import Call, Overdue, Run
+from jobtrail.times import format_time
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -17,7 +18,22 @@ if TYPE_CHECKING:
 _BEFORE: dict[Outcome, int] = {"never ran": 0, "missed": 1, "late": 2, "held": 3, "skipped": 4}
 
 
-def make_job_row(one: Judged) -> Overdue | None:
+def make_rows(judged: Sequence[Judged], *, alone: bool) -> list[Overdue]:
+    """Return the rows of jobs, those first that miss most; of one job `alone` those of its times."""
+    if alone:
+        return [row for one in judged for row in _make_time_rows(one)]
+    rows = [row for one in judged if (row := _make_job_row(one))]
+    return sorted(
+        rows, key=lambda row: (_BEFORE[row.state], -(row.missed or 0), -(row.late or 0), row.source, row.job)
+    )
+
+
+def name_row(row: Overdue) -> str:
+    """Return what tells a row from the others: its job, and its time where rows are of one job."""
+    return f"{row.source}/{row.job} {format_time(row.first_at)}"
+
+
+def _make_job_row(one: Judged) -> Overdue | None:
     """Return the row of a job; None for one that ran as it was due."""
     state = _choose_state(one)
     if state is None:
@@ -59,10 +75,10 @@ def _explain(start: Start) -> str:
     return start.attempt.raw_status or "skipped"
 
 
-def make_time_rows(one: Judged) -> list[Overdue]:
+def _make_time_rows(one: Judged) -> list[Overdue]:
     """Return a row for each stretch of due times in a row that did not go as they were due, the newest first."""
     if one.held:
-        return [row] if (row := make_job_row(one)) else []
+        return [row] if (row := _make_job_row(one)) else []
     groups = [[*group] for _, group in groupby(one.starts, key=_read_outcome)]
     return [_make_time_row(one, group) for group in reversed(groups) if group[0].state not in {"ran", "to come"}]
 
@@ -98,10 +114,3 @@ def _propose_call(one: Judged, start: Start) -> Call | None:
     run = isinstance(start.attempt, Run)
     named = {"run": start.attempt.id} if run else {"job": one.job.name, "execution": start.attempt.id}
     return Call("get_run" if run else "get_execution", {**named, "source": one.source})
-
-
-def sort_worst_first(rows: Sequence[Overdue]) -> list[Overdue]:
-    """Return rows of jobs, those first that miss most."""
-    return sorted(
-        rows, key=lambda row: (_BEFORE[row.state], -(row.missed or 0), -(row.late or 0), row.source, row.job)
-    )

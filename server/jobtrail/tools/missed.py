@@ -16,10 +16,10 @@ from jobtrail.models import Attempt, Coverage, Missed, NextDue, Overdue, Sentenc
 from jobtrail.paging import EVERYTHING, Budget, Position, Walk, Walked, run_concurrently, walk
 from jobtrail.sources.base import Scheduling
 from jobtrail.sources.federation import OwnedAttempt, discover_parts
-from jobtrail.times import format_time, from_nanoseconds, to_nanoseconds
+from jobtrail.times import from_nanoseconds, to_nanoseconds
 from jobtrail.tools import params
 from jobtrail.tools.due_judgements import EARLIEST_STEP, Judged, Place, divide_times, judge, look_back, write_doubts
-from jobtrail.tools.due_rows import make_job_row, make_time_rows, sort_worst_first
+from jobtrail.tools.due_rows import make_rows, name_row
 from jobtrail.tools.finding import explain_nowhere
 from jobtrail.tools.listing import DEFAULT_LIMIT, fit_rows
 from jobtrail.tools.resumable import (
@@ -79,7 +79,7 @@ async def find_missed(
     check_begun(asked.find_window(), call.get_text_argument("since"), call.latest)
     call.notes += [*there.notes, *write_clock_notes(call.sources, asked.windows if len(call.sources) > 1 else {})]
     stretch = await _judge_stretch(call, there, asked)
-    rows = _make_rows(stretch.judged, alone=bool(name))
+    rows = make_rows(stretch.judged, alone=bool(name))
     begin = stretch.place.find_begin(rows)
     shown = fit_rows(call, rows[begin : begin + limit], limit, "rows", _FACTS_TOKENS)
     return _make_answer(call, there, asked, stretch, rows, begin, shown)
@@ -113,7 +113,7 @@ class _Place:
         top: up to when due times are judged, where earlier pages judged those after it.
         bottom: from when on they were judged, where a page before had some of the rows.
         shown: how many rows of these it and earlier pages had.
-        last: the last of them, as `_name_row` names it.
+        last: the last of them, as `name_row` names it.
         counts: due, missed, late and skipped before this stretch.
     """
 
@@ -155,13 +155,8 @@ class _Place:
 
     def find_begin(self, rows: Sequence[Overdue]) -> int:
         """Return the number of the first row that no earlier page had: `shown`, if these are the same by now."""
-        found = (number for number, row in enumerate(rows, 1) if _name_row(row) == self.last)
+        found = (number for number, row in enumerate(rows, 1) if name_row(row) == self.last)
         return next(found, max(self.shown - 1, 0))
-
-
-def _name_row(row: Overdue) -> str:
-    """Return what tells a row from the others: its job, and its time where rows are of one job."""
-    return f"{row.source}/{row.job} {format_time(row.first_at)}"
 
 
 @dataclass(frozen=True)
@@ -205,7 +200,7 @@ class _Stretch:
     def find_next(self, shown: int, rows: Sequence[Overdue]) -> _Place | None:
         """Return where the next page begins, given how many of these rows were shown by now."""
         if shown < len(rows):
-            bottom, last = self.bottom or _EARLIEST, _name_row(rows[shown - 1]) if shown else ""
+            bottom, last = self.bottom or _EARLIEST, name_row(rows[shown - 1]) if shown else ""
             return _Place(self.place.position, self.place.top, bottom, shown, last, self.place.counts)
         if self.walked.position is None or self.bottom is None:
             return None
@@ -224,9 +219,9 @@ async def _judge_stretch(call: ResumableCall, there: AttemptSources, asked: _Ask
     )
     walked = await walk(there.merge(_PAGE), how, place.position) if there.parts else Walked[OwnedAttempt](None)
     bottom = None
-    if walked.position is not None and walked.last and walked.last.created_at:
-        # What was created in that second may not have been read whole.
-        bottom = walked.last.created_at.replace(microsecond=0) + timedelta(seconds=1)
+    if walked.position is not None:
+        # What was created in that second may not have been read whole; where no time was read, nothing is judged.
+        bottom = (_find_reached(walked) or call.latest).replace(microsecond=0) + timedelta(seconds=1)
     if place.bottom and bottom and bottom > place.bottom:
         raise Unreachable(
             "could not be read again as far as before", subject="what this cursor walks",
@@ -236,6 +231,12 @@ async def _judge_stretch(call: ResumableCall, there: AttemptSources, asked: _Ask
     judged = await _judge_jobs(call, there, asked, _Bounds(place.top, bottom), walked)
     _overlap(walked, bottom)
     return _Stretch(place, walked, judged, bottom)
+
+
+def _find_reached(walked: Walked[OwnedAttempt]) -> datetime | None:
+    """Return when the last was created that was read, or the last before it whose time could be read."""
+    times = (one.created_at for one in (walked.last, *reversed(walked.items)) if one)
+    return next(filter(None, times), None)
 
 
 @dataclass(frozen=True)
@@ -301,12 +302,6 @@ async def _ask_scheduling(call: ResumableCall, sources: Mapping[str, Source]) ->
         if not call.resumed:
             call.notes += [f"source {name}: {note}" for note in found[name].notes]
     return found
-
-
-def _make_rows(judged: Sequence[Judged], *, alone: bool) -> list[Overdue]:
-    if alone:
-        return [row for one in judged for row in make_time_rows(one)]
-    return sort_worst_first([row for one in judged if (row := make_job_row(one))])
 
 
 def _make_answer(
