@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from jobtrail.paging import Budget
 from jobtrail.store import Store
 from jobtrail.store.recording import JobSchedule, Recording, RecordingRequest
 from jobtrail.times import parse_nanoseconds, to_nanoseconds
+from jobtrail.tools import missed
 from tests.cli.commands import read_refusal, run_command
 
 if TYPE_CHECKING:
@@ -61,8 +63,11 @@ def test_a_recorder_stores_when_its_job_is_due_and_it_is_shown(stand: Stand) -> 
         assert "0 2 * * * (Europe/Berlin)" in text
 
 
-def test_without_a_zone_it_is_that_of_the_machine(stand: Stand) -> None:
-    stand.record("--job", "nightly", "--schedule", "@daily", "--", "true", TZ="Asia/Tokyo")
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", ":Asia/Tokyo", ":/usr/share/zoneinfo/Asia/Tokyo", "LOCAL"])
+def test_without_a_zone_it_is_that_of_the_machine(stand: Stand, tmp_path: Path, zone: str) -> None:
+    local = tmp_path / "localtime"
+    local.symlink_to("/usr/share/zoneinfo/Asia/Tokyo")
+    stand.record("--job", "nightly", "--schedule", "@daily", "--", "true", TZ=zone.replace("LOCAL", f":{local}"))
     assert read_triggers(stand.path)[0]["configuration"]["timezone"] == "Asia/Tokyo"
 
 
@@ -74,7 +79,10 @@ def test_without_a_zone_it_is_that_of_the_machine(stand: Stand) -> None:
             "'0 2 * *' is no cron expression that is understood here (Wrong number of fields)",
         ),
         (("--schedule", "@every 5m"), "'@every 5m' is no cron expression: it says when relative to a start"),
-        (("--schedule", "0 2 * * *", "--timezone", "Mars"), "zone 'Mars' does not exist here"),
+        (
+            ("--schedule", "0 2 * * *", "--timezone", "Mars"),
+            "zone 'Mars' does not exist here; give --timezone one such as Europe/Berlin",
+        ),
         (("--timezone", "UTC"), "--timezone is the zone of a --schedule; give both"),
     ],
 )
@@ -115,6 +123,19 @@ def test_where_a_recorded_job_is_missing_the_command_that_asks_exits_1_else_0(tm
     assert "nothing was missed: all 3 that were due ran" in whole.out
     (row,) = json.loads(every.out)["items"]
     assert row["first_at"] == f"{NOON - timedelta(days=5):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def test_the_command_that_asks_exits_1_where_a_part_of_the_window_was_not_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "jobs.db"
+    for day in range(9, -1, -1):
+        record(path, days_ago(day), AT_NOON)
+    monkeypatch.setattr(missed, "_WALK", Budget(items=4, seconds=15))
+    part = run_command("ask", "find_missed", "since=7d", JOBTRAIL_STORE=str(path))
+    whole = run_command("ask", "find_missed", "since=7d", "--all", JOBTRAIL_STORE=str(path))
+    assert (part.code, whole.code) == (1, 0)
+    assert "NOT COMPLETE" in part.out
 
 
 def test_what_was_due_before_the_schedule_was_recorded_is_not_missed(tmp_path: Path) -> None:

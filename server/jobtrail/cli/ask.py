@@ -144,7 +144,8 @@ def _print_result(call: _ToolCall, pages: PagesRead, arguments: argparse.Namespa
     if call.follow and pages.cursor:
         more = format_command(Call(call.tool.name, {"cursor": pages.cursor}))
         _print_error(f"stopped at {MOST_ROWS:,} rows, of which there are more; go on with: {more} --all")
-    return int(any(isinstance(page, Missed) and page.alarm for page in pages.read))
+    whole = merge_pages(pages.read)
+    return int(isinstance(whole, Missed) and whole.alarm)
 
 
 def _print_stopped(call: _ToolCall, pages: PagesRead, arguments: argparse.Namespace) -> int:

@@ -92,23 +92,28 @@ def _read_schedule(expression: str | None, zone: str | None) -> JobSchedule | No
         if zone is not None:
             raise SettingsError("--timezone is the zone of a --schedule; give both")
         return None
-    from jobtrail.analysis.due_times import NotJudged, read_expression  # noqa: PLC0415 # where a schedule is given
+    from jobtrail.analysis.due_times import NotJudged, find_zone, read_expression  # noqa: PLC0415 # where a schedule is given
 
     if expression.strip().lower() == "none":
         return JobSchedule("", "UTC")
     zone = zone or _find_local_zone()
+    advice = "give --timezone one such as Europe/Berlin"
     try:
+        find_zone(zone)
+        advice = "give minute, hour, day, month and weekday, as in '0 2 * * *'"
         read_expression(expression, zone)
     except NotJudged as error:
-        advice = "give minute, hour, day, month and weekday, as in '0 2 * * *'"
         raise SettingsError(f"--schedule: {error}; {advice}") from None
     return JobSchedule(" ".join(expression.split()), zone)
 
 
 def _find_local_zone() -> str:
     """Return the name of this machine's zone, which cron goes by; UTC where nothing names it."""
-    named = os.environ.get("TZ", "").removeprefix(":") or str(Path("/etc/localtime").resolve())
-    return named.rpartition("zoneinfo/")[2] if "zoneinfo/" in named or not named.startswith("/") else "UTC"
+    named = os.environ.get("TZ", "").removeprefix(":") or "/etc/localtime"
+    if not named.startswith("/"):
+        return named
+    _, _, zone = str(Path(named).resolve()).rpartition("zoneinfo/")
+    return zone if not zone.startswith("/") else "UTC"
 
 
 def _read_name(variable: str) -> str | None:

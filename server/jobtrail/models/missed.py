@@ -62,4 +62,11 @@ class Missed(Everywhere):
     @property
     def alarm(self) -> bool:
         """Whether something is missing, or whether it is cannot be known."""
-        return bool(self.missed or self.errors) or any(one.state == "never ran" for one in self.items)
+        never = any(one.state == "never ran" for one in self.items)
+        return bool(self.missed or self.errors) or never or self.unread
+
+    @property
+    def unread(self) -> bool:
+        """Whether a part of the window is left to later pages."""
+        since, back = self.window.since, self.coverage.back_to
+        return bool(self.cursor and since and back and back > since)
