@@ -224,6 +224,27 @@ async def test_nothing_is_judged_as_missed_where_no_run_of_the_job_was_read(tmp_
     assert "note: stopped early: " in text
 
 
+async def test_a_row_that_another_list_contradicts_is_not_of_all_that_ran(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.runs = [run_of(number, "failed") for number in reversed(range(3))]
+
+    def answer_runs(request: httpx2.Request) -> httpx2.Response | None:
+        # A success is shown only where successes are asked for.
+        if request.url.path == "/api/runs" and request.url.params.get("status") == "succeeded":
+            return json_of({"items": [run_of(30)], "total": 1})(request)
+        return None
+
+    upstream.sick = answer_runs
+    async with client_of(tmp_path, upstream) as client:
+        text, found = await answer(client, "history", source="runwisp", since="2026-11-01")
+    (row,) = rows_of(found)
+    assert not found["coverage"]["complete"]
+    assert "NOT COMPLETE" in text
+    assert "note: runwisp/backup: not all that it ran is in the list that was read" in text
+    assert row["read_s"] == 0
+    assert "rate_before" not in row
+
+
 async def test_all_jobs_are_read_back_to_no_time_where_an_order_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -25,6 +25,7 @@ from jobtrail.paging import (
 )
 from jobtrail.sources.federation import OwnedAttempt
 from jobtrail.sources.list_options import ListOptions, StatusFilter
+from jobtrail.text import quote_unless_word
 from jobtrail.vocabulary import is_failure, is_success
 
 if TYPE_CHECKING:
@@ -251,7 +252,7 @@ class RecordReader:
         first = await walk(await source.attempts(one.job, ListOptions(sort=OLDEST_FIRST)), Walk[Attempt](limit=1))
         if not first.items:
             return one
-        one = replace(one, oldest=first.items[0].created_at)
+        one = replace(self._doubt(one, first.items[0]), oldest=first.items[0].created_at)
         if one.newest is None:
             last = await walk(await source.attempts(one.job, ListOptions(sort=NEWEST_FIRST)), Walk[Attempt](limit=1))
             one = replace(one, newest=next(iter(last.items), None))
@@ -261,7 +262,22 @@ class RecordReader:
         how = Walk[Attempt](limit=1, keep=is_success, budget=Budget(items=_OLDER))
         found = await walk(await source.attempts(one.job, good), how)
         never = not found.items and found.position is None and found.whole and one.job.kind != "service"
-        return replace(one, success=next(iter(found.items), None), never=never)
+        success = next(iter(found.items), None)
+        return replace(self._doubt(one, success), success=success, never=never)
+
+    def _doubt(self, one: JobRecord, other: Attempt | None) -> JobRecord:
+        """Return a record as one that is not whole, if another list has an attempt that both windows should have."""
+        both = double_window(self.windows[one.source])
+        if (
+            other is None
+            or one.past.back_to is not None
+            or not (other.created_at and both.contains(other.created_at))
+        ):
+            return one
+        if any(known.id == other.id for known in one.past.attempts):
+            return one
+        self.notes.append(f"{quote_unless_word(one.key)}: not all that it ran is in the list that was read")
+        return replace(one, past=replace(one.past, back_to=one.now, certain=False))
 
 
 def double_window(window: Window) -> Window:

@@ -84,9 +84,8 @@ async def show_all_jobs(call: ResumableCall) -> JobsHistory:
     parts = await read_parts(calls, place.part, call.sources, _WALK_SECONDS, place.end)
     records = sort_records(sort, [one for part in parts.answers.values() for one in part.records])
     begin = place.find_begin(records)
-    rows = fit_rows(
-        call, map(_make_row, await reader.read_older(records[begin : begin + limit])), limit, "jobs", _ROW_SIGNS
-    )
+    records[begin : begin + limit] = await reader.read_older(records[begin : begin + limit])
+    rows = fit_rows(call, map(_make_row, records[begin : begin + limit]), limit, "jobs", _ROW_SIGNS)
     call.notes += write_clock_notes(call.sources, windows if len(call.sources) > 1 else {})
     return _Answer(reader, parts, records, sort).make_page(call, place, begin, rows)
 
