@@ -336,6 +336,21 @@ async def test_what_runs_every_second_did_not_miss_the_seconds_before_its_oldest
     assert "note: not judged before the oldest that is kept: often since 2026-11-11T11:50:00Z" in text
 
 
+async def test_what_was_due_before_a_schedule_is_known_is_not_judged_and_not_said_not_to_have_been_due() -> None:
+    records = [
+        job("fresh", "0 2 * * *", created="11-11T09:30:00"),
+        job("noon", "0 12 * * *", created="11-11T09:30:00"),
+    ]
+    async with two_sources(*records, now=at("11-11T11:00:00")) as (client, _):
+        text, content = await answer(client, "find_missed", since="yesterday")
+        today, _ = await answer(client, "find_missed", since="10:00")
+    assert content["notes"][0] == (
+        "not judged before the schedule is known: fresh since 2026-11-11T09:30:00Z, noon since 2026-11-11T09:30:00Z"
+    )
+    assert "\nnothing was due in what was judged\n" in text
+    assert "\nnothing was due in this window\n" in today
+
+
 async def test_what_never_ran_is_judged_since_its_schedule_is_known() -> None:
     records = [task("new", "0 * * * *"), job("fresh", "0 * * * *", created="11-11T09:30:00")]
     async with two_sources(*records) as (client, network):

@@ -62,7 +62,7 @@ def _write_nothing(one: Missed) -> str:
     if not one.coverage.complete:
         return "nothing was missed, late, held or skipped in what was judged, which is not all"
     if not one.due:
-        return "nothing was due in this window"
+        return "nothing was due in what was judged" if one.notes else "nothing was due in this window"
     ran = f"nothing was missed: all {one.due:,} that were due ran" if one.due > 1 else "the one that was due ran"
     begins, since = one.coverage.back_to, one.window.since
     return f"{ran}, from {format_time(begins)} on" if begins and since and begins > since else ran

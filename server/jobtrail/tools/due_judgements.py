@@ -64,6 +64,7 @@ class Judged:
         doubted: whether it is not known if something older is kept than was read.
         asked: from when on it was asked for.
         imported: whether nothing tells how it went on.
+        unknown: whether it would have been due before its schedule holds, as far as that is known.
         next_due_at: when it is due next.
     """
 
@@ -79,6 +80,7 @@ class Judged:
     dense: bool = False
     doubted: bool = False
     imported: bool = False
+    unknown: bool = False
     next_due_at: datetime | None = None
 
     @property
@@ -126,6 +128,7 @@ def judge(source: Source, job: Job, attempts: Sequence[Attempt], place: Place, s
     try:
         found.next_due_at = None if found.held else _find_next(found, place.now)
         due = list_due_times(found.timetable, after, until, place.most)
+        found.unknown = bool(list_due_times(found.timetable, place.after, min(after, place.until), 1).times)
     except NotJudged as error:
         found.why = str(error)
         return found
@@ -229,6 +232,11 @@ def write_doubts(judged: Sequence[Judged], scheduling: Mapping[str, Scheduling])
     if len(notes) > _MOST_NAMED:
         notes = [*notes[:_MOST_NAMED], f"{len(notes) - _MOST_NAMED:,} more are not judged, for like reasons"]
     notes += [_describe_dense(one) for one in judged if one.dense][:_MOST_NAMED]
+    unknown = [
+        f"{quote_unless_word(one.job.name)} since {format_time(one.timetable.since)}" for one in judged if one.unknown
+    ]
+    if unknown:
+        notes.append(f"not judged before the schedule is known: {_name_some(unknown)}")
     imported = [quote_unless_word(one.job.name) for one in judged if one.imported]
     if imported:
         notes.append(f"imported, so judged up to what was imported: {_name_some(imported)}")
