@@ -147,6 +147,16 @@ def test_what_was_due_before_the_schedule_was_recorded_is_not_missed(tmp_path: P
     assert (asked.code, json.loads(asked.out)["missed"]) == (0, 0)
 
 
+def test_where_no_schedule_tells_what_is_due_it_exits_1_too(stand: Stand) -> None:
+    stand.record("--job", "nightly", "--", "true")
+    without = run_command("ask", "find_missed", JOBTRAIL_STORE=str(stand.path))
+    stand.record("--job", "other", "--schedule", "@daily", "--", "true")
+    other = run_command("ask", "find_missed", JOBTRAIL_STORE=str(stand.path))
+    alone = run_command("ask", "find_missed", "job=nightly", JOBTRAIL_STORE=str(stand.path))
+    assert (without.code, other.code, alone.code) == (1, 0, 1)
+    assert "nothing here has a schedule" in alone.out
+
+
 def test_a_source_that_cannot_be_asked_exits_1_too(tmp_path: Path) -> None:
     path = tmp_path / "jobs.db"
     record(path, days_ago(0), None)

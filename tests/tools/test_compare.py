@@ -275,6 +275,13 @@ async def test_another_one_can_be_named_and_may_have_failed_too() -> None:
     assert (content["causes"][0]["tasks"], content["causes"][0]["in_base"]) == (1, 2)
 
 
+async def test_the_first_one_is_not_said_to_have_some_before_it_that_were_not_looked_at() -> None:
+    async with two_sources(*executed("e1", 10, "failed", t="Refused")) as (client, _):
+        text, content = await answer(client, "compare", job="etl")
+    assert "\ncauses; there is no execution before it\n" in text
+    assert content["coverage"]["complete"]
+
+
 async def test_tasks_that_were_not_all_read_are_said_to_be_so(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(compared_sides, "_TASKS", Budget(items=2))
     records = [*executed("e1", 10, a=None, b=None, c=None), *executed("e2", 20, a=None, b=None, c=None)]

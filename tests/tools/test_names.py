@@ -13,6 +13,7 @@ from mcp import Client
 from jobtrail.plane import build_plane
 from jobtrail.protocol.app import build_server
 from jobtrail.settings import Settings
+from jobtrail.sources.blaxel.registration import BlaxelSettings
 from jobtrail.sources.runwisp.registration import RunWispSettings
 from jobtrail.store import Store
 from jobtrail.store.rows import LineRow
@@ -217,6 +218,18 @@ async def test_an_execution_is_found_without_its_job(tool: str) -> None:
     assert content.get("job") or content["execution"]["job"] == "quiet"
     assert "quiet" in text
     assert "execution 'q9'" in nowhere or "execution='q9'" in nowhere
+
+
+async def test_an_execution_of_no_source_is_refused_with_a_call_that_can_be_made() -> None:
+    records = [*failed("e1", 10, "Refused")]
+    with closing(Store(None)) as store:
+        store.write(records)
+        sources = tuple(BlaxelSettings(name=name, url="http://prod.invalid/v0") for name in ("here", "there"))
+        settings = Settings(sources=sources, default="here")
+        app = build_server(settings, transport=httpx2.ASGITransport(build_plane(store)))
+        async with Client(app) as client:
+            said = await refuse(client, "get_execution", execution="q9")
+    assert said.endswith("; call list_executions(job=…, source=…) for what exists")
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,8 @@ listed; `jobtrail ask TOOL --help` shows the arguments of one.
   jobtrail ask get_execution job=nightly
 
 exit codes: 0 an answer; 1 the tool said no; 2 cannot ask: the command line, the settings or the store; 130 Ctrl-C.
-find_missed: 1 too where something is missing, a source cannot tell, or a part of the window was not read.
+find_missed: 1 too where something is missing, a source cannot tell, a part of the window was not read, or no schedule
+says what is due.
 """
 _BOARD_EPILOG = """\
   jobtrail board

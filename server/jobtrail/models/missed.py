@@ -63,10 +63,15 @@ class Missed(Everywhere):
     def alarm(self) -> bool:
         """Whether something is missing, or whether it is cannot be known."""
         never = any(one.state == "never ran" for one in self.items)
-        return bool(self.missed or self.errors) or never or self.unread
+        return bool(self.missed or self.errors) or never or self.unread or self.untold
 
     @property
     def unread(self) -> bool:
         """Whether a part of the window is left to later pages."""
         since, back = self.window.since, self.coverage.back_to
         return bool(self.cursor and since and back and back > since)
+
+    @property
+    def untold(self) -> bool:
+        """Whether no schedule says what is due, or that of the job that was asked about cannot be judged."""
+        return not self.scheduled or bool(self.job and not self.cursor and not self.coverage.complete)

@@ -87,7 +87,7 @@ def _write_look_back(one: Comparison) -> str:
     """Return how far back the causes were looked for."""
     seen, noun = one.coverage, one.kind
     if not seen.scanned:
-        return f"causes; no {noun} before it was looked at"
+        return f"causes; there is no {noun} before it" if seen.complete else f"causes; no {noun} before it was read"
     reach = "all that is kept" if seen.complete else f"not all of them, back to {format_time(seen.back_to)}"
     failures = count_noun(seen.matched, "failure")
     return f"causes, and since when among {failures} of the {count_noun(seen.scanned, noun)} before it ({reach}):"

@@ -234,9 +234,11 @@ def _describe_silence(answer: object) -> str:
     return answer.describe_problem() if isinstance(answer, JobtrailError) else "did not answer in time"
 
 
-def _list_values(argument: str) -> str:
-    """Return the tool that lists the values of an argument."""
-    return {"run": "list_runs", "execution": "list_executions"}.get(argument, "list_jobs")
+def _list_values(argument: str) -> Call:
+    """Return the call that lists the values of an argument in a source."""
+    if argument == "execution":
+        return Call("list_executions", {"job": ..., "source": ...})
+    return Call("list_runs" if argument == "run" else "list_jobs", {"source": ...})
 
 
 def explain_nowhere(argument: str, name: str, answers: Mapping[str, object]) -> JobtrailError:
@@ -256,7 +258,7 @@ def explain_nowhere(argument: str, name: str, answers: Mapping[str, object]) -> 
     return UnknownName(
         f"{what} in any of the sources {', '.join(answers)}",
         closest=find_closest(name, closest) or closest[:3],
-        advice=() if closest else ("call ", Call(_list_values(argument), {"source": ...}), " for what exists"),
+        advice=() if closest else ("call ", _list_values(argument), " for what exists"),
     )
 
 
