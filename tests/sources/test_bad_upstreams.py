@@ -657,3 +657,23 @@ async def test_a_socket_that_is_not_there_is_named_by_its_path(tmp_path: Path) -
         result = await client.call_tool("list_runs", {"source": "runwisp"})
     assert result.is_error
     assert f"no connection to the socket {tmp_path / 'none.sock'}; check that it runs" in text_of(result)
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments"),
+    [("list_active", {}), ("history", {"since": "2026-10-31"}), ("history", {"since": "2026-10-31", "job": "etl"})],
+)
+async def test_a_read_that_stopped_early_speaks_of_no_cursor_where_there_is_none(
+    tmp_path: Path, tool: str, arguments: dict[str, str]
+) -> None:
+    upstream = Upstream()
+    upstream.largest = 1
+    upstream.sick = lambda request: (
+        httpx2.Response(500, json={"error": "the disk is full"}) if "cursor" in request.url.params else None
+    )
+    async with client_of(tmp_path, upstream) as client:
+        text, found = await answer(client, tool, **arguments, source="blaxel")
+    assert found["coverage"]["complete"] is False
+    assert "cursor" not in found
+    assert "stopped early: source 'blaxel' failed (HTTP 500): 'the disk is full'" in text
+    assert "The cursor goes on" not in text

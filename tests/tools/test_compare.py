@@ -343,7 +343,7 @@ async def test_the_revision_is_the_one_that_was_deployed_last_before_it(tmp_path
         ({"job": "etl", "execution": "nope"}, "execution='nope' does not exist in job 'etl'"),
         ({"job": "etl", "with": "nope"}, "execution='nope' does not exist in job 'etl'"),
         ({"job": "etl", "with": "e2"}, "with='e2' is what is compared itself; name another, or leave it out"),
-        ({"job": "backup"}, "'backup' has never run, so there is nothing to compare; call get_job(job='backup')"),
+        ({"job": "backup"}, "job 'backup' has no run yet; get_job(job='backup') shows its schedule"),
         ({"job": "backup", "execution": "e2"}, "job 'backup' has runs; give run=…, or job alone for its newest"),
     ],
 )

@@ -178,7 +178,9 @@ async def walk(listing: Listing[T], how: Walk[T], at: Position = START) -> Walke
         except UpstreamError as error:
             if walked.position == at:
                 raise
-            walked.notes.append(Sentence("stopped early: ", *error.args, ". The cursor goes on from here."))
+            walked.notes.append(
+                Sentence("stopped early: ", *error.args, ". The cursor goes on from here." if how.restart else "")
+            )
             break
         filtered = how.as_asked and listing.traits.filtered_upstream
         more = _scan_page(fetched, how, walked, unread, filtered=filtered)

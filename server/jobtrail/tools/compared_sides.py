@@ -13,10 +13,10 @@ from jobtrail.models import Attempt, Call, Execution, Run, Task
 from jobtrail.paging import EVERYTHING, NEWEST_FIRST, Budget, Sort, Walk, walk
 from jobtrail.sources.federation import OwnedAttempt
 from jobtrail.sources.list_options import ListOptions
-from jobtrail.text import quote_unless_word, quote_value, sanitize_text
+from jobtrail.text import quote_unless_word, quote_value
 from jobtrail.times import format_time
 from jobtrail.tools.failure_causes import CauseReader, CausesOfOne, list_causes
-from jobtrail.tools.finding import find_ids, find_source
+from jobtrail.tools.finding import find_ids, find_newest, find_source
 from jobtrail.vocabulary import is_failure
 
 if TYPE_CHECKING:
@@ -178,27 +178,10 @@ async def find_subject(
     kind = "executions" if detail.job.kind == "job" else "runs"
     if (execution and kind == "runs") or (run and kind == "executions"):
         raise BadArgument(f"job {quote_value(job)} has {kind}; give {kind[:-1]}=…, or job alone for its newest")
-    newest = None if identity else await _find_newest(chosen, detail.job)
+    newest = None if identity else await find_newest(chosen, detail.job)
     identity = newest.id if newest else identity
     notes = (*found.notes, *(detail.notes or ()))
     return Subject(chosen, detail.job, identity, detail, chosen.find_now(state.clock), newest, notes)
-
-
-async def _find_newest(source: Source, job: Job) -> Attempt:
-    """Return the newest execution or run of a job.
-
-    Raises:
-        BadArgument: it has not run.
-    """
-    listing = await source.attempts(job, ListOptions(NEWEST_FIRST))
-    walked = await walk(listing, Walk[Attempt](limit=1, subject=f"source {source.name!r}"))
-    if not walked.items:
-        raise BadArgument(
-            f"{quote_value(job.name)} has never run, so there is nothing to compare; call ",
-            Call("get_job", {"job": sanitize_text(job.name, 80)}),
-            " for its schedule",
-        )
-    return walked.items[0]
 
 
 def describe_definition(detail: JobDetail, this: Side, base: Side | None) -> list[str]:

@@ -18,7 +18,7 @@ from jobtrail.text import find_closest, quote_value, sanitize_text
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 
-    from jobtrail.models import Note
+    from jobtrail.models import Job, Note
     from jobtrail.sources import Sources
     from jobtrail.sources.base import Source
 
@@ -145,17 +145,16 @@ async def _find_newest_execution(source: Source, job: str) -> str:
     return walked.items[0].id
 
 
-async def find_newest(source: Source, job: str) -> Attempt:
+async def find_newest(source: Source, job: Job) -> Attempt:
     """Return the newest execution of a batch job, or the newest run of a scheduled task.
 
     Raises:
-        UnknownName: the job does not exist, or has not run.
+        UnknownName: the job has not run.
     """
-    one = (await source.job(job)).job
-    listing = await source.attempts(one, ListOptions(sort=NEWEST_FIRST))
+    listing = await source.attempts(job, ListOptions(sort=NEWEST_FIRST))
     walked = await walk(listing, Walk[Attempt](limit=1, subject=f"source {source.name!r}"))
     if not walked.items:
-        raise _explain_never_ran(job, "execution" if one.kind == "job" else "run")
+        raise _explain_never_ran(job.name, "execution" if job.kind == "job" else "run")
     return walked.items[0]
 
 

@@ -164,7 +164,7 @@ class ResumableCall:
         job = self.get_text_argument("job") or ""
         given = self.source.name if self.named else None
         self._read_from(await find_source(self._configured, given, "job", job))
-        newest = await find_newest(self.source, job)
+        newest = await find_newest(self.source, (await self.source.job(job)).job)
         if isinstance(newest, Run):
             del self.args["job"]
         self.args["run" if isinstance(newest, Run) else "execution"] = newest.id

@@ -83,34 +83,65 @@ async def _show_job(
     state: ServerState, name: str, since: str | None, until: str | None, bucket: str | None, source: str | None
 ) -> History:
     found = await find_source(state.sources, source, "job", name)
-    chosen = found.source
+    asked = await _resolve_window(state, found.source, since, until)
+    width = _read_width(bucket, asked.end - asked.start)
+    detail = await found.source.job(name)
+    both = Window(since=asked.start - (asked.end - asked.start), until=asked.end, now=asked.shown.now)
+    past = await _read_past(found.source, detail.job, both)
+    starts = find_bucket_starts(asked.start, asked.end, width, state.clock.zone)
+    notes = (*found.notes, *(detail.notes or ()), *asked.notes, *write_clock_notes([found.source]))
+    return _make_history(found.source, detail.job, asked, past, (width, starts), notes)
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The window asked for: where it begins and ends, how it is shown, and notes on how it was taken."""
+
+    start: datetime
+    end: datetime
+    shown: Window
+    notes: Sequence[Note]
+
+
+async def _resolve_window(state: ServerState, source: Source, since: str | None, until: str | None) -> _Asked:
+    """Resolve a window on the clock of a source.
+
+    Raises:
+        BadArgument: a bound is not a time, or the window lies in the future or before 1970.
+    """
     if counts_from_now(since or "7d") or counts_from_now(until):
-        await chosen.measure_clock()
+        await source.measure_clock()
     here = state.clock.now().replace(microsecond=0)
-    now = here + chosen.lead
+    now = here + source.lead
     window, taken = resolve_window(since or "7d", until, state.clock, now)
     asked = window or Window(now=now)
     check_begun(asked, since, max(here, now))
     start, end, clipped = clip_window(asked)
-    width = _read_width(bucket, end - start)
-    detail = await chosen.job(name)
-    subject = detail.job
-    past = await _read_past(chosen, subject, Window(since=start - (end - start), until=end, now=now))
-    taken += write_clock_notes([chosen])
+    shown = Window(since=start, until=min(end, asked.until) if asked.until else None, now=now)
+    return _Asked(start, end, shown, [*taken, *clipped])
+
+
+def _make_history(
+    source: Source,
+    job: Job,
+    asked: _Asked,
+    past: _Past,
+    cut: tuple[timedelta, Sequence[datetime]],
+    notes: Sequence[Note],
+) -> History:
+    """Return the answer, given what was read and the width and the beginnings of its buckets."""
+    (width, starts), start = cut, asked.start
     current = [one for one in past.attempts if one.created_at and one.created_at >= start]
+    before = [one for one in past.attempts if one.created_at and one.created_at < start]
     whole = past.back_to <= start
-    before = [one for one in past.attempts if one.created_at and one.created_at < start] if past.complete else None
-    starts = [
-        one for one in find_bucket_starts(start, end, width, state.clock.zone) if whole or past.back_to - one < width
-    ]
-    buckets = fill_buckets(current, starts)
-    ours, then = summarize_period(current), summarize_period(before) if before is not None else None
+    buckets = fill_buckets(current, [one for one in starts if whole or past.back_to - one < width])
+    ours, then = summarize_period(current), summarize_period(before) if past.complete else None
     return History(
-        source=chosen.name,
-        sample=chosen.sample or None,
-        job=subject.name,
-        kind=subject.kind,
-        window=Window(since=start, until=min(end, asked.until) if asked.until else None, now=now),
+        source=source.name,
+        sample=source.sample or None,
+        job=job.name,
+        kind=job.kind,
+        window=asked.shown,
         bucket=_write_width(width),
         current=ours,
         before=then,
@@ -126,16 +157,13 @@ async def _show_job(
             back_to=max(past.back_to, start, past.oldest or start),
         ),
         notes=(
-            *found.notes,
-            *(detail.notes or ()),
-            *taken,
-            *clipped,
+            *notes,
             *_write_notes(past, whole=whole),
-            *_write_unfinished(past, now),
+            *_write_unfinished(past, asked.shown.now),
             *describe_judgements(current),
         )
         or None,
-        next_calls=_propose_calls(chosen, subject, past, start, whole=whole),
+        next_calls=_propose_calls(source, job, past, start, whole=whole),
     )
 
 

@@ -116,7 +116,7 @@ async def _find_watched(
             "wait_for needs run, execution or job", advice=("call ", Call("list_jobs"), " for them")
         )
     found = await find_source(sources, given, "job", job)
-    newest = await find_newest(found.source, job)
+    newest = await find_newest(found.source, (await found.source.job(job)).job)
     if isinstance(newest, Run):
         return found, [_watch_run(found.source, newest.id)]
     return found, [_watch_execution(found.source, job, newest.id)]
