@@ -194,6 +194,13 @@ async def test_nothing_failed_is_said_only_where_everything_was_read() -> None:
         assert "cannot be reached" in text_of(result)
 
 
+async def test_nothing_failed_is_not_said_of_a_window_that_ends_before_the_oldest_there_is() -> None:
+    async with two_sources(make_execution("e1", "etl", 10, "succeeded")) as (client, _):
+        text, _ = await answer(client, "find_failures", since="2026-10-30", until="2026-10-31")
+    assert "nothing failed" not in text
+    assert "not known: the oldest there is, 2026-11-01T00:10:00Z, is later than this window ends" in text
+
+
 async def test_a_walk_by_cursors_meets_every_failure_once(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(failures, "_MATCHES", 7)
     records = [one for number in range(20) for one in failed(f"e{number:02}", number * 10, "Refused")]

@@ -62,6 +62,8 @@ def _write_nothing_failed(one: Failures) -> str:
     if one.coverage.complete:
         asked = "the one there is was asked" if one.jobs == 1 else f"all {one.jobs:,} jobs and tasks were asked"
         reach = one.coverage.back_to if one.coverage.back_to != one.window.since else None
+        if reach and one.window.until and reach > one.window.until:
+            return f"not known: the oldest there is, {format_time(reach)}, is later than this window ends"
         covered = f"from the oldest there is, {format_time(reach)}, on" if reach else "whole"
         return f"nothing failed: {asked}, and the window is covered {covered}"
     if one.errors and not one.cursor:
