@@ -336,6 +336,23 @@ async def test_what_runs_every_second_did_not_miss_the_seconds_before_its_oldest
     assert "note: not judged before the oldest that is kept: often since 2026-11-11T11:50:00Z" in text
 
 
+async def test_what_ran_after_the_window_alone_is_not_said_to_have_never_run_or_to_be_missing_in_it() -> None:
+    records = [
+        task("pruned", "0 * * * *"), *(run("pruned", at("11-11T06:00:00") + timedelta(hours=n)) for n in range(7)),
+        job("kept", "0 2 * * *"), execution("kept", at("11-11T02:00:00")),
+        job("idle", "0 2 * * *"),
+    ]  # fmt: skip
+    async with two_sources(*records) as (client, _):
+        text, content = await answer(client, "find_missed", since="2026-11-05", until="2026-11-07")
+        alone, one = await answer(client, "find_missed", job="pruned", since="2026-11-05", until="2026-11-07")
+    assert [(row["job"], row["state"]) for row in rows_of(content)] == [("idle", "never ran")]
+    assert not content["coverage"]["complete"]
+    for name in ("pruned", "kept"):
+        assert f"{name} is not judged: nothing that ran by then is kept" in text
+    assert one["missed"] == 0
+    assert "nothing was missed, late, held or skipped in what was judged, which is not all" in alone
+
+
 async def test_what_was_due_before_a_schedule_is_known_is_not_judged_and_not_said_not_to_have_been_due() -> None:
     records = [
         job("fresh", "0 2 * * *", created="11-11T09:30:00"),

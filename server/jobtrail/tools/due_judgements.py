@@ -172,16 +172,36 @@ async def look_back(
     answers = await run_concurrently(
         {key: partial(_has_older, sources[one.source], one) for key, one in asked.items()}, seconds=_LOOK_BACK_SECONDS
     )
+    await _tell_never([one for key, one in asked.items() if answers.get(key) is False and not one.oldest], sources)
     kept: list[str] = []
     for one in wanted:
         older = answers.get(f"{one.source}/{one.job.name}")
-        if older is True:
+        if older is True or one.why:
             continue
         one.doubted = older is not False
-        one.never = older is False and one.oldest is None
         if _forget_before(one, scheduling[one.source].loaded_at) and one.oldest and not one.doubted:
             kept.append(f"{quote_unless_word(one.job.name)} since {format_time(one.oldest)}")
     return _write_kept(kept, [quote_unless_word(one.job.name) for one in wanted if one.doubted])
+
+
+async def _tell_never(judged: Sequence[Judged], sources: Mapping[str, Source]) -> None:
+    """Tell jobs that never ran from those that ran after the window alone: what ran within may not be kept."""
+    asked = {f"{one.source}/{one.job.name}": one for one in judged}
+    answers = await run_concurrently(
+        {key: partial(_has_any, sources[one.source], one) for key, one in asked.items()}, seconds=_LOOK_BACK_SECONDS
+    )
+    for key, one in asked.items():
+        one.never = answers.get(key) is False
+        known = one.timetable.since
+        if not one.never and not (known and known >= one.begins):
+            one.starts, one.why = [], "nothing that ran by then is kept"
+
+
+async def _has_any(source: Source, one: Judged) -> bool:
+    """Return whether anything is kept that a job ran."""
+    listing = await source.attempts(one.job, ListOptions(sort=NEWEST_FIRST))
+    how = Walk[Attempt](limit=1, budget=_LOOK_BACK, subject=f"source {source.name!r}")
+    return bool((await walk(listing, how)).items)
 
 
 def _forget_before(one: Judged, loaded_at: datetime | None) -> bool:
