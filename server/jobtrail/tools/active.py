@@ -33,7 +33,8 @@ from jobtrail.text import quote_unless_word
 from jobtrail.times import format_time
 from jobtrail.tools import params
 from jobtrail.tools.finding import explain_nowhere
-from jobtrail.tools.listing import DEFAULT_LIMIT, fit_rows, write_strange_notes
+from jobtrail.tools.listing import DEFAULT_LIMIT, write_strange_notes
+from jobtrail.tools.page_size import fit_rows
 from jobtrail.tools.resumable import (
     LARGEST_LIMIT,
     ResumableCall,

@@ -20,7 +20,8 @@ from jobtrail.tools import params
 from jobtrail.tools.cause_groups import describe_untold, group_by_cause, group_by_job, make_cause
 from jobtrail.tools.failure_causes import CauseReader, CausesOfOne, PartialCause
 from jobtrail.tools.finding import explain_nowhere
-from jobtrail.tools.listing import DEFAULT_LIMIT, PageSize, count_row_tokens, write_strange_notes
+from jobtrail.tools.listing import DEFAULT_LIMIT, write_strange_notes
+from jobtrail.tools.page_size import fit_rows
 from jobtrail.tools.resumable import (
     LARGEST_LIMIT,
     ResumableCall,
@@ -34,7 +35,7 @@ from jobtrail.vocabulary import FAILURE
 from jobtrail.window import check_begun
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterator, Sequence
 
     from jobtrail.models import Window
     from jobtrail.paging import Walked
@@ -98,7 +99,7 @@ async def find_failures(
     newest = stretch.place.position == START and stretch.walked.exact and not call.get_text_argument("until")
     parts = [part.newest for cause in shown for part in cause.split()]
     recoveries = await reader.find_recoveries(parts, _RECOVERY_SECONDS, there if newest else None)
-    rows = _fit_rows(call, shown, recoveries, limit)
+    rows = fit_rows(call, _make_rows(shown, recoveries), limit, "causes", _FACTS_TOKENS)
     return _make_answer(call, there, window, filters, stretch, rows)
 
 
@@ -247,21 +248,10 @@ def _describe_unread(causes: ReadCauses) -> Note:
     return Sentence(f"the cause of {len(causes.errors)} {noun} could not be read: ", *first.args)
 
 
-def _fit_rows(
-    call: ResumableCall, causes: Sequence[Cause], recoveries: Sequence[Recovery], limit: int
-) -> list[FailureCause]:
-    """Return rows for causes, as many as fit into an answer."""
-    size, most = PageSize[FailureCause](), count_row_tokens(call, limit) - _FACTS_TOKENS
-    used, left = 0, iter(recoveries)
+def _make_rows(causes: Sequence[Cause], recoveries: Sequence[Recovery]) -> Iterator[FailureCause]:
+    left = iter(recoveries)
     for cause in causes:
-        used += size.add(make_cause(cause, [*islice(left, len(cause.split()))]))
-        if used > most and len(size.rows) > 1:
-            call.notes.append(
-                f"stopped at {len(size.rows) - 1} of {limit} causes, since they are long; "
-                "the cursor goes on with the next"
-            )
-            return size.rows[:-1]
-    return size.rows
+        yield make_cause(cause, [*islice(left, len(cause.split()))])
 
 
 def _make_answer(

@@ -21,7 +21,8 @@ from jobtrail.tools import params
 from jobtrail.tools.due_judgements import EARLIEST_STEP, Judged, Place, divide_times, judge, look_back, write_doubts
 from jobtrail.tools.due_rows import make_rows, name_row
 from jobtrail.tools.finding import explain_nowhere
-from jobtrail.tools.listing import DEFAULT_LIMIT, fit_rows
+from jobtrail.tools.listing import DEFAULT_LIMIT
+from jobtrail.tools.page_size import fit_rows
 from jobtrail.tools.resumable import (
     LARGEST_LIMIT,
     ResumableCall,

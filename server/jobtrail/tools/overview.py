@@ -14,7 +14,8 @@ from jobtrail.sources.federation import discover_parts, read_parts
 from jobtrail.sources.list_options import read_sort
 from jobtrail.times import format_date
 from jobtrail.tools.job_records import EARLIEST, RecordReader, double_window, sort_records
-from jobtrail.tools.listing import DEFAULT_LIMIT, fit_rows
+from jobtrail.tools.listing import DEFAULT_LIMIT
+from jobtrail.tools.page_size import fit_rows
 from jobtrail.tools.resumable import LARGEST_LIMIT, ResumableCall, write_clock_notes
 from jobtrail.vocabulary import is_failure
 from jobtrail.window import check_begun
