@@ -245,6 +245,25 @@ async def test_a_row_that_another_list_contradicts_is_not_of_all_that_ran(tmp_pa
     assert "rate_before" not in row
 
 
+async def test_a_job_whose_oldest_run_succeeded_is_not_said_to_have_never_succeeded(tmp_path: Path) -> None:
+    upstream = Upstream()
+    upstream.runs = [run_of(number, "failed") for number in (2, 1)]
+
+    def answer_runs(request: httpx2.Request) -> httpx2.Response | None:
+        # The oldest is shown only where the oldest comes first.
+        query = request.url.params
+        if request.url.path == "/api/runs" and query.get("sortDirection") == "asc":
+            return json_of({"items": [run_of(0)], "total": 1})(request)
+        return None
+
+    upstream.sick = answer_runs
+    async with client_of(tmp_path, upstream) as client:
+        _, found = await answer(client, "history", source="runwisp")
+    (row,) = rows_of(found)
+    assert "never_succeeded" not in row
+    assert row["success_ago_s"] == row["kept_s"]
+
+
 async def test_all_jobs_are_read_back_to_no_time_where_an_order_is_not_kept(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

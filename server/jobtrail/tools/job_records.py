@@ -261,8 +261,10 @@ class RecordReader:
         good = ListOptions(sort=NEWEST_FIRST, statuses=StatusFilter(frozenset({"succeeded"})))
         how = Walk[Attempt](limit=1, keep=is_success, budget=Budget(items=_OLDER))
         found = await walk(await source.attempts(one.job, good), how)
-        never = not found.items and found.position is None and found.whole and one.job.kind != "service"
-        success = next(iter(found.items), None)
+        # The oldest may be a success that an upstream does not list among the others.
+        known = [*found.items, *filter(is_success, first.items)]
+        never = not known and found.position is None and found.whole and one.job.kind != "service"
+        success = next(iter(known), None)
         return replace(self._doubt(one, success), success=success, never=never)
 
     def _doubt(self, one: JobRecord, other: Attempt | None) -> JobRecord:
