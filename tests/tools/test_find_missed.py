@@ -455,7 +455,7 @@ async def test_what_may_be_kept_and_was_not_looked_for_ends_complete(monkeypatch
     )
 
 
-async def test_runs_that_cannot_be_placed_in_time_end_complete(
+async def test_nothing_is_judged_before_a_run_was_read_that_has_a_time(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(missed, "_WALK", Budget(items=2, seconds=15))
@@ -467,10 +467,11 @@ async def test_runs_that_cannot_be_placed_in_time_end_complete(
     }
     upstream.sick = lambda request: json_of(told[request.url.path])(request) if request.url.path in told else None
     async with client_of(tmp_path, upstream) as client:
-        _, content = await answer(client, "find_missed", since="2026-11-01", until="2026-11-01", source="runwisp")
-    assert content["due"] == 1
-    assert "cursor" not in content
-    assert not content["coverage"]["complete"]
+        _, first = await answer(client, "find_missed", since="2026-11-01", until="2026-11-01", source="runwisp")
+        _, last = await answer(client, "find_missed", cursor=first["cursor"])
+    assert (first["due"], first["coverage"]["complete"]) == (0, False)
+    assert "cursor" not in last
+    assert (last["due"], last["missed"]) == (1, 0)
 
 
 async def test_a_walk_by_cursors_judges_every_due_time_once(monkeypatch: pytest.MonkeyPatch) -> None:
