@@ -34,9 +34,9 @@ CASES = [
     ("jobtrail serve --transport s", {"stdio", "sse"}),
     ("jobtrail store p", {"prune"}),
     ("jobtrail doctor --source e", {"embedded"}),
-    ("jobtrail ask find", {"find_failures"}),
-    ("jobtrail ask history ", {"job=", "since=", "until=", "bucket=", "source="}),
-    ("jobtrail ask history job=nightly-etl s", {"since=", "source="}),
+    ("jobtrail ask find", {"find_failures", "find_missed"}),
+    ("jobtrail ask history ", {"job=", "since=", "until=", "bucket=", "sort=", "limit=", "cursor=", "source="}),
+    ("jobtrail ask history job=nightly-etl s", {"since=", "sort=", "source="}),
 ]
 VALUES = [
     ("jobtrail ask history job=night", "job=", {"nightly-etl"}),
@@ -133,7 +133,7 @@ def zsh(tmp_path: Path) -> Iterator[Terminal]:
     ("typed", "becomes"),
     [
         ("jobtrail ins\t", "jobtrail install "),
-        ("jobtrail ask find\t", "jobtrail ask find_failures "),
+        ("jobtrail ask find_f\t", "jobtrail ask find_failures "),
         ("jobtrail ask history job=night\t", "job=nightly-etl "),
     ],
 )

@@ -138,7 +138,10 @@ def completed(document: dict[str, Any]) -> dict[str, Any]:
         created = times.get("createdAt") or times.get("scheduledAt") or times.get("startedAt")
         one["metadata"] = {**one["metadata"], "createdAt": created or document["metadata"]["createdAt"]}
     stats = {**counts, **document.get("stats", {})}
-    return {**document, "status": document["status"].lower(), "stats": stats, "tasks": tasks}
+    metadata = {key: value for key, value in document["metadata"].items() if value and not value.startswith("0001")}
+    times = [metadata[key] for key in ("createdAt", "startedAt", "completedAt") if key in metadata]
+    metadata = {"updatedAt": max(times, key=nanos_of), **metadata}
+    return {**document, "metadata": metadata, "status": document["status"].lower(), "stats": stats, "tasks": tasks}
 
 
 def answer_of(store: Store, document: dict[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ line each: those of stderr begin with `[ERR] `, the daemon's own with a time and
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import sqlite3
@@ -13,7 +14,7 @@ from collections import deque
 from contextlib import closing
 from dataclasses import dataclass
 from functools import cache, partial
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, cast
 
 from jobtrail.store.faults import SQLITE_FAULTS
 from jobtrail.store.kept_output import BYTES, LINE_BYTES, LINES, format_dropped, mark_cut
@@ -130,9 +131,22 @@ def _read_runs(db: sqlite3.Connection, logs: Path) -> Iterator[DatabaseRun]:
         fields = {name: value for name, value in dict(row).items() if value is not None}
         if "is_failure" in fields:
             fields["is_failure"] = bool(fields["is_failure"])
+        if params := _read_params(fields.pop("params_json", None)):
+            fields["params"] = params
         if "deleted_at" not in fields:
             log = find_logs(str(fields.get("task_name"))).get(str(fields.get("id")))
             yield DatabaseRun(fields.pop("row"), fields, log)
+
+
+def _read_params(text: Any) -> dict[str, str]:
+    """Return what a run was given; nothing where that is no JSON object of texts."""
+    try:
+        given = json.loads(text)
+    except (TypeError, ValueError, RecursionError):
+        return {}
+    if not isinstance(given, dict):
+        return {}
+    return {name: value for name, value in cast("dict[str, Any]", given).items() if isinstance(value, str)}
 
 
 def _find_logs(folder: Path, task: str) -> dict[str, Path]:
