@@ -471,7 +471,36 @@ async def test_nothing_is_judged_before_a_run_was_read_that_has_a_time(
         _, last = await answer(client, "find_missed", cursor=first["cursor"])
     assert (first["due"], first["coverage"]["complete"]) == (0, False)
     assert "cursor" not in last
-    assert (last["due"], last["missed"]) == (1, 0)
+    assert (last["due"], last["missed"], last["coverage"]["complete"]) == (1, 0, False)
+
+
+async def test_what_ran_at_a_time_that_cannot_be_read_may_be_what_looks_missed(tmp_path: Path) -> None:
+    upstream = Upstream()
+    told = {
+        "/api/daemon": {"version": "1.0.1", "schedulingActive": True, "resolvedTimezone": "UTC"},
+        "/api/runs": {"items": [run_of(200, createdAt=7)], "total": 1},
+    }
+    upstream.sick = lambda request: json_of(told[request.url.path])(request) if request.url.path in told else None
+    async with client_of(tmp_path, upstream) as client:
+        text, content = await answer(client, "find_missed", since="2026-11-01", until="2026-11-01", source="runwisp")
+    assert not content["coverage"]["complete"]
+    assert "what ran at a time that cannot be read may be what looks missed: backup 1" in text
+
+
+async def test_a_page_too_short_to_look_for_late_starts_again_leaves_the_rest_in_doubt(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(missed, "_WALK", Budget(items=4, seconds=15))
+    late = [
+        run("backup", at("11-10T03:40:00")),
+        run("backup", at("11-09T03:00:00")),
+        run("backup", at("11-08T03:00:00")),
+    ]
+    busy = [run("other", at("11-10T03:15:00") + timedelta(minutes=n)) for n in range(6)]
+    async with two_sources(task("backup", "0 3 * * *"), task("other", "@reboot"), *late, *busy) as (client, _):
+        pages = await follow(client, "find_missed", since="2026-11-08", until="2026-11-10T12:00Z")
+    assert not pages[-1]["coverage"]["complete"]
+    assert "started late" in str([page.get("notes") for page in pages])
 
 
 async def test_a_walk_by_cursors_judges_every_due_time_once(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -62,6 +62,7 @@ class Judged:
         never: whether nothing is kept that it ever ran.
         dense: whether it was due more often than is judged at once.
         doubted: whether it is not known if something older is kept than was read.
+        untimed: how many of what ran have no time that can be read, so that each may be what a due time started.
         asked: from when on it was asked for.
         imported: whether nothing tells how it went on.
         unknown: whether it would have been due before its schedule holds, as far as that is known.
@@ -79,6 +80,7 @@ class Judged:
     never: bool = False
     dense: bool = False
     doubted: bool = False
+    untimed: int = 0
     imported: bool = False
     unknown: bool = False
     next_due_at: datetime | None = None
@@ -92,7 +94,7 @@ class Judged:
     @property
     def whole(self) -> bool:
         """Whether all of its due times were judged, as far as what ran is kept."""
-        return not (self.why or self.dense or self.doubted)
+        return not (self.why or self.dense or self.doubted or self.untimed)
 
     def count(self, state: str) -> int:
         """Return how many due times came to a state."""
@@ -121,6 +123,7 @@ def judge(source: Source, job: Job, attempts: Sequence[Attempt], place: Place, s
     """
     created = [one.created_at for one in attempts if one.created_at]
     found = Judged(source.name, job, place.after + EARLIEST_STEP, place.after, min(created, default=None))
+    found.untimed = len(attempts) - len(created)
     found.held = found.timetable.held or scheduling.held
     after, until = max(filter(None, (place.after, found.timetable.since))), place.until
     if not source.follows(job):
@@ -257,6 +260,9 @@ def write_doubts(judged: Sequence[Judged], scheduling: Mapping[str, Scheduling])
     ]
     if unknown:
         notes.append(f"not judged before the schedule is known: {_name_some(unknown)}")
+    untimed = [f"{quote_unless_word(one.job.name)} {one.untimed:,}" for one in judged if one.untimed]
+    if untimed:
+        notes.append(f"what ran at a time that cannot be read may be what looks missed: {_name_some(untimed)}")
     imported = [quote_unless_word(one.job.name) for one in judged if one.imported]
     if imported:
         notes.append(f"imported, so judged up to what was imported: {_name_some(imported)}")

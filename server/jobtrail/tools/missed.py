@@ -169,12 +169,14 @@ class _Stretch:
         walked: what was created, as far as it was read.
         judged: the jobs with a timetable of which everything was read.
         bottom: from when on they are judged; None where that is the beginning of the window.
+        overlaps: whether the next page reads again all that may have started late.
     """
 
     place: _Place
     walked: Walked[OwnedAttempt]
     judged: Sequence[Judged]
     bottom: datetime | None
+    overlaps: bool = True
 
     @property
     def begins(self) -> datetime | None:
@@ -230,8 +232,12 @@ async def _judge_stretch(call: ResumableCall, there: AttemptSources, asked: _Ask
         )  # fmt: skip
     bottom = place.bottom if place.bottom and place.bottom > _EARLIEST else bottom
     judged = await _judge_jobs(call, there, asked, _Bounds(place.top, bottom), walked)
-    _overlap(walked, bottom)
-    return _Stretch(place, walked, judged, bottom)
+    overlaps = _overlap(walked, bottom)
+    if not overlaps:
+        call.notes.append(
+            "what started late for a due time between this page and the next may be called missed there"
+        )
+    return _Stretch(place, walked, judged, bottom, overlaps)
 
 
 def _find_reached(walked: Walked[OwnedAttempt]) -> datetime | None:
@@ -248,11 +254,18 @@ class _Bounds:
     bottom: datetime | None
 
 
-def _overlap(walked: Walked[OwnedAttempt], bottom: datetime | None) -> None:
-    """Let the next stretch read again what belongs to due times before it that started late; at most a half of it."""
-    if bottom is not None and walked.items:
-        later = sum(one.created_at is not None and one.created_at > bottom + _BEYOND for one in walked.items)
-        walked.cut(max(later, len(walked.items) // 2, 1))
+def _overlap(walked: Walked[OwnedAttempt], bottom: datetime | None) -> bool:
+    """Let the next stretch read again what may belong to due times before it, and started late; at most a half of it.
+
+    Returns:
+        Whether that is all of what may.
+    """
+    if bottom is None or not walked.items:
+        return True
+    later = sum(one.created_at is not None and one.created_at > bottom + _BEYOND for one in walked.items)
+    least = max(len(walked.items) // 2, 1)
+    walked.cut(max(later, least))
+    return later >= least
 
 
 async def _judge_jobs(
@@ -318,7 +331,7 @@ def _make_answer(
     failed: dict[str, JobtrailError] = {**there.errors, **walked.failed}
     due, missed, late, skipped = stretch.counts
     # What is not judged here is not judged by later pages either.
-    walked.whole = walked.whole and stretch.reached and all(one.whole for one in stretch.judged)
+    walked.whole = walked.whole and stretch.reached and stretch.overlaps and all(one.whole for one in stretch.judged)
     before = call.cursor
     call.advance(walked)
     whole = call.check_whole(whole=walked.whole and not failed)

@@ -83,7 +83,12 @@ async def show_all_jobs(call: ResumableCall) -> JobsHistory:
     reader = RecordReader(there, windows, {one.name: one for one in call.sources}, call.notes)
     calls = {key: partial(reader.read_part, key, listing) for key, listing in there.parts.items()}
     parts = await read_parts(calls, place.part, call.sources, _WALK_SECONDS, place.end)
-    records = sort_records(sort, [one for part in parts.answers.values() for one in part.records])
+    found = [one for part in parts.answers.values() for one in part.records]
+    if sort.key == "last_success":
+        # What succeeded before both windows is the oldest success of all, and would come last.
+        older = {one.key: one for one in await reader.read_older([one for one in found if one.success is None])}
+        found = [older.get(one.key, one) for one in found]
+    records = sort_records(sort, found)
     begin = place.find_begin(records)
     records[begin : begin + limit] = await reader.read_older(records[begin : begin + limit])
     rows = fit_rows(call, map(_make_row, records[begin : begin + limit]), limit, "jobs", _ROW_SIGNS)

@@ -46,6 +46,9 @@ if TYPE_CHECKING:
 
 _BUDGET = Budget(items=20_000, seconds=20.0)
 _MOST_BUCKETS = 36
+_OF_A_SERVICE = (
+    "a service is not meant to end: the rate is of its instances that ended, and one that runs now is well"
+)
 
 
 async def history(
@@ -158,6 +161,7 @@ def _make_history(
         ),
         notes=(
             *notes,
+            *([_OF_A_SERVICE] if job.kind == "service" else []),
             *_write_notes(past, whole=whole),
             *_write_unfinished(past, asked.shown.now),
             *describe_judgements(current),
