@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from random import Random
 from typing import TYPE_CHECKING, Any
 
 import anyio
@@ -26,7 +27,6 @@ from tests.sources.lying_upstream import EXECUTION, FAULTS, KINDS, OWNERS, WORDS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
-    from random import Random
 
 MOST_CALLS = 30
 STATUSES = {"failed,timeout": {"failed", "timeout"}, "succeeded": {"succeeded"}, "running": {"running"}}
@@ -223,3 +223,53 @@ def judge_rate(judge: Judge, pages: Sequence[Page]) -> None:
     assert rate == (round(good / (good + bad), 4) if good + bad else None)
     assert page.found["current"]["attempts"] == len(shown)
     judge.judge_reach(pages)
+
+
+@each_fault
+@pytest.mark.hypothesis  # As many worlds in CI as the properties.
+def test_what_is_said_to_run_does_and_all_of_it_is_said(fault: str) -> None:
+    for number in range(scale_examples(20)):
+        dice = Random(f"active {fault} {number}")  # noqa: S311 # no secret
+        liar, alone = make_liar(dice, dice.choice(KINDS), fault), dice.choice([True, False])
+        judge = Judge(liar, "alpha" if alone else None, None, {"running"})
+        arguments = {"limit": dice.choice([1, 3, 20]), **({"job": "alpha"} if alone else {})}
+        (world,) = ask([World(judge, "list_active", arguments)])
+        judge_active(judge, world.pages)
+
+
+def judge_active(judge: Judge, pages: Sequence[Page]) -> None:
+    """Judge the pages of what runs."""
+    liar, last = judge.liar, pages[-1]
+    listed = [row["id"] for page in pages if not page.error for row in rows_of(page.found)]
+    assert {liar.ever[one].word for one in listed} <= {"running"}
+    assert "circles" in liar.faults or len(listed) == len({*listed})
+    # Which rows of a list that changes, or skips some, were there is not known.
+    if last.complete and not liar.faults & {"changes", "skips"}:
+        assert judge.find_due(last) <= {*listed}
+
+
+@each_fault
+@pytest.mark.hypothesis  # As many worlds in CI as the properties.
+def test_a_rate_of_each_of_all_jobs_is_of_what_there_was(fault: str) -> None:
+    for number in range(scale_examples(20)):
+        dice = Random(f"history {fault} {number}")  # noqa: S311 # no secret
+        liar, minutes = make_liar(dice, dice.choice(KINDS), fault), dice.choice([150, 450])
+        begin(liar, minutes)
+        judges = {name: Judge(liar, name, liar.now - timedelta(minutes=minutes)) for name in OWNERS}
+        (world,) = ask([World(judges["alpha"], "history", {"since": f"{minutes}m", "limit": dice.choice([1, 20])})])
+        judge_rates(judges, world.pages)
+
+
+def judge_rates(judges: dict[str, Judge], pages: Sequence[Page]) -> None:
+    """Judge the pages of a history of all jobs."""
+    last, liar = pages[-1], judges["alpha"].liar
+    rows = {row["name"]: row for page in pages if not page.error for row in rows_of(page.found)}
+    for name, row in rows.items():
+        sent = [one for one in judges[name].find_sent(last) if one.owner == name and not one.broken]
+        assert not row.get("never_succeeded") or not [one for one in sent if WORDS[one.word] == "good"]
+        # Where an upstream skips rows, a rate is of those that it listed.
+        if last.complete and not liar.faults & {"unreadable", "changes", "skips"}:
+            due = [liar.ever[one] for one in judges[name].find_due(last)]
+            good, bad = (sum(WORDS[one.word] == kind for one in due) for kind in ("good", "bad"))
+            assert row.get("rate") == (round(good / (good + bad), 2) if good + bad else None)
+            assert row["runs"] == len(due)
