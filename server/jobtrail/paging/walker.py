@@ -250,27 +250,38 @@ def _scan_page(
     walked.failed.update(fetched.failed)
     if fetched.note and fetched.note not in walked.notes:
         walked.notes.append(fetched.note)
-    most, keep = how.budget.items, how.keep
-    for index, item in enumerate(fetched.items):
-        full = walked.scanned >= most
-        kept = not full and keep(item)
-        if filtered and not full and not kept:
-            _note_foreign(walked)
-        if full or (kept and not _add_match(item, how, walked)):
-            if index:
-                walked.position = fetched.after(index - 1)
-            return False
-        walked.scanned += 1
-        walked.last = item
-        if fields := getattr(item, "unread", ()):
-            unread.add(fields)
-        if kept:
-            walked.marks.append(Mark(walked.scanned, fetched, index))
+    end = _count_fitting(fetched, how, walked, unread, filtered=filtered)
+    if end < len(fetched.items):
+        if end:
+            walked.position = fetched.after(end - 1)
+        return False
     walked.position = fetched.next
     walked.oldest.update(fetched.oldest)
     if fetched.next and fetched.next.upstream:
         walked.trail = walked.trail.after(_hash_position(fetched.next.page))
     return len(walked.items) < how.limit and walked.scanned < how.budget.items
+
+
+def _count_fitting(
+    fetched: FetchedPage[T], how: Walk[T], walked: Walked[T], unread: UnreadFields, *, filtered: bool
+) -> int:
+    """Add the items of a page, up to the first that does not fit; return its number, or how many there are."""
+    # Thousands of items pass here in a call, most of them to be counted alone.
+    keep, room, end = how.keep, how.budget.items - walked.scanned, len(fetched.items)
+    for index, item in enumerate(fetched.items):
+        kept = index < room and keep(item)
+        if index >= room or (kept and not _add_match(item, how, walked)):
+            end = index
+            break
+        if kept:
+            walked.marks.append(Mark(walked.scanned + index + 1, fetched, index))
+        elif filtered:
+            _note_foreign(walked)
+        if not isinstance(item, dict) and (fields := getattr(item, "unread", ())):
+            unread.add(fields)
+    walked.scanned += end
+    walked.last = fetched.items[end - 1] if end else walked.last
+    return end
 
 
 def _note_foreign(walked: Walked[T]) -> None:
