@@ -34,7 +34,7 @@ def count_row_tokens(call: ResumableCall, limit: int) -> int:
     return max(max(_PAGE_TOKENS, limit * _ROW_TOKENS) - rest, _FEWEST_TOKENS)
 
 
-@dataclass
+@dataclass(slots=True)
 class _Column:
     """A field of the rows of a page.
 
@@ -50,16 +50,11 @@ class _Column:
     rows: int = 0
     tokens: int = 0
 
-    def add(self, value: object) -> None:
-        """Add a row's value."""
-        # A list is no key.
-        key = repr(value) if value.__hash__ is None else value
-        tokens = self.values.get(key)
-        if tokens is None:
-            text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-            tokens = self.values[key] = self.beside + _estimate_value(text)
-        self.rows += 1
-        self.tokens += tokens
+    def measure(self, key: object, value: object) -> int:
+        """Return the tokens of a value that has not been met before, and keep them."""
+        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+        tokens = self.values[key] = self.beside + _estimate_value(text)
+        return tokens
 
 
 class _Columns:
@@ -72,11 +67,16 @@ class _Columns:
     def add(self, row: Mapping[str, object], beside: Callable[[str], int]) -> None:
         """Add a row, given the tokens that a value of a field needs beside itself."""
         self._rows += 1
+        columns = self._columns
         for name, value in row.items():
-            column = self._columns.get(name)
+            column = columns.get(name)
             if column is None:
-                column = self._columns[name] = _Column(beside(name))
-            column.add(value)
+                column = columns[name] = _Column(beside(name))
+            # A list is no key.
+            key = repr(value) if value.__hash__ is None else value
+            tokens = column.values.get(key)
+            column.rows += 1
+            column.tokens += column.measure(key, value) if tokens is None else tokens
 
     @property
     def tokens(self) -> int:
